@@ -1,0 +1,57 @@
+# Two commands do everything: `make run` and `make test`. Both create .venv the first time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test slow browser lint types imports index clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## train the quick suite and print the leaderboard
+	$(BIN)/python -m bench run
+
+test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GPU)
+	$(BIN)/python -m pytest --numprocesses=auto
+
+slow: $(VENV)/.installed-dev  ## run the tests that train for longer
+	$(BIN)/python -m pytest -m slow --timeout=1800
+
+browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one
+	$(BIN)/python -m pytest -m browser
+
+lint: $(VENV)/.installed-dev  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev  ## check types strictly
+	$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev  ## check that imports go one way
+	$(BIN)/lint-imports
+
+index: $(VENV)/.installed  ## regenerate the list of methods that `bench list` reads
+	$(BIN)/python -m bench.plan
+
+clean:  ## remove .venv and caches; results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,browser]'
+	@touch $@
