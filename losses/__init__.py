@@ -1,0 +1,48 @@
+"""GAN losses as composable parts. Imports torch and the standard library, nothing else.
+
+    import losses
+
+    method = losses.get("hinge + r1(gamma=1, every=16)")
+    parts = method.discriminator_loss(discriminator, real_images, fake_images, step=step)
+    parts.total.backward()
+
+Conventions: logits are raw and large on real images, without a sigmoid in the discriminator; every loss is minimised;
+a batch is reduced by its mean; losses are computed in float32 (float64 stays) whatever the networks compute in.
+"""
+
+from losses import constraints, objectives, regularizers, transforms
+from losses.catalogue import get, names
+from losses.context import Context, DiscriminatorOutput
+from losses.description import Description, describe
+from losses.kinds import Constraint, InputTransform, Kind, Objective, Part, Regularizer, parameter
+from losses.method import LossPart, LossParts, Method, Recipe
+from losses.registry import register
+
+VERSION = "1"
+"""Raised whenever any number that a part computes changes."""
+
+__all__ = [
+    "VERSION",
+    "Constraint",
+    "Context",
+    "Description",
+    "DiscriminatorOutput",
+    "InputTransform",
+    "Kind",
+    "LossPart",
+    "LossParts",
+    "Method",
+    "Objective",
+    "Part",
+    "Recipe",
+    "Regularizer",
+    "constraints",
+    "describe",
+    "get",
+    "names",
+    "objectives",
+    "parameter",
+    "register",
+    "regularizers",
+    "transforms",
+]

@@ -1,0 +1,140 @@
+"""What a name means, for people: read from the docstrings, which have one strict shape.
+
+A part's docstring is a summary (one or more paragraphs), then the sections Formula, Parameters (only if it has any,
+one entry a field), BatchNorm (starting with its verdict) and Source, in this order, each with an indented body.
+"""
+
+import inspect
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import Final
+
+from losses import registry
+from losses.catalogue import CATALOGUE, methods, names
+from losses.kinds import Kind, Part, spelled
+from losses.method import Method, Recipe
+from losses.suggest import did_you_mean
+
+_SECTION: Final = re.compile(r"^(Formula|Parameters|BatchNorm|Source):$", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One hyper-parameter of a part."""
+
+    name: str
+    type: str
+    default: float
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a name means. `str()` lays it out for a terminal."""
+
+    name: str
+    kind: Kind
+    summary: str
+    formula: str
+    parameters: tuple[Parameter, ...]
+    batch_norm: str
+    """The verdict and its reason; for a method, those of its worst part."""
+    citation: str
+    expression: str | None = None
+    """The canonical spelling; methods only."""
+    recipe: Recipe | None = None
+    """Methods only."""
+
+    def __str__(self) -> str:
+        rows = [("expression", self.expression or ""), ("formula", self.formula)]
+        rows += [("parameter", f"{p.name}: {p.type} = {spelled(p.default)}  {p.meaning}") for p in self.parameters]
+        rows += [("BatchNorm", self.batch_norm), ("recipe", _recipe(self.recipe)), ("source", self.citation)]
+        lines = [f"{self.name} ({self.kind})", "", self.summary, ""]
+        for label, text in rows:
+            if text:
+                first, *more = text.splitlines()
+                lines += [f"  {label:<12}{first}", *(f"  {'':<12}{line}" for line in more)]
+        return "\n".join(lines)
+
+
+def describe(name: str, kind: Kind | None = None) -> Description:
+    """Return what a name means. Where it is both a method and a part, the method is meant unless `kind` says otherwise.
+
+    Raises:
+        ValueError: for an unknown name or one that is not of the kind asked for, naming the nearest.
+    """
+    known = names(kind)
+    if name not in known:
+        what = kind or "name"
+        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+    if name in CATALOGUE and kind in (None, "method"):
+        return _describe_method(name, methods()[name])
+    return _describe_part(registry.part(name))
+
+
+def _describe_method(name: str, method: Method) -> Description:
+    parts = [_describe_part(type(part)) for part in method.parts]
+    entry = CATALOGUE[name]
+    return Description(
+        name=name,
+        kind="method",
+        summary=entry.summary,
+        formula="\n".join(part.formula for part in parts),
+        parameters=(),
+        batch_norm=next(part.batch_norm for part in parts if part.batch_norm.startswith(method.batch_norm)),
+        citation=entry.citation,
+        expression=str(method),
+        recipe=entry.recipe,
+    )
+
+
+def _describe_part(part: type[Part]) -> Description:
+    summary, sections = _read(part)
+    return Description(
+        name=part.name,
+        kind=part.kind,
+        summary=summary,
+        formula=sections["Formula"],
+        parameters=_parameters(part, sections.get("Parameters", "")),
+        batch_norm=_joined(sections["BatchNorm"]),
+        citation=_joined(sections["Source"]),
+    )
+
+
+def _read(part: type[Part]) -> tuple[str, dict[str, str]]:
+    """Return the summary and the sections of a part's docstring, or raise ValueError when its shape is wrong."""
+    text = inspect.cleandoc(part.__doc__ or "")
+    summary, *pieces = _SECTION.split(text)
+    found = dict(zip(pieces[::2], (inspect.cleandoc(body) for body in pieces[1::2]), strict=True))
+    expected = ["Formula", *(["Parameters"] if fields(part) else []), "BatchNorm", "Source"]
+    if pieces[::2] != expected or not summary.strip() or not all(found.values()):
+        raise ValueError(f"the docstring of {part.name} needs a summary and the sections {', '.join(expected)}")
+    if not found["BatchNorm"].startswith(f"{part.batch_norm}: "):
+        raise ValueError(f"the docstring of {part.name} needs BatchNorm to start with '{part.batch_norm}: '")
+    return summary.strip(), found
+
+
+def _parameters(part: type[Part], section: str) -> tuple[Parameter, ...]:
+    _, *pieces = _ENTRY.split(section)
+    meanings = dict(zip(pieces[::2], map(_joined, pieces[1::2]), strict=True))
+    if pieces[::2] != [spec.name for spec in fields(part)]:
+        raise ValueError(f"the docstring of {part.name} needs one entry a parameter, in the order of the fields")
+    return tuple(
+        Parameter(name=name, type=type(default).__name__, default=default, meaning=meanings[name])
+        for name, default in asdict(part()).items()
+    )
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _recipe(recipe: Recipe | None) -> str:
+    if recipe is None:
+        return ""
+    batch = "" if recipe.batch_size is None else f", batch {recipe.batch_size}"
+    return (
+        f"{recipe.optimizer}, learning rates {recipe.lr_generator:g} (G) and {recipe.lr_discriminator:g} (D), "
+        f"betas {recipe.betas}, {recipe.critic_steps} D steps, d_norm {recipe.d_norm}{batch}"
+    )

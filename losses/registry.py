@@ -1,0 +1,75 @@
+"""Where parts are known by name: `@register`, look-up with suggestions, and the entry points of other packages."""
+
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Final, TypeVar
+
+from losses.kinds import Constraint, InputTransform, Kind, Objective, Part, Regularizer
+from losses.suggest import did_you_mean
+
+ENTRY_POINT_GROUP: Final = "gan_loss_bench.losses"
+"""A package that lists a module here has it imported at the first look-up; the module registers its parts."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_KINDS: Final = (Objective, Regularizer, InputTransform, Constraint)
+_parts: dict[str, type[Part]] = {}
+_plugins_loaded = False
+
+PartClass = TypeVar("PartClass", bound=type[Part])
+
+
+def register(name: str) -> Callable[[PartClass], PartClass]:
+    """Give a part its name. Decorate a frozen dataclass derived from one of the four kinds.
+
+    Raises:
+        ValueError: for a name that is taken or not lower_snake_case, or a field without a default.
+        TypeError: for a class that is no frozen dataclass of one of the four kinds.
+    """
+
+    def decorate(part: PartClass) -> PartClass:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no part name: expected lower_snake_case, such as 'rp_bce'")
+        if name in _parts:
+            raise ValueError(f"the name {name!r} is taken by {_parts[name].__module__}.{_parts[name].__qualname__}")
+        if not issubclass(part, _KINDS) or not is_dataclass(part) or "__dataclass_fields__" not in vars(part):
+            kinds = ", ".join(kind.__name__ for kind in _KINDS)
+            raise TypeError(f"{part.__qualname__} is not a frozen dataclass derived from one of {kinds}")
+        bare = [spec.name for spec in fields(part) if spec.default is MISSING]
+        if bare:
+            raise ValueError(f"{name}: the parameter {bare[0]!r} has no default")
+        part.name = name
+        _parts[name] = part
+        return part
+
+    return decorate
+
+
+def parts(kind: Kind | None = None) -> dict[str, type[Part]]:
+    """Return the registered parts of a kind, or all, sorted by name. Loads other packages' entry points once."""
+    _load_plugins()
+    return {name: _parts[name] for name in sorted(_parts) if kind is None or _parts[name].kind == kind}
+
+
+def part(name: str) -> type[Part]:
+    """Return the part with a name; ValueError names the nearest one."""
+    known = parts()
+    if name not in known:
+        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; known parts: {', '.join(known)}")
+    return known[name]
+
+
+def _load_plugins() -> None:
+    global _plugins_loaded
+    if _plugins_loaded:
+        return
+    from importlib.metadata import entry_points  # late: most uses of a loss never need it at import
+
+    _plugins_loaded = True  # first, because a plugin's module may itself look something up
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            entry_point.load()
+        except Exception as error:
+            _plugins_loaded = False
+            error.add_note(f"while loading the losses of the entry point {entry_point.name!r} ({entry_point.value})")
+            raise

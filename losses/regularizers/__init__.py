@@ -1,0 +1,9 @@
+"""The weighted terms added to one player's loss, one module a family. Importing this registers them.
+
+Legend for every formula: n(x) = Euclidean norm of the gradient of D's logit by its own image x, over channels, height
+and width together, per sample; x_r, x_f = real and generated images; E = batch mean.
+"""
+
+from losses.regularizers import gradient_penalty, zero_centered
+
+__all__ = ["gradient_penalty", "zero_centered"]

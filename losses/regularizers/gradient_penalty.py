@@ -1,0 +1,101 @@
+"""One-centred penalties: the slope of the discriminator should meet a target at points near or between the data."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from losses.kinds import BatchNorm, Phase, Regularizer, parameter
+from losses.numerics import check_pairs, norms, per_sample
+from losses.registry import register
+
+if TYPE_CHECKING:
+    from losses.context import Context
+
+
+@final
+@register("gp1")
+@dataclass(frozen=True)
+class Gp1(Regularizer):
+    """WGAN-GP: unit slope at random points of the lines between a real and a generated image.
+
+    Formula:
+        weight * E (n(x) - target)^2, x = e x_r + (1 - e) x_f, e ~ U[0, 1) drawn once a sample
+
+    Parameters:
+        weight: factor in front of the term (the paper's lambda).
+        target: the slope asked for.
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        invalid: the gradient of one logit by its own image does not exist when samples look at each other.
+
+    Source:
+        Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, arXiv:1704.00028, equation 3.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    batch_norm: ClassVar[BatchNorm] = "invalid"
+    weight: float = parameter(10.0, minimum=0)
+    target: float = parameter(1.0, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        real, fake = context.real_images, context.fake_images
+        check_pairs(self.name, real, fake)
+        points = torch.lerp(fake.detach(), real.detach(), per_sample(real, context.rng))
+        return _slope_term(context, points, self.target)
+
+
+@final
+@register("dragan")
+@dataclass(frozen=True)
+class Dragan(Regularizer):
+    """DRAGAN: unit slope near the real data, at real images moved by noise. The generated images play no part.
+
+    The public codes disagree about the noise. This is the one-sided variant of StudioGAN: s is the standard deviation
+    of the whole real batch (of the population, so that repeating the batch changes nothing), u is drawn for each pixel,
+    e once a sample. Since u >= 0 it also brightens. It is neither torchgan's (e for each pixel), nor compare_gan's
+    (centred, clipped), nor dan's (Gaussian with standard deviation 0.1).
+
+    Formula:
+        weight * E (n(x) - k)^2, x = x_r + e s/2 u, s = std(x_r), e ~ U[0, 1), u ~ U[0, 1)
+
+    Parameters:
+        weight: factor in front of the term (the paper's lambda).
+        k: the slope asked for.
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        invalid: the gradient of one logit by its own image does not exist when samples look at each other.
+
+    Source:
+        Kodali et al., On Convergence and Stability of GANs, 2017, arXiv:1705.07215.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    batch_norm: ClassVar[BatchNorm] = "invalid"
+    weight: float = parameter(10.0, minimum=0)
+    k: float = parameter(1.0, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        real = context.real_images.detach()
+        e = per_sample(real, context.rng)
+        u = torch.rand(real.shape, generator=context.rng, device=real.device, dtype=real.dtype)
+        return _slope_term(context, real + e * (0.5 * real.std(correction=0)) * u, self.k)
+
+
+def _slope_term(context: "Context", points: Tensor, target: float) -> Tensor:
+    points = points.requires_grad_()
+    gradient = context.input_gradient(points, context.discriminator(points).logits)
+    return (norms(gradient) - target).square().mean()

@@ -1,0 +1,42 @@
+"""What is done to every input of the discriminator, real and fake, in both phases."""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from losses.kinds import InputTransform, parameter
+from losses.registry import register
+
+
+@final
+@register("instance_noise")
+@dataclass(frozen=True)
+class InstanceNoise(InputTransform):
+    """Gaussian noise on the discriminator's input, fading linearly, so that the two distributions overlap.
+
+    Formula:
+        x + s_t N(0, I), s_t = sigma * max(0, 1 - step / anneal_steps), or sigma throughout when anneal_steps is 0
+
+    Parameters:
+        sigma: standard deviation of the noise at step 0, in units of the image (values in [-1, 1]).
+        anneal_steps: the step from which there is no noise any more; 0 keeps it constant.
+
+    BatchNorm:
+        ok: the noise is drawn for each image by itself.
+
+    Source:
+        Sønderby et al., Amortised MAP Inference, ICLR 2017, arXiv:1610.04490; Arjovsky and Bottou, ICLR 2017,
+        arXiv:1701.04862. The default sigma is recalled.
+    """
+
+    sigma: float = parameter(0.1, minimum=0)
+    anneal_steps: int = parameter(0, minimum=0)
+
+    def __call__(self, images: Tensor, rng: torch.Generator | None, step: int) -> Tensor:
+        fading = max(0.0, 1 - step / self.anneal_steps) if self.anneal_steps else 1.0
+        if fading == 0:
+            return images
+        noise = torch.randn(images.shape, generator=rng, device=images.device, dtype=images.dtype)
+        return images + self.sigma * fading * noise

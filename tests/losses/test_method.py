@@ -1,0 +1,256 @@
+"""The contract of a method: phases, parts, random streams, laziness, and what a discriminator may return."""
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import losses
+from losses.constraints import WeightClip
+from losses.objectives.hinge import Hinge
+from losses.regularizers.zero_centered import R1, R2
+
+METHODS = losses.names("method")
+
+
+class NoReading(TorchDispatchMode):
+    """Fail on every operator whose result or shape the host has to wait for."""
+
+    FORBIDDEN: ClassVar = {"_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique2", "is_nonzero"}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket.__name__ not in self.FORBIDDEN, func.overloadpacket.__name__
+        return func(*args, **(kwargs or {}))
+
+
+def discriminator_parts(
+    method: losses.Method, critic: Callable, real: Tensor, fake: Tensor, **options
+) -> losses.LossParts:
+    return method.discriminator_loss(critic, real, fake, rng=torch.Generator().manual_seed(0), **options)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parts_add_up_to_the_total(name: str, images: Callable, smooth_critic: Callable) -> None:
+    method = losses.get(name)
+    found = discriminator_parts(method, smooth_critic(), images(0), images(1))
+    assert list(found) == [method.objective.name, *(part.name for part in method.regularizers)]
+    assert found.total.item() == pytest.approx(sum(part.weighted.item() for part in found.values()), rel=1e-12)
+    for regularizer in method.regularizers:
+        part = found[regularizer.name]
+        assert part.weighted.item() == pytest.approx(regularizer.coefficient * part.value.item(), rel=1e-12)
+    objective = found[method.objective.name]
+    assert objective.value is objective.weighted
+    assert torch.equal(objective.value, method.objective.discriminator(found.real_logits, found.fake_logits))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_discriminator_phase_leaves_the_generator_alone(
+    name: str, images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    critic, generator, real = smooth_critic(), tiny_generator(), images(0)
+    found = discriminator_parts(losses.get(name), critic, real, generator(latents))
+    found.total.backward()
+    assert generator.weight.grad is None
+    assert not real.requires_grad
+    assert real.grad is None
+    assert critic.hidden.weight.grad is not None
+    assert not found.fake_images.grad_fn
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_generator_phase_is_the_same_whether_the_discriminator_is_frozen_or_not(
+    name: str, images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    method, gradients = losses.get(name), []
+    for frozen in (False, True):
+        critic, generator = smooth_critic().requires_grad_(not frozen), tiny_generator()
+        found = method.generator_loss(critic, generator, latents, images(0))
+        found.total.backward()
+        gradients.append(generator.weight.grad)
+        assert found.fake_images.grad_fn is not None
+        expected = method.objective.generator(critic(generator(latents)).flatten(), critic(images(0)).flatten())
+        assert found.total.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert torch.equal(*gradients)
+    assert gradients[0].abs().sum() > 0
+
+
+def test_the_generator_phase_looks_at_reals_only_where_needed_and_without_a_graph(
+    images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    seen: list[tuple[Tensor, bool]] = []
+    critic = smooth_critic()
+
+    def watched(x: Tensor) -> Tensor:
+        seen.append((x, torch.is_grad_enabled()))
+        return critic(x)
+
+    assert losses.get("nsgan").generator_loss(watched, tiny_generator(), latents, images(0)).real_logits is None
+    assert len(seen) == 1
+    seen.clear()
+    found = losses.get("rpgan").generator_loss(watched, tiny_generator(), latents, images(0))
+    assert [enabled for _, enabled in seen] == [True, False]
+    assert not found.real_logits.requires_grad
+    with pytest.raises(ValueError, match="pass real_images"):
+        losses.get("rpgan").generator_loss(watched, tiny_generator(), latents)
+    assert losses.get("rpgan").needs_real_in_generator
+    assert not losses.get("wgan-gp").needs_real_in_generator
+
+
+def test_images_need_gradients_only_where_a_due_part_asks(images: Callable) -> None:
+    seen: list[bool] = []
+
+    def critic(x: Tensor) -> Tensor:
+        seen.append(x.requires_grad)
+        return x.flatten(1).square().sum(1)
+
+    method = losses.get("hinge + r1(every=2)")
+    for step, expected in enumerate([[True, False], [False, False], [True, False]]):
+        seen.clear()
+        discriminator_parts(method, critic, images(0), images(1), step=step)
+        assert seen == expected
+    seen.clear()
+    discriminator_parts(losses.get("hinge + r2"), critic, images(0), images(1))
+    assert seen == [False, True]
+
+
+def test_lazy_terms_are_absent_between_and_scaled_when_due(images: Callable, smooth_critic: Callable) -> None:
+    always, lazy = losses.get("hinge + r1(gamma=3)"), losses.get("hinge + r1(gamma=3, every=4)")
+    critic = smooth_critic()
+    each = discriminator_parts(always, critic, images(0), images(1))["r1"]
+    for step in range(9):
+        found = discriminator_parts(lazy, critic, images(0), images(1), step=step)
+        assert ("r1" in found) == (step % 4 == 0)
+        if step % 4 == 0:
+            assert found["r1"].value.item() == pytest.approx(each.value.item(), rel=1e-12)
+            assert found["r1"].weighted.item() == pytest.approx(4 * each.weighted.item(), rel=1e-12)
+        else:
+            assert torch.equal(found.total, found["hinge"].value)
+
+
+def test_r3gan_is_its_three_parts(images: Callable, smooth_critic: Callable) -> None:
+    critic, real, fake = smooth_critic(), images(0), images(1)
+    whole = discriminator_parts(losses.get("r3gan"), critic, real, fake)
+    alone = {
+        name: discriminator_parts(losses.get(f"rp_bce + {name}(gamma=1)"), critic, real, fake) for name in ("r1", "r2")
+    }
+    expected = alone["r1"]["rp_bce"].value + 0.5 * alone["r1"]["r1"].value + 0.5 * alone["r2"]["r2"].value
+    assert whole.total.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_a_part_never_shifts_another_parts_random_numbers(
+    images: Callable, smooth_critic: Callable, streams: Callable
+) -> None:
+    def trace(expression: str, part: str) -> list[float]:
+        critic, rng, method = smooth_critic(), streams(), losses.get(expression)
+        return [
+            method.discriminator_loss(critic, images(2 * t), images(2 * t + 1), rng=rng, step=t)[part].value.item()
+            for t in range(3)
+        ]
+
+    assert trace("wgan-gp", "gp1") == trace("wgan-gp + dragan + r1", "gp1")
+    assert trace("dragan", "dragan") == trace("dragan + gp1", "dragan")
+    # A penalty's extra look at the images goes through the transforms, on the penalty's stream.
+    assert trace("nsgan + instance_noise", "bce_ns") == trace("nsgan + instance_noise + gp1", "bce_ns")
+    assert trace("nsgan + instance_noise", "bce_ns") != trace("nsgan", "bce_ns")
+
+
+def test_random_streams_one_generator_or_one_a_part_or_the_global_one(
+    images: Callable, smooth_critic: Callable, streams: Callable
+) -> None:
+    method, critic, real, fake = losses.get("wgan-gp"), smooth_critic(), images(0), images(1)
+    single = method.discriminator_loss(critic, real, fake, rng=streams()["gp1"])
+    assert torch.equal(single.total, method.discriminator_loss(critic, real, fake, rng=streams()).total)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first = method.discriminator_loss(critic, real, fake).total
+        torch.manual_seed(0)
+        assert torch.equal(first, method.discriminator_loss(critic, real, fake).total)
+        before = torch.random.get_rng_state()
+        method.discriminator_loss(critic, real, fake, rng=streams())
+        assert torch.equal(before, torch.random.get_rng_state())
+    with pytest.raises(ValueError, match=r"no random generator for 'gp1' in rng, which has \['r1'\]"):
+        method.discriminator_loss(critic, real, fake, rng={"r1": torch.Generator()})
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 1, 1, 1)])
+@pytest.mark.parametrize("with_features", [False, True])
+def test_logits_of_any_usual_shape(
+    shape: tuple[int, ...], with_features: bool, images: Callable, smooth_critic: Callable
+) -> None:
+    critic = smooth_critic(features=True)
+
+    def shaped(x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        logits, features = critic(x)
+        return (logits.reshape(shape), features) if with_features else logits.reshape(shape)
+
+    found = discriminator_parts(losses.get("r3gan"), shaped, images(0), images(1))
+    plain = discriminator_parts(losses.get("r3gan"), smooth_critic(), images(0), images(1))
+    assert found.real_logits.shape == (6,)
+    assert found.total.item() == pytest.approx(plain.total.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (1, 6), (3,), ()])
+def test_other_logits_are_refused(shape: tuple[int, ...], images: Callable) -> None:
+    with pytest.raises(ValueError, match="expected one logit a sample"):
+        discriminator_parts(losses.get("hinge"), lambda _: torch.zeros(shape), images(0), images(1))
+
+
+def test_images_of_bytes_are_refused(images: Callable, smooth_critic: Callable) -> None:
+    with pytest.raises(ValueError, match=r"real images are torch\.uint8: expected floats"):
+        discriminator_parts(losses.get("hinge"), smooth_critic(), images(0).to(torch.uint8), images(1))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_losses_are_float32_whatever_the_networks_compute_in(name: str, images: Callable) -> None:
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(60, 1)).to(torch.bfloat16)
+    found = discriminator_parts(losses.get(name), critic, images(0).bfloat16(), images(1).bfloat16())
+    assert found.total.dtype == torch.float32
+    assert found.real_logits.dtype == found.fake_logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", [*METHODS, "nsgan + instance_noise(anneal_steps=10) + gp1 + dragan + r1 + r2"])
+def test_nothing_reads_a_tensor_from_python(name: str) -> None:
+    """Reading one makes the host wait for the device: `.item()`, `if tensor:`, `tensor[mask]`, `torch.equal`, ..."""
+    method = losses.get(name)
+    critic = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(4 * 6 * 6, 1))
+    generator = nn.Sequential(nn.Linear(7, 3 * 8 * 8), nn.Unflatten(1, (3, 8, 8)))
+    real, latents = torch.zeros(4, 3, 8, 8), torch.zeros(4, 7)
+    with NoReading():
+        method.discriminator_loss(critic, real, generator(latents), step=5).total.backward()
+        method.generator_loss(critic, generator, latents, real, step=5).total.backward()
+        for constraint in method.constraints:
+            constraint.after_step(constraint.wrap(critic))
+
+
+def test_the_guard_against_reading_bites() -> None:
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), NoReading():
+        bool(torch.ones(()) > 0)
+
+
+def test_needs_and_batch_norm_are_the_union_and_the_worst_of_the_parts() -> None:
+    assert losses.get("r3gan").needs == {"real_gradient", "fake_gradient"}
+    assert losses.get("nsgan").needs == frozenset()
+    verdicts = {name: losses.get(name).batch_norm for name in METHODS}
+    assert verdicts == {
+        "nsgan": "ok", "mmgan": "ok", "lsgan": "ok", "hinge": "ok", "rpgan": "ok", "wgan": "degraded",
+        "wgan-gp": "invalid", "dragan": "invalid", "nsgan-r1": "invalid", "r3gan": "invalid",
+    }  # fmt: skip
+
+
+def test_a_method_is_frozen_and_equal_by_its_parts() -> None:
+    built = losses.Method(objective=Hinge(), regularizers=(R2(), R1(1.0)))
+    assert built == losses.get("hinge + r1(gamma=1) + r2") == losses.get("hinge + r2 + r1(1)")
+    assert hash(built) == hash(losses.get("hinge + r2 + r1(1)"))
+    assert built != losses.get("hinge + r1 + r2")
+    assert built.name == "hinge + r1(gamma=1, every=1) + r2(gamma=10, every=1)"
+    assert built.recipe is None
+    with pytest.raises(FrozenInstanceError):
+        built.name = "mine"
+    with pytest.raises(ValueError, match="r1 is given twice"):
+        losses.Method(objective=Hinge(), regularizers=(R1(), R1(2.0)))
+    with pytest.raises(ValueError, match="weight_clip is given twice"):
+        losses.Method(objective=Hinge(), constraints=(WeightClip(), WeightClip()))

@@ -1,0 +1,243 @@
+"""Registration, listing, descriptions, and the entry points of other packages."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import pytest
+from torch import Tensor
+
+import losses
+from losses import registry
+
+PARTS = sorted(registry.parts())
+
+
+def make_objective(name: str, docstring: str = "") -> type[losses.Objective]:
+    @dataclass(frozen=True)
+    class Made(losses.Objective):
+        __doc__ = docstring
+
+        def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+            return fake_logits.mean() - real_logits.mean()
+
+        def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+            return -fake_logits.mean()
+
+    return losses.register(name)(Made)
+
+
+def test_names_are_sorted_and_by_kind() -> None:
+    assert losses.names("objective") == ["bce_mm", "bce_ns", "hinge", "lsgan", "rp_bce", "wasserstein"]
+    assert losses.names("regularizer") == ["dragan", "gp1", "r1", "r2"]
+    assert losses.names("transform") == ["instance_noise"]
+    assert losses.names("constraint") == ["weight_clip"]
+    everything = losses.names()
+    assert everything == sorted(set(everything))
+    assert {"hinge", "wgan-gp", "weight_clip"} <= set(everything)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_is_a_final_frozen_dataclass_described_by_its_docstring(name: str) -> None:
+    part = registry.part(name)
+    assert part.__final__
+    assert part.__dataclass_params__.frozen
+    found = losses.describe(name, part.kind)
+    assert (found.name, found.kind) == (name, part.kind)
+    assert found.summary
+    assert found.formula
+    assert "arXiv:" in found.citation
+    assert found.batch_norm.startswith(f"{part.batch_norm}: ")
+    assert [(p.name, p.type, p.default) for p in found.parameters] == [
+        (spec.name, spec.type.__name__, spec.default) for spec in fields(part)
+    ]
+    assert all(parameter.meaning for parameter in found.parameters)
+    assert name in str(found)
+
+
+@pytest.mark.parametrize("name", losses.names("method"))
+def test_every_method_is_described(name: str) -> None:
+    found = losses.describe(name)
+    assert found.kind == "method"
+    assert found.expression == str(losses.get(name))
+    assert found.recipe == losses.get(name).recipe
+    assert found.citation == losses.get(name).citation
+    assert found.expression in str(found)
+
+
+def test_a_description_reads_well_in_a_terminal() -> None:
+    lines = str(losses.describe("wgan-gp")).splitlines()
+    assert lines[0] == "wgan-gp (method)"
+    assert "  expression  wasserstein + gp1(weight=10, target=1, every=1)" in lines
+    assert "  formula     L_D = E b - E a" in lines
+    assert "              L_G = -E b" in lines
+    assert any(line.startswith("  BatchNorm   invalid: ") for line in lines)
+    assert losses.describe("hinge", "objective").kind == "objective"
+
+
+def test_describe_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"unknown name 'hing' \(did you mean \"hinge\"\?\)"):
+        losses.describe("hing")
+    with pytest.raises(ValueError, match=r"unknown constraint 'hinge'; known: weight_clip"):
+        losses.describe("hinge", "constraint")
+
+
+@pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize(
+    ("docstring", "message"),
+    [
+        ("", "needs a summary and the sections Formula, BatchNorm, Source"),
+        ("Sum.\n\nFormula:\n    x\n\nSource:\n    y\n", "needs a summary and the sections"),
+        ("Sum.\n\nFormula:\n    x\n\nBatchNorm:\n    degraded: z\n\nSource:\n    y\n", "start with 'ok: '"),
+        ("Sum.\n\nFormula:\n\nBatchNorm:\n    ok: z\n\nSource:\n    y\n", "needs a summary and the sections"),
+    ],
+)
+def test_a_docstring_of_another_shape_is_refused(docstring: str, message: str) -> None:
+    make_objective("made", docstring)
+    with pytest.raises(ValueError, match=message):
+        losses.describe("made")
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_parameters_and_entries_of_the_docstring_must_agree() -> None:
+    @losses.register("made")
+    @dataclass(frozen=True)
+    class Made(losses.Constraint):
+        """Sum.
+
+        Formula:
+            x
+
+        Parameters:
+            d: wrong name.
+
+        BatchNorm:
+            ok: fine.
+
+        Source:
+            arXiv:1
+        """
+
+        c: float = 1.0
+
+        def wrap(self, discriminator: object) -> object:
+            return discriminator
+
+        def after_step(self, discriminator: object) -> None:
+            return
+
+    with pytest.raises(ValueError, match="one entry a parameter"):
+        losses.describe("made")
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_a_registered_part_is_found_and_usable_at_once() -> None:
+    make_objective("made")
+    assert "made" in losses.names("objective")
+    assert str(losses.get("made + r1")) == "made + r1(gamma=10, every=1)"
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_registration_refuses_what_it_cannot_name_or_build() -> None:
+    with pytest.raises(ValueError, match=r"the name 'hinge' is taken by losses\.objectives\.hinge\.Hinge"):
+        make_objective("hinge")
+    with pytest.raises(ValueError, match="expected lower_snake_case"):
+        make_objective("My-Loss")
+    with pytest.raises(TypeError, match="not a frozen dataclass"):
+        losses.register("thing")(object)
+
+    class Bare(losses.Objective):
+        pass
+
+    with pytest.raises(TypeError, match="not a frozen dataclass"):
+        losses.register("bare")(Bare)
+
+    @dataclass(frozen=True)
+    class Demanding(losses.Constraint):
+        c: float
+
+    with pytest.raises(ValueError, match="demanding: the parameter 'c' has no default"):
+        losses.register("demanding")(Demanding)
+
+
+def test_hyper_parameters_are_checked_and_normalised_in_python_too() -> None:
+    part = registry.part("r1")
+    assert part(gamma=2) == part(gamma=2.0)
+    assert type(part(gamma=2).gamma) is float
+    with pytest.raises(ValueError, match=r"r1\(gamma='2'\): expected a float"):
+        part(gamma="2")
+    with pytest.raises(ValueError, match=r"r1\(every=True\): expected an int"):
+        part(every=True)
+
+    @dataclass(frozen=True)
+    class Listed(losses.Constraint):
+        layers: ClassVar[int] = 3
+        chosen: list = ()
+
+        def wrap(self, discriminator: object) -> object:
+            return discriminator
+
+        def after_step(self, discriminator: object) -> None:
+            return
+
+    with pytest.raises(TypeError, match="a hyper-parameter is an int, a float or a bool"):
+        Listed()
+
+
+class FakeEntryPoint:
+    name = "extra"
+    value = "extra.losses"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.loaded = 0
+
+    def load(self) -> None:
+        self.loaded += 1
+        if self.fails:
+            raise ImportError("no such module")
+        assert "hinge" in losses.names(), "a plugin may look things up while it is loaded"
+        make_objective("made_elsewhere")
+
+
+@pytest.fixture
+def install_plugin(scratch_registry: None, monkeypatch: pytest.MonkeyPatch):
+    def install(entry_point: FakeEntryPoint) -> None:
+        def entry_points(*, group: str) -> list[FakeEntryPoint]:
+            return [entry_point] if group == "gan_loss_bench.losses" else []
+
+        monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+        monkeypatch.setattr(registry, "_plugins_loaded", False)
+
+    return install
+
+
+def test_other_packages_losses_are_loaded_once_at_the_first_look_up(install_plugin) -> None:
+    plugin = FakeEntryPoint()
+    install_plugin(plugin)
+    assert plugin.loaded == 0
+    assert losses.get("made_elsewhere + r1").objective.name == "made_elsewhere"
+    assert "made_elsewhere" in losses.names()
+    assert plugin.loaded == 1
+
+
+def test_a_plugin_that_fails_is_named_and_tried_again(install_plugin) -> None:
+    plugin = FakeEntryPoint(fails=True)
+    install_plugin(plugin)
+    for attempt in (1, 2):
+        with pytest.raises(ImportError) as caught:
+            losses.names()
+        assert "entry point 'extra' (extra.losses)" in caught.value.__notes__[0]
+        assert plugin.loaded == attempt
+
+
+def test_importing_the_library_imports_nothing_heavy_beyond_torch() -> None:
+    code = (
+        "import sys; import torch; before = set(sys.modules); import losses; print(*sorted(set(sys.modules) - before))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    new = {name.split(".")[0] for name in run.stdout.split()}
+    assert "losses" in new
+    assert not new & {"numpy", "pandas", "torchvision", "scipy", "sklearn", "bench"}
+    assert new <= {"losses", "torch"} | sys.stdlib_module_names
