@@ -1,0 +1,1 @@
+"""What is run: protocol, suites, trials and their identity. Imports no torch."""

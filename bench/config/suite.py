@@ -1,0 +1,192 @@
+"""Suites: what a user asks to be run. A suite is a small TOML file; `bench.plan` turns it into resolved trials."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from bench.config.protocol import CONTROLLED_BATCH_SIZE
+from bench.config.trial import DiscriminatorNorm, Precision, Track
+
+
+class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every method on every workload with seeds 0..seeds-1. `None` stands for the workload's own budget.
+
+    `methods` are names of the catalogue or expressions. `d_norm` is the discriminator's norm on the controlled track;
+    on the paper track each method brings its own. An attempt is stopped after `timeout_minutes`.
+    """
+
+    name: str
+    methods: list[str]
+    workloads: list[str]
+    seeds: int
+    summary: str = ""
+    track: Track = "controlled"
+    d_norm: DiscriminatorNorm = "ln"
+    steps: int | None = None
+    evaluate_every: int | None = None
+    samples: int | None = None
+    batch_size: int = CONTROLLED_BATCH_SIZE
+    precision: Precision = "fp32"
+    allow_invalid: bool = False
+    timeout_minutes: float = 240.0
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        for name in ("methods", "workloads"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one")
+        if not (math.isfinite(self.timeout_minutes) and self.timeout_minutes > 0):
+            raise ValueError(f"timeout_minutes must be a positive number, not {self.timeout_minutes}")
+
+
+# A batch statistic is defined on two images or more; the neighbour metrics need more samples than neighbours.
+_LEAST = {"seeds": 1, "steps": 1, "evaluate_every": 1, "samples": 10, "batch_size": 2}
+
+_FIELD_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Suite)}
+
+
+def suite_names() -> list[str]:
+    """Return the names of the shipped suites."""
+    folder = files("bench.config") / "suites"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def shipped_suites() -> list[Suite]:
+    """Return the shipped suites, with their summaries, in the order of their names."""
+    return [load_suite(name) for name in suite_names()]
+
+
+def load_suite(name_or_path: str | Path, overrides: Mapping[str, object] | None = None) -> Suite:
+    """Read a shipped suite by name, or a user's own from the path of a .toml file, and apply `overrides`.
+
+    A string among the overrides is typed by its field, as `typed_override` does. A suite of the user's that has no
+    `name` is named after its file.
+
+    Raises:
+        ValueError: unknown suite, unreadable file, unknown key, or a value of the wrong type or range.
+    """
+    source, text, fallback_name = _read(name_or_path)
+    try:
+        values: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source} is not valid TOML: {error}") from error
+    values.setdefault("name", fallback_name)
+    settings: dict[str, Any] = {key: _convert(key, value, source, strict=True) for key, value in values.items()}
+    for key, value in (overrides or {}).items():
+        settings[key] = typed_override(key, value) if isinstance(value, str) else _convert(key, value, "", strict=True)
+    missing = [field.name for field in msgspec.structs.fields(Suite) if field.required and field.name not in settings]
+    if missing:
+        raise ValueError(f"{source} lacks {', '.join(missing)}")
+    try:
+        return Suite(**settings)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def typed_override(key: str, text: str) -> object:
+    """Turn the text of `--set key=text` into a value of that key's type.
+
+    A list is separated by commas, of which those inside parentheses do not count (`methods=nsgan,hinge + r1(gamma=1,
+    every=16)`); an optional number takes `none` for the workload's own.
+
+    Raises:
+        ValueError: unknown key, or a text that is no value of it.
+    """
+    expected = _expected_type(key, "")
+    if expected == list[str]:
+        return split_outside_parentheses(text)
+    if NoneType in get_args(expected) and text.strip().lower() == "none":
+        return None
+    return _convert(key, text.strip(), "", strict=False)
+
+
+def split_outside_parentheses(text: str) -> list[str]:
+    """Split at the commas that no parenthesis encloses; empty items are dropped."""
+    items = [""]
+    depth = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += character
+    return [item.strip() for item in items if item.strip()]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` where something known is spelled alike, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str, str]:
+    """Return where the suite was found (for messages), its text, and a name for it."""
+    name = str(name_or_path)
+    if name in suite_names():
+        text = (files("bench.config") / "suites" / f"{name}.toml").read_text(encoding="utf-8")
+        return f"suite {name!r}", text, name
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        known = suite_names()
+        raise ValueError(
+            f"unknown suite {name!r}{nearest(name, known)}; "
+            f"there are {', '.join(known)}, or give the path of a .toml file"
+        )
+    try:
+        return f"suite file {path}", path.read_text(encoding="utf-8"), path.stem
+    except OSError as error:
+        raise ValueError(f"cannot read the suite file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the suite file {path} is not UTF-8 text") from error
+
+
+def _expected_type(key: str, source: str) -> Any:  # noqa: ANN401 - a type expression has no narrower type
+    if key not in _FIELD_TYPES:
+        where = f" in {source}" if source else ""
+        raise ValueError(
+            f"unknown key {key!r}{where}{nearest(key, _FIELD_TYPES)}; a suite has {', '.join(_FIELD_TYPES)}"
+        )
+    return _FIELD_TYPES[key]
+
+
+def _convert(key: str, value: object, source: str, *, strict: bool) -> object:
+    expected = _expected_type(key, source)
+    try:
+        converted: object = msgspec.convert(value, expected, strict=strict)
+    except msgspec.ValidationError as error:
+        where = f" in {source}" if source else ""
+        hint = nearest(value, _choices(expected)) if isinstance(value, str) else ""
+        raise ValueError(f"{key}={value!r}{where} is not {_describe(expected)}{hint}") from error
+    return converted
+
+
+def _choices(expected: object) -> tuple[str, ...]:
+    return get_args(expected) if get_origin(expected) is Literal else ()
+
+
+def _describe(expected: object) -> str:
+    """Say in words what a key takes."""
+    choices = _choices(expected)
+    if choices:
+        return f"one of {', '.join(choices)}"
+    if isinstance(expected, UnionType):
+        return " or ".join("none" if part is NoneType else _describe(part) for part in get_args(expected))
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        list[str]: "a list of texts",
+    }
+    return next(word for known, word in words.items() if known == expected)

@@ -1,0 +1,81 @@
+"""The fully resolved, typed description of one training run, and its identity."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+DiscriminatorNorm = Literal["ln", "none", "sn", "bn"]
+Precision = Literal["fp32", "tf32", "bf16"]
+Track = Literal["controlled", "paper"]
+
+
+class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fixed generator and discriminator. `d_norm` is the one declared axis."""
+
+    name: Literal["dcgan-v1", "mlp-v1"]
+    width: int
+    channels: int
+    image_size: int
+    latent_size: int
+    d_norm: DiscriminatorNorm
+
+
+class Optimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One optimiser for both players; `betas` is (momentum, decay), and RMSprop reads the second only."""
+
+    name: Literal["adam", "rmsprop", "sgd"]
+    lr_generator: float
+    lr_discriminator: float
+    betas: tuple[float, float]
+
+
+class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is trained, with every default written out. Nothing about where or by whom it runs."""
+
+    protocol_version: str
+    track: Track
+    method: str
+    """The canonical spelling of the method expression."""
+    method_name: str
+    """The catalogue's name where the expression has one, else the canonical spelling."""
+    workload: str
+    data_hash: str
+    network: Network
+    optimizer: Optimizer
+    critic_steps: int
+    batch_size: int
+    steps: int
+    evaluate_every: int
+    samples: int
+    precision: Precision
+    seed: int
+    allow_invalid: bool = False
+    """The run is a labelled variant: its method is not well defined on this discriminator and is never ranked."""
+
+
+class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A spec, and the versions of the components that would run it. Equal trials have equal ids on every machine."""
+
+    spec: Spec
+    components: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        return trial_id(self.spec, self.components)
+
+
+def canonical_json(value: object) -> bytes:
+    """Encode a struct so that equal values give equal bytes: sorted keys, no white space, floats in shortest form."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def trial_id(spec: Spec, components: dict[str, str]) -> str:
+    """Return the identity of a trial: the first 16 hexadecimal digits of SHA-256 over its canonical JSON.
+
+    The display name of the method is left out, so that naming an expression in the catalogue later does not orphan
+    the records that were made with the expression.
+    """
+    identity = {"spec": msgspec.structs.replace(spec, method_name=""), "components": components}
+    return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]

@@ -1,0 +1,63 @@
+"""The small frozen events of a campaign. Whoever shows progress reads this stream; nobody below prints."""
+
+from msgspec import Struct
+
+from bench.config.trial import Trial
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """Where one trial stands, sent by the process that trains it."""
+
+    trial_id: str
+    step: int
+    steps: int
+    images_per_second: float
+    distance: float | None = None
+    """The latest primary distance to the data, if one has been measured."""
+
+
+class CampaignStarted(Struct, frozen=True, tag="campaign-started"):
+    """The plan is made: `planned` trials in all, `recorded` of them need no work."""
+
+    planned: int
+    recorded: int
+    workers: int
+    results: str
+
+
+class TrialStarted(Struct, frozen=True, tag="trial-started"):
+    trial: Trial
+    attempt: int
+
+
+class TrialRetried(Struct, frozen=True, tag="trial-retried"):
+    """The process that trained the trial was lost, and the trial was given to a new one."""
+
+    trial_id: str
+    attempt: int
+    reason: str
+
+
+class TrialFinished(Struct, frozen=True, tag="trial-finished"):
+    trial: Trial
+    attempt: int
+    status: str
+    message: str
+    distance: float | None
+    seconds: float
+
+
+class RecordDisagrees(Struct, frozen=True, tag="record-disagrees"):
+    """The trial had been recorded already, and the two runs differ although their environments do not."""
+
+    trial_id: str
+    fields: tuple[str, ...]
+
+
+class CampaignFinished(Struct, frozen=True, tag="campaign-finished"):
+    finished: int
+    failed: int
+    seconds: float
+
+
+Event = CampaignStarted | TrialStarted | Progress | TrialRetried | TrialFinished | RecordDisagrees | CampaignFinished

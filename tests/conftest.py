@@ -1,0 +1,33 @@
+"""What every test of the tree shares: nothing is downloaded, nothing is written into the user's own caches."""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "mnist.tar.xz"
+
+
+@pytest.fixture(scope="session")
+def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds MNIST/raw: $GAN_LOSS_BENCH_DATA, or the development archive unpacked."""
+    given = os.environ.get("GAN_LOSS_BENCH_DATA")
+    if given is not None and (Path(given) / "MNIST" / "raw").is_dir():
+        return Path(given)
+    if not _ARCHIVE.is_file():
+        pytest.skip("the MNIST files are not there: set GAN_LOSS_BENCH_DATA to the folder that holds MNIST/raw")
+    folder = tmp_path_factory.mktemp("data")
+    with tarfile.open(_ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sealed_off(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Child processes inherit this too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_LOSS_BENCH_OFFLINE", "1")
+        patch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
