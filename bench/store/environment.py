@@ -1,0 +1,102 @@
+"""Where an attempt runs: what it takes to say whether two attempts may be compared bit by bit and second by second."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from bench.config.trial import canonical_json
+from bench.store.record import Environment
+
+_PACKAGES: Final = ("torch", "numpy", "scipy", "scikit-learn", "gan-loss-bench")
+
+_GIT_SECONDS: Final = 10.0
+
+
+def environment(device: str, threads: int, device_name: str | None = None) -> Environment:
+    """Describe this machine as the place of an attempt.
+
+    Args:
+        device: "cpu", "cuda" or "cuda:N"; the index is no part of the fingerprint.
+        threads: intra-op threads of the attempt. Reductions are split among them, so they are part of the fingerprint.
+        device_name: the model of the accelerator; `None` for the CPU, which is looked up here.
+
+    The fingerprint leaves out the operating system's release, the host's name and the version of this package: none of
+    them changes the arithmetic by itself, and what does in this package has versions of its own in the trial.
+    """
+    kind = device.partition(":")[0]
+    cpu = f"{_cpu_model()} x{usable_cpus()}"
+    name = device_name or (cpu if kind == "cpu" else device)
+    versions = _versions()
+    arithmetic = {package: found for package, found in versions.items() if package != "gan-loss-bench"}
+    system = f"{platform.system()} {platform.machine()}"
+    identity = [kind, name, cpu, threads, system, arithmetic]
+    return Environment(
+        fingerprint=hashlib.sha256(canonical_json(identity)).hexdigest()[:12],
+        device=device,
+        device_name=name,
+        cpu=cpu,
+        threads=threads,
+        platform=platform.platform(),
+        versions=versions,
+    )
+
+
+def usable_cpus() -> int:
+    """Return how many logical CPUs this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def commit() -> str | None:
+    """Return the git revision of the checkout this package runs from, marked `-dirty` if the code differs from it.
+
+    `None` where the package is not run from a checkout of its own or git cannot say.
+    """
+    root = Path(__file__).resolve().parents[2]
+    # An installed package may lie inside somebody else's repository (.venv/lib/...): only a checkout's own root counts.
+    if not (root / ".git").exists():
+        return None
+    revision = _git(root, "rev-parse", "HEAD")
+    if not revision:
+        return None
+    changed = _git(root, "status", "--porcelain", "--", "bench", "losses")
+    return revision if changed == "" else f"{revision}-dirty"
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - the program is git, and no argument comes from outside
+            [git, "-C", str(root), *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # this package itself, where it runs from a checkout that is not installed
+            continue
+    return versions
+
+
+def _cpu_model() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

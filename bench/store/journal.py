@@ -1,0 +1,189 @@
+"""The results folder: append-only records, created exclusively, and the places of everything that belongs to them.
+
+    ROOT/records/<trial_id>.<attempt>.json      one immutable record a finished attempt
+    ROOT/artifacts/<trial_id>/                  samples.png, generator.safetensors
+    ROOT/logs/<trial_id>.<attempt>.log          what the attempt wrote to stdout and stderr
+    ROOT/scratch/<campaign>/                    work in flight
+
+Several campaigns may write to one folder at once: nothing is ever overwritten, and no lock is taken to write.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.store.record import INFRASTRUCTURE_STATUSES, SCHEMA_VERSION, Record
+
+Appended = Literal["stored", "same", "incomparable"]
+
+_RECORD_NAME: Final = re.compile(r"(?P<trial_id>[0-9a-f]{16})\.(?P<attempt>0|[1-9][0-9]*)\.json")
+
+
+class RecordError(ValueError):
+    """A file among the records cannot be used. The message names it, and says what to do."""
+
+
+class Store:
+    """The journal of one results folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._records = self.root / "records"
+
+    def records(self) -> list[Record]:
+        """Read all records, ordered by trial and attempt.
+
+        Raises:
+            RecordError: a file there is no record of ours, is damaged, or was written by a newer program. Nothing is
+                skipped silently, since a table that lacks its failures says something else.
+        """
+        if not self._records.is_dir():
+            return []
+        records = [read_record(path) for path in self._records.iterdir() if not path.name.startswith(".")]
+        return sorted(records, key=lambda record: (record.trial_id, record.attempt))
+
+    def latest(self) -> dict[str, Record]:
+        """Return the last attempt of each trial, by trial id."""
+        return {record.trial_id: record for record in latest_attempts(self.records())}
+
+    def append(self, record: Record) -> Appended | list[str]:
+        """Store the record, unless this attempt has one already: the first writer's stays, and the two are compared.
+
+        Returns:
+            "stored"; or "same" where an equal record was there; or the names of the fields that differ although both
+            ran in equal environments; or "incomparable" where nothing can be concluded, since the environments differ
+            or one of the two was cut short.
+        """
+        self._records.mkdir(parents=True, exist_ok=True)
+        path = self.record_path(record.trial_id, record.attempt)
+        # Encoding is part of what is compared: a NaN is stored as null.
+        encoded = msgspec.json.encode(record)
+        try:
+            _create_exclusively(path, encoded)
+        except FileExistsError:
+            return _compare(read_record(path), msgspec.json.decode(encoded, type=Record))
+        return "stored"
+
+    def record_path(self, trial_id: str, attempt: int) -> Path:
+        return self._records / f"{trial_id}.{attempt}.json"
+
+    def artifacts_dir(self, trial_id: str) -> Path:
+        return self.root / "artifacts" / trial_id
+
+    def log_path(self, trial_id: str, attempt: int) -> Path:
+        return self.root / "logs" / f"{trial_id}.{attempt}.log"
+
+    def keep_artifacts(self, trial_id: str, produced: Path) -> None:
+        """Move a folder of artifacts from scratch to its place; artifacts of an earlier attempt make way."""
+        kept = self.artifacts_dir(trial_id)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            # A rename replaces an empty folder but no full one, and another campaign may put one there in between.
+            with contextlib.suppress(FileNotFoundError):
+                kept.rename(produced.with_name(f"{produced.name}.{secrets.token_hex(4)}.old"))
+            try:
+                produced.rename(kept)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return
+
+
+def latest_attempts(records: Iterable[Record]) -> list[Record]:
+    """Return the last attempt of each trial, in the order of first appearance."""
+    latest: dict[str, Record] = {}
+    for record in records:
+        known = latest.get(record.trial_id)
+        if known is None or record.attempt > known.attempt:
+            latest[record.trial_id] = record
+    return list(latest.values())
+
+
+def read_record(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
+    """
+    name = _RECORD_NAME.fullmatch(path.name)
+    if name is None:
+        raise RecordError(f"{path} is not a record (<trial id>.<attempt>.json); move it out of the records folder")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        record = msgspec.json.decode(content, type=Record)
+    except msgspec.DecodeError as error:
+        _refuse_newer_schema(path, content)
+        raise RecordError(
+            f"{path} is damaged or edited ({error}); restore it, or delete it to have its trial run again"
+        ) from error
+    _refuse_newer_schema(path, content, record.schema_version)
+    if record.trial_id != name["trial_id"] or record.attempt != int(name["attempt"]):
+        raise RecordError(f"{path} holds the record of {record.trial_id}.{record.attempt}; give it its own name back")
+    return record
+
+
+class _Version(Struct):
+    """The one key that every schema has."""
+
+    schema_version: int
+
+
+def _refuse_newer_schema(path: Path, content: bytes, found: int | None = None) -> None:
+    if found is None:
+        try:
+            found = msgspec.json.decode(content, type=_Version).schema_version
+        except msgspec.DecodeError:  # no schema can be told: the caller reports the damage
+            return
+    if found > SCHEMA_VERSION:
+        raise RecordError(
+            f"{path} was written by a newer program (schema {found}; this one reads up to {SCHEMA_VERSION}); "
+            "run: pip install --upgrade gan-loss-bench"
+        )
+
+
+def _create_exclusively(path: Path, content: bytes) -> None:
+    """Create a file that is either whole or not there, also after a loss of power.
+
+    Raises:
+        FileExistsError: it was there before; it has not been touched.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _compare(first: Record, second: Record) -> Appended | list[str]:
+    if first.environment is None or second.environment is None:
+        return "incomparable"
+    if first.environment.fingerprint != second.environment.fingerprint:
+        return "incomparable"
+    if {first.status, second.status} & INFRASTRUCTURE_STATUSES:
+        return "incomparable"
+    differing = [name for name in ("status", "history") if getattr(first, name) != getattr(second, name)]
+    for name in ("metrics", "stability"):
+        one, other = getattr(first, name), getattr(second, name)
+        differing += [f"{name}.{key}" for key in sorted({*one, *other}) if one.get(key) != other.get(key)]
+    return differing or "same"

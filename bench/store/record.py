@@ -1,0 +1,101 @@
+"""The record: one immutable JSON file for each finished attempt. Every table is a pure function of records."""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.config.trial import Spec, Trial
+
+SCHEMA_VERSION: Final = 1
+
+Status = Literal["ok", "nonfinite", "diverged", "not_learned", "timeout", "error"]
+
+INFRASTRUCTURE_STATUSES: Final[frozenset[str]] = frozenset({"timeout", "error"})
+"""Statuses that say nothing about the loss; a later run tries these trials again, as a new attempt."""
+
+
+class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
+    """All metrics of the frozen generator after `step` generator updates."""
+
+    step: int
+    metrics: dict[str, float | None]
+
+
+class History(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is drawn as a curve: the evaluations, and the monitors' means over blocks of steps.
+
+    Every list of `training` has one value a block; `training["step"]` is the last step of the block.
+    """
+
+    evaluations: list[Evaluation] = []
+    training: dict[str, list[float | None]] = {}
+
+
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the attempt ran. `fingerprint` is equal exactly where timings and bits may be compared."""
+
+    fingerprint: str
+    device: str
+    device_name: str
+    cpu: str
+    threads: int
+    platform: str
+    versions: dict[str, str]
+
+
+class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one attempt produced, before it is given its identity and stored.
+
+    `metrics` are the last evaluation's and the constants of the workload (floors, the untrained generator);
+    `stability` and `cost` are scalars. A value that does not exist is `None`, never a magic number.
+    """
+
+    status: Status
+    message: str = ""
+    metrics: dict[str, float | None] = {}
+    history: History = History()
+    stability: dict[str, float | None] = {}
+    cost: dict[str, float | None] = {}
+    environment: Environment | None = None
+    commit: str | None = None
+    started_at: str
+    finished_at: str
+
+
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An outcome with its identity. `attempt` counts from 0; the last attempt of a trial is the one that counts."""
+
+    schema_version: int
+    protocol_version: str
+    trial_id: str
+    attempt: int
+    spec: Spec
+    components: dict[str, str]
+    status: Status
+    message: str
+    metrics: dict[str, float | None]
+    history: History
+    stability: dict[str, float | None]
+    cost: dict[str, float | None]
+    environment: Environment | None
+    commit: str | None
+    started_at: str
+    finished_at: str
+
+    @property
+    def trial(self) -> Trial:
+        return Trial(spec=self.spec, components=self.components)
+
+
+def make_record(trial: Trial, attempt: int, outcome: Outcome) -> Record:
+    """Give an outcome its identity."""
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        protocol_version=trial.spec.protocol_version,
+        trial_id=trial.id,
+        attempt=attempt,
+        spec=trial.spec,
+        components=trial.components,
+        **msgspec.structs.asdict(outcome),
+    )

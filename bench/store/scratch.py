@@ -1,0 +1,58 @@
+"""Work in flight: a folder for every campaign, on the file system of the results so that a rename can move it there."""
+
+import contextlib
+import fcntl
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+_STALE_SECONDS: Final = 3600.0
+"""A temporary record lives for milliseconds; one this old was left by a killed process."""
+
+
+@contextlib.contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Give a campaign a folder under `root/scratch` and remove it afterwards.
+
+    What killed campaigns left is removed first. A living campaign holds a lock on its folder, which the operating
+    system releases with the process, however it ends.
+    """
+    parent = root / "scratch"
+    parent.mkdir(parents=True, exist_ok=True)
+    # The parent's lock keeps another campaign from sweeping a folder between its making and its locking.
+    with _lock_file(parent) as sweeping:
+        fcntl.flock(sweeping, fcntl.LOCK_EX)
+        _sweep(parent)
+        folder = parent / secrets.token_hex(6)
+        folder.mkdir()
+        lock = _lock_file(folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    remove_stale_temporaries(root / "records")
+    with lock:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_stale_temporaries(records: Path) -> None:
+    """Remove the temporary files of writers that were killed between creating and naming a record."""
+    for path in records.glob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another campaign is tidying too
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+
+
+def _sweep(parent: Path) -> None:
+    for folder in [path for path in parent.iterdir() if path.is_dir()]:
+        # Locked: its campaign lives. Not found: its campaign has just removed it.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock_file(folder) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+
+
+def _lock_file(folder: Path) -> IO[str]:
+    return (folder / ".lock").open("w", encoding="utf-8")

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.store import environment as module
+from bench.store.environment import commit, environment, usable_cpus
+
+
+def test_environment_of_the_cpu() -> None:
+    here = environment("cpu", 2)
+    assert here.device == "cpu"
+    assert here.device_name == here.cpu
+    assert here.threads == 2
+    assert {"python", "torch", "numpy"} <= set(here.versions)
+    assert here == environment("cpu", 2)
+    assert usable_cpus() >= 1
+
+
+def test_fingerprint_tells_what_changes_bits_or_times() -> None:
+    prints = [
+        environment("cpu", 1).fingerprint,
+        environment("cpu", 2).fingerprint,
+        environment("cuda:0", 1, "GPU A").fingerprint,
+        environment("cuda:0", 1, "GPU B").fingerprint,
+    ]
+    assert len(set(prints)) == len(prints)
+    assert environment("cuda:1", 1, "GPU A").fingerprint == prints[2]
+
+
+def test_own_version_is_recorded_and_no_part_of_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_versions", lambda: {"torch": "9", "gan-loss-bench": "1"})
+    first = environment("cpu", 1)
+    monkeypatch.setattr(module, "_versions", lambda: {"torch": "9", "gan-loss-bench": "2"})
+    second = environment("cpu", 1)
+    monkeypatch.setattr(module, "_versions", lambda: {"torch": "10", "gan-loss-bench": "2"})
+    assert first.fingerprint == second.fingerprint != environment("cpu", 1).fingerprint
+    assert first.versions != second.versions
+
+
+def test_commit_is_of_the_packages_own_checkout_and_marks_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / "bench" / "store").mkdir(parents=True)
+    source = checkout / "bench" / "store" / "environment.py"
+    source.write_text("one")
+    monkeypatch.setattr(module, "__file__", str(source))
+    assert commit() is None, "no checkout"
+
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        done = subprocess.run(
+            ["git", *identity, "-C", str(checkout), *arguments], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    assert commit() is None, "no commit yet"
+    git("add", ".")
+    git("commit", "--quiet", "-m", "one")
+    revision = git("rev-parse", "HEAD")
+    assert commit() == revision
+    (checkout / "notes.txt").write_text("results and notes beside the code do not count")
+    assert commit() == revision
+    source.write_text("two")
+    assert commit() == f"{revision}-dirty"
+
+
+def test_a_repository_around_an_installed_package_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    source = tmp_path / "site-packages" / "bench" / "store" / "environment.py"
+    source.parent.mkdir(parents=True)
+    monkeypatch.setattr(module, "__file__", str(source))
+    assert commit() is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bench.config.suite",
+        "bench.store.journal",
+        "bench.store.environment",
+        "bench.execution.local",
+        "bench.execution.worker",
+    ],
+)
+def test_no_torch_at_import(name: str) -> None:
+    code = f"import sys, {name}; assert sys.modules.keys().isdisjoint(('torch', 'numpy', 'pandas'))"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
