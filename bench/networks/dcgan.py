@@ -1,0 +1,85 @@
+"""`dcgan-v1`: the DCGAN of Radford, Metz and Chintala (ICLR 2016, arXiv 1511.06434), with a linear logit.
+
+One 4x4 stage, then stride-2 stages up to the image: three at 32x32 (channels 4w, 2w, w), four at 64x64 (8w ... w).
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from bench.config.trial import DiscriminatorNorm
+
+_LEAK = 0.2
+_WEIGHT_STD = 0.02
+
+
+def _stage_channels(width: int, image_size: int) -> list[int]:
+    """Return the channels from the 4x4 stage to the last hidden one, e.g. [256, 128, 64] for width 64 at 32x32."""
+    stages = {32: 3, 64: 4}
+    if image_size not in stages:
+        raise ValueError(f"dcgan-v1 makes images of 32x32 or 64x64, not {image_size}x{image_size}")
+    return [width * 2**power for power in reversed(range(stages[image_size]))]
+
+
+class Generator(nn.Module):
+    """Latents [B, z] to images [B, channels, size, size] in (-1, 1). BatchNorm and ReLU between, tanh at the end."""
+
+    def __init__(self, *, latent_size: int, width: int, channels: int, image_size: int) -> None:
+        super().__init__()
+        hidden = _stage_channels(width, image_size)
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_size, hidden[0], 4, 1, 0, bias=False)]
+        for previous, following in pairwise(hidden):
+            layers += [nn.BatchNorm2d(previous), nn.ReLU(inplace=True)]
+            layers += [nn.ConvTranspose2d(previous, following, 4, 2, 1, bias=False)]
+        layers += [nn.BatchNorm2d(hidden[-1]), nn.ReLU(inplace=True)]
+        layers += [nn.ConvTranspose2d(hidden[-1], channels, 4, 2, 1, bias=False), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        images: Tensor = self.layers(latents[:, :, None, None])
+        return images
+
+
+class Discriminator(nn.Module):
+    """Images [B, channels, size, size] to (logits [B], features [B, 4w]): features are the last stage's spatial mean.
+
+    `norm` stands where Radford has BatchNorm. Convolutions that no affine norm follows carry a bias when the norm is
+    `none` or `sn`: a bias-free LeakyReLU network without norm is homogeneous, D(0) = 0, and could not offset its
+    logit, which would handicap every loss that is not shift-invariant. `sn` is applied after initialisation.
+    """
+
+    def __init__(self, *, width: int, channels: int, image_size: int, norm: DiscriminatorNorm) -> None:
+        super().__init__()
+        hidden = _stage_channels(width, image_size)[::-1]
+        biased = norm in ("none", "sn")
+        layers: list[nn.Module] = [nn.Conv2d(channels, hidden[0], 4, 2, 1, bias=biased), nn.LeakyReLU(_LEAK)]
+        for previous, following in pairwise(hidden):
+            layers += [nn.Conv2d(previous, following, 4, 2, 1, bias=biased)]
+            layers += [*_norm_layers(norm, following), nn.LeakyReLU(_LEAK)]
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Conv2d(hidden[-1], 1, 4, 1, 0, bias=biased)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.layers(images)
+        return self.head(hidden).flatten(), hidden.mean(dim=(2, 3))
+
+
+def _norm_layers(norm: DiscriminatorNorm, channels: int) -> list[nn.Module]:
+    if norm == "bn":
+        return [nn.BatchNorm2d(channels)]
+    if norm == "ln":
+        return [nn.GroupNorm(1, channels)]
+    return []
+
+
+def initialise(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
+    """Set convolution weights to N(0, 0.02), norm gains to N(1, 0.02) and biases to 0, each from its own draw."""
+    for name, layer in module.named_modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.weight.data.copy_(normal(f"{name}.weight", tuple(layer.weight.shape)) * _WEIGHT_STD)
+            if layer.bias is not None:
+                layer.bias.data.zero_()
+        elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)):
+            layer.weight.data.copy_(1 + normal(f"{name}.weight", tuple(layer.weight.shape)) * _WEIGHT_STD)
+            layer.bias.data.zero_()

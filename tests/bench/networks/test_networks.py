@@ -1,0 +1,115 @@
+"""The fixed networks: their sizes as published, their ranges, and what each norm does and does not couple."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.config.trial import DiscriminatorNorm, Network
+from bench.networks import build_discriminator, build_generator
+
+
+def normal(name: str, shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(map(ord, name))))
+
+
+def network(d_norm: DiscriminatorNorm = "ln", *, width: int = 64, channels: int = 3, image_size: int = 32) -> Network:
+    return Network(
+        name="dcgan-v1", width=width, channels=channels, image_size=image_size, latent_size=100, d_norm=d_norm
+    )
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("image_size", "channels", "generator", "discriminator"),
+    [
+        (32, 3, 1_068_928, 663_296),
+        (32, 1, 1_066_880, 661_248),
+        (64, 3, 3_576_704, 2_765_568),
+        (64, 1, 3_574_656, 2_763_520),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(
+    image_size: int, channels: int, generator: int, discriminator: int
+) -> None:
+    for d_norm in ("ln", "bn"):
+        description = network(d_norm, channels=channels, image_size=image_size)
+        assert count(build_generator(description, normal)) == generator
+        assert count(build_discriminator(description, normal)) == discriminator
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(3, 662_977), (1, 660_929)])
+@pytest.mark.parametrize("d_norm", ["none", "sn"])
+def test_norm_free_discriminators_have_biases_instead(d_norm: DiscriminatorNorm, channels: int, expected: int) -> None:
+    assert count(build_discriminator(network(d_norm, channels=channels), normal)) == expected
+
+
+@pytest.mark.parametrize("image_size", [32, 64])
+def test_shapes_and_range(image_size: int) -> None:
+    description = network(width=8, image_size=image_size)
+    images = build_generator(description, normal)(torch.randn(5, 100) * 10)
+    assert images.shape == (5, 3, image_size, image_size)
+    assert images.abs().max() <= 1
+    logits, features = build_discriminator(description, normal)(images)
+    assert logits.shape == (5,)
+    assert features.shape == (5, 8 * image_size // 8)
+
+
+def test_another_image_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="32x32 or 64x64, not 48x48"):
+        build_generator(network(image_size=48), normal)
+
+
+def test_initialisation_is_radfords() -> None:
+    discriminator = build_discriminator(network(), normal)
+    weights = torch.cat([m.weight.flatten() for m in discriminator.modules() if isinstance(m, nn.Conv2d)])
+    gains = torch.cat([m.weight.flatten() for m in discriminator.modules() if isinstance(m, nn.GroupNorm)])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.02)
+    assert weights.mean().item() == pytest.approx(0, abs=1e-4)
+    assert gains.mean().item() == pytest.approx(1, abs=0.005)
+    assert gains.std().item() == pytest.approx(0.02, rel=0.15)
+
+
+@pytest.mark.parametrize(("d_norm", "coupled"), [("ln", False), ("none", False), ("sn", False), ("bn", True)])
+def test_only_batch_norm_lets_samples_see_each_other(d_norm: DiscriminatorNorm, coupled: bool) -> None:
+    discriminator = build_discriminator(network(d_norm, width=8), normal).eval()
+    if d_norm == "bn":
+        discriminator.train()
+    images = torch.rand(8, 3, 32, 32) * 2 - 1
+    together, _ = discriminator(images)
+    apart = torch.cat([discriminator(images[:4])[0], discriminator(images[4:])[0]])
+    assert bool(((together - apart).abs() > 1e-4 * together.abs().max()).any()) is coupled
+
+
+def test_spectral_norm_bounds_every_convolution() -> None:
+    discriminator = build_discriminator(network("sn", width=8), normal)
+    for _ in range(30):
+        discriminator(torch.randn(2, 3, 32, 32))
+    for layer in discriminator.modules():
+        if isinstance(layer, nn.Conv2d):
+            largest = torch.linalg.svdvals(layer.weight.detach().flatten(1))[0].item()
+            assert largest == pytest.approx(1, rel=0.02)
+
+
+def test_the_start_of_the_power_iteration_leaves_the_global_random_state_alone() -> None:
+    def next_number(d_norm: DiscriminatorNorm) -> float:
+        torch.manual_seed(7)
+        build_discriminator(network(d_norm, width=8), normal)
+        return torch.rand(()).item()
+
+    assert next_number("sn") == next_number("none")
+
+
+def test_mlp_layers_and_initial_scale() -> None:
+    description = Network(name="mlp-v1", width=128, channels=1, image_size=1, latent_size=2, d_norm="none")
+    generator, discriminator = build_generator(description, normal), build_discriminator(description, normal)
+    hidden = 2 * 128 + 128 + 2 * (128 * 128 + 128)
+    assert count(generator) == hidden + 128 * 2 + 2
+    assert count(discriminator) == hidden + 128 + 1
+    points = generator(torch.randn(500, 2))
+    logits, features = discriminator(points)
+    assert points.shape == (500, 2)
+    assert (logits.shape, features.shape) == ((500,), (500, 128))
+    assert 0.3 < points.std().item() < 3
