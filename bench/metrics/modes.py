@@ -1,0 +1,58 @@
+"""Which modes of a data set were found, and how evenly: counts over classes, and the divergence of their histogram."""
+
+import math
+
+import torch
+from torch import Tensor
+
+READABLE = 0.9
+"""A sample is unreadable if the classifier gives no class of some channel more than this probability."""
+
+
+def mode_indices(logits: Tensor) -> Tensor:
+    """Return the mode [N] of each sample: sum over channels c of class_c k^c, for logits [N, k] or [N, C, k]."""
+    classes = logits.argmax(-1).reshape(len(logits), -1)
+    place = logits.shape[-1] ** torch.arange(classes.shape[1], device=logits.device)
+    return (classes * place).sum(1)
+
+
+def unreadable_share(logits: Tensor) -> float:
+    """Return the share of samples with a channel whose largest class probability is below `READABLE`.
+
+    The classifier names a class for garbage too; this share says how far to trust the mode counts.
+    """
+    confidence = logits.softmax(-1).amax(-1).reshape(len(logits), -1).amin(1)
+    return (confidence < READABLE).double().mean().item()
+
+
+def captured(counts: Tensor, at_least: float = 1.0) -> int:
+    """Return how many modes have at least so many samples, for counts [K]."""
+    return int((counts >= at_least).sum())
+
+
+def histogram_divergence(counts: Tensor, expected: Tensor) -> float | None:
+    """Return KL(p || q) in nats of the histogram p of counts [K] from the frequencies q [K]; None without a sample.
+
+    Modes without samples add nothing, as 0 log 0 = 0. A mode with samples that q says cannot occur gives infinity,
+    which is returned as None: q is a frequency in real data, and such a divergence says nothing.
+    """
+    total = counts.sum().item()
+    if total == 0:
+        return None
+    seen = counts > 0
+    share = counts[seen].double() / total
+    divergence = (share * (share / expected[seen].double()).log()).sum().item()
+    return max(0.0, divergence) if math.isfinite(divergence) else None
+
+
+def divergence_floor(modes: int, count: int) -> float:
+    """Return the divergence expected of N = `count` samples of the right distribution: (K - 1) / 2N to first order."""
+    return (modes - 1) / (2.0 * count)
+
+
+def stacked_frequencies(frequencies: Tensor, stack: int) -> Tensor:
+    """Return the frequencies [k^C] of the modes of C images drawn independently from classes of frequencies [k]."""
+    combined = frequencies.double()
+    for _ in range(stack - 1):
+        combined = torch.outer(frequencies.double(), combined).flatten()
+    return combined

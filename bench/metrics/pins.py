@@ -1,0 +1,49 @@
+"""The versions of everything a metric depends on. Importing it needs no torch, so that a plan can name them."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = "1"
+"""Raised whenever any number a metric computes changes for the same samples."""
+
+
+@dataclass(frozen=True)
+class ExtractorPin:
+    """A frozen classifier: its shape, and the SHA-256 of the file its weights are shipped in."""
+
+    widths: tuple[int, int, int]
+    """Channels of the three convolutions."""
+    features: int
+    classes: int
+    sha256: str
+
+
+EXTRACTORS: Final[dict[str, ExtractorPin]] = {
+    "digits-cnn-v1": ExtractorPin(
+        widths=(16, 32, 32),
+        features=64,
+        classes=10,
+        sha256="3d3a01cd7b43288c8759ae0d4f711cab789527d9055589a13398345d61173028",
+    ),
+    "mnist-cnn-v1": ExtractorPin(
+        widths=(24, 48, 96),
+        features=128,
+        classes=10,
+        sha256="9f5b319e22374f730df4d176e6c57d1f26e1ba8017263067ca0d662b3483f132",
+    ),
+}
+
+
+def extractor_pin(name: str) -> ExtractorPin:
+    """Return what is pinned for an extractor; raise ValueError naming the nearest one if there is none."""
+    if name in EXTRACTORS:
+        return EXTRACTORS[name]
+    nearest = difflib.get_close_matches(name, EXTRACTORS, n=1, cutoff=0.4)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"unknown extractor {name!r}{hint} (there are: {', '.join(EXTRACTORS)})")
+
+
+def extractor_component(name: str) -> str:
+    """Return the extractor's name and version as it is written into records: `digits-cnn-v1:ab12cd34ef56`."""
+    return f"{name}:{extractor_pin(name).sha256[:12]}"

@@ -1,0 +1,189 @@
+"""What is known about the real images of a workload in an extractor's features: computed once, kept on disk."""
+
+import dataclasses
+import hashlib
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from bench.config.workload import Workload
+from bench.data import Arrays, content_hash, streams
+from bench.metrics.extractors import Extractor, embed
+from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
+from bench.metrics.modes import stacked_frequencies, unreadable_share
+from bench.metrics.neighbours import real_radii
+from bench.metrics.pins import VERSION, extractor_component
+
+CACHE_VARIABLE: Final = "GAN_LOSS_BENCH_CACHE"
+NEIGHBOUR_IMAGES: Final = 10_000
+"""Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
+
+_SMALL: Final = 10_000
+"""A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough."""
+
+_STACKS: Final = 26_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Statistics of real images. Every field is a tensor (numbers are 0-dimensional), so the whole is easily stored."""
+
+    mean: Tensor
+    covariance: Tensor
+    root: Tensor
+    """The symmetric square root of the covariance."""
+    count: Tensor
+    test_mean: Tensor
+    test_covariance: Tensor
+    test_root: Tensor
+    floor: Tensor
+    """The Fréchet distance of the test part to the training part."""
+    unreadable: Tensor
+    """The share of real test images that the extractor cannot read."""
+    frequencies: Tensor
+    """How often each mode occurs in the training part."""
+    features: Tensor
+    """Features of at most `NEIGHBOUR_IMAGES` of the reference images, chosen by a fixed permutation."""
+    precision_radii: Tensor
+    coverage_radii: Tensor
+
+    @property
+    def train(self) -> Moments:
+        return Moments(self.mean, self.covariance)
+
+    @property
+    def test(self) -> Moments:
+        return Moments(self.test_mean, self.test_covariance)
+
+    def to(self, device: torch.device) -> "Reference":
+        return Reference(**{name: tensor.to(device) for name, tensor in _tensors(self).items()})
+
+
+def _tensors(reference: Reference) -> dict[str, Tensor]:
+    return {field.name: getattr(reference, field.name) for field in dataclasses.fields(reference)}
+
+
+def _stacked(features: Tensor, stack: int, stream: str) -> Tensor:
+    """Return the features [26000, stack d] of randomly stacked images, given those of the single ones [N, d]."""
+    drawn = streams.integers(stream, _STACKS * stack, len(features))
+    return features[torch.from_numpy(drawn).to(features.device)].reshape(_STACKS, -1)
+
+
+def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torch.device) -> Reference:
+    """Measure the real images.
+
+    The reference of `fd` is the training part, or both parts of a small data set. A stacked workload's are stacks drawn
+    from the training part out of a fixed stream; as the extractor reads channels alone, single images are embedded
+    once and their features are stacked.
+    """
+    train, _ = embed(extractor, torch.from_numpy(arrays.train), device)
+    test, test_logits = embed(extractor, torch.from_numpy(arrays.test), device)
+    frequencies = torch.from_numpy(np.bincount(arrays.train_labels)).double() / len(arrays.train_labels)
+    reference = train
+    if workload.stack > 1:
+        train = reference = _stacked(train, workload.stack, f"{workload.name}/reference/train")
+        test = _stacked(test, workload.stack, f"{workload.name}/reference/test")
+    elif len(train) + len(test) < _SMALL:
+        reference = torch.cat([train, test])
+    fitted, tested, trained = moments(reference), moments(test), moments(train)
+    test_root = square_root(tested.covariance)
+    order = np.argsort(streams.uniforms(f"{workload.name}/reference/order", len(reference)), kind="stable")
+    features = reference[torch.from_numpy(order[:NEIGHBOUR_IMAGES]).to(device)]
+    precision_radii, coverage_radii = real_radii(features)
+    return Reference(
+        mean=fitted.mean,
+        covariance=fitted.covariance,
+        root=square_root(fitted.covariance),
+        count=torch.tensor(len(reference)),
+        test_mean=tested.mean,
+        test_covariance=tested.covariance,
+        test_root=test_root,
+        floor=torch.tensor(frechet_distance(tested, test_root, trained), dtype=torch.float64),
+        unreadable=torch.tensor(unreadable_share(test_logits), dtype=torch.float64),
+        frequencies=stacked_frequencies(frequencies, workload.stack),
+        features=features,
+        precision_radii=precision_radii,
+        coverage_radii=coverage_radii,
+    )
+
+
+def default_cache_dir() -> Path:
+    """Return where references are kept: $GAN_LOSS_BENCH_CACHE, else a folder in the user's cache."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "gan-loss-bench"
+
+
+def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_dir: Path) -> Path:
+    """Return the file a reference is kept in. Its name holds everything the numbers depend on, never a bare label."""
+    assert workload.extractor is not None
+    parts = (content_hash(arrays), extractor_component(workload.extractor), f"metrics {VERSION}")
+    # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
+    machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
+    key = hashlib.sha256("\n".join((workload.name, str(workload.stack), *parts, *machine)).encode()).hexdigest()
+    return cache_dir / f"reference-{workload.name}-{key[:16]}.safetensors"
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Reference | None:
+    """Return the stored reference; None where there is none, or where the file is not what was written."""
+    if not path.is_file():
+        return None
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, safetensors.SafetensorError) as error:
+        _log.warning("%s cannot be read (%s); it is built again", path, error)
+        return None
+    if set(tensors) != {field.name for field in dataclasses.fields(Reference)} or (
+        _digest(tensors) != metadata.get("sha256")
+    ):
+        _log.warning("%s is damaged; it is built again", path)
+        return None
+    return Reference(**tensors)
+
+
+def _write(path: Path, reference: Reference) -> None:
+    """Store a reference whole or not at all. A cache that cannot be written costs time, never a run."""
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in _tensors(reference).items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(safetensors.torch.save(tensors, {"sha256": _digest(tensors)}))
+            Path(partial).replace(path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("the reference features of the data cannot be kept in %s (%s)", path.parent, error)
+
+
+def load_or_build(
+    workload: Workload, arrays: Arrays, extractor: Extractor, device: torch.device, cache_dir: Path | None = None
+) -> Reference:
+    """Return the reference from the cache, or build it and keep it there."""
+    path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir())
+    stored = _read(path)
+    if stored is not None:
+        return stored.to(device)
+    reference = build(workload, arrays, extractor, device)
+    _write(path, reference)
+    return reference.to(device)

@@ -1,0 +1,66 @@
+"""Measures of samples in the plane against a known Gaussian mixture.
+
+Mode counts follow Srivastava et al. (VEEGAN), 2017, and Lin et al. (PacGAN), 2018: a sample belongs to the nearest
+centre, and is of high quality if it lies within three standard deviations of it.
+"""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from bench.config.workload import Mixture
+from bench.metrics.modes import captured, histogram_divergence
+
+QUALITY_RADIUS: Final = 3.0
+HIGH_QUALITY_CEILING: Final = 1.0 - math.exp(-(QUALITY_RADIUS**2) / 2.0)
+"""The share of a perfect sampler's points within three standard deviations, in two dimensions: 98.89 %."""
+
+CAPTURED_SHARE: Final = 0.2
+"""`modes_20` asks for this share of a mode's expected samples, where `modes` asks for one sample."""
+
+_DIRECTIONS: Final = 64
+
+
+def mixture_scores(points: Tensor, mixture: Mixture) -> dict[str, float | None]:
+    """Return modes, modes_20, high_quality and kl_uniform of points [N, 2].
+
+    Only high-quality samples count for a mode and enter the divergence, which is None where there are none.
+    """
+    centres = torch.tensor(mixture.centres, dtype=torch.float64, device=points.device)
+    nearest = torch.cdist(points.double(), centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
+    good = nearest.values < QUALITY_RADIUS * mixture.sigma
+    modes = len(mixture.centres)
+    counts = torch.bincount(nearest.indices[good], minlength=modes)
+    return {
+        "modes": float(captured(counts)),
+        "modes_20": float(captured(counts, CAPTURED_SHARE * len(points) / modes)),
+        "high_quality": good.double().mean().item(),
+        "kl_uniform": histogram_divergence(counts, torch.full((modes,), 1.0 / modes, device=points.device)),
+    }
+
+
+def _squared_w2_on_lines(first: Tensor, second: Tensor) -> Tensor:
+    """Return the squared 2-Wasserstein distances [L] of projections [N, L] and [M, L], exactly, also where N != M.
+
+    On a line W2^2 is the integral over [0, 1] of the squared difference of the quantile functions, which here are
+    steps that change at multiples of 1/N and of 1/M.
+    """
+    levels = [torch.arange(1, len(x) + 1, dtype=torch.float64, device=x.device) / len(x) for x in (first, second)]
+    ends = torch.cat(levels).sort().values
+    widths = torch.diff(ends, prepend=ends.new_zeros(1))
+    middles = ends - widths / 2.0
+    quantiles = [x.sort(0).values[(middles * len(x)).long().clamp(max=len(x) - 1)] for x in (first, second)]
+    return (widths[:, None] * (quantiles[0] - quantiles[1]).square()).sum(0)
+
+
+def sliced_w2(first: Tensor, second: Tensor) -> float:
+    """Return the sliced 2-Wasserstein distance of points [N, 2] and [M, 2].
+
+    The root of the mean over 64 evenly spaced directions of the squared W2 distance of the projections (Rabin et al.,
+    2011). In the plane even directions are exact for all purposes, and nothing is drawn at random. Units: the data's.
+    """
+    angles = math.pi * (torch.arange(_DIRECTIONS, dtype=torch.float64, device=first.device) + 0.5) / _DIRECTIONS
+    directions = torch.stack([angles.cos(), angles.sin()])
+    return _squared_w2_on_lines(first.double() @ directions, second.double() @ directions).mean().sqrt().item()

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from bench.metrics import neighbours
+from bench.metrics.neighbours import compare, real_radii, squared_radii
+
+
+def brute_force(fakes, reals):
+    """The definitions, in numpy and double precision, with full distance matrices."""
+    fakes, reals = fakes.double().numpy(), reals.double().numpy()
+
+    def distances(x, y):
+        return np.sqrt(((x[:, None, :] - y[None, :, :]) ** 2).sum(-1))
+
+    def radii(x, k):
+        return np.sort(distances(x, x), axis=1)[:, k]  # column 0 is the point itself
+
+    across = distances(fakes, reals)
+    return {
+        "precision": (across <= radii(reals, 3)[None, :]).any(1).mean(),
+        "recall": (across <= radii(fakes, 3)[:, None]).any(0).mean(),
+        "density": (across <= radii(reals, 5)[None, :]).sum() / (5 * len(fakes)),
+        "coverage": (across.min(0) <= radii(reals, 5)).mean(),
+    }
+
+
+def assert_matches(found, expected, tolerance=1e-12):
+    for name, value in expected.items():
+        assert getattr(found, name) == pytest.approx(value, abs=tolerance), name
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+def test_it_follows_the_definitions(correlated, shift):
+    fakes, reals = correlated(230, size=6, shift=shift), correlated(310, size=6)
+    assert_matches(compare(fakes, reals), brute_force(fakes, reals))
+
+
+def test_working_in_blocks_changes_nothing(correlated, monkeypatch):
+    fakes, reals = correlated(150, size=6, shift=0.2), correlated(170, size=6)
+    monkeypatch.setattr(neighbours, "_BLOCK_ELEMENTS", 170 * 40)
+    assert_matches(compare(fakes, reals), brute_force(fakes, reals))
+
+
+def test_known_radii_are_used(correlated):
+    fakes, reals = correlated(100), correlated(120)
+    assert compare(fakes, reals, real_radii(reals)) == compare(fakes, reals)
+    doubled = tuple(4 * radii for radii in real_radii(reals))
+    assert compare(fakes, reals, doubled).precision > compare(fakes, reals).precision
+
+
+def test_a_radius_reaches_to_the_neighbour_of_that_rank():
+    points = torch.tensor([[0.0], [1.0], [3.0], [7.0], [15.0]])
+    second, fourth = squared_radii(points, (2, 4))
+    assert second.tolist() == [9.0, 4.0, 9.0, 36.0, 144.0]
+    assert fourth.tolist() == [225.0, 196.0, 144.0, 64.0, 225.0]
+
+
+def test_far_from_the_origin_nothing_is_lost(correlated):
+    fakes, reals = correlated(150, size=6, shift=0.2).float(), correlated(170, size=6).float()
+    far = compare(fakes + 500.0, reals + 500.0)
+    assert_matches(far, brute_force(fakes + 500.0, reals + 500.0), tolerance=0.02)
+
+
+def test_copies_of_one_real_sample_are_precise_and_recall_nothing(correlated):
+    reals = correlated(300)
+    found = compare(reals[:1].repeat(100, 1), reals)
+    assert found.precision == 1.0
+    assert found.recall <= 1 / 300
+    assert found.coverage < 0.1
+
+
+def test_the_same_points_cover_themselves(correlated):
+    reals = correlated(200)
+    found = compare(reals, reals)
+    assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
+    # The balls that reach it, five on average, and its own; whether the rim belongs to a ball is a matter of rounding.
+    assert found.density == pytest.approx(6 / 5, abs=0.01)
+
+
+def test_matching_distributions_give_the_expected_coverage(correlated):
+    found = compare(correlated(3000, size=4), correlated(3000, size=4))
+    assert found.coverage == pytest.approx(1 - 2**-5, abs=0.02)
+    assert found.density == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.slow
+def test_the_published_values_for_a_gaussian_in_a_thousand_dimensions(rng):
+    fakes, reals = (torch.randn(10_000, 1000, generator=rng) for _ in range(2))
+    precision_radii, coverage_radii = squared_radii(reals, (5, 5))
+    assert torch.equal(precision_radii, coverage_radii)
+    found = compare(fakes, reals, (precision_radii, coverage_radii))
+    # All four are published for k = 5. In so many dimensions a few points are neighbours of very many, so that from
+    # draw to draw density has a standard deviation of about 0.1, and the others of about 0.01.
+    assert found.precision == pytest.approx(0.4772, abs=0.04)
+    assert found.density == pytest.approx(1.0555, abs=0.3)
+    assert found.coverage == pytest.approx(0.9735, abs=0.025)
+    (fake_radii,) = squared_radii(fakes, (5,))
+    distances = torch.cdist(fakes, reals)
+    assert (distances.square() <= fake_radii[:, None]).any(0).float().mean().item() == pytest.approx(0.4705, abs=0.04)

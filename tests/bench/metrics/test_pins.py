@@ -1,0 +1,36 @@
+import pytest
+
+from bench import data
+from bench.metrics import catalogue, pins
+from bench.metrics.evaluate import _ImageMeasures, _ToyMeasures
+
+
+def test_a_component_names_the_extractor_and_its_weights():
+    name, version = pins.extractor_component("digits-cnn-v1").split(":")
+    assert name == "digits-cnn-v1"
+    assert pins.EXTRACTORS[name].sha256.startswith(version)
+    assert len(version) == 12
+
+
+def test_an_unknown_extractor_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"unknown extractor 'digit-cnn-v1'; did you mean 'digits-cnn-v1'\?"):
+        pins.extractor_component("digit-cnn-v1")
+
+
+def test_every_workload_of_images_has_a_pinned_extractor():
+    used = {data.workload(name).extractor for name in data.names()} - {None}
+    assert used == set(pins.EXTRACTORS)
+
+
+def test_the_catalogue_describes_every_number_of_an_evaluation():
+    names = {*_ImageMeasures.names, *_ToyMeasures.names}
+    assert names <= set(catalogue.CATALOGUE)
+    for name in names:
+        assert catalogue.CATALOGUE[name].higher_is_better is not None
+    assert all(name == metric.name and metric.title and metric.summary for name, metric in catalogue.CATALOGUE.items())
+
+
+def test_floors_are_neither_better_nor_worse():
+    beside = [m for name, m in catalogue.CATALOGUE.items() if name.endswith(("_floor", "_ceiling", "_bias", "_init"))]
+    assert beside
+    assert all(metric.higher_is_better is None for metric in beside)
