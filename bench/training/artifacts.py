@@ -1,0 +1,49 @@
+"""What a trial leaves to look at: the generator's weights and a picture of its samples."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.utils import make_grid, save_image
+
+from bench.config.trial import Trial, canonical_json
+from bench.config.workload import Workload
+
+GRID_SIDE = 8
+_UPSCALE = 2
+
+
+def save_generator(generator: nn.Module, trial: Trial, folder: Path) -> None:
+    """Write `generator.safetensors`, with the trial that made it in the header."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
+    header = {"trial_id": trial.id, "spec": canonical_json(trial.spec).decode()}
+    save_file(weights, folder / "generator.safetensors", metadata=header)
+
+
+def save_samples(samples: Tensor, workload: Workload, folder: Path) -> None:
+    """Write `samples.png`: a grid of the first images, or the points over the mixture's centres."""
+    path = folder / "samples.png"
+    if workload.is_toy:
+        _save_scatter(samples, workload, path)
+        return
+    grid = make_grid(samples[: GRID_SIDE**2].float() / 255, nrow=GRID_SIDE, padding=2, pad_value=1.0)
+    enlarged = grid.repeat_interleave(_UPSCALE, dim=1).repeat_interleave(_UPSCALE, dim=2)
+    save_image(enlarged, path)
+
+
+def _save_scatter(points: Tensor, workload: Workload, path: Path) -> None:
+    # Toys alone need matplotlib in the training process, and its import takes half a second.
+    from matplotlib.figure import Figure
+
+    assert workload.mixture is not None
+    centres = torch.tensor(workload.mixture.centres)
+    limit = 1.25 * float(centres.abs().max())
+    figure = Figure(figsize=(3.2, 3.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    shown = points[:2000].cpu()
+    axes.scatter(shown[:, 0], shown[:, 1], s=3, alpha=0.4, linewidths=0, color="#0072b2")
+    axes.scatter(centres[:, 0], centres[:, 1], s=40, marker="+", linewidths=1, color="#d55e00")
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    axes.tick_params(labelsize=7)
+    figure.savefig(path)

@@ -1,0 +1,82 @@
+"""What a step consumes: real batches and latents, drawn on the training device in blocks of steps.
+
+Drawing a block at once only spreads the cost of the generator; the numbers are those of drawing each step alone.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from bench.training.seeding import Stream
+
+_BLOCK = 32
+
+
+class _Blocked:
+    """Answers for one step at a time from a draw of `_BLOCK` steps."""
+
+    def __init__(self, draw: Callable[[int, int], Tensor]) -> None:
+        self._draw = draw
+        self._first = -1
+        self._values: Tensor | None = None
+
+    def at(self, step: int) -> Tensor:
+        first = step - step % _BLOCK
+        if self._values is None or first != self._first:
+            self._first, self._values = first, self._draw(first, _BLOCK)
+        return self._values[step - first]
+
+
+class Batches:
+    """The batch stream and the latent streams of one trial.
+
+    Real batches are drawn with replacement, uniformly from the training part; stacked workloads draw one index for
+    each channel. The two phases have streams of their own, and the real batch of the generator's phase costs nothing
+    unless a loss asks for it.
+
+    Args:
+        images: the training part on the training device: uint8 [N, 1 or C, H, W], or float32 points [N, 2].
+        stack: how many single-channel images make one sample.
+    """
+
+    def __init__(self, images: Tensor, *, stack: int, batch_size: int, latent_size: int, seed: int) -> None:
+        self._images = images
+        self._stack = stack
+        self._batch_size = batch_size
+        device = images.device
+
+        def latents(name: str) -> _Blocked:
+            stream = Stream(seed, name, device)
+            return _Blocked(lambda step, count: stream.normal(step, (batch_size, latent_size), count))
+
+        def indices(name: str) -> _Blocked:
+            stream = Stream(seed, name, device)
+            return _Blocked(lambda step, count: stream.integers(step, (batch_size, stack), len(images), count))
+
+        self._latents = {phase: latents(f"latents/{phase}") for phase in ("discriminator", "generator")}
+        self._indices = {phase: indices(f"data/{phase}") for phase in ("discriminator", "generator")}
+
+    def latents(self, phase: str, step: int) -> Tensor:
+        """Return [batch, latent_size] standard normals."""
+        return self._latents[phase].at(step)
+
+    def real(self, phase: str, step: int) -> Tensor:
+        """Return the real batch in [-1, 1], channels last, or the points as they are."""
+        return to_network_range(self._gather(self._indices[phase].at(step)))
+
+    def _gather(self, indices: Tensor) -> Tensor:
+        chosen = self._images[indices.flatten()]
+        return chosen.reshape(len(indices), -1, *chosen.shape[2:]) if self._stack > 1 else chosen
+
+
+def to_network_range(images: Tensor) -> Tensor:
+    """Map uint8 images to float32 in [-1, 1], channels last; points pass unchanged."""
+    if images.dtype != torch.uint8:
+        return images
+    return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Quantise images in [-1, 1] as they would be stored in a file: the way every extractor sees them."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,128 @@
+"""One discriminator update and one generator update: the only place that runs a backward pass or an optimiser.
+
+The rules, each of which removes a mistake that training loops make: one `zero_grad`, one backward and one optimiser
+step for each phase; fakes of the discriminator's phase come from a generator without graph; the discriminator is
+frozen in the generator's phase; real and fake go through D in separate forwards; penalties and objectives are summed
+before the one backward.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from bench.config.trial import Optimizer, Precision
+from bench.training.batches import Batches
+from bench.training.monitors import discriminator_statistics, generator_statistics
+from bench.training.precision import autocast
+from bench.training.seeding import PartGenerators
+from losses import Method
+
+
+def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
+    """Build one player's optimiser, fused where torch has it for the parameters' device."""
+    parameters = list(module.parameters())
+    if optimizer.name == "adam":
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=optimizer.betas, fused=True)
+    if optimizer.name == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1])
+    return torch.optim.SGD(parameters, lr=learning_rate, momentum=optimizer.betas[0])
+
+
+class TrainingStep:
+    """Both players, their optimisers and the method; `run(step)` makes one generator update and its critic updates.
+
+    Steps count generator updates from 0. With `critic_steps` n, the discriminator's updates of step t are its
+    updates n*t ... n*t + n - 1, and each has its own batch, latents and random numbers.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        batches: Batches,
+        *,
+        optimizer: Optimizer,
+        critic_steps: int = 1,
+        precision: Precision = "fp32",
+        seed: int = 0,
+    ) -> None:
+        for constraint in method.constraints:
+            discriminator = constraint.wrap(discriminator)
+        self.method = method
+        self.generator = generator.train()
+        self.discriminator = discriminator.train()
+        self.generator_optimizer = build_optimizer(generator, optimizer, optimizer.lr_generator)
+        self.discriminator_optimizer = build_optimizer(discriminator, optimizer, optimizer.lr_discriminator)
+        self._batches = batches
+        self._critic_steps = critic_steps
+        self._precision = precision
+        self._device = next(generator.parameters()).device
+        self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
+        self._state: dict[str, dict[str, Tensor]] = {}
+
+    def run(self, step: int) -> tuple[Tensor, Tensor]:
+        """Make one step; return the statistics of the last discriminator update and of the generator update."""
+        for critic_step in range(step * self._critic_steps, (step + 1) * self._critic_steps):
+            discriminator = self.discriminator_gradients(critic_step)
+            self.apply_discriminator()
+        generator = self.generator_gradients(step)
+        self.apply_generator()
+        return discriminator, generator
+
+    def discriminator_gradients(self, critic_step: int) -> Tensor:
+        """Fill the discriminator's gradients from one batch; the generator is left without any."""
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        real = self._batches.real("discriminator", critic_step)
+        with autocast(self._precision, self._device):
+            with torch.no_grad():
+                fake = self.generator(self._batches.latents("discriminator", critic_step))
+            parts = self.method.discriminator_loss(
+                self.discriminator,
+                real,
+                fake,
+                rng=self._part_generators.at("discriminator", critic_step),
+                step=critic_step // self._critic_steps,
+                state=self._state,
+            )
+        parts.total.backward()
+        assert parts.real_logits is not None
+        norm = _gradient_norm(self.discriminator)
+        return discriminator_statistics(parts.total, norm, parts.real_logits, parts.fake_logits)
+
+    def generator_gradients(self, step: int) -> Tensor:
+        """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        real = self._batches.real("generator", step)
+        self.discriminator.requires_grad_(False)
+        with autocast(self._precision, self._device):
+            parts = self.method.generator_loss(
+                self.discriminator,
+                self.generator,
+                self._batches.latents("generator", step),
+                real,
+                rng=self._part_generators.at("generator", step),
+                step=step,
+                state=self._state,
+            )
+        parts.fake_images.retain_grad()
+        parts.fake_logits.retain_grad()
+        parts.total.backward()
+        self.discriminator.requires_grad_(True)
+        norm = _gradient_norm(self.generator)
+        return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, real)
+
+    def apply_discriminator(self) -> None:
+        """Update the discriminator from the gradients it has, then apply the method's constraints."""
+        self.discriminator_optimizer.step()
+        for constraint in self.method.constraints:
+            constraint.after_step(self.discriminator)
+
+    def apply_generator(self) -> None:
+        """Update the generator from the gradients it has."""
+        self.generator_optimizer.step()
+
+
+def _gradient_norm(module: nn.Module) -> Tensor:
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    return get_total_norm(gradients)

@@ -1,0 +1,267 @@
+"""One trial from its description to its outcome: build, train in blocks, evaluate, conclude."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import losses
+from bench import data
+from bench.config.protocol import PROTOCOL_VERSION
+from bench.config.trial import Trial
+from bench.events import Progress
+from bench.metrics.evaluate import Evaluator
+from bench.networks import build_discriminator, build_generator
+from bench.store.record import Evaluation, History, Outcome
+from bench.training import artifacts as files
+from bench.training.batches import Batches, to_uint8
+from bench.training.clock import BlockClock
+from bench.training.monitors import MONITORS, Block, Monitors
+from bench.training.precision import autocast, configure
+from bench.training.seeding import Stream
+from bench.training.step import TrainingStep
+from bench.training.verdict import late_regression, status_of
+
+BLOCK_STEPS = 50
+"""Monitors are flushed and the clock is read once in so many steps."""
+
+SIGNAL_WINDOW = 100
+"""Steps at either end of a run over which the generator-gradient signal is summarised."""
+
+_SAMPLING_BATCH = 500
+_PROGRESS_INTERVAL = 0.25
+
+
+def train(
+    trial: Trial,
+    *,
+    data_dir: Path | None,
+    device: str,
+    threads: int,
+    artifacts: Path,
+    emit: Callable[[Progress], None],
+) -> Outcome:
+    """Train and evaluate one trial.
+
+    Args:
+        trial: what to train; its protocol version must be this program's.
+        data_dir: the folder of downloaded data sets; `None` for the default one.
+        device: "cpu", "cuda" or "cuda:N".
+        threads: intra-op threads of the CPU.
+        artifacts: an existing folder that receives `generator.safetensors` and `samples.png`.
+        emit: called with the trial's progress, a few times a second at most.
+
+    Raises:
+        ValueError: for a trial of another protocol version, or data that cannot be had.
+    """
+    if trial.spec.protocol_version != PROTOCOL_VERSION:
+        raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
+    torch.set_num_threads(threads)
+    configure(trial.spec.precision)
+    started = datetime.now(UTC)
+    run = _Run(trial, data_dir=data_dir, device=torch.device(device), emit=emit)
+    run.train()
+    files.save_generator(run.step.generator, trial, artifacts)
+    if run.samples is not None:
+        files.save_samples(run.samples, run.workload, artifacts)
+    return Outcome(
+        status=status_of(run.distances, run.first_nonfinite_step),
+        metrics=run.metrics(),
+        history=History(evaluations=run.evaluations, training=run.curves),
+        stability=run.stability(),
+        cost=run.cost(),
+        started_at=started.isoformat(timespec="seconds"),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def build_step(trial: Trial, images: Tensor, device: torch.device, *, stack: int = 1) -> TrainingStep:
+    """Build everything that trains: both networks, their streams and the step, on the device."""
+    spec = trial.spec
+
+    def normal_for(player: str) -> Callable[[str, tuple[int, ...]], Tensor]:
+        return lambda name, shape: Stream(spec.seed, f"init/{player}/{name}").normal(0, shape)[0]
+
+    def place(module: nn.Module) -> nn.Module:
+        return module.to(device).to(memory_format=torch.channels_last)
+
+    return TrainingStep(
+        losses.get(spec.method),
+        place(build_generator(spec.network, normal_for("generator"))),
+        place(build_discriminator(spec.network, normal_for("discriminator"))),
+        Batches(
+            images,
+            stack=stack,
+            batch_size=spec.batch_size,
+            latent_size=spec.network.latent_size,
+            seed=spec.seed,
+        ),
+        optimizer=spec.optimizer,
+        critic_steps=spec.critic_steps,
+        precision=spec.precision,
+        seed=spec.seed,
+    )
+
+
+def block_ends(steps: int, evaluate_every: int) -> list[int]:
+    """Return the steps at which blocks end: every `BLOCK_STEPS`, at each evaluation, and at the last step."""
+    return sorted({*range(BLOCK_STEPS, steps, BLOCK_STEPS), *range(evaluate_every, steps, evaluate_every), steps})
+
+
+class _Run:
+    """The state of one trial while it trains; the trainer reads it once the loop has ended."""
+
+    def __init__(
+        self, trial: Trial, *, data_dir: Path | None, device: torch.device, emit: Callable[[Progress], None]
+    ) -> None:
+        spec = trial.spec
+        self.workload = data.workload(spec.workload)
+        arrays = data.load(spec.workload, data_dir)
+        self._trial = trial
+        self._device = device
+        self._emit = emit
+        self._last_emitted = 0.0
+        self._evaluator = Evaluator(self.workload, arrays, device)
+        images = torch.from_numpy(arrays.train).to(device)
+        self.step = build_step(trial, images, device, stack=self.workload.stack)
+        self._monitors = Monitors(BLOCK_STEPS, device)
+        self._clock = BlockClock(device)
+        self._signals: list[Tensor] = []
+        # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
+        bank = Stream(0, f"evaluation/{spec.workload}", device)
+        self._latents = bank.normal(0, (spec.samples, spec.network.latent_size))[0]
+        self.samples: Tensor | None = None
+        self.evaluations: list[Evaluation] = []
+        self.curves: dict[str, list[float | None]] = {"step": [], **{name: [] for name in MONITORS}}
+        self.first_nonfinite_step: int | None = None
+        self.completed_steps = 0
+        self._evaluation_seconds = 0.0
+
+    def train(self) -> None:
+        """Run the blocks, evaluating where the trial says; stop early once a number has ceased to be finite."""
+        spec = self._trial.spec
+        self._evaluate(0)
+        for first, last in pairwise([0, *block_ends(spec.steps, spec.evaluate_every)]):
+            self._train_block(first, last)
+            self._keep(self._monitors.flush(last))
+            if last % spec.evaluate_every == 0 or last == spec.steps:
+                self._evaluate(last)
+            self._report()
+            if self.first_nonfinite_step is not None:
+                break
+        self._keep(self._monitors.drain())
+
+    def _train_block(self, first: int, last: int) -> None:
+        self._clock.start()
+        for step in range(first, last):
+            self._monitors.record(step, *self.step.run(step))
+        self._clock.stop(last - first)
+        self.completed_steps = last
+
+    def _keep(self, block: Block | None) -> None:
+        if block is None:
+            return
+        self.curves["step"].append(block.last_step)
+        for name, mean in block.means().items():
+            self.curves[name].append(mean)
+        self._signals.append(block.values[:, MONITORS.index("generator_signal")])
+        self.first_nonfinite_step = block.first_nonfinite_step
+
+    def _evaluate(self, step: int) -> None:
+        started = time.perf_counter()
+        samples = torch.cat(list(self._generate()))
+        finite = bool(torch.isfinite(samples).all())
+        if finite:
+            self.samples = samples if self.workload.is_toy else to_uint8(samples)
+            metrics = self._evaluator.evaluate(self.samples)
+        else:
+            metrics = {self._evaluator.primary: None}
+        self.evaluations.append(Evaluation(step=step, metrics=metrics))
+        self._evaluation_seconds += time.perf_counter() - started
+
+    @torch.no_grad()
+    def _generate(self) -> Iterator[Tensor]:
+        generator = self.step.generator
+        was_training = generator.training
+        generator.eval()
+        with autocast(self._trial.spec.precision, self._device):
+            for latents in self._latents.split(_SAMPLING_BATCH):
+                yield generator(latents).float()
+        generator.train(was_training)
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        done = self.completed_steps == self._trial.spec.steps
+        if now - self._last_emitted < _PROGRESS_INTERVAL and not done:
+            return
+        self._last_emitted = now
+        spec = self._trial.spec
+        rate = self._clock.steps_per_second() or 0.0
+        self._emit(
+            Progress(
+                trial_id=self._trial.id,
+                step=self.completed_steps,
+                steps=spec.steps,
+                images_per_second=rate * spec.batch_size,
+                distance=self.distances[-1],
+            )
+        )
+
+    @property
+    def distances(self) -> list[float | None]:
+        """The primary distance at each evaluation, the untrained generator's first."""
+        return [evaluation.metrics.get(self._evaluator.primary) for evaluation in self.evaluations]
+
+    def metrics(self) -> dict[str, float | None]:
+        """Return the last evaluation's metrics, the workload's constants, and the primary distance under one name."""
+        primary, distances = self._evaluator.primary, self.distances
+        trained = [distance for distance in distances[1:] if distance is not None]
+        summary = {
+            "": distances[-1],
+            "_init": distances[0],
+            "_best": min(trained, default=None),
+            "_floor": self._evaluator.constants[f"{primary}_floor"],
+        }
+        named = {f"{name}{suffix}": value for name in ("distance", primary) for suffix, value in summary.items()}
+        return {**self._evaluator.constants, **self.evaluations[-1].metrics, **named}
+
+    def stability(self) -> dict[str, float | None]:
+        """Return the scalar measures of how the run went."""
+        signals = torch.cat(self._signals) if self._signals else torch.zeros(0)
+        return {
+            "late_regression": late_regression(self.distances),
+            "first_nonfinite_step": self.first_nonfinite_step,
+            "completed_steps": self.completed_steps,
+            "signal_first": _median(signals[:SIGNAL_WINDOW]),
+            "signal_last": _median(signals[-SIGNAL_WINDOW:]),
+        }
+
+    def cost(self) -> dict[str, float | None]:
+        """Return what the run cost on this machine; only the count of images may cross machines."""
+        spec = self._trial.spec
+        rate = self._clock.steps_per_second()
+        return {
+            "steps_per_second": rate,
+            "images_per_second": None if rate is None else rate * spec.batch_size,
+            "train_seconds": self._clock.train_seconds(),
+            "evaluation_seconds": self._evaluation_seconds,
+            "discriminator_images": 2 * spec.batch_size * spec.critic_steps * self.completed_steps,
+            "peak_memory_bytes": _peak_memory(self._device),
+        }
+
+
+def _median(values: Tensor) -> float | None:
+    finite = values[torch.isfinite(values)]
+    return float(finite.median()) if len(finite) else None
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Return the device's peak allocation on CUDA, else the process's peak resident size, in bytes."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,165 @@
+"""Monitors: the numbers by hand, the flush that is read late, and no host read in between."""
+
+import math
+
+import pytest
+import torch
+
+import losses
+from bench.config.trial import Optimizer
+from bench.training.batches import Batches, to_network_range, to_uint8
+from bench.training.monitors import (
+    MONITORS,
+    Monitors,
+    discriminator_statistics,
+    generator_statistics,
+)
+from bench.training.step import TrainingStep
+from bench.training.verdict import late_regression, status_of
+
+CPU = torch.device("cpu")
+
+
+def test_discriminator_statistics_by_hand() -> None:
+    a, b = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])
+    loss, norm, gap, accuracy = discriminator_statistics(torch.tensor(0.5), torch.tensor(7.0), a, b).tolist()
+    assert (loss, norm, gap) == (0.5, 7.0, 1.0)
+    assert accuracy == 3 / 4  # of the pairs, only (1, 2) is the wrong way round
+
+
+def test_generator_statistics_by_hand() -> None:
+    fake_images = torch.tensor([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0]], requires_grad=True)
+    fake_logits = fake_images.square().sum(dim=1) / 2
+    fake_images.retain_grad()
+    fake_logits.retain_grad()
+    (-fake_logits.mean()).backward()
+    real = torch.tensor([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]])
+    loss, norm, signal, weight, diversity = generator_statistics(
+        torch.tensor(1.0), torch.tensor(2.0), fake_images, fake_logits, real
+    ).tolist()
+    assert (loss, norm) == (1.0, 2.0)
+    assert signal == pytest.approx(5.0)  # the median of the norms 5, 2, 10: each sample's gradient is -x / 3
+    assert weight == pytest.approx(1.0)
+    fake_variance = torch.tensor([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0]]).var(dim=0).sum().item()
+    assert diversity == pytest.approx(fake_variance / 4.0)
+
+
+def statistics_row(value: float) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.full((4,), value), torch.full((5,), value)
+
+
+def test_blocks_come_one_flush_late_with_their_means() -> None:
+    monitors = Monitors(3, CPU)
+    for step, value in enumerate([1.0, 2.0, 6.0]):
+        monitors.record(step, *statistics_row(value))
+    assert monitors.flush(3) is None
+    monitors.record(3, *statistics_row(10.0))
+    block = monitors.flush(4)
+    assert block is not None
+    assert block.last_step == 3
+    assert block.means() == dict.fromkeys(MONITORS, 3.0)
+    last = monitors.drain()
+    assert last is not None
+    assert (last.last_step, last.means()["generator_loss"]) == (4, 10.0)
+    assert monitors.drain() is None
+
+
+def test_the_first_nonfinite_step_is_kept_and_its_mean_is_none() -> None:
+    monitors = Monitors(4, CPU)
+    for step, value in enumerate([1.0, math.nan, math.inf, 1.0], start=7):
+        monitors.record(step, *statistics_row(value))
+    monitors.flush(11)
+    block = monitors.drain()
+    assert block is not None
+    assert block.first_nonfinite_step == 8
+    assert block.means()["discriminator_loss"] is None
+
+
+def test_order_of_the_columns() -> None:
+    monitors = Monitors(1, CPU)
+    monitors.record(0, torch.tensor([1.0, 3.0, 5.0, 6.0]), torch.tensor([2.0, 4.0, 7.0, 8.0, 9.0]))
+    monitors.flush(1)
+    block = monitors.drain()
+    assert block is not None
+    assert list(block.means().values()) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+
+
+HOST_READS = ("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__")
+
+
+@pytest.mark.parametrize("method", sorted(losses.names("method")))
+def test_no_step_reads_a_device_value_from_the_host(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def watch(name: str) -> None:
+        original = getattr(torch.Tensor, name)
+
+        def counted(tensor: torch.Tensor, *arguments: object, **options: object) -> object:
+            reads.append(name)
+            return original(tensor, *arguments, **options)
+
+        monkeypatch.setattr(torch.Tensor, name, counted)
+
+    step = toy_step(method)
+    monitors = Monitors(8, CPU)
+    monitors.record(0, *step.run(0))
+    for name in HOST_READS:
+        watch(name)
+    for index in range(1, 8):
+        monitors.record(index, *step.run(index))
+    during = list(reads)
+    monitors.flush(8)
+    block = monitors.drain()
+    assert during == []
+    assert reads != []  # the watch works: reading the flushed block is a host read
+    assert block is not None
+
+
+def toy_step(method: str) -> TrainingStep:
+    points = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    batches = Batches(points, stack=1, batch_size=8, latent_size=2, seed=0)
+    adam = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0.5, 0.999))
+    generator = torch.nn.Linear(2, 2)
+    discriminator = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    return TrainingStep(losses.get(method), generator, discriminator, batches, optimizer=adam)
+
+
+@pytest.mark.parametrize(
+    ("distances", "first_nonfinite", "status"),
+    [
+        ([100.0, 40.0, 20.0], None, "ok"),
+        ([100.0, 50.0], None, "ok"),
+        ([100.0, 40.0, 50.1], None, "diverged"),
+        ([100.0, 50.1, 99.0], None, "not_learned"),
+        ([100.0], None, "not_learned"),
+        ([100.0, 40.0, 20.0], 17, "nonfinite"),
+        ([100.0, 40.0, None], None, "nonfinite"),
+    ],
+)
+def test_status(distances: list[float | None], first_nonfinite: int | None, status: str) -> None:
+    assert status_of(distances, first_nonfinite) == status
+
+
+def test_late_regression_is_the_log_of_last_over_best() -> None:
+    assert late_regression([100.0, 10.0, 20.0]) == pytest.approx(math.log(2))
+    assert late_regression([100.0, 20.0, 10.0]) == 0
+    assert late_regression([5.0, 20.0, 10.0]) == 0  # the untrained generator is not a checkpoint
+    assert late_regression([100.0]) is None
+    assert late_regression([100.0, 10.0, None]) is None
+
+
+def test_quantisation_is_the_files_and_the_network_range_inverts_it() -> None:
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert torch.equal(to_uint8(to_network_range(levels)), levels)
+    assert to_uint8(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5])).tolist() == [0, 0, 128, 255, 255]
+
+
+def test_stacked_batches_put_independent_draws_in_the_channels() -> None:
+    singles = torch.arange(50, dtype=torch.uint8).reshape(50, 1, 1, 1).expand(50, 1, 4, 4).contiguous()
+    batches = Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0)
+    real = batches.real("discriminator", 5)
+    assert real.shape == (64, 3, 4, 4)
+    drawn = to_uint8(real)[:, :, 0, 0]
+    assert len(drawn.unique()) > 30
+    assert (drawn[:, 0] != drawn[:, 1]).float().mean() > 0.9
+    assert torch.equal(real, Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0).real("discriminator", 5))

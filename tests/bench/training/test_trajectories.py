@@ -1,0 +1,172 @@
+"""The engine and the plain reference loop train the same networks on the same numbers, and stay together.
+
+They differ in memory layout (channels last), in the fused optimiser and in how the losses are written, so their
+float32 sums are rounded differently. Adam divides by the root of tiny squares and amplifies such rounding, hence the
+tolerance: 1e-3, relative or absolute, on every loss, about a hundred times the deviation of the first steps.
+"""
+
+import copy
+from types import ModuleType
+
+import msgspec
+import pytest
+import torch
+from torch import Tensor
+
+import losses
+from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.training.batches import Batches
+from bench.training.step import TrainingStep
+from bench.training.trainer import build_step
+
+ADAM = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0.5, 0.999))
+
+
+def make_trial(method: str, *, width: int = 8, batch_size: int = 16, seed: int = 0, **changes: object) -> Trial:
+    spec = Spec(
+        protocol_version="1.0",
+        track="controlled",
+        method=str(losses.get(method)),
+        method_name=method,
+        workload="digits",
+        data_hash="",
+        network=Network(name="dcgan-v1", width=width, channels=1, image_size=32, latent_size=100, d_norm="ln"),
+        optimizer=ADAM,
+        critic_steps=1,
+        batch_size=batch_size,
+        steps=10,
+        evaluate_every=10,
+        samples=10,
+        precision="fp32",
+        seed=seed,
+    )
+    return Trial(spec=msgspec.structs.replace(spec, **changes), components={})
+
+
+def images(count: int = 100) -> Tensor:
+    ramp = torch.arange(count * 32 * 32).reshape(count, 1, 32, 32)
+    return (ramp * 7919 % 251).to(torch.uint8)
+
+
+def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
+    history = []
+    for index in range(steps):
+        discriminator, generator = step.run(index)
+        history.append((discriminator[0].item(), generator[0].item()))
+    return history
+
+
+def reference_losses(reference_loop: ModuleType, trial: Trial, method: str, steps: int) -> list[tuple[float, float]]:
+    spec = trial.spec
+    fresh = build_step(trial, images(), torch.device("cpu"))
+    generator, discriminator = (
+        copy.deepcopy(module).to(memory_format=torch.contiguous_format)
+        for module in (fresh.generator, fresh.discriminator)
+    )
+    source = Batches(images(), stack=1, batch_size=spec.batch_size, latent_size=100, seed=spec.seed)
+    batches = [
+        (
+            source.real("discriminator", step).contiguous(),
+            source.latents("discriminator", step),
+            source.latents("generator", step),
+        )
+        for step in range(steps)
+    ]
+    history: list[tuple[float, float]] = reference_loop.train(method, generator, discriminator, batches)
+    return history
+
+
+@pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
+def test_the_engine_follows_the_reference_loop(reference_loop: ModuleType, method: str) -> None:
+    trial = make_trial(method)
+    engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
+    reference = reference_losses(reference_loop, trial, method, 40)
+    assert engine[0] == pytest.approx(reference[0], rel=1e-5)
+    for ours, plain in zip(engine, reference, strict=True):
+        assert ours == pytest.approx(plain, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_engine_follows_the_reference_loop_at_full_size(reference_loop: ModuleType) -> None:
+    trial = make_trial("nsgan", width=32, batch_size=64)
+    engine = losses_of(build_step(trial, images(), torch.device("cpu")), 100)
+    reference = reference_losses(reference_loop, trial, "nsgan", 100)
+    for ours, plain in zip(engine, reference, strict=True):
+        assert ours == pytest.approx(plain, rel=2e-2, abs=1e-3)
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    def run(seed: int) -> list[tuple[float, float]]:
+        return losses_of(build_step(make_trial("nsgan-r1", seed=seed), images(), torch.device("cpu")), 3)
+
+    assert run(0) == run(0)
+    assert run(0) != run(1)
+
+
+def test_common_random_numbers_adding_a_penalty_changes_no_other_number() -> None:
+    """With weight zero a penalty draws its numbers and leaves the trajectory bit for bit as it was."""
+    plain = losses_of(build_step(make_trial("bce_ns"), images(), torch.device("cpu")), 5)
+    for penalty in ("gp1(weight=0)", "dragan(weight=0)"):
+        with_penalty = build_step(make_trial(f"bce_ns + {penalty}"), images(), torch.device("cpu"))
+        assert losses_of(with_penalty, 5) == plain
+
+
+def test_initial_weights_are_shared_by_methods_and_norms() -> None:
+    def first_weights(method: str, d_norm: str) -> tuple[Tensor, Tensor]:
+        network = msgspec.structs.replace(make_trial("nsgan").spec.network, d_norm=d_norm)
+        step = build_step(make_trial(method, network=network), images(), torch.device("cpu"))
+        return next(step.generator.parameters()), next(step.discriminator.parameters())
+
+    expected = first_weights("nsgan", "ln")
+    for method, d_norm in (("hinge", "ln"), ("nsgan", "bn"), ("wgan-gp", "none")):
+        for ours, theirs in zip(first_weights(method, d_norm), expected, strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_critic_steps_have_their_own_batches() -> None:
+    trial = make_trial("wasserstein", critic_steps=3)
+    step = build_step(trial, images(), torch.device("cpu"))
+    seen: list[int] = []
+    gradients = step.discriminator_gradients
+    step.discriminator_gradients = lambda index: (seen.append(index), gradients(index))[1]  # type: ignore[method-assign]
+    for index in range(2):
+        step.run(index)
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+def test_phase_hygiene() -> None:
+    step = build_step(make_trial("nsgan-r1"), images(), torch.device("cpu"))
+    before = [parameter.clone() for parameter in step.discriminator.parameters()]
+    step.discriminator_gradients(0)
+    assert all(parameter.grad is None for parameter in step.generator.parameters())
+    gradients = [parameter.grad.clone() for parameter in step.discriminator.parameters() if parameter.grad is not None]
+    step.generator_gradients(0)
+    step.apply_generator()
+    after = [parameter.grad for parameter in step.discriminator.parameters() if parameter.grad is not None]
+    assert all(torch.equal(old, new) for old, new in zip(gradients, after, strict=True))
+    assert all(torch.equal(old, new) for old, new in zip(before, step.discriminator.parameters(), strict=True))
+    assert all(parameter.requires_grad for parameter in step.discriminator.parameters())
+
+
+def test_weight_clipping_holds_after_every_update() -> None:
+    step = build_step(make_trial("wgan"), images(), torch.device("cpu"))
+    step.run(0)
+    assert max(parameter.abs().max().item() for parameter in step.discriminator.parameters()) <= 0.01 + 1e-9
+
+
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_other_precisions_train_and_keep_losses_in_float32(precision: str) -> None:
+    step = build_step(make_trial("nsgan-r1", precision=precision), images(), torch.device("cpu"))
+    fp32 = losses_of(build_step(make_trial("nsgan-r1"), images(), torch.device("cpu")), 2)
+    discriminator, generator = step.run(0)
+    assert discriminator.dtype == generator.dtype == torch.float32
+    assert discriminator[0].item() == pytest.approx(fp32[0][0], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd"])
+def test_other_optimisers_train(name: str) -> None:
+    optimizer = Optimizer(name=name, lr_generator=1e-3, lr_discriminator=1e-3, betas=(0.0, 0.99))
+    step = build_step(make_trial("wgan", optimizer=optimizer), images(), torch.device("cpu"))
+    before = next(step.generator.parameters()).clone()
+    step.run(0)
+    assert not torch.equal(before, next(step.generator.parameters()))
