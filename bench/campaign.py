@@ -1,0 +1,173 @@
+"""The one orchestrator, and the Python API of a run: trials in, events out, records in the store.
+
+    from pathlib import Path
+
+    from bench import campaign, plan
+    from bench.config.suite import load_suite
+    from bench.execution.local import LocalExecutor
+    from bench.store.journal import Store
+
+    trials = plan.expand(load_suite("smoke", {"seeds": 2}))
+    workers, threads = campaign.divide(len(trials), None, "cpu")
+    store = Store(Path("results/local"))
+    for event in campaign.run(trials, LocalExecutor(workers), store, threads=threads):
+        print(event)
+
+Nothing else writes to the store. Running the same trials again does only what has no conclusive record.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench.config.trial import Trial
+from bench.events import (
+    CampaignFinished,
+    CampaignStarted,
+    Event,
+    Progress,
+    RecordDisagrees,
+    TrialFinished,
+    TrialRetried,
+    TrialStarted,
+)
+from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
+from bench.plan import pending
+from bench.store.environment import usable_cpus
+from bench.store.journal import Store
+from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
+from bench.store.scratch import scratch_folder
+
+
+def divide(planned: int, workers: int | None, device: str) -> tuple[int, int]:
+    """Divide this machine's CPUs among the attempts that run at once. Return the workers, and the threads of each.
+
+    A function of the machine and of the whole plan, never of what is still to be done: a resumed run would otherwise
+    have other threads, and with them other rounding, than one that was not interrupted.
+
+    Raises:
+        ValueError: fewer than one worker.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    cpus = usable_cpus()
+    wanted = workers or (cpus if device == "cpu" else 1)
+    used = max(1, min(wanted, planned))
+    return used, max(1, cpus // used)
+
+
+def run(
+    trials: Sequence[Trial],
+    executor: Executor,
+    store: Store,
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    data_dir: Path | None = None,
+    timeout_minutes: float = 240.0,
+    trainer: str = TRAINER,
+) -> Iterator[Event]:
+    """Run what the store has no conclusive record of, record it, and tell what happens.
+
+    A trial whose process is lost gets one more attempt; the lost attempt is recorded too, with status `error` and the
+    signal named. The executor is closed when the stream ends, however it ends: closing the generator or interrupting it
+    (Ctrl-C) stops all work at once, and only what was in flight is lost.
+
+    Args:
+        trials: the whole plan, in the order in which it is to be worked off.
+        executor: serves this campaign alone.
+        store: where the records go.
+        threads: intra-op threads of each attempt; see `divide`.
+        device: "cpu", "cuda" or "cuda:N".
+        data_dir: the folder of downloaded data; `None` for the default one.
+        timeout_minutes: how long an attempt may take, where the executor can enforce it.
+        trainer: what trains, as `module:function` with the signature of `bench.training.trainer.train`.
+
+    Raises:
+        RecordError: the store holds a file that is no usable record.
+    """
+    started = time.monotonic()
+    # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
+    with scratch_folder(store.root) as scratch, contextlib.closing(executor):
+        todo = pending(trials, store)
+        recorded = len(trials) - len(todo)
+        yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))
+
+        def task_of(trial: Trial, attempt: int) -> Task:
+            return Task(
+                trial=trial,
+                attempt=attempt,
+                scratch=str(scratch / f"{trial.id}.{attempt}"),
+                log=str(store.log_path(trial.id, attempt)),
+                device=device,
+                threads=threads,
+                data_dir=None if data_dir is None else str(data_dir.resolve()),
+                timeout_seconds=60 * timeout_minutes,
+                trainer=trainer,
+            )
+
+        attendant = _Attendant(executor, store, task_of)
+        for trial, attempt in todo:
+            executor.submit(task_of(trial, attempt))
+        for message in executor.messages():
+            yield from attendant.handle(message)
+        statuses = attendant.statuses
+        yield CampaignFinished(
+            finished=len(statuses),
+            failed=sum(status != "ok" for status in statuses),
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Attendant:
+    """Turns an executor's messages into records and events."""
+
+    def __init__(self, executor: Executor, store: Store, task_of: Callable[[Trial, int], Task]) -> None:
+        self.statuses: list[str] = []
+        """Of the trials that have finished, in their order."""
+        self._executor = executor
+        self._store = store
+        self._task_of = task_of
+        self._begun: dict[str, float] = {}
+        self._retried: set[str] = set()
+
+    def handle(self, message: Message) -> Iterator[Event]:
+        if isinstance(message, Progress):
+            yield message
+        elif isinstance(message, Started):
+            self._begun[message.task.trial.id] = time.monotonic()
+            yield TrialStarted(trial=message.task.trial, attempt=message.task.attempt)
+        else:
+            yield from self._finish(message)
+
+    def _finish(self, message: Finished) -> Iterator[Event]:
+        task, outcome = message.task, message.outcome
+        trial = task.trial
+        differing = self._keep(task, outcome)
+        if differing:
+            yield RecordDisagrees(trial_id=trial.id, fields=tuple(differing))
+        if message.lost and trial.id not in self._retried:
+            self._retried.add(trial.id)
+            self._executor.submit(self._task_of(trial, task.attempt + 1))
+            yield TrialRetried(trial_id=trial.id, attempt=task.attempt + 1, reason=outcome.message)
+            return
+        self.statuses.append(outcome.status)
+        yield TrialFinished(
+            trial=trial,
+            attempt=task.attempt,
+            status=outcome.status,
+            message=outcome.message,
+            distance=outcome.metrics.get("distance"),
+            seconds=time.monotonic() - self._begun.get(trial.id, time.monotonic()),
+        )
+
+    def _keep(self, task: Task, outcome: Outcome) -> list[str]:
+        """Keep the artifacts and then the record, so that a record is never without them. Return what disagrees."""
+        record = make_record(task.trial, task.attempt, outcome)
+        conclusive = outcome.status not in INFRASTRUCTURE_STATUSES
+        first = not self._store.record_path(record.trial_id, record.attempt).exists()
+        if conclusive and first and task.artifacts.is_dir():
+            self._store.keep_artifacts(record.trial_id, task.artifacts)
+        appended = self._store.append(record)
+        return appended if isinstance(appended, list) else []

@@ -1,0 +1,41 @@
+"""Attempts in this very process, one after the other: the twin of the local executor for debuggers and quick tests.
+
+There is no timeout here, a crash takes the campaign along, what is printed is seen, and progress is told when an
+attempt has ended: training runs in the thread that asks for messages, which is where a debugger wants it.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.events import Progress
+from bench.execution.interface import Finished, Message, Started, Task
+from bench.execution.worker import run_task
+
+
+class InlineExecutor:
+    """Runs one attempt at a time, in the calling thread."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self._tasks: deque[Task] = deque()
+
+    def submit(self, task: Task) -> None:
+        self._tasks.append(task)
+
+    def messages(self) -> Iterator[Message]:
+        while self._tasks:
+            task = self._tasks.popleft()
+            Path(task.log).unlink(missing_ok=True)
+            yield Started(task=task)
+            progress: list[Progress] = []
+            outcome = run_task(task, progress.append)
+            yield from progress
+            yield Finished(task=task, outcome=outcome)
+
+    def cancel(self) -> None:
+        self._tasks.clear()
+
+    def close(self) -> None:
+        self.cancel()

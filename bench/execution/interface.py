@@ -1,0 +1,88 @@
+"""What an executor is given, what it tells, and what it can be asked to do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from bench.config.trial import Trial
+from bench.events import Progress
+from bench.store.record import Environment, Outcome
+
+TRAINER: Final = "bench.training.trainer:train"
+"""The function that trains, as module:name. Only whoever runs a trial imports it, so that nobody else needs torch."""
+
+
+class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One attempt at a trial: what is trained, and everything about where, which is no part of the trial's identity."""
+
+    trial: Trial
+    attempt: int
+    scratch: str
+    """An absolute path that this attempt alone may write to; its artifacts come to lie in `scratch/artifacts`."""
+    log: str
+    """The file that takes whatever the attempt writes to stdout and stderr, and the traceback if it fails."""
+    device: str = "cpu"
+    threads: int = 1
+    data_dir: str | None = None
+    timeout_seconds: float = 240 * 60.0
+    trainer: str = TRAINER
+
+    @property
+    def artifacts(self) -> Path:
+        return Path(self.scratch) / "artifacts"
+
+
+class Started(Struct, frozen=True, tag="started"):
+    """The attempt has begun."""
+
+    task: Task
+
+
+class Finished(Struct, frozen=True, tag="finished"):
+    """The attempt has an outcome, of whatever status.
+
+    `lost` says that the process vanished without one (a signal, the out-of-memory killer) and that the outcome was
+    written in its name: the only failure of which a second attempt in the same campaign may go better.
+    """
+
+    task: Task
+    outcome: Outcome
+    lost: bool = False
+
+
+Message = Started | Progress | Finished
+
+
+class Announcement(Struct, frozen=True, tag="announcement"):
+    """The first line of a worker: where it runs, in case it is lost before it can say so in its outcome."""
+
+    environment: Environment
+    commit: str | None
+    started_at: str
+
+
+class Executor(Protocol):
+    """Runs tasks, for one campaign. All methods are called from one thread."""
+
+    @property
+    def workers(self) -> int:
+        """How many attempts run at once."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Queue a task; tasks start in the order of submission."""
+        ...
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what happens until every submitted task has finished; tasks may be submitted while it is read."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop everything at once. What was in flight has no outcome; `messages` ends."""
+        ...
+
+    def close(self) -> None:
+        """Release what the executor holds, cancelling first what still runs. Closing twice is harmless."""
+        ...

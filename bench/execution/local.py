@@ -1,0 +1,212 @@
+"""Attempts as subprocesses of this machine: one fresh process an attempt, each under a supervising thread of its own.
+
+Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real,
+since what is stopped is the whole process group. A child ends with its parent: it watches its stdin, which nobody
+else holds.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Final, Self
+
+import msgspec
+
+from bench.events import Progress
+from bench.execution.interface import Announcement, Finished, Message, Started, Task
+from bench.execution.worker import OUTCOME_FILE, now, write_log
+from bench.store.record import Outcome, Status
+
+_GRACE_SECONDS: Final = 3.0
+"""Between asking a process to end and ending it."""
+
+_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class LocalExecutor:
+    """Runs up to `workers` attempts at once, each in a subprocess."""
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="supervisor")
+        self._messages: queue.SimpleQueue[Message | BaseException | None] = queue.SimpleQueue()
+        self._outstanding = 0
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._cancelled = False
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def submit(self, task: Task) -> None:
+        self._outstanding += 1
+        self._pool.submit(self._supervise, task)
+
+    def messages(self) -> Iterator[Message]:
+        while self._outstanding:
+            message = self._messages.get()
+            if message is None:
+                return
+            if isinstance(message, BaseException):
+                raise message
+            if isinstance(message, Finished):
+                self._outstanding -= 1
+            yield message
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            running = list(self._running)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        _stop(running)
+        self._messages.put(None)
+
+    def close(self) -> None:
+        self.cancel()
+        self._pool.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _supervise(self, task: Task) -> None:
+        try:
+            message = self._attempt(task)
+        except BaseException as error:
+            # Nobody looks into a pool's futures: without this the reader of messages would wait for ever.
+            self._messages.put(error)
+            raise
+        if message is not None:
+            self._messages.put(message)
+
+    def _attempt(self, task: Task) -> Finished | None:
+        """Run one attempt to its end. None if it was cancelled."""
+        Path(task.scratch).mkdir(parents=True, exist_ok=True)
+        log = Path(task.log)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        with log.open("ab") as output:
+            process = self._launch(task, output)
+        if process is None:
+            return None
+        self._messages.put(Started(task=task))
+        with process:
+            timed_out, announcement = self._follow(process, task)
+            with self._lock:
+                self._running.discard(process)
+                cancelled = self._cancelled
+        return None if cancelled else _conclude(task, process.returncode, announcement, timed_out=timed_out)
+
+    def _launch(self, task: Task, output: IO[bytes]) -> "subprocess.Popen[bytes] | None":
+        # Under the lock, so that `cancel` sees every process that is there and none is started after it.
+        with self._lock:
+            if self._cancelled:
+                return None
+            process = subprocess.Popen(
+                # -P: the working directory is searched only where the parent searches it.
+                [sys.executable, "-P", "-m", "bench.execution.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=_child_environment(task.threads),
+                start_new_session=True,
+            )
+            self._running.add(process)
+            return process
+
+    def _follow(self, process: "subprocess.Popen[bytes]", task: Task) -> tuple[bool, Announcement | None]:
+        """Feed the task to the process, pass its progress on, and return once it has ended or been stopped."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        announcements: list[Announcement] = []
+        reader = threading.Thread(target=self._read, args=(process.stdout, announcements), daemon=True)
+        reader.start()
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
+            os.write(process.stdin.fileno(), msgspec.json.encode(task) + b"\n")
+        timed_out = False
+        try:
+            process.wait(task.timeout_seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _stop([process])
+        _signal_group(process, signal.SIGKILL)  # whatever it had started and left behind, which may hold the pipe
+        reader.join()
+        return timed_out, next(iter(announcements), None)
+
+    def _read(self, lines: IO[bytes], announcements: list[Announcement]) -> None:
+        for line in lines:
+            if not line.endswith(b"\n"):  # cut short by the end of the process
+                return
+            message = msgspec.json.decode(line, type=Announcement | Progress)
+            if isinstance(message, Announcement):
+                announcements.append(message)
+            else:
+                self._messages.put(message)
+
+
+def _child_environment(threads: int) -> dict[str, str]:
+    """Return the parent's environment with the child's threads, and the very search path that the parent has."""
+    search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
+    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+    return {**os.environ, **own}
+
+
+def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
+    """Ask all to end, then end those that have not."""
+    processes = list(processes)
+    for process in processes:
+        _signal_group(process, signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # all of it has ended
+        os.killpg(process.pid, number)
+
+
+def _conclude(task: Task, code: int, announcement: Announcement | None, *, timed_out: bool) -> Finished:
+    """Read the outcome of a process that has ended; where it left none, write one in its name."""
+    file = Path(task.scratch) / OUTCOME_FILE
+    if file.exists():  # whatever happened afterwards, while the interpreter shut down
+        return Finished(task=task, outcome=msgspec.json.decode(file.read_bytes(), type=Outcome))
+    if timed_out:
+        return _without_outcome(task, "timeout", f"stopped after {task.timeout_seconds / 60:g} minutes", announcement)
+    return _without_outcome(task, "error", f"the process was lost: {_how_it_ended(code)}", announcement)
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"it ended with exit code {code} and left no outcome"
+    if -code == signal.SIGKILL:
+        return "killed by SIGKILL (often the system's out-of-memory killer)"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"killed by {known.get(-code, f'signal {-code}')}"
+
+
+def _without_outcome(task: Task, status: Status, message: str, announcement: Announcement | None) -> Finished:
+    write_log(task, f"[{now()}] {message}\n")
+    outcome = Outcome(
+        status=status,
+        message=message,
+        environment=announcement.environment if announcement else None,
+        commit=announcement.commit if announcement else None,
+        started_at=announcement.started_at if announcement else now(),
+        finished_at=now(),
+    )
+    return Finished(task=task, outcome=outcome, lost=status == "error")

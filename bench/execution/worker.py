@@ -1,0 +1,151 @@
+"""What runs in the child process: one attempt, from a task to its outcome.
+
+The protocol: one line of JSON on stdin, the task; lines of JSON on stdout, an `Announcement` and then `Progress`; the
+outcome as a file, `outcome.json` in the task's scratch folder. Stdin stays open as long as the parent lives.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from bench.events import Progress
+from bench.execution.device import accelerator_name
+from bench.execution.interface import Announcement, Task
+from bench.store.environment import commit, environment
+from bench.store.record import Environment, Outcome
+
+OUTCOME_FILE: Final = "outcome.json"
+
+_MESSAGE_LENGTH: Final = 300
+
+Trainer = Callable[..., Outcome]
+"""`train(trial, *, data_dir, device, threads, artifacts, emit) -> Outcome`, as `bench.training.trainer.train`."""
+
+
+def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
+    """Run one attempt here. Whatever training raises becomes an outcome, and its traceback goes to the log."""
+    started_at = now()
+    task.artifacts.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = find_trainer(task.trainer)(
+            task.trial,
+            data_dir=None if task.data_dir is None else Path(task.data_dir),
+            device=task.device,
+            threads=task.threads,
+            artifacts=task.artifacts,
+            emit=emit,
+        )
+    except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
+        write_log(task, traceback.format_exc())
+        outcome = Outcome(status="error", message=one_line(error), started_at=started_at, finished_at=now())
+    return _placed(outcome, task)
+
+
+def find_trainer(name: str) -> Trainer:
+    """Import the function that `module:name` stands for."""
+    module, _, function = name.partition(":")
+    trainer: Trainer = getattr(importlib.import_module(module), function)
+    return trainer
+
+
+def one_line(error: BaseException) -> str:
+    """Return the error's type and the first line of what it says."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= _MESSAGE_LENGTH else f"{line[: _MESSAGE_LENGTH - 3]}..."
+
+
+def write_log(task: Task, text: str) -> None:
+    """Append to the task's log."""
+    log = Path(task.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def main() -> None:
+    """Run the task on stdin."""
+    lines = _claim_stdout()
+    task = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=Task)
+    threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
+    _send(lines, Announcement(environment=_environment(task), commit=commit(), started_at=now()))
+    outcome = run_task(task, lambda progress: _send(lines, progress))
+    _write_outcome(task, outcome)
+
+
+def _placed(outcome: Outcome, task: Task) -> Outcome:
+    """Say where the outcome comes from, unless the trainer has said it."""
+    missing: dict[str, Any] = {}
+    if outcome.environment is None:
+        missing["environment"] = _environment(task)
+    if outcome.commit is None:
+        missing["commit"] = commit()
+    return msgspec.structs.replace(outcome, **missing)
+
+
+def _environment(task: Task) -> Environment:
+    return environment(task.device, task.threads, accelerator_name(task.device))
+
+
+def _claim_stdout() -> int:
+    """Keep stdout for the protocol: everybody else's prints go to stderr, which is the log. Return its descriptor."""
+    sys.stdout.flush()
+    own = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return own
+
+
+def _send(descriptor: int, message: Announcement | Progress) -> None:
+    line = msgspec.json.encode(message) + b"\n"
+    while line:
+        line = line[os.write(descriptor, line) :]
+
+
+def _read_line(descriptor: int) -> bytes:
+    # Not through sys.stdin: its buffer is locked while the thread below waits, and a locked one aborts the exit.
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            raise SystemExit("bench.execution.worker is started by an executor: it reads a task from stdin")
+        line += piece
+    return line
+
+
+def _stop_with_parent(descriptor: int) -> None:
+    """Wait for the end of stdin, which comes when the parent has died, and then take the whole group along."""
+    while os.read(descriptor, 4096):
+        pass
+    _die()
+
+
+def _die() -> NoReturn:
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _write_outcome(task: Task, outcome: Outcome) -> None:
+    """Write the outcome so that it is whole once it is there."""
+    final = Path(task.scratch) / OUTCOME_FILE
+    temporary = final.with_suffix(".tmp")
+    temporary.write_bytes(msgspec.json.encode(outcome))
+    temporary.rename(final)
+
+
+if __name__ == "__main__":
+    main()

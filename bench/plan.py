@@ -1,0 +1,200 @@
+"""From a suite to the ordered list of its trials, with every default written out, and what of it is still to be done.
+
+`python -m bench.plan` writes the index of the loss library, `bench/config/methods.json`, from which `list` reads
+without importing torch; run it after adding a loss.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import losses
+from bench import data
+from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
+from bench.config.suite import Suite
+from bench.config.trial import DiscriminatorNorm, Network, Optimizer, Spec, Trial
+from bench.config.workload import Workload
+from bench.metrics import pins
+from bench.store.journal import Store
+from bench.store.record import INFRASTRUCTURE_STATUSES
+from bench.training.version import ENGINE_VERSION
+from losses import Kind, Method
+
+_KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
+
+_CONTROLLED: Final = Optimizer(
+    name="adam",
+    lr_generator=CONTROLLED_LEARNING_RATE,
+    lr_discriminator=CONTROLLED_LEARNING_RATE,
+    betas=CONTROLLED_BETAS,
+)
+
+
+def expand(suite: Suite) -> list[Trial]:
+    """Return the suite's trials, seed by seed: after each seed every method has as many runs as the others.
+
+    Raises:
+        ValueError: an unknown workload or method; one that is named twice, in whatever spelling; a method that has no
+            recipe, on the paper track; one that is not well defined under BatchNorm, unless the suite allows it.
+    """
+    workloads = [data.workload(name) for name in suite.workloads]
+    methods = [losses.get(expression) for expression in suite.methods]
+    _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
+    _refuse_repetition("method", suite.methods, [str(method) for method in methods])
+    return [
+        _trial(suite, workload, method, seed)
+        for seed in range(suite.seeds)
+        for workload in workloads
+        for method in methods
+    ]
+
+
+def pending(trials: Iterable[Trial], store: Store) -> list[tuple[Trial, int]]:
+    """Return the trials without a conclusive record, in their order, each with the number of the attempt to make.
+
+    A trial that timed out or broke is tried again; one whose loss failed is not, since that is its result.
+    """
+    latest = store.latest()
+    todo = []
+    for trial in trials:
+        record = latest.get(trial.id)
+        if record is None:
+            todo.append((trial, 0))
+        elif record.status in INFRASTRUCTURE_STATUSES:
+            todo.append((trial, record.attempt + 1))
+    return todo
+
+
+def method_index() -> list[dict[str, str]]:
+    """Return the index of the loss library: of each method and part its name, kind, summary, formula and the like.
+
+    Methods come first; an `expression` is the canonical spelling of a method, and empty for a part.
+    """
+    described = [losses.describe(name, kind) for kind in _KINDS for name in losses.names(kind)]
+    return [
+        {
+            "name": each.name,
+            "kind": each.kind,
+            "summary": each.summary,
+            "expression": each.expression or "",
+            "formula": each.formula,
+            "citation": each.citation,
+        }
+        for each in described
+    ]
+
+
+def index_path() -> Path:
+    """Return where the index is kept."""
+    return Path(__file__).parent / "config" / "methods.json"
+
+
+def encode_index() -> bytes:
+    """Return what the index file must contain."""
+    return msgspec.json.format(msgspec.json.encode(method_index()), indent=2) + b"\n"
+
+
+def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial:
+    d_norm = _d_norm(suite, workload, method)
+    steps = suite.steps or workload.steps
+    recipe = _recipe(suite, method)
+    ill_defined = d_norm == "bn" and method.batch_norm == "invalid"
+    if ill_defined and not suite.allow_invalid:
+        raise ValueError(_why_invalid(method))
+    spec = Spec(
+        protocol_version=PROTOCOL_VERSION,
+        track=suite.track,
+        method=str(method),
+        method_name=method.name,
+        workload=workload.name,
+        data_hash=workload.content_hash,
+        network=Network(
+            name=workload.network,
+            width=workload.width,
+            channels=workload.channels,
+            image_size=workload.image_size,
+            latent_size=workload.latent_size,
+            d_norm=d_norm,
+        ),
+        optimizer=_optimizer(recipe),
+        critic_steps=recipe.critic_steps if recipe else 1,
+        batch_size=(recipe.batch_size if recipe else None) or suite.batch_size,
+        steps=steps,
+        # The last step is evaluated in any case: a longer interval is the same trial.
+        evaluate_every=min(suite.evaluate_every or workload.evaluate_every, steps),
+        samples=suite.samples or workload.samples,
+        precision=suite.precision,
+        seed=seed,
+        allow_invalid=ill_defined,
+    )
+    return Trial(spec=spec, components=_components(workload))
+
+
+def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
+    """Return the method's own recipe on the paper track, and none on the controlled one."""
+    if suite.track == "controlled":
+        return None
+    if method.recipe is None:
+        raise ValueError(f"{str(method)!r} has no published recipe; run it on the controlled track: track=controlled")
+    return method.recipe
+
+
+def _optimizer(recipe: losses.Recipe | None) -> Optimizer:
+    if recipe is None:
+        return _CONTROLLED
+    return Optimizer(
+        name=recipe.optimizer,
+        lr_generator=recipe.lr_generator,
+        lr_discriminator=recipe.lr_discriminator,
+        betas=recipe.betas,
+    )
+
+
+def _d_norm(suite: Suite, workload: Workload, method: Method) -> DiscriminatorNorm:
+    if workload.network == "mlp-v1":
+        return "none"
+    recipe = _recipe(suite, method)
+    return recipe.d_norm if recipe else suite.d_norm
+
+
+def _why_invalid(method: Method) -> str:
+    culprits = [part for part in method.parts if part.batch_norm == "invalid"]
+    verdict = losses.describe(culprits[0].name, culprits[0].kind).batch_norm
+    return (
+        f"{method.name!r} is not well defined on a discriminator with BatchNorm: {culprits[0].name} is {verdict} "
+        "Choose d_norm ln, none or sn, or set allow_invalid to run it as a labelled variant that is not ranked."
+    )
+
+
+def _components(workload: Workload) -> dict[str, str]:
+    components = {
+        "engine": ENGINE_VERSION,
+        "losses": losses.VERSION,
+        "metrics": pins.VERSION,
+        "data": workload.content_hash,
+    }
+    if workload.extractor is not None:
+        components["extractor"] = pins.extractor_component(workload.extractor)
+    return components
+
+
+def _refuse_repetition(what: str, spellings: Sequence[str], meanings: Sequence[str]) -> None:
+    first: dict[str, str] = {}
+    for spelling, meaning in zip(spellings, meanings, strict=True):
+        if meaning in first:
+            both = " and ".join(dict.fromkeys(repr(each) for each in (first[meaning], spelling)))
+            raise ValueError(f"{what} {both}: the same one twice ({meaning}); name it once")
+        first[meaning] = spelling
+
+
+def main() -> None:
+    """Write the index file."""
+    index_path().write_bytes(encode_index())
+    sys.stdout.write(f"wrote {index_path()}\n")
+
+
+if __name__ == "__main__":
+    main()

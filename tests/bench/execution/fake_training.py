@@ -1,0 +1,94 @@
+"""A trainer without torch, for tests of what surrounds training. The trial's method names what it does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.config.trial import Trial
+from bench.events import Progress
+from bench.store.record import Evaluation, History, Outcome
+
+
+def train(
+    trial: Trial,
+    *,
+    data_dir: Path | None,
+    device: str,
+    threads: int,
+    artifacts: Path,
+    emit: Callable[[Progress], None],
+) -> Outcome:
+    started = datetime.now(UTC).isoformat()
+    emit(Progress(trial_id=trial.id, step=1, steps=trial.spec.steps, images_per_second=10.0, distance=None))
+    _BEHAVIOURS.get(trial.spec.method, lambda _: None)(artifacts)
+    (artifacts / "samples.png").write_bytes(trial.id.encode())
+    distance = int(trial.id, 16) / 2**64
+    return Outcome(
+        status="nonfinite" if trial.spec.method == "nonfinite" else "ok",
+        metrics={"distance": distance, "threads": float(os.environ.get("OMP_NUM_THREADS", "0"))},
+        history=History(evaluations=[Evaluation(step=trial.spec.steps, metrics={"fd": distance})]),
+        stability={"late_regression": distance / 3},
+        cost={"train_seconds": time.perf_counter()},
+        started_at=started,
+        finished_at=datetime.now(UTC).isoformat(),
+    )
+
+
+def _break(_: Path) -> None:
+    raise RuntimeError("the flux capacitor is empty\nand so on")
+
+
+def _print(_: Path) -> None:
+    sys.stdout.write("a library talks to stdout\n")
+    subprocess.run([sys.executable, "-c", "print('and so does a child of it')"], check=True)
+
+
+def _die(_: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_once(artifacts: Path) -> None:
+    marker = Path(os.environ["FAKE_TRAINING_MARKER"])
+    if not marker.exists():
+        marker.touch()
+        _die(artifacts)
+
+
+def _sleep(_: Path) -> None:
+    time.sleep(60)
+
+
+def _nap(_: Path) -> None:
+    time.sleep(0.4)
+
+
+def _sleep_with_child(_: Path) -> None:
+    """Leave a grandchild that holds stdout and would outlive a mere kill of this process."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(60)
+
+
+def _leave_child(_: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(str(child))
+
+
+_BEHAVIOURS = {
+    "break": _break,
+    "print": _print,
+    "die": _die,
+    "die-once": _die_once,
+    "sleep": _sleep,
+    "nap": _nap,
+    "sleep-with-child": _sleep_with_child,
+    "leave-child": _leave_child,
+}

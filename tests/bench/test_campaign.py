@@ -1,0 +1,348 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.campaign import divide, run
+from bench.config.suite import load_suite
+from bench.config.trial import Trial
+from bench.config.workload import Workload
+from bench.events import (
+    CampaignFinished,
+    CampaignStarted,
+    Event,
+    Progress,
+    RecordDisagrees,
+    TrialFinished,
+    TrialRetried,
+    TrialStarted,
+)
+from bench.execution.inline import InlineExecutor
+from bench.execution.interface import Executor, Finished, Message, Task
+from bench.execution.local import LocalExecutor
+from bench.plan import expand
+from bench.store import environment
+from bench.store.journal import RecordError, Store
+from bench.store.record import Record
+
+FAKE = "fake_training:train"
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+MakeTrial = Callable[..., Trial]
+
+
+@pytest.fixture
+def trial(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workload: Workload, record: Callable[..., Record]
+) -> MakeTrial:
+    monkeypatch.syspath_prepend(str(HERE / "execution"))
+    monkeypatch.setenv("FAKE_TRAINING_MARKER", str(tmp_path / "marker"))
+    return lambda method="plain", seed=0: record(workload, method, seed).trial
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")
+
+
+def of(events: list[Event], kind: type[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def deterministic(store: Store) -> dict[tuple[str, int], object]:
+    return {
+        (record.trial_id, record.attempt): (record.status, record.metrics, record.history, record.stability)
+        for record in store.records()
+    }
+
+
+def test_a_campaign_from_start_to_end(store: Store, trial: MakeTrial) -> None:
+    one = trial()
+    events = list(run([one], InlineExecutor(), store, trainer=FAKE))
+    assert [type(event) for event in events] == [
+        CampaignStarted, TrialStarted, Progress, TrialFinished, CampaignFinished,
+    ]  # fmt: skip
+    assert events[0] == CampaignStarted(planned=1, recorded=0, workers=1, results=str(store.root))
+    (end,) = of(events, TrialFinished)
+    assert isinstance(end, TrialFinished)
+    (record,) = store.records()
+    assert (end.trial, end.attempt, end.status) == (one, 0, "ok")
+    assert end.distance == record.metrics["distance"]
+    assert record.trial == one
+    assert record.environment is not None
+    assert (store.artifacts_dir(one.id) / "samples.png").read_bytes() == one.id.encode()
+    assert not [path for path in (store.root / "scratch").iterdir() if path.is_dir()]
+
+
+def test_again_does_nothing_and_more_does_only_what_is_missing(store: Store, trial: MakeTrial) -> None:
+    first, second = trial(seed=0), trial(seed=1)
+    list(run([first], InlineExecutor(), store, trainer=FAKE))
+    before = store.record_path(first.id, 0).stat().st_mtime_ns
+    events = list(run([first, second], InlineExecutor(), store, trainer=FAKE))
+    assert events[0] == CampaignStarted(planned=2, recorded=1, workers=1, results=str(store.root))
+    assert [event.trial for event in of(events, TrialStarted)] == [second]  # type: ignore[union-attr]
+    assert store.record_path(first.id, 0).stat().st_mtime_ns == before
+    events = list(run([first, second], InlineExecutor(), store, trainer=FAKE))
+    assert [type(event) for event in events] == [CampaignStarted, CampaignFinished]
+
+
+def test_trials_run_in_the_order_of_the_plan(store: Store, trial: MakeTrial) -> None:
+    trials = [trial(method, seed) for seed in (0, 1) for method in ("b", "a")]
+    events = list(run(trials, InlineExecutor(), store, trainer=FAKE))
+    assert [event.trial for event in of(events, TrialStarted)] == trials  # type: ignore[union-attr]
+
+
+def test_a_failed_run_is_a_result_and_an_error_is_tried_again(store: Store, trial: MakeTrial) -> None:
+    failed, broken = trial("nonfinite"), trial("break")
+    events = list(run([failed, broken], InlineExecutor(), store, trainer=FAKE))
+    (end,) = of(events, CampaignFinished)
+    assert isinstance(end, CampaignFinished)
+    assert (end.finished, end.failed) == (2, 2)
+    assert "Traceback" in store.log_path(broken.id, 0).read_text()
+    assert not store.artifacts_dir(broken.id).exists()
+    assert store.artifacts_dir(failed.id).exists(), "what a failed generator draws is worth a look"
+    list(run([failed, broken], InlineExecutor(), store, trainer=FAKE))
+    assert [(record.status, record.attempt) for record in store.records() if record.trial_id == broken.id] == [
+        ("error", 0),
+        ("error", 1),
+    ]
+    assert store.latest()[failed.id].attempt == 0
+
+
+def test_a_lost_process_is_recorded_and_its_trial_retried(store: Store, trial: MakeTrial) -> None:
+    lost, other = trial("die-once"), trial()
+    events = list(run([lost, other], LocalExecutor(1), store, trainer=FAKE))
+    (retried,) = of(events, TrialRetried)
+    assert isinstance(retried, TrialRetried)
+    assert (retried.trial_id, retried.attempt) == (lost.id, 1)
+    assert "SIGKILL" in retried.reason
+    records = [record for record in store.records() if record.trial_id == lost.id]
+    assert [(record.attempt, record.status) for record in records] == [(0, "error"), (1, "ok")]
+    ends = [event for event in events if isinstance(event, TrialFinished)]
+    assert sorted((end.trial.id, end.attempt, end.status) for end in ends) == sorted(
+        [(lost.id, 1, "ok"), (other.id, 0, "ok")]
+    )
+    assert "SIGKILL" in store.log_path(lost.id, 0).read_text()
+
+
+def test_a_process_lost_twice_is_given_up(store: Store, trial: MakeTrial) -> None:
+    lost = trial("die")
+    events = list(run([lost], LocalExecutor(1), store, trainer=FAKE))
+    assert len(of(events, TrialRetried)) == 1
+    (end,) = of(events, TrialFinished)
+    assert isinstance(end, TrialFinished)
+    assert (end.attempt, end.status) == (1, "error")
+    assert [record.status for record in store.records()] == ["error", "error"]
+
+
+def test_timeout_is_recorded(store: Store, trial: MakeTrial) -> None:
+    (end,) = of(
+        list(run([trial("sleep")], LocalExecutor(1), store, trainer=FAKE, timeout_minutes=1 / 60)), TrialFinished
+    )
+    assert isinstance(end, TrialFinished)
+    assert end.status == "timeout"
+    assert store.records()[0].status == "timeout"
+
+
+class Twice(InlineExecutor):
+    """An at-least-once executor: every outcome comes twice, the second time changed by `change`."""
+
+    def __init__(self, change: Callable[[Finished], Finished]) -> None:
+        super().__init__()
+        self._change = change
+
+    def messages(self) -> Iterator[Message]:
+        for message in super().messages():
+            yield message
+            if isinstance(message, Finished):
+                yield self._change(message)
+
+
+def test_a_trial_that_is_run_twice_is_harmless(store: Store, trial: MakeTrial) -> None:
+    events = list(run([trial()], Twice(lambda message: message), store, trainer=FAKE))
+    assert of(events, RecordDisagrees) == []
+    assert len(store.records()) == 1
+
+
+def test_two_runs_that_disagree_are_told(store: Store, trial: MakeTrial) -> None:
+    def disagree(message: Finished) -> Finished:
+        outcome = msgspec.structs.replace(message.outcome, metrics={**message.outcome.metrics, "distance": 9.0})
+        return msgspec.structs.replace(message, outcome=outcome)
+
+    one = trial()
+    events = list(run([one], Twice(disagree), store, trainer=FAKE))
+    assert of(events, RecordDisagrees) == [RecordDisagrees(trial_id=one.id, fields=("metrics.distance",))]
+    assert store.records()[0].metrics["distance"] != 9.0
+
+
+class Closed(InlineExecutor):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+        super().close()
+
+
+def test_the_executor_is_closed_however_it_ends(store: Store, trial: MakeTrial) -> None:
+    closing = Closed()
+    events = run([trial(), trial(seed=1)], closing, store, trainer=FAKE)
+    next(events)
+    assert closing.closed == 0
+    events.close()  # type: ignore[attr-defined]
+    assert closing.closed == 1
+
+    (store.root / "records").mkdir()
+    (store.root / "records" / "junk").touch()
+    refused = Closed()
+    with pytest.raises(RecordError):
+        list(run([trial()], refused, store, trainer=FAKE))
+    assert refused.closed == 1
+
+
+def test_closing_the_stream_stops_the_children(store: Store, trial: MakeTrial) -> None:
+    events = run([trial("sleep")], LocalExecutor(1), store, trainer=FAKE)
+    while not isinstance(next(events), TrialStarted):
+        pass
+    started = time.monotonic()
+    events.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 5.0
+    assert store.records() == []
+
+
+def test_two_campaigns_in_one_folder_at_once(store: Store, trial: MakeTrial) -> None:
+    trials = [trial(seed=seed) for seed in range(4)]
+    one, other = (run(trials, LocalExecutor(1), store, trainer=FAKE) for _ in range(2))
+    events: list[Event] = []
+    for both in zip(one, other, strict=True):
+        events += both
+    assert of(events, RecordDisagrees) == []
+    assert len(of(events, TrialFinished)) == 8
+    assert len(store.records()) == 4
+
+
+class Recording:
+    """An executor that runs nothing and keeps what it was given."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        self.tasks.append(task)
+
+    def messages(self) -> Iterator[Message]:
+        return iter(())
+
+    def cancel(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_is_said_about_the_place_reaches_the_task(store: Store, trial: MakeTrial, tmp_path: Path) -> None:
+    executor = Recording()
+    given: Executor = executor
+    list(run([trial()], given, store, threads=3, device="cuda:1", data_dir=tmp_path, timeout_minutes=2.0))
+    (task,) = executor.tasks
+    assert (task.threads, task.device, task.data_dir, task.timeout_seconds) == (3, "cuda:1", str(tmp_path), 120.0)
+    assert task.trainer == "bench.training.trainer:train"
+    assert Path(task.scratch).is_absolute()
+    assert task.trial == trial(), "nothing of it entered the trial"
+
+
+@pytest.mark.parametrize(
+    ("cpus", "planned", "workers", "device", "expected"),
+    [
+        (2, 8, None, "cpu", (2, 1)),
+        (16, 8, None, "cpu", (8, 2)),
+        (16, 1, None, "cpu", (1, 16)),
+        (16, 8, None, "cuda", (1, 16)),
+        (16, 8, 3, "cpu", (3, 5)),
+        (16, 8, 2, "cuda:1", (2, 8)),
+        (2, 8, 4, "cpu", (4, 1)),
+        (4, 2, 4, "cpu", (2, 2)),
+        (4, 0, None, "cpu", (1, 4)),
+    ],
+)
+def test_division_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+    cpus: int,
+    planned: int,
+    workers: int | None,
+    device: str,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("bench.campaign.usable_cpus", lambda: cpus)
+    assert divide(planned, workers, device) == expected
+
+
+def test_division_refuses_no_workers() -> None:
+    with pytest.raises(ValueError, match="workers must be at least 1"):
+        divide(4, 0, "cpu")
+    assert environment.usable_cpus() >= 1
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+import msgspec
+from bench.campaign import run
+from bench.config.trial import Trial
+from bench.events import TrialFinished
+from bench.execution.local import LocalExecutor
+from bench.store.journal import Store
+trials = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=list[Trial])
+for event in run(trials, LocalExecutor(2), Store(Path(sys.argv[2])), trainer=sys.argv[3]):
+    if isinstance(event, TrialFinished):
+        print(event.trial.id, event.status, flush=True)
+"""
+
+
+def run_and_kill(trials: list[Trial], results: Path, trainer: str) -> None:
+    """Run a campaign in a process of its own, and kill that once a trial has finished."""
+    plan = results.with_suffix(".plan.json")
+    plan.write_bytes(msgspec.json.encode(trials))
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(plan), str(results), trainer],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=ROOT,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+
+
+def check_killed_and_resumed(trials: list[Trial], tmp_path: Path, trainer: str) -> None:
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    list(run(trials, LocalExecutor(2), whole, trainer=trainer))
+    run_and_kill(trials, broken.root, trainer)
+    kept = {record.trial_id: record for record in broken.records()}
+    assert 1 <= len(kept) < len(trials), "the kill came in the middle"
+    list(run(trials, LocalExecutor(2), broken, trainer=trainer))
+    assert deterministic(broken) == deterministic(whole)
+    assert len(broken.records()) == len(trials)
+    assert all(broken.latest()[trial_id] == record for trial_id, record in kept.items()), "none was run again"
+    for trial in trials:
+        one, other = (store.artifacts_dir(trial.id) / "samples.png" for store in (whole, broken))
+        assert one.read_bytes() == other.read_bytes()
+    assert not [path for path in (broken.root / "scratch").iterdir() if path.is_dir()], "the dead one's is swept"
+
+
+def test_killed_campaign_resumes_to_the_same_records(trial: MakeTrial, tmp_path: Path) -> None:
+    check_killed_and_resumed([trial("nap", seed) for seed in range(6)], tmp_path, FAKE)
+
+
+@pytest.mark.slow
+def test_killed_campaign_resumes_to_the_same_records_with_real_training(tmp_path: Path) -> None:
+    suite = load_suite("smoke", {"seeds": 2, "steps": 20, "evaluate_every": 10, "samples": 500})
+    check_killed_and_resumed(expand(suite), tmp_path, "bench.training.trainer:train")

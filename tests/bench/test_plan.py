@@ -1,0 +1,168 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import losses
+from bench import data
+from bench.config.suite import Suite, load_suite, shipped_suites
+from bench.config.trial import Trial
+from bench.plan import encode_index, expand, index_path, method_index, pending
+from bench.store.journal import Store
+from bench.store.record import Record, Status
+
+
+def suite(**changes: object) -> Suite:
+    settings: dict[str, object] = {"methods": ["nsgan", "hinge"], "workloads": ["digits"], "seeds": 1}
+    return Suite(name="test", **(settings | changes))
+
+
+def only(**changes: object) -> Trial:
+    (trial,) = expand(suite(**({"methods": ["nsgan"]} | changes)))
+    return trial
+
+
+def test_order_is_seed_by_seed() -> None:
+    trials = expand(suite(workloads=["digits", "ring8"], seeds=2))
+    assert [(trial.spec.seed, trial.spec.workload, trial.spec.method_name) for trial in trials] == [
+        (seed, workload, method) for seed in (0, 1) for workload in ("digits", "ring8") for method in ("nsgan", "hinge")
+    ]
+    assert len({trial.id for trial in trials}) == len(trials)
+
+
+def test_all_shipped_suites_expand() -> None:
+    for each in shipped_suites():
+        assert len(expand(each)) == each.seeds * len(each.methods) * len(each.workloads)
+
+
+def test_controlled_track_resolves_everything() -> None:
+    trial = only(methods=["wgan-gp"])
+    spec, workload = trial.spec, data.workload("digits")
+    assert spec.method == "wasserstein + gp1(weight=10, target=1, every=1)"
+    assert spec.method_name == "wgan-gp"
+    assert (spec.optimizer.name, spec.optimizer.lr_generator, spec.optimizer.betas) == ("adam", 2e-4, (0.5, 0.999))
+    assert spec.optimizer.lr_discriminator == 2e-4
+    assert (spec.critic_steps, spec.batch_size, spec.precision) == (1, 64, "fp32")
+    assert (spec.steps, spec.evaluate_every, spec.samples) == (
+        workload.steps,
+        workload.evaluate_every,
+        workload.samples,
+    )
+    assert (spec.network.name, spec.network.width, spec.network.d_norm) == ("dcgan-v1", workload.width, "ln")
+    assert spec.data_hash == workload.content_hash
+    assert set(trial.components) == {"engine", "losses", "metrics", "extractor", "data"}
+    assert trial.components["losses"] == losses.VERSION
+    assert trial.components["extractor"].startswith("digits-cnn-v1:")
+
+
+def test_paper_track_takes_the_recipe_of_the_method() -> None:
+    trial = only(methods=["wgan"], track="paper", d_norm="sn", batch_size=16)
+    recipe = losses.get("wgan").recipe
+    assert recipe is not None
+    assert trial.spec.optimizer.name == recipe.optimizer == "rmsprop"
+    assert trial.spec.critic_steps == 5
+    assert trial.spec.network.d_norm == recipe.d_norm
+    assert trial.spec.batch_size == 16, "the paper's is not known, so the suite's is taken"
+    assert only(track="paper").spec.batch_size == 128
+
+
+def test_paper_track_refuses_a_method_without_a_recipe() -> None:
+    with pytest.raises(ValueError, match="has no published recipe; run it on the controlled track"):
+        expand(suite(methods=["hinge + r1"], track="paper"))
+
+
+@pytest.mark.parametrize("d_norm", ["ln", "bn", "sn", "none"])
+def test_toys_have_no_norm(d_norm: str) -> None:
+    trial = only(workloads=["ring8"], d_norm=d_norm, methods=["wgan-gp"])
+    assert trial.spec.network.name == "mlp-v1"
+    assert trial.spec.network.d_norm == "none"
+    assert not trial.spec.allow_invalid
+    assert "extractor" not in trial.components
+
+
+def test_spellings_of_one_method_are_one_trial() -> None:
+    spellings = ["wgan-gp", "wasserstein + gp1(weight=10)", "wasserstein + gp1(10.0)", "wasserstein+gp1"]
+    assert len({only(methods=[spelling]).id for spelling in spellings}) == 1
+    assert only(methods=["hinge + r1(gamma=2)"]).id == only(methods=["hinge + r1(gamma=2.0)"]).id
+    assert only(methods=["hinge + r1(gamma=2)"]).id != only(methods=["hinge + r1(gamma=2.5)"]).id
+
+
+def test_longer_interval_than_the_run_is_the_same_trial() -> None:
+    assert only(steps=10, evaluate_every=500).id == only(steps=10, evaluate_every=10).id
+    assert only(steps=10).spec.evaluate_every == 10
+
+
+def test_norm_counts_and_timeouts_do_not() -> None:
+    assert only(d_norm="bn").id != only().id
+    assert only(timeout_minutes=1.0, summary="x").id == only().id
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods": ["nsgan", "nsgan"]}, "method 'nsgan': the same one twice"),
+        (
+            {"methods": ["wgan-gp", "wasserstein + gp1"]},
+            "method 'wgan-gp' and 'wasserstein [+] gp1': the same one twice",
+        ),
+        ({"workloads": ["digits", "digits"]}, "workload 'digits': the same one twice"),
+        ({"methods": ["nsgen"]}, "nsgan"),
+        ({"workloads": ["digit"]}, "did you mean 'digits'"),
+    ],
+)
+def test_mistakes(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand(suite(**changes))
+
+
+def test_ill_defined_methods_are_refused_under_batch_norm_with_the_reason() -> None:
+    with pytest.raises(
+        ValueError, match=r"'nsgan-r1' is not well defined .*: r1 is invalid: the gradient of one logit"
+    ):
+        expand(suite(methods=["nsgan", "nsgan-r1"], d_norm="bn"))
+
+
+def test_ill_defined_methods_run_as_labelled_variants_and_the_label_is_on_them_alone() -> None:
+    trials = expand(suite(methods=["nsgan", "nsgan-r1"], d_norm="bn", allow_invalid=True))
+    assert [trial.spec.allow_invalid for trial in trials] == [False, True]
+    assert only(allow_invalid=True).id == only().id
+
+
+def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
+    tmp_path: Path, record: Callable[..., Record]
+) -> None:
+    trials = expand(suite(seeds=4, methods=["nsgan"]))
+    store = Store(tmp_path)
+    assert pending(trials, store) == [(trial, 0) for trial in trials]
+
+    def keep(trial: Trial, attempt: int, status: Status) -> None:
+        made = record(data.workload("digits"), attempt=attempt, status=status)
+        store.append(msgspec.structs.replace(made, trial_id=trial.id, spec=trial.spec, components=trial.components))
+
+    keep(trials[0], 0, "ok")
+    keep(trials[1], 0, "nonfinite")
+    keep(trials[2], 0, "error")
+    keep(trials[2], 1, "timeout")
+    assert pending(trials, store) == [(trials[2], 2), (trials[3], 0)]
+    keep(trials[2], 2, "ok")
+    assert pending(trials, store) == [(trials[3], 0)]
+
+
+def test_index_file_has_not_drifted() -> None:
+    assert index_path().read_bytes() == encode_index(), "run: python -m bench.plan"
+
+
+def test_index_has_every_name_of_every_kind() -> None:
+    index = method_index()
+    kinds = ("method", "objective", "regularizer", "transform", "constraint")
+    assert [(each["kind"], each["name"]) for each in index] == [
+        (kind, name) for kind in kinds for name in losses.names(kind)
+    ]
+    for each in index:
+        assert each["summary"]
+        assert bool(each["expression"]) == (each["kind"] == "method")
+
+
+def test_smoke_is_small() -> None:
+    assert len(expand(load_suite("smoke"))) == 2
