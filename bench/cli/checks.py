@@ -1,0 +1,194 @@
+"""What `doctor` looks at. Each check says what it found, how bad that is, and how to mend it."""
+
+import hashlib
+import importlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+State = Literal["ok", "note", "broken"]
+
+MIN_PYTHON: Final = (3, 11)
+_PROBE_SECONDS: Final = 120.0
+_FREE_BYTES: Final = 1_000_000_000
+
+TORCH_PROBE: Final = """
+import json, torch
+found = {"version": torch.__version__, "cuda": torch.version.cuda, "threads": torch.get_num_threads(), "devices": []}
+if torch.cuda.is_available():
+    for index in range(torch.cuda.device_count()):
+        memory = torch.cuda.get_device_properties(index).total_memory
+        found["devices"].append(f"{torch.cuda.get_device_name(index)}, {memory / 2**30:.0f} GiB")
+    torch.ones(8, device="cuda").sum().item()
+print(json.dumps(found))
+"""
+TORCHVISION_PROBE: Final = "import json, torchvision; print(json.dumps({'version': torchvision.__version__}))"
+
+_REINSTALL_PAIR: Final = "pip install --upgrade --force-reinstall torch torchvision"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report; `mend` says what to do and is empty where nothing is to be done."""
+
+    name: str
+    state: State
+    found: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a child process printed, or the last line of what went wrong in it."""
+
+    values: dict[str, object]
+    error: str = ""
+    trace: str = ""
+
+
+def probe(code: str) -> Probe:
+    """Run a piece of Python in a process of its own, so that a crash in it is a finding and not our end."""
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter, with code of this file
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Probe({}, error=f"no answer within {_PROBE_SECONDS:.0f} s")
+    if done.returncode == 0:
+        return Probe(json.loads(done.stdout.strip().splitlines()[-1]))
+    lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+    error = lines[-1].strip() if lines else f"the process ended with status {done.returncode}"
+    return Probe({}, error=error, trace=done.stderr)
+
+
+def python_check() -> Check:
+    found = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < MIN_PYTHON:
+        return Check("python", "broken", found, f"install Python {MIN_PYTHON[0]}.{MIN_PYTHON[1]} or newer")
+    return Check("python", "ok", found)
+
+
+def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
+    """Judge what the two probes found: versions, whether they are a matched pair, and the devices."""
+    if torch.error:
+        return [Check("torch", "broken", torch.error, "pip install torch torchvision")]
+    checks = [Check("torch", "ok", f"{torch.values['version']}, {torch.values['threads']} threads")]
+    checks.append(torchvision_check(torchvision))
+    devices = torch.values["devices"]
+    assert isinstance(devices, list)
+    if devices:
+        checks.append(Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices))))
+    elif shutil.which("nvidia-smi") and torch.values["cuda"] is None:
+        mend = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
+        checks.append(Check("device", "note", "cpu, although an NVIDIA driver is installed", mend))
+    else:
+        checks.append(Check("device", "ok", "cpu"))
+    return checks
+
+
+def torchvision_check(torchvision: Probe) -> Check:
+    """Recognise a torchvision that was built for another torch, the commonest broken installation."""
+    if not torchvision.error:
+        return Check("torchvision", "ok", f"{torchvision.values['version']}, matches torch")
+    if "operator torchvision::" in torchvision.error or "undefined symbol" in torchvision.error:
+        found = f"does not match the installed torch ({torchvision.error})"
+        mend = f"install the two as a pair, from one index: {_REINSTALL_PAIR}"
+        return Check("torchvision", "broken", found, mend)
+    return Check("torchvision", "broken", torchvision.error, "pip install torchvision, in the same command as torch")
+
+
+def library_checks() -> list[Check]:
+    """Say which of the other dependencies are missing, without importing them."""
+    needed = (
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "scikit-learn",
+        "matplotlib",
+        "jinja2",
+        "safetensors",
+        "rich",
+        "msgspec",
+    )
+    missing = []
+    found = []
+    for name in needed:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return [Check("libraries", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")]
+    return [Check("libraries", "ok", ", ".join(found))]
+
+
+def threads_check() -> Check:
+    from bench.store.environment import usable_cpus
+
+    limits = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if name in os.environ}
+    words = "".join(f", {name}={value}" for name, value in limits.items())
+    return Check("cpus", "ok", f"{usable_cpus()} usable{words}")
+
+
+def weight_checks() -> list[Check]:
+    """Compare the shipped classifiers with the hashes that are pinned for them."""
+    pins = importlib.import_module("bench.metrics.pins")
+    checks = []
+    for name, pin in pins.EXTRACTORS.items():
+        path = files("bench.metrics").joinpath("weights", f"{name}.safetensors")
+        mend = "reinstall the package: its distances cannot be measured without these weights"
+        if not path.is_file():
+            checks.append(Check(name, "broken", f"weights are missing from {path}", mend))
+            continue
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != pin.sha256:
+            checks.append(Check(name, "broken", f"weights are {digest[:12]}, pinned is {pin.sha256[:12]}", mend))
+        else:
+            checks.append(Check(name, "ok", f"weights {digest[:12]}, as pinned"))
+    return checks
+
+
+def data_checks(data_dir: Path | None) -> list[Check]:
+    """Say which workloads can be run now; data that has to be fetched first is no defect."""
+    from bench import data
+
+    folder = data_dir or data.default_data_dir()
+    raw = folder / "MNIST" / "raw"
+    stem = "train-images-idx3-ubyte"
+    if (raw / stem).is_file() or (raw / f"{stem}.gz").is_file():
+        mnist = Check("mnist", "ok", f"in {raw}")
+    else:
+        mend = f"`run --workload mnist` downloads it (11 MB), or put the four files into {raw}"
+        mnist = Check("mnist", "note", "not fetched yet", mend)
+    return [
+        Check("data", "ok", f"digits, stacked-digits, ring8 and grid25 need no download; others in {folder}"),
+        mnist,
+    ]
+
+
+def results_check(results: Path) -> Check:
+    """See whether records can be written and read."""
+    from bench.store.journal import Store
+
+    folder = results.resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Check("results", "broken", f"{existing} is not writable", "choose another folder with --results DIR")
+    try:
+        records = len(Store(results).records())
+    except ValueError as error:
+        return Check("results", "broken", str(error), "mend or move the file that is named")
+    free = shutil.disk_usage(existing).free
+    found = f"{records:,} records in {results}, {free / 1e9:,.0f} GB free"
+    if free < _FREE_BYTES:
+        return Check("results", "note", found, "make room, or choose another folder with --results DIR")
+    return Check("results", "ok", found)

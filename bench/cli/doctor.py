@@ -1,0 +1,41 @@
+"""`doctor`: is this machine fit to run the benchmark, and what to do if not."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bench.cli.options import results_option
+
+_MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "broken": ("broken", "red")}
+
+
+@click.command(short_help="Check this machine, and say how to mend it.")
+@results_option
+@click.option(
+    "--data", "data_dir", type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
+)  # fmt: skip
+def doctor(results: Path, data_dir: Path | None) -> None:
+    """Check versions, device, libraries, shipped weights and data; exit with 1 when something needed is broken."""
+    from bench.cli import checks
+
+    findings = [
+        checks.python_check(),
+        *checks.torch_checks(checks.probe(checks.TORCH_PROBE), checks.probe(checks.TORCHVISION_PROBE)),
+        *checks.library_checks(),
+        checks.threads_check(),
+        *checks.weight_checks(),
+        *checks.data_checks(data_dir),
+        checks.results_check(results),
+    ]
+    for finding in findings:
+        word, colour = _MARKS[finding.state]
+        click.echo(f"{click.style(f'{word:<7}', fg=colour)} {finding.name:<14} {finding.found}")
+        if finding.mend:
+            click.echo(f"{'':<7} {'':<14} -> {finding.mend}")
+    broken = sum(finding.state == "broken" for finding in findings)
+    if broken:
+        click.echo(f"{broken} broken; see the arrows.")
+        click.get_current_context().exit(1)
+    click.echo("Ready. Try: python -m bench run")

@@ -1,0 +1,85 @@
+"""`list`: what there is to run and to measure, read from the index and never from torch."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import click
+
+Row = dict[str, str]
+
+_WAYS: Final[dict[bool | None, str]] = {True: "higher", False: "lower", None: ""}
+
+
+def _methods() -> list[Row]:
+    from bench.report.methods import methods
+
+    return [{"name": each.name, "expression": each.expression, "summary": each.summary} for each in methods()]
+
+
+def _parts() -> list[Row]:
+    from bench.report.methods import parts
+
+    return [{"name": each.name, "kind": each.kind, "summary": each.summary} for each in parts()]
+
+
+def _workloads() -> list[Row]:
+    from bench import data
+
+    rows = [data.workload(name) for name in data.names()]
+    return [{"name": each.name, "steps": f"{each.steps:,}", "summary": each.summary} for each in rows]
+
+
+def _suites() -> list[Row]:
+    from bench.config.suite import shipped_suites
+
+    return [{"name": each.name, "summary": each.summary} for each in shipped_suites()]
+
+
+def _metrics() -> list[Row]:
+    from bench.metrics.catalogue import CATALOGUE
+
+    return [
+        {"name": each.name, "better": _WAYS[each.higher_is_better], "summary": each.summary}
+        for each in CATALOGUE.values()
+    ]
+
+
+KINDS: Final[dict[str, Callable[[], list[Row]]]] = {
+    "methods": _methods,
+    "workloads": _workloads,
+    "suites": _suites,
+    "parts": _parts,
+    "metrics": _metrics,
+}
+
+
+@click.command(name="list", short_help="List methods, workloads, suites, parts or metrics.")
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(kind: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes a flag
+    """List methods, workloads, suites, parts or metrics; all of them if none is named.
+
+    Parts are joined to expressions with " + ": "hinge + r1(gamma=1, every=16)".
+    """
+    kinds = [kind] if kind else list(KINDS)
+    found = {each: KINDS[each]() for each in kinds}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found[kind] if kind else found, indent=2, ensure_ascii=False))
+        return
+    for each, rows in found.items():
+        if len(found) > 1:
+            click.secho(each, bold=True)
+        for line in _aligned(rows):
+            click.echo(f"  {line}" if len(found) > 1 else line)
+        if len(found) > 1:
+            click.echo()
+
+
+def _aligned(rows: Sequence[Row]) -> list[str]:
+    """Lay rows out in columns, the last one ragged."""
+    if not rows:
+        return []
+    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
+    return ["  ".join(row[key].ljust(widths[key]) for key in row).rstrip() for row in rows]

@@ -1,0 +1,113 @@
+"""The group of verbs: loaded lazily, with one place where errors become one line and an exit code.
+
+Exit codes: 0 done; 1 something went wrong that is not the user's doing (a trial ended in an error, a check failed);
+2 bad input; 130 stopped by Ctrl-C.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from bench import __version__
+
+DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
+"""Set to anything but nothing, it lets unexpected errors through with their traceback."""
+
+VERBS: Final = {
+    "run": "bench.cli.run:run",
+    "list": "bench.cli.list:list_",
+    "status": "bench.cli.status:status",
+    "show": "bench.cli.show:show",
+    "leaderboard": "bench.cli.leaderboard:leaderboard",
+    "report": "bench.cli.report:report",
+    "export": "bench.cli.export:export",
+    "doctor": "bench.cli.doctor:doctor",
+}
+
+OVERVIEW: Final = """\
+gan-loss-bench trains one fixed DCGAN under every loss and ranks the losses over paired seeds.
+
+Try next:
+  python -m bench run                      train the quick suite, print its leaderboard and write a report
+  python -m bench run --method "hinge + r1(gamma=1)" --method nsgan
+                                           compare any losses; `list parts` shows what can be combined
+  python -m bench doctor                   check this machine: versions, device, data
+
+All commands: python -m bench --help
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported when they are asked for, and whose errors are one line on stderr."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, function = VERBS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            from bench.config.suite import nearest
+
+            ctx.fail(f"there is no command {name!r}{nearest(name, VERBS)}; there are {', '.join(VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's signature
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> Any:  # noqa: ANN401 - click's signature
+        """Run, and leave with the exit code of this module's table."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            _say(error.format_message())
+            sys.exit(2 if isinstance(error, click.UsageError) else error.exit_code)
+        except click.Abort:
+            _say("stopped")
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader of our output has gone (`| head`). What is still buffered has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except Exception as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            _say(f"{type(error).__name__}: {error} (unexpected; set {DEBUG_VARIABLE}=1 for the traceback)")
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="gan-loss-bench")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """A benchmark of GAN losses: one fixed DCGAN, every loss, paired seeds, an honest leaderboard."""
+    if context.invoked_subcommand is None:
+        click.echo(OVERVIEW, nl=False)

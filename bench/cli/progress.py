@@ -1,0 +1,286 @@
+"""Drawing a campaign's events: a live display, plain lines, or JSON lines."""
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TextIO
+
+import msgspec
+
+from bench.config.trial import Trial
+from bench.events import (
+    CampaignStarted,
+    Event,
+    Progress,
+    RecordDisagrees,
+    TrialFinished,
+    TrialRetried,
+    TrialStarted,
+)
+from bench.report import wording
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PLAIN_INTERVAL: Final = 10.0
+"""Plain progress lines come at most this often, in seconds, all trials together."""
+
+
+@dataclass
+class Running:
+    """A trial that is being trained."""
+
+    label: str
+    latest: Progress | None = None
+
+
+@dataclass
+class Tally:
+    """Where a campaign stands, kept up to date from its events."""
+
+    planned: int = 0
+    recorded: int = 0
+    finished: int = 0
+    problems: int = 0
+    """Trials that ended in an error or a timeout."""
+    running: dict[str, Running] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, CampaignStarted):
+            self.planned, self.recorded = event.planned, event.recorded
+            self.started = time.monotonic()
+        elif isinstance(event, TrialStarted):
+            self.labels[event.trial.id] = label(event.trial)
+            self.running[event.trial.id] = Running(label(event.trial))
+        elif isinstance(event, Progress):
+            self.running.setdefault(event.trial_id, Running(self.name(event.trial_id))).latest = event
+        elif isinstance(event, TrialRetried):
+            self.running.pop(event.trial_id, None)
+        elif isinstance(event, TrialFinished):
+            self.running.pop(event.trial.id, None)
+            self.finished += 1
+            self.problems += event.status in {"error", "timeout"}
+
+    def name(self, trial_id: str) -> str:
+        return self.labels.get(trial_id, trial_id)
+
+    @property
+    def done(self) -> int:
+        return self.recorded + self.finished
+
+    @property
+    def share(self) -> float:
+        """How much of what this run has to do is done, the trials in flight by their steps."""
+        todo = self.planned - self.recorded
+        latest = [each.latest for each in self.running.values() if each.latest]
+        return (self.finished + sum(each.step / each.steps for each in latest)) / todo if todo else 1.0
+
+    def seconds_left(self) -> float | None:
+        """Extrapolate from the share done; `None` while too little is done to say."""
+        elapsed = time.monotonic() - self.started
+        if self.share < 0.02 or elapsed < 2.0:
+            return None
+        return elapsed * (1.0 - self.share) / self.share
+
+
+def label(trial: Trial) -> str:
+    spec = trial.spec
+    return f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
+
+
+def finished_line(event: TrialFinished) -> str:
+    """Say how a trial ended: "nsgan on digits, seed 0: distance 75.1 after 21 s"."""
+    parts = [] if event.distance is None else [f"distance {wording.distance(event.distance)}"]
+    if event.status != "ok":
+        parts.append(wording.STATUS_WORDS.get(event.status, event.status))
+    if event.message:
+        parts.append(event.message)
+    return f"{label(event.trial)}: {', '.join(parts) or 'ok'}, after {wording.duration(event.seconds)}"
+
+
+class Renderer(ABC):
+    """Shows events; used as a context manager around a campaign."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def handle(self, event: Event) -> None:
+        """Take one event and show what is worth showing."""
+        self.tally.take(event)
+        self.show(event)
+
+    @abstractmethod
+    def show(self, event: Event) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class JsonRenderer(Renderer):
+    """One JSON object a line, with the id of the trial beside what an event says."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__()
+        self._stream = stream or sys.stdout
+
+    def show(self, event: Event) -> None:
+        document = msgspec.to_builtins(event)
+        if isinstance(event, TrialStarted | TrialFinished):
+            document["trial_id"] = event.trial.id
+        self._stream.write(msgspec.json.encode(document).decode() + "\n")
+        self._stream.flush()
+
+
+class PlainRenderer(Renderer):
+    """A line when something starts or ends, and now and then one about where everything stands."""
+
+    def __init__(self, write: Callable[[str], None], interval: float = PLAIN_INTERVAL) -> None:
+        super().__init__()
+        self._write = write
+        self._interval = interval
+        self._last_written = time.monotonic()
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            if time.monotonic() - self._last_written >= self._interval:
+                self._line(self._standing(event))
+            return
+        line = self._words(event)
+        if line:
+            self._line(line)
+
+    def _line(self, line: str) -> None:
+        self._last_written = time.monotonic()
+        self._write(line)
+
+    def _words(self, event: Event) -> str:
+        counter = f"[{self.tally.done}/{self.tally.planned}]"
+        if isinstance(event, CampaignStarted):
+            todo = event.planned - event.recorded
+            planned = wording.plural(event.planned, "trial")
+            return f"{todo} of {planned} to run, {event.workers} at a time; records in {event.results}"
+        if isinstance(event, TrialStarted):
+            return f"{counter} {label(event.trial)}: started"
+        if isinstance(event, TrialFinished):
+            return f"{counter} {finished_line(event)}"
+        return problem_line(event, self.tally)
+
+    def _standing(self, event: Progress) -> str:
+        distance = "" if event.distance is None else f", distance {wording.distance(event.distance)}"
+        left = self.tally.seconds_left()
+        remaining = "" if left is None else f"; about {wording.duration(left)} left"
+        return (
+            f"[{self.tally.done}/{self.tally.planned}] {self.tally.name(event.trial_id)}: step {event.step:,} of "
+            f"{event.steps:,}, {event.images_per_second:,.0f} images/s{distance}{remaining}"
+        )
+
+
+class RichRenderer(Renderer):
+    """A live display: one bar for the campaign, one line for each running trial; finished trials scroll by above."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__()
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, get_renderable=self._display, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, event: Event) -> None:
+        from rich.text import Text
+
+        if isinstance(event, TrialFinished):
+            mark, style = ("✓", "green") if event.status == "ok" else ("✗", "red")
+            self._console.print(Text.assemble((mark, style), " ", finished_line(event)))
+        elif isinstance(event, CampaignStarted):
+            self._console.print(
+                Text(f"{wording.plural(event.planned, 'trial')}, {event.workers} at a time; records in {event.results}")
+            )
+            if event.recorded:
+                self._console.print(Text(f"{event.recorded} of them are recorded already and are not run again"))
+        elif line := problem_line(event, self.tally):
+            self._console.print(Text(line, style="yellow"))
+
+    def _display(self) -> "RenderableType":
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        tally = self.tally
+        left = tally.seconds_left()
+        words = "" if left is None else f"about {wording.duration(left)} left"
+        head = Table.grid(padding=(0, 2))
+        done = (tally.done - tally.finished + tally.share * (tally.planned - tally.recorded)) if tally.planned else 0.0
+        head.add_row(
+            f"{tally.done}/{tally.planned} trials",
+            ProgressBar(total=tally.planned or 1, completed=done, width=36),
+            words,
+        )
+        trials = Table.grid(padding=(0, 2))
+        for running in list(tally.running.values()):
+            trials.add_row("", *_running_cells(running))
+        return Group(head, trials)
+
+
+def _running_cells(running: Running) -> list["RenderableType"]:
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
+
+    latest = running.latest
+    if latest is None:
+        return [Text(running.label), Text("starting", style="dim"), "", "", ""]
+    distance = "" if latest.distance is None else f"distance {wording.distance(latest.distance)}"
+    return [
+        Text(running.label),
+        ProgressBar(total=latest.steps, completed=latest.step, width=14),
+        f"step {latest.step:,}/{latest.steps:,}",
+        f"{latest.images_per_second:,.0f} images/s",
+        distance,
+    ]
+
+
+def problem_line(event: Event, tally: Tally) -> str:
+    """Say what went wrong without ending a trial, and nothing for any other event."""
+    if isinstance(event, TrialRetried):
+        return f"{tally.name(event.trial_id)}: its process was lost ({event.reason}); trying once more"
+    if isinstance(event, RecordDisagrees):
+        return (
+            f"{tally.name(event.trial_id)}: differs from its first record in {', '.join(event.fields)} although "
+            "the machine is the same; the first record stays"
+        )
+    return ""
+
+
+def renderer(kind: str) -> Renderer:
+    """Return the renderer of `--progress`; `auto` is live on a terminal and plain lines elsewhere."""
+    if kind == "auto":
+        kind = "rich" if sys.stdout.isatty() else "plain"
+    if kind == "json":
+        return JsonRenderer()
+    if kind == "rich":
+        return RichRenderer()
+    return PlainRenderer(_write_line)
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,192 @@
+"""`run`: train what is missing, then print the leaderboard and write the report."""
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bench.cli.options import results_option, suite_from, suite_options, usage_errors
+
+if TYPE_CHECKING:
+    from bench.cli.progress import Tally
+    from bench.config.suite import Suite
+    from bench.config.trial import Trial
+    from bench.execution.interface import Executor
+    from bench.store.journal import Store
+
+_INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
+
+
+@click.command(short_help="Train what is missing, rank the losses, write the report.")
+@suite_options
+@click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto: cuda where there is one."
+)
+@click.option(
+    "--executor", "kind", type=click.Choice(["local", "inline"]), default="local", show_default=True,
+    help="A process for each trial, or everything in this one.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Trials at once.  [default: one for each CPU, or one on cuda]"
+)
+@results_option
+@click.option(
+    "--data", "data_dir", type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show the plan and run nothing.")
+@click.option(
+    "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
+    help="How progress is shown; auto is live on a terminal, plain lines elsewhere.",
+)  # fmt: skip
+def run(
+    *,
+    device: str,
+    kind: str,
+    workers: int | None,
+    results: Path,
+    data_dir: Path | None,
+    dry_run: bool,
+    progress: str,
+    **options: Any,  # noqa: ANN401 - the suite's options, by name
+) -> None:
+    """Train every method of a suite on every workload and seed, then rank them.
+
+    Without options it is the quick suite: real digits, no download, a few minutes on two CPU cores. --method and
+    --workload alone are taken with the quick suite's settings. What is recorded already is not run again, so the same
+    command goes on after an interruption.
+    """
+    from bench.cli.reading import open_store
+    from bench.report.wording import plural
+
+    suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
+    from bench.plan import expand
+
+    with usage_errors():
+        trials = expand(suite)
+    store = open_store(results)
+    if dry_run:
+        _print_plan(suite, trials, store)
+        return
+    from bench.execution import device as devices
+
+    with usage_errors():
+        chosen = devices.resolve(device)
+    executor, threads = _executor(kind, len(trials), workers, chosen)
+    with usage_errors():
+        _fetch_data(trials, store, data_dir, quiet=progress == "json")
+    tally = _campaign(
+        trials, executor, store, progress,
+        threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
+    )  # fmt: skip
+    _conclude(trials, results, quiet=progress == "json")
+    if tally.problems:
+        click.echo(
+            f"error: {plural(tally.problems, 'trial')} ended in an error or a timeout; their logs are in "
+            f"{store.root / 'logs'}, and the same command tries them again",
+            err=True,
+        )
+        click.get_current_context().exit(1)
+
+
+def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tuple[Executor, int]":
+    from bench.campaign import divide
+
+    if kind == "inline":
+        from bench.execution.inline import InlineExecutor
+
+        if workers not in (None, 1):
+            raise click.UsageError("--executor inline runs one trial at a time; leave --workers out, or use local")
+        return InlineExecutor(), divide(planned, 1, device)[1]
+    from bench.execution.local import LocalExecutor
+
+    with usage_errors():
+        used, threads = divide(planned, workers, device)
+    return LocalExecutor(used), threads
+
+
+def _fetch_data(trials: "Sequence[Trial]", store: "Store", data_dir: Path | None, *, quiet: bool) -> None:
+    """Read every workload that is needed once, so that a download happens here and not in each worker."""
+    from bench import data
+    from bench.plan import pending
+
+    report = None if quiet else _download_progress()
+    for name in dict.fromkeys(trial.spec.workload for trial, _ in pending(trials, store)):
+        data.load(name, data_dir, report)
+
+
+def _download_progress() -> Callable[[str, int, int], None]:
+    """Return a callback that writes a line at each tenth of a download."""
+    written: dict[str, int] = {}
+
+    def report(name: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else done // 10_000_000
+        if written.get(name) != tenth:
+            written[name] = tenth
+            share = f"{100 * done // total} %" if total else f"{done / 1e6:.0f} MB"
+            click.echo(f"fetching {name}: {share}", err=True)
+
+    return report
+
+
+def _campaign(
+    trials: "Sequence[Trial]",
+    executor: "Executor",
+    store: "Store",
+    progress: str,
+    **settings: Any,  # noqa: ANN401 - handed on to campaign.run as they are
+) -> "Tally":
+    """Run the campaign and show its events; Ctrl-C stops it and leaves with 130."""
+    from bench import campaign
+    from bench.cli.progress import renderer
+
+    display = renderer(progress)
+    events = campaign.run(trials, executor, store, **settings)
+    try:
+        with display:
+            for event in events:
+                display.handle(event)
+    except KeyboardInterrupt:
+        if isinstance(events, Generator):
+            events.close()
+        click.echo(_INTERRUPTED, err=True)
+        click.get_current_context().exit(130)
+    return display.tally
+
+
+def _conclude(trials: "Sequence[Trial]", results: Path, *, quiet: bool) -> None:
+    """Print the tables that contain this suite's trials, write the report, and say where everything lies."""
+    from bench.cli.reading import console, print_leaderboards, read_leaderboards, read_records
+    from bench.cli.report import write_report
+
+    records = read_records(results)
+    wanted = {trial.id for trial in trials}
+    boards = [
+        board for board in read_leaderboards(records) if wanted & {name.split(".")[0] for name in board.record_ids}
+    ]
+    to = console(stderr=quiet)
+    to.print()
+    print_leaderboards(boards, to)
+    to.print(f"report:  {write_report(results, records)}", soft_wrap=True, markup=False)
+    to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
+
+
+def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store") -> None:
+    """Show what would be run, in its order, and what is there already."""
+    from bench.plan import pending
+    from bench.report.wording import plural
+
+    with usage_errors():
+        todo = pending(trials, store)
+    wanted = {trial.id for trial, _ in todo}
+    click.echo(
+        f"suite {suite.name}: {plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
+    )
+    for trial in trials:
+        spec = trial.spec
+        state = "to run  " if trial.id in wanted else "recorded"
+        click.echo(
+            f"  {state}  {trial.id}  {spec.workload:<16} seed {spec.seed:<3} {spec.steps:>7,} steps  {spec.method_name}"
+        )
+    click.echo(f"records: {store.root}; how long it takes is not known before the first trial has run")

@@ -1,0 +1,135 @@
+"""`show`: everything about one trial."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from bench.cli.options import results_option
+
+if TYPE_CHECKING:
+    from bench.store.record import Record
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_SPARK_WIDTH: Final = 40
+
+
+@click.command(short_help="Show everything about one trial.")
+@click.argument("trial")
+@results_option
+def show(trial: str, results: Path) -> None:
+    """Show one trial: what was trained, its numbers, its curves, its files. TRIAL is an id or the beginning of one."""
+    from bench.cli.reading import open_store, read_records
+
+    record = find(trial, read_records(results))
+    store = open_store(results)
+    spec = record.spec
+    _heading(f"{spec.method_name} on {spec.workload}, seed {spec.seed}")
+    _pairs({"trial": record.trial_id, "attempt": str(record.attempt), "status": _status(record)})
+    _pairs({"expression": spec.method, "started": record.started_at, "finished": record.finished_at})
+    _pairs(_spec_words(record))
+    _heading("metrics")
+    _pairs({name: _number(value) for name, value in sorted(record.metrics.items())})
+    _heading("stability and cost")
+    _pairs({name: _number(value) for name, value in sorted({**record.stability, **record.cost}.items())})
+    _heading("curves")
+    for name, values in curves(record).items():
+        click.echo(f"  {name:<30} {sparkline(values):<{_SPARK_WIDTH}}  {_number(values[0])} to {_number(values[-1])}")
+    _heading("files")
+    for name, path in {
+        "record": store.record_path(record.trial_id, record.attempt),
+        "samples": store.artifacts_dir(record.trial_id) / "samples.png",
+        "generator": store.artifacts_dir(record.trial_id) / "generator.safetensors",
+        "log": store.log_path(record.trial_id, record.attempt),
+    }.items():
+        click.echo(f"  {name:<14} {path}{'' if path.exists() else '  (not there)'}")
+
+
+def find(prefix: str, records: "Sequence[Record]") -> "Record":
+    """Return the last attempt of the one trial whose id begins with `prefix`.
+
+    Raises:
+        click.UsageError: no trial or several begin so.
+    """
+    from bench.config.suite import nearest
+    from bench.store.journal import latest_attempts
+
+    trials = {record.trial_id: record for record in latest_attempts(records)}
+    matching = [trial_id for trial_id in trials if trial_id.startswith(prefix.lower())]
+    if not matching:
+        raise click.UsageError(f"no trial begins with {prefix!r}{nearest(prefix, trials)}; `export` lists all of them")
+    if len(matching) > 1:
+        raise click.UsageError(f"{len(matching)} trials begin with {prefix!r}: {', '.join(sorted(matching)[:5])}")
+    return trials[matching[0]]
+
+
+def curves(record: "Record") -> dict[str, list[float | None]]:
+    """Return what can be drawn: each metric over the evaluations, then each training monitor over its blocks."""
+    evaluations = record.history.evaluations
+    names = dict.fromkeys(name for evaluation in evaluations for name in evaluation.metrics)
+    found = {name: [evaluation.metrics.get(name) for evaluation in evaluations] for name in names}
+    found |= {name: list(values) for name, values in record.history.training.items() if name != "step"}
+    return {name: values for name, values in found.items() if any(_finite(value) for value in values)}
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Draw values as a row of bars from their least to their greatest; what is not finite is drawn as `·`."""
+    shown = list(values)
+    if len(shown) > _SPARK_WIDTH:
+        shown = [shown[round(i * (len(shown) - 1) / (_SPARK_WIDTH - 1))] for i in range(_SPARK_WIDTH)]
+    known = [value for value in shown if value is not None and math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low > 0 and high / low > 100:
+        return sparkline([math.log(value) if value is not None and value > 0 else None for value in shown])
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(
+        _BARS[round((value - low) * scale)] if value is not None and math.isfinite(value) else "·" for value in shown
+    )
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:,.4g}"
+
+
+def _status(record: "Record") -> str:
+    from bench.report.wording import STATUS_WORDS
+
+    words = record.status if record.status == "ok" else f"{record.status}: {STATUS_WORDS[record.status]}"
+    return f"{words} ({record.message})" if record.message else words
+
+
+def _spec_words(record: "Record") -> dict[str, str]:
+    spec = record.spec
+    optimizer = spec.optimizer
+    words = {
+        "track": f"{spec.track}, protocol {spec.protocol_version}, {spec.precision}",
+        "network": f"{spec.network.name}, width {spec.network.width}, d_norm {spec.network.d_norm}",
+        "optimizer": f"{optimizer.name}, {optimizer.lr_generator:g} (G) and {optimizer.lr_discriminator:g} (D), "
+        f"betas {optimizer.betas}, {spec.critic_steps} D steps a G step",
+        "budget": f"{spec.steps:,} steps of {spec.batch_size}, evaluated every {spec.evaluate_every:,} "
+        f"on {spec.samples:,} samples",
+        "components": ", ".join(f"{name} {version}" for name, version in sorted(record.components.items())),
+    }
+    if spec.allow_invalid:
+        words["variant"] = "not well defined on this discriminator; never ranked"
+    machine = record.environment
+    if machine is not None:
+        words["machine"] = f"{machine.device}: {machine.device_name}, {machine.threads} threads ({machine.fingerprint})"
+    return words
+
+
+def _heading(words: str) -> None:
+    click.secho(words, bold=True)
+
+
+def _pairs(pairs: Mapping[str, str]) -> None:
+    for name, words in pairs.items():
+        click.echo(f"  {name:<22} {words}")

@@ -1,0 +1,41 @@
+"""The index of the loss library: names, summaries and formulas, written from the registry and read without torch."""
+
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from msgspec import Struct
+
+
+class MethodEntry(Struct, frozen=True, kw_only=True):
+    """One part or catalogue method, as the index file describes it."""
+
+    name: str
+    kind: str
+    summary: str = ""
+    expression: str = ""
+    formula: str = ""
+    citation: str = ""
+
+
+@cache
+def index() -> tuple[MethodEntry, ...]:
+    """Read `bench/config/methods.json`, in the file's order."""
+    return tuple(
+        msgspec.json.decode(files("bench.config").joinpath("methods.json").read_bytes(), type=list[MethodEntry])
+    )
+
+
+def methods() -> list[MethodEntry]:
+    return [entry for entry in index() if entry.kind == "method"]
+
+
+def parts() -> list[MethodEntry]:
+    return [entry for entry in index() if entry.kind != "method"]
+
+
+def parts_of(expression: str) -> list[MethodEntry]:
+    """Return the index entries of the parts that a canonical expression is made of, in its order."""
+    by_name = {entry.name: entry for entry in parts()}
+    names = [term.split("(", 1)[0].strip() for term in expression.split(" + ")]
+    return [by_name[name] for name in names if name in by_name]

@@ -1,0 +1,74 @@
+"""How numbers and statuses are written, the same in the terminal, in Markdown and on the page."""
+
+from typing import Final
+
+MISSING: Final = "–"
+
+STATUS_WORDS: Final = {
+    "ok": "ok",
+    "nonfinite": "a number ceased to be finite",
+    "diverged": "learned, then lost it",
+    "not_learned": "never learned",
+    "timeout": "ran out of time",
+    "error": "stopped by an error",
+}
+
+
+def distance(value: float | None) -> str:
+    """Write a distance with about three significant digits: 1,234 · 56.7 · 8.90 · 0.0123."""
+    if value is None:
+        return MISSING
+    for limit, digits in ((100.0, 0), (10.0, 1), (1.0, 2)):
+        if abs(value) >= limit:
+            return f"{value:,.{digits}f}"
+    return f"{value:.3g}"
+
+
+def score(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return MISSING if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def percent(value: float | None) -> str:
+    return MISSING if value is None else f"{100 * value:.0f} %"
+
+
+def ranks(low: int | None, high: int | None) -> str:
+    """Write the interval of a rank: "1–4", or "2" where it is one rank."""
+    if low is None or high is None:
+        return MISSING
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def count(value: float | None) -> str:
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration in the two units that matter: 42 s · 3 min 05 s · 2 h 10 min."""
+    if seconds is None:
+        return MISSING
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(number: int, singular: str, plural_form: str = "") -> str:
+    """Write a number of things: "1 trial", "2 trials", "3 losses" (whose plural is given)."""
+    return f"{number:,} {singular if number == 1 else plural_form or singular + 's'}"
+
+
+def seeds(numbers: tuple[int, ...]) -> str:
+    """Write seeds as the range they are, or as a list where they have gaps."""
+    if not numbers:
+        return "none"
+    if len(numbers) > 1 and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
+        return f"{numbers[0]}–{numbers[-1]}"
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,159 @@
+"""Which records may stand in one table, and which of its cells count.
+
+Records are comparable when protocol version, track, discriminator norm, precision, batch size and budget agree. On the
+paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of `ln`
+where there is one.
+
+Within such a cohort every workload is held to one setting (data, component versions, network), the newest one;
+older records stay on disk and are counted as superseded, never mixed in.
+
+A seed of a workload *counts* when more than half of the rankable methods have a result for it. A method is complete
+when it has a result in every counting cell; only complete methods are ranked, on exactly the counting cells. So a
+campaign that has not finished yet, or one method that was run with more seeds than the others, never changes what is
+averaged, and nobody can choose their seeds.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bench.config.trial import Spec
+from bench.config.workload import Workload
+from bench.statistics.scores import is_result, workload_of
+from bench.store.journal import latest_attempts
+from bench.store.record import Record
+
+OWN: Final = "own"
+"""Stands for what each method brings itself on the paper track."""
+
+CORE_NORM: Final = "ln"
+
+
+@dataclass(frozen=True, order=True)
+class CohortKey:
+    """What all records of one table share."""
+
+    protocol_version: str
+    track: str
+    d_norm: str
+    precision: str
+    batch: str
+    budget: str
+
+    @property
+    def title(self) -> str:
+        own = self.d_norm == OWN
+        recipe = ["each method's own recipe"] if own else [f"d_norm {self.d_norm}", f"batch {self.batch}"]
+        return " · ".join(
+            [f"protocol {self.protocol_version}", f"{self.track} track", *recipe, self.precision, self.budget]
+        )
+
+
+@dataclass(frozen=True, order=True)
+class Entrant:
+    """One line of the table: a method, or a labelled variant that is listed and never ranked."""
+
+    expression: str
+    variant: bool
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The comparable records of one table, at most one a cell."""
+
+    key: CohortKey
+    cells: Mapping[tuple[Entrant, str, int], Record]
+    superseded: int
+
+    @property
+    def entrants(self) -> list[Entrant]:
+        return sorted({entrant for entrant, _, _ in self.cells})
+
+    @property
+    def workloads(self) -> list[str]:
+        return sorted({workload for _, workload, _ in self.cells})
+
+    def records_of(self, entrant: Entrant, workload: str | None = None) -> list[Record]:
+        """The entrant's records, in the order of workloads and seeds."""
+        return [
+            record
+            for (owner, name, _), record in sorted(self.cells.items(), key=lambda item: item[0])
+            if owner == entrant and workload in (None, name)
+        ]
+
+    def counting(self) -> dict[str, list[int]]:
+        """The counting seeds of every workload that has any, by the rule of this module."""
+        rankable = {
+            entrant for (entrant, _, _), record in self.cells.items() if not entrant.variant and is_result(record)
+        }
+        holders: dict[tuple[str, int], int] = defaultdict(int)
+        for (entrant, workload, seed), record in self.cells.items():
+            if entrant in rankable and is_result(record):
+                holders[workload, seed] += 1
+        counting: dict[str, list[int]] = defaultdict(list)
+        for (workload, seed), methods in sorted(holders.items()):
+            if 2 * methods > len(rankable):
+                counting[workload].append(seed)
+        return dict(counting)
+
+
+def cohorts(records: Iterable[Record], workloads: Mapping[str, Workload]) -> list[Cohort]:
+    """Divide the last attempts of all trials into tables, ordered by their keys."""
+    keyed = [(_key(record.spec, workload_of(record, workloads)), record) for record in latest_attempts(records)]
+    image_keys = {key for key, record in keyed if not workloads[record.spec.workload].is_toy}
+    groups: dict[CohortKey, list[Record]] = defaultdict(list)
+    for key, record in keyed:
+        groups[_joined(key, image_keys) if workloads[record.spec.workload].is_toy else key].append(record)
+    return [_cohort(key, groups[key]) for key in sorted(groups)]
+
+
+def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
+    """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
+    matching = [each for each in image_keys if replace(each, d_norm=key.d_norm) == key]
+    core = [each for each in matching if each.d_norm == CORE_NORM]
+    if core:
+        return core[0]
+    return matching[0] if len(matching) == 1 else key
+
+
+def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
+    by_age = sorted(records, key=lambda record: (record.finished_at, record.trial_id))
+    current = {record.spec.workload: _setting(record) for record in by_age}
+    cells = {
+        (Entrant(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
+        for record in by_age
+        if _setting(record) == current[record.spec.workload]
+    }
+    return Cohort(key=key, cells=cells, superseded=len(records) - len(cells))
+
+
+def _key(spec: Spec, workload: Workload) -> CohortKey:
+    own_recipe = spec.track == "paper"
+    return CohortKey(
+        protocol_version=spec.protocol_version,
+        track=spec.track,
+        d_norm=OWN if own_recipe else spec.network.d_norm,
+        precision=spec.precision,
+        batch=OWN if own_recipe else str(spec.batch_size),
+        budget=_budget(spec, workload),
+    )
+
+
+def _budget(spec: Spec, workload: Workload) -> str:
+    """Name the budget by what deviates from the workload's own, so that workloads at full budget share a table."""
+    deviations = [] if spec.steps == workload.steps else [f"{spec.steps:,} steps"]
+    if spec.evaluate_every != min(workload.evaluate_every, spec.steps):
+        deviations.append(f"evaluated every {spec.evaluate_every:,}")
+    if spec.samples != workload.samples:
+        deviations.append(f"{spec.samples:,} samples")
+    return ", ".join(deviations) or "full budget"
+
+
+def _setting(record: Record) -> tuple[object, ...]:
+    """What must agree among all methods of one workload beyond the cohort's key."""
+    spec = record.spec
+    network = spec.network
+    recipe = (spec.optimizer, spec.critic_steps) if spec.track == "controlled" else ()
+    shape = (network.name, network.width, network.channels, network.image_size, network.latent_size)
+    return spec.data_hash, tuple(sorted(record.components.items())), shape, recipe

@@ -1,0 +1,36 @@
+"""Running the command line in this process."""
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli.main import cli
+from bench.report import methods
+from bench.report.methods import MethodEntry
+
+INDEX = (
+    MethodEntry(name="nsgan", kind="method", summary="The reference.", expression="bce_ns", citation="Goodfellow 2014"),
+    MethodEntry(name="nsgan-r1", kind="method", summary="With R1.", expression="bce_ns + r1(gamma=10)"),
+    MethodEntry(name="hinge", kind="method", summary="The hinge.", expression="hinge"),
+    MethodEntry(name="bce_ns", kind="objective", summary="Logistic.", formula="G: softplus(-b)"),
+)
+
+
+@pytest.fixture
+def index(monkeypatch):
+    monkeypatch.setattr(methods, "index", lambda: INDEX)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Run `bench(*arguments)` and return click's result; its `exit_code`, `stdout` and `stderr` are a user's."""
+    monkeypatch.delenv("GAN_LOSS_BENCH_DEBUG", raising=False)
+
+    def invoke(*arguments):
+        result = CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="python -m bench")
+        if result.exit_code == 2:
+            assert result.stderr.startswith("error: ")
+            assert result.stderr.count("\n") == 1, "bad input gets one line"
+            assert "Traceback" not in result.output
+        return result
+
+    return invoke

@@ -1,0 +1,118 @@
+"""The doctor recognises what is broken and says how to mend it."""
+
+import sys
+
+import pytest
+
+from bench.cli import checks
+from bench.cli.checks import Check, Probe
+
+TORCH = Probe({"version": "2.15.0", "cuda": None, "threads": 2, "devices": []})
+NMS = "RuntimeError: operator torchvision::nms does not exist"
+
+
+def test_a_matched_pair_on_a_cpu_is_ok(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    found = checks.torch_checks(TORCH, Probe({"version": "0.29.2"}))
+    assert [(each.name, each.state, each.mend) for each in found] == [
+        ("torch", "ok", ""), ("torchvision", "ok", ""), ("device", "ok", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [NMS, "ImportError: _C.so: undefined symbol: _ZN3c10"])
+def test_a_torchvision_of_another_torch_is_recognised(error):
+    found = checks.torchvision_check(Probe({}, error=error))
+    assert found.state == "broken"
+    assert "does not match the installed torch" in found.found
+    assert "--force-reinstall torch torchvision" in found.mend
+
+
+def test_a_missing_torchvision_is_named():
+    found = checks.torchvision_check(Probe({}, error="ModuleNotFoundError: No module named 'torchvision'"))
+    assert found.state == "broken"
+    assert "pip install torchvision" in found.mend
+
+
+def test_without_torch_nothing_else_is_asked():
+    found = checks.torch_checks(Probe({}, error="ModuleNotFoundError: No module named 'torch'"), Probe({}))
+    assert [(each.name, each.state) for each in found] == [("torch", "broken")]
+
+
+def test_an_unused_gpu_is_pointed_out(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
+    device = checks.torch_checks(TORCH, Probe({"version": "0.29.2"}))[-1]
+    assert (device.name, device.state) == ("device", "note")
+    assert "CPU build" in device.mend
+
+
+def test_gpus_are_named():
+    torch = Probe({**TORCH.values, "devices": ["H200, 141 GiB"]})
+    assert checks.torch_checks(torch, Probe({"version": "0.29.2"}))[-1].found == "cuda:0 H200, 141 GiB"
+
+
+def test_a_probe_survives_what_it_probes():
+    assert checks.probe("import json; print(json.dumps({'a': 1}))").values == {"a": 1}
+    assert checks.probe("raise RuntimeError('operator torchvision::nms does not exist')").error == NMS
+    assert "status -9" in checks.probe("import os; os.kill(os.getpid(), 9)").error
+
+
+def test_python_and_libraries(monkeypatch):
+    assert checks.python_check().state == "ok"
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    assert checks.python_check().state == "broken"
+    assert [each.state for each in checks.library_checks()] == ["ok"]
+
+
+def test_missing_libraries_are_named(monkeypatch):
+    def version(name):
+        if name == "pyarrow":
+            raise checks.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(checks, "version", version)
+    (found,) = checks.library_checks()
+    assert (found.state, found.mend) == ("broken", "pip install pyarrow")
+
+
+def test_weights_are_compared_with_their_pins(monkeypatch):
+    from bench.metrics import pins
+
+    assert {each.state for each in checks.weight_checks()} == {"ok"}
+    wrong = {"digits-cnn-v1": pins.ExtractorPin(widths=(1, 1, 1), features=1, classes=10, sha256="0" * 64)}
+    monkeypatch.setattr(pins, "EXTRACTORS", {**wrong, "absent-cnn": wrong["digits-cnn-v1"]})
+    found = {each.name: each for each in checks.weight_checks()}
+    assert "pinned is 000000000000" in found["digits-cnn-v1"].found
+    assert "missing" in found["absent-cnn"].found
+    assert all(each.state == "broken" and each.mend for each in found.values())
+
+
+def test_data_that_is_not_there_is_no_defect(tmp_path):
+    missing = checks.data_checks(tmp_path)[-1]
+    assert (missing.state, "downloads it" in missing.mend) == ("note", True)
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(b"")
+    assert checks.data_checks(tmp_path)[-1].state == "ok"
+
+
+def test_results_that_cannot_be_used(results, monkeypatch):
+    assert checks.results_check(results).found.startswith("12 records")
+    assert checks.results_check(results / "new" / "folder").state == "ok"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert checks.results_check(results).state == "broken"
+    monkeypatch.undo()
+    (results / "records" / f"{'a' * 16}.0.json").write_text("{")
+    assert "damaged" in checks.results_check(results).found
+
+
+def test_the_verdict_is_the_exit_code(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "probe", lambda code: Probe({"version": "0.29.2"}) if "torchvision" in code else TORCH)
+    monkeypatch.setattr(checks, "weight_checks", lambda: [])
+    well = bench("doctor", "--results", tmp_path, "--data", tmp_path)
+    assert well.exit_code == 0
+    assert "Ready. Try: python -m bench run" in well.stdout
+    monkeypatch.setattr(checks, "weight_checks", lambda: [Check("digits-cnn-v1", "broken", "gone", "reinstall")])
+    ill = bench("doctor", "--results", tmp_path, "--data", tmp_path)
+    assert ill.exit_code == 1
+    assert "-> reinstall" in ill.stdout
+    assert "1 broken" in ill.stdout

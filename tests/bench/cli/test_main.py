@@ -1,0 +1,131 @@
+"""The group of verbs: what there is, how fast it starts, and what bad input gets."""
+
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from bench.cli.main import VERBS, cli
+
+HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "jinja2", "rich")
+
+OPTIONS = {
+    "run": "suite method workload seeds steps d-norm allow-invalid set "
+    "device executor workers results data dry-run progress",
+    "list": "kind json",
+    "status": "suite method workload seeds steps d-norm allow-invalid set results",
+    "show": "trial results",
+    "leaderboard": "format results",
+    "report": "results output",
+    "export": "format results output",
+    "doctor": "results data",
+}
+"""The command line is an interface: scripts stand on it. A name that goes is a breaking change."""
+
+
+def test_the_verbs_and_their_options_are_frozen():
+    context = click.Context(cli)
+    assert list(VERBS) == list(OPTIONS)
+    for verb, expected in OPTIONS.items():
+        command = cli.get_command(context, verb)
+        found = [
+            max(parameter.opts, key=len).removeprefix("--") for parameter in command.params if parameter.name != "help"
+        ]
+        assert found == expected.split(), verb
+
+
+def test_no_verb_prints_what_to_try_next(bench):
+    result = bench()
+    assert result.exit_code == 0
+    for command in ("python -m bench run", "--method", "python -m bench doctor"):
+        assert command in result.stdout
+
+
+def test_help_lists_every_verb_with_a_whole_sentence(bench):
+    text = bench("--help").stdout
+    for verb in VERBS:
+        assert f"\n  {verb} " in text
+    assert "..." not in text.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_has_help(bench, verb):
+    result = bench(verb, "--help")
+    assert result.exit_code == 0
+    assert "Usage: python -m bench" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["leaderbord"], "did you mean 'leaderboard'?"),
+        (["leaderboard", "--formt", "md"], "Did you mean '--format'?"),
+        (["leaderboard", "--format", "xml"], "'xml' is not one of"),
+        (["show"], "Missing argument 'TRIAL'"),
+        (["list", "nonsense"], "'nonsense' is not one of"),
+        (["run", "--seeds", "0"], "--seeds"),
+        (["run", "--seeds", "many"], "'many' is not a valid integer"),
+        (["run", "--d-norm", "batch"], "'batch' is not one of"),
+        (["run", "--suite", "quik"], "did you mean 'quick'?"),
+        (["run", "--set", "batch_size"], "KEY=VALUE"),
+        (["run", "--set", "batchsize=2"], "did you mean 'batch_size'?"),
+        (["run", "--set", "batch_size=two"], "batch_size='two'"),
+        (["status", "--suite", "nothing.toml"], "nothing.toml"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(bench, arguments, words):
+    result = bench(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_an_unexpected_error_is_one_line_and_exit_code_1(bench, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("bench.cli.reading.read_records", fail)
+    result = bench("leaderboard")
+    assert result.exit_code == 1
+    assert result.stderr == ("error: RuntimeError: boom (unexpected; set GAN_LOSS_BENCH_DEBUG=1 for the traceback)\n")
+
+
+def test_the_traceback_can_be_asked_for(bench, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("bench.cli.reading.read_records", fail)
+    runner = bench
+    monkeypatch.setenv("GAN_LOSS_BENCH_DEBUG", "1")
+    assert isinstance(runner("leaderboard").exception, SystemExit | RuntimeError)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["list", "workloads"], ["list", "suites"], ["run", "--help"]])
+def test_help_and_list_import_nothing_heavy(arguments):
+    code = (
+        "import sys\n"
+        "from bench.cli.main import cli\n"
+        f"cli.main({arguments!r}, standalone_mode=False)\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "workloads"]])
+def test_help_and_list_start_at_once(arguments):
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 1.0  # 0.2 s on an idle machine; half a second is what is promised
+
+
+def test_a_reader_that_leaves_early_is_no_error(results):
+    command = f"{sys.executable} -m bench leaderboard --format csv --results {results} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("table,rank")
+    assert done.stderr == ""

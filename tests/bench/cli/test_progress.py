@@ -1,0 +1,131 @@
+"""What is shown while a campaign runs."""
+
+import io
+import json
+
+import pytest
+
+from bench.cli import progress
+from bench.events import (
+    CampaignFinished,
+    CampaignStarted,
+    Progress,
+    RecordDisagrees,
+    TrialFinished,
+    TrialRetried,
+    TrialStarted,
+)
+
+
+@pytest.fixture
+def events(record, workload):
+    trial = record(workload, "nsgan", 0).trial
+    other = record(workload, "hinge", 1).trial
+    return [
+        CampaignStarted(planned=4, recorded=1, workers=2, results="results/local"),
+        TrialStarted(trial=trial, attempt=0),
+        TrialStarted(trial=other, attempt=0),
+        Progress(trial_id=trial.id, step=300, steps=600, images_per_second=1234.5),
+        Progress(trial_id=trial.id, step=450, steps=600, images_per_second=1234.5, distance=88.8),
+        TrialRetried(trial_id=other.id, attempt=1, reason="killed by signal 9"),
+        RecordDisagrees(trial_id=trial.id, fields=("metrics.fd", "history")),
+        TrialFinished(trial=trial, attempt=0, status="ok", message="", distance=75.1, seconds=21.0),
+        TrialFinished(trial=other, attempt=1, status="error", message="it broke", distance=None, seconds=3.0),
+        CampaignFinished(finished=2, failed=1, seconds=30.0),
+    ]
+
+
+def test_the_tally_follows_the_events(events):
+    tally = progress.Tally()
+    for event in events[:5]:
+        tally.take(event)
+    assert (tally.done, tally.finished, len(tally.running)) == (1, 0, 2)
+    assert tally.share == pytest.approx(0.75 / 3)
+    for event in events[5:]:
+        tally.take(event)
+    assert (tally.done, tally.finished, tally.problems, tally.running) == (3, 2, 1, {})
+
+
+def test_time_left_is_extrapolated_from_the_share_done(events, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    tally = progress.Tally()
+    for event in events[:5]:
+        tally.take(event)
+    assert tally.seconds_left() is None
+    clock[0] += 10.0
+    assert tally.seconds_left() == pytest.approx(10.0 * 0.75 / 0.25)
+
+
+def test_plain_lines_say_starts_and_ends_and_little_between(events):
+    lines = []
+    renderer = progress.PlainRenderer(lines.append)
+    for event in events:
+        renderer.handle(event)
+    assert lines == [
+        "3 of 4 trials to run, 2 at a time; records in results/local",
+        "[1/4] nsgan on digits, seed 0: started",
+        "[1/4] hinge on digits, seed 1: started",
+        "hinge on digits, seed 1: its process was lost (killed by signal 9); trying once more",
+        "nsgan on digits, seed 0: differs from its first record in metrics.fd, history although the machine is the "
+        "same; the first record stays",
+        "[2/4] nsgan on digits, seed 0: distance 75.1, after 21 s",
+        "[3/4] hinge on digits, seed 1: stopped by an error, it broke, after 3 s",
+    ]
+
+
+def test_plain_progress_comes_at_most_once_an_interval(events):
+    lines = []
+    renderer = progress.PlainRenderer(lines.append, interval=0.0)
+    for event in events[:5]:
+        renderer.handle(event)
+    assert lines[-1] == "[1/4] nsgan on digits, seed 0: step 450 of 600, 1,234 images/s, distance 88.8"
+
+
+def test_json_lines_name_the_trial(events):
+    stream = io.StringIO()
+    renderer = progress.JsonRenderer(stream)
+    for event in events:
+        renderer.handle(event)
+    documents = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [document["type"] for document in documents] == [
+        "campaign-started", "trial-started", "trial-started", "progress", "progress", "trial-retried",
+        "record-disagrees", "trial-finished", "trial-finished", "campaign-finished",
+    ]  # fmt: skip
+    assert documents[1]["trial_id"] == events[1].trial.id == documents[3]["trial_id"]
+
+
+def test_the_live_display_shows_every_running_trial(events):
+    from rich.console import Console
+
+    renderer = progress.RichRenderer()
+    console = Console(width=120, record=True, file=io.StringIO())
+    for event in events[:5]:
+        renderer.tally.take(event)
+    console.print(renderer._display())
+    text = console.export_text()
+    for words in (
+        "1/4 trials",
+        "nsgan on digits, seed 0",
+        "step 450/600",
+        "1,234 images/s",
+        "distance 88.8",
+        "starting",
+    ):
+        assert words in text
+
+
+def test_the_live_display_survives_a_whole_campaign(events, capsys):
+    with progress.RichRenderer() as renderer:
+        for event in events:
+            renderer.handle(event)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "✓ nsgan on digits, seed 0: distance 75.1, after 21 s" in text
+    assert "✗ hinge on digits, seed 1" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("auto", "Plain"), ("json", "Json"), ("rich", "Rich"), ("plain", "Plain")]
+)
+def test_auto_is_plain_where_there_is_no_terminal(kind, expected, capsys):
+    assert type(progress.renderer(kind)).__name__ == f"{expected}Renderer"

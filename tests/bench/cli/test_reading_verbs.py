@@ -1,0 +1,151 @@
+"""The verbs that read records: leaderboard, export, report, show, list."""
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pytest
+from click.shell_completion import ShellComplete
+
+from bench.cli.main import cli
+from bench.cli.show import sparkline
+from bench.store.journal import Store
+
+READERS = ["leaderboard", "report", "export"]
+
+
+@pytest.mark.parametrize("verb", [*READERS, "show"])
+def test_an_empty_folder_says_how_to_fill_it(bench, tmp_path, verb):
+    result = bench(verb, *(["abc"] if verb == "show" else []), "--results", tmp_path)
+    assert result.exit_code == 2
+    assert "python -m bench run" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_a_damaged_record_is_named(bench, results, verb):
+    damaged = results / "records" / f"{'a' * 16}.0.json"
+    damaged.write_text("{")
+    result = bench(verb, "--results", results)
+    assert result.exit_code == 2
+    assert damaged.name in result.stderr
+
+
+def test_leaderboard_prints_a_table_with_its_notes(bench, results, planted_order):
+    result = bench("leaderboard", "--results", results)
+    assert result.exit_code == 0
+    places = [result.stdout.index(method) for method in ("wgan-gp", "mmgan")]
+    assert places == sorted(places)
+    assert "Provisional" in result.stdout
+    assert "1/3" in result.stdout
+
+
+def test_leaderboard_formats_agree(bench, results, planted_order):
+    table = json.loads(bench("leaderboard", "--format", "json", "--results", results).stdout)["tables"][0]
+    rows = list(csv.DictReader(io.StringIO(bench("leaderboard", "--format", "csv", "--results", results).stdout)))
+    markdown = bench("leaderboard", "--format", "md", "--results", results).stdout
+    methods = [row["method"] for row in table["rows"]]
+    assert methods == [row["method"] for row in rows] == list(planted_order)
+    assert all(f"| {method} |" in markdown for method in methods)
+
+
+def test_export_writes_one_row_a_trial(bench, results, tmp_path):
+    for style in ("csv", "parquet"):
+        output = tmp_path / "out" / f"table.{style}"
+        result = bench("export", "--format", style, "--output", output, "--results", results)
+        assert result.exit_code == 0
+        assert f"12 trials: {output}" in result.stdout
+    from_csv, from_parquet = pd.read_csv(tmp_path / "out/table.csv"), pd.read_parquet(tmp_path / "out/table.parquet")
+    assert len(from_csv) == len(from_parquet) == 12
+    assert list(from_csv.columns) == list(from_parquet.columns)
+    assert sorted(from_csv["status"].unique()) == ["nonfinite", "ok"]
+
+
+def test_export_into_a_place_that_cannot_be_written(bench, results, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = bench("export", "--output", tmp_path / "file" / "x.csv", "--results", results)
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
+
+
+def test_report_lies_beside_the_records_or_where_it_is_asked_for(bench, index, results, tmp_path, planted_order):
+    assert bench("report", "--results", results).stdout == f"report: {results / 'report.html'}\n"
+    elsewhere = tmp_path / "pages" / "page.html"
+    assert bench("report", "--results", results, "--output", elsewhere).exit_code == 0
+    assert elsewhere.read_bytes() == (results / "report.html").read_bytes()
+    page = elsewhere.read_text()
+    assert all(method in page for method in planted_order)
+    assert page.count("data:image/png") == 8
+    assert not list(elsewhere.parent.glob(".*"))
+
+
+def test_show_tells_everything_about_one_trial(bench, results):
+    record = Store(results).records()[0]
+    result = bench("show", record.trial_id[:6], "--results", results)
+    assert result.exit_code == 0
+    for words in (record.trial_id, record.spec.method, "distance_floor", "generator_signal", "▁", "d_norm ln"):
+        assert words in result.stdout
+    assert str(results / "logs" / f"{record.trial_id}.0.log") in result.stdout
+
+
+def test_show_says_why_a_run_failed(bench, results):
+    failed = next(record for record in Store(results).records() if record.status != "ok")
+    assert (
+        "a number ceased to be finite (planted nonfinite)"
+        in bench("show", failed.trial_id, "--results", results).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"), [("zzzz", "no trial begins with 'zzzz'"), ("", "12 trials begin with ''")]
+)
+def test_show_needs_one_trial(bench, results, prefix, words):
+    result = bench("show", prefix, "--results", results)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    [
+        ([0.0, 1.0], "▁█"),
+        ([1.0, 1.0], "▁▁"),
+        ([None, 1.0, float("nan"), 2.0], "·▁·█"),
+        ([1.0, 10.0, 100.0, 1000.0], "▁▃▆█"),  # spans orders of magnitude: drawn on a logarithmic scale
+        ([None], "·"),
+    ],
+)
+def test_sparkline(values, bars):
+    assert sparkline(values) == bars
+
+
+def test_sparkline_keeps_its_width():
+    assert len(sparkline([float(i) for i in range(1000)])) == 40
+
+
+def test_list_names_everything(bench, index):
+    text = bench("list").stdout
+    for words in ("methods", "nsgan-r1", "digits", "quick", "bce_ns", "precision"):
+        assert words in text
+
+
+@pytest.mark.parametrize("kind", ["methods", "workloads", "suites", "parts", "metrics"])
+def test_list_as_json(bench, index, kind):
+    rows = json.loads(bench("list", kind, "--json").stdout)
+    assert rows
+    assert all(row["name"] for row in rows)
+    assert set(json.loads(bench("list", "--json").stdout)) == {"methods", "workloads", "suites", "parts", "metrics"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "incomplete", "expected"),
+    [
+        (["run", "--method"], "ns", ["nsgan", "nsgan-r1"]),
+        (["run", "--workload"], "dig", ["digits"]),
+        (["status", "--suite"], "qu", ["quick"]),
+    ],
+)
+def test_shell_completion(index, arguments, incomplete, expected):
+    completion = ShellComplete(cli, {}, "bench", "_BENCH_COMPLETE")
+    assert [item.value for item in completion.get_completions(arguments, incomplete)] == expected

@@ -1,0 +1,193 @@
+"""`run` and `status`: the whole flow through the real plan, store and campaign, with a trainer that only pretends."""
+
+import functools
+import json
+import sys
+import types
+
+import pytest
+
+from bench.store.journal import Store
+from bench.store.record import Outcome
+
+SMALL = ("--method", "nsgan", "--method", "hinge", "--workload", "digits", "--seeds", "2", "--executor", "inline")
+
+
+@pytest.fixture
+def pretend(monkeypatch, record, workload):
+    """Replace training by a stand-in; `pretend.behave` maps a method to what it does instead of succeeding."""
+    from bench import campaign
+
+    module = types.ModuleType("pretended_trainer")
+    module.behave = {}
+    module.trained = []
+
+    def train(trial, *, data_dir, device, threads, artifacts, emit):
+        module.trained.append(trial.spec.method_name)
+        behaviour = module.behave.get(trial.spec.method_name)
+        if behaviour is not None:
+            behaviour()
+        made = record(
+            workload, trial.spec.method, trial.spec.seed, distance=50.0 if "nsgan" in trial.spec.method_name else 90.0
+        )
+        (artifacts / "samples.png").write_bytes(b"picture")
+        fields = {name: getattr(made, name) for name in Outcome.__struct_fields__}
+        return Outcome(**fields)
+
+    module.train = train
+    monkeypatch.setitem(sys.modules, "pretended_trainer", module)
+    monkeypatch.setattr(campaign, "run", functools.partial(campaign.run, trainer="pretended_trainer:train"))
+    return module
+
+
+def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
+    result = bench("run", *SMALL, "--results", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]
+    assert "4 of 4 trials to run, 1 at a time" in result.stdout
+    assert "[4/4] hinge on digits, seed 1: distance 90.0" in result.stdout
+    assert result.stdout.index("≈ 1") < result.stdout.index("Score: interquartile mean over digits seeds 0–1")
+    assert f"report:  {tmp_path / 'report.html'}" in result.stdout
+    assert f"samples: {tmp_path / 'artifacts'}" in result.stdout
+    assert "picture" not in result.stdout
+    assert (tmp_path / "report.html").read_text().count("data:image/png") == 4
+    assert len(Store(tmp_path).records()) == 4
+
+
+def test_the_same_command_again_trains_nothing(bench, pretend, tmp_path):
+    bench("run", *SMALL, "--results", tmp_path)
+    page = (tmp_path / "report.html").read_bytes()
+    pretend.trained.clear()
+    again = bench("run", *SMALL, "--results", tmp_path)
+    assert again.exit_code == 0
+    assert pretend.trained == []
+    assert "0 of 4 trials to run" in again.stdout
+    assert (tmp_path / "report.html").read_bytes() == page
+
+
+def test_a_dry_run_trains_and_writes_nothing(bench, pretend, tmp_path):
+    result = bench("run", *SMALL, "--results", tmp_path / "new", "--dry-run")
+    assert result.exit_code == 0
+    assert "suite quick: 4 trials, 0 recorded, 4 to run" in result.stdout
+    assert result.stdout.count("to run  ") == 4
+    assert pretend.trained == []
+    assert not (tmp_path / "new").exists()
+
+
+def test_options_replace_the_suites_settings(bench, tmp_path):
+    arguments = ("--method", "hinge + r1(gamma=1, every=16)", "--seeds", 1, "--steps", 123, "--set", "batch_size=32")
+    result = bench("run", *arguments, "--results", tmp_path, "--dry-run")
+    assert "1 trial," in result.stdout
+    assert "123 steps  hinge + r1(gamma=1, every=16)" in result.stdout
+
+
+def test_an_ill_defined_method_can_be_allowed_as_a_variant(bench, tmp_path):
+    arguments = ("run", "--method", "nsgan-r1", "--d-norm", "bn", "--dry-run", "--results", tmp_path)
+    assert bench(*arguments).exit_code == 2
+    assert bench(*arguments, "--allow-invalid").exit_code == 0
+
+
+def test_an_error_is_exit_code_1_and_names_the_logs(bench, pretend, tmp_path):
+    def fail():
+        raise RuntimeError("out of luck")
+
+    pretend.behave["hinge"] = fail
+    result = bench("run", *SMALL, "--results", tmp_path)
+    assert result.exit_code == 1
+    assert "2 trials ended in an error or a timeout" in result.stderr
+    assert str(tmp_path / "logs") in result.stderr
+    assert "out of luck" in result.stdout
+    assert "Traceback" not in result.output
+    assert any("out of luck" in path.read_text() for path in (tmp_path / "logs").iterdir())
+
+
+def test_a_loss_that_fails_is_a_result_and_no_error(bench, pretend, record, workload, tmp_path, monkeypatch):
+    train = pretend.train
+
+    def fail_to_learn(trial, **settings):
+        import msgspec
+
+        return msgspec.structs.replace(train(trial, **settings), status="not_learned")
+
+    monkeypatch.setattr(pretend, "train", fail_to_learn)
+    result = bench("run", *SMALL, "--results", tmp_path)
+    assert result.exit_code == 0
+    assert "2/2" in result.stdout
+    assert "never learned" in result.stdout
+
+
+def test_ctrl_c_stops_and_says_that_the_work_goes_on(bench, pretend, tmp_path):
+    def interrupt():
+        if len(pretend.trained) == 2:
+            raise KeyboardInterrupt
+
+    pretend.behave["hinge"] = interrupt
+    stopped = bench("run", *SMALL, "--results", tmp_path)
+    assert stopped.exit_code == 130
+    assert "the same command goes on where this one stopped" in stopped.stderr
+    assert len(Store(tmp_path).records()) == 1
+    pretend.behave.clear()
+    pretend.trained.clear()
+    assert bench("run", *SMALL, "--results", tmp_path).exit_code == 0
+    assert len(pretend.trained) == 3
+
+
+def test_json_progress_leaves_stdout_to_json(bench, pretend, tmp_path):
+    result = bench("run", *SMALL, "--results", tmp_path, "--progress", "json")
+    types_seen = [json.loads(line)["type"] for line in result.stdout.splitlines()]
+    assert types_seen[0] == "campaign-started"
+    assert types_seen[-1] == "campaign-finished"
+    assert "report:" in result.stderr
+
+
+def test_the_table_compares_with_what_is_recorded_already(bench, pretend, tmp_path):
+    bench("run", *SMALL, "--results", tmp_path)
+    result = bench("run", "--method", "lsgan", *SMALL[4:], "--results", tmp_path)
+    table = result.stdout[result.stdout.index("rank") :]
+    assert all(method in table for method in ("nsgan", "hinge", "lsgan"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--method", "nsgun"], "nsgan"),
+        (["--method", "hinge + r1(gama=1)"], "gamma"),
+        (["--workload", "digit"], "did you mean 'digits'?"),
+        (["--method", "nsgan-r1", "--d-norm", "bn"], "not well defined"),
+        (["--method", "nsgan", "--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto"),
+        (["--method", "nsgan", "--device", "cuda:99"], "there is no device 'cuda:99'"),
+        (["--method", "nsgan", "--executor", "inline", "--workers", "3"], "one trial at a time"),
+    ],
+)
+def test_bad_plans_get_one_line(bench, pretend, tmp_path, arguments, words):
+    result = bench("run", "--workload", "digits", *arguments, "--results", tmp_path / "new")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert pretend.trained == []
+    assert not (tmp_path / "new").exists()
+
+
+def test_data_that_cannot_be_had_is_told_before_anything_is_trained(bench, pretend, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LOSS_BENCH_OFFLINE", "1")
+    result = bench("run", "--workload", "mnist", "--data", tmp_path / "data", "--results", tmp_path / "new")
+    assert result.exit_code == 2
+    assert str(tmp_path / "data") in result.stderr
+    assert pretend.trained == []
+
+
+def test_status_counts_what_is_there(bench, pretend, tmp_path):
+    def fail():
+        raise RuntimeError("out of luck")
+
+    before = bench("status", *SMALL[:-2], "--results", tmp_path)
+    assert before.exit_code == 0
+    assert before.stdout.count("0/2 done") == 2
+    assert "4 trials to run" in before.stdout
+    pretend.behave["hinge"] = fail
+    bench("run", *SMALL, "--results", tmp_path)
+    after = bench("status", *SMALL[:-2], "--results", tmp_path)
+    assert "2/2 done" in after.stdout
+    assert "0/2 done, 2 to retry" in after.stdout
+    assert "2 trials to run" in after.stdout
+    done = bench("status", "--method", "nsgan", *SMALL[4:-2], "--results", tmp_path)
+    assert "Everything is recorded." in done.stdout

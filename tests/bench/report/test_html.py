@@ -1,0 +1,173 @@
+"""The page: whole, offline, escaped, and honest about what it shows."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from bench.report.html import finding, render
+from bench.statistics.ranking import rank
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+SVG_EMPTY = {"path", "use"}
+HOSTILE = 'x"><script>alert(1)</script>&'
+
+
+class Reader(HTMLParser):
+    """Checks that tags nest, and gathers what the page loads and says."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.loads, self.anchors, self.words = [], [], [], [], []
+        self.scripts = 0
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.ids += [values["id"]] if "id" in values else []
+        self.loads += [values[name] for name in ("src", "srcset", "data", "poster") if values.get(name)]
+        if tag == "link":
+            self.loads.append(values["href"])
+        if tag == "a":
+            self.anchors.append(values["href"])
+        self.scripts += tag == "script"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, text):
+        self.words.append(text)
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module")
+def records(planted, record, workload):
+    records = planted(3)
+    records[-1] = record(workload, "mmgan", 2, distance=None, status="nonfinite")
+    records += [record(workload, HOSTILE, seed, distance=300.0 + seed) for seed in range(3)]
+    records.append(record(workload, "variant", 0, allow_invalid=True))
+    return records
+
+
+@pytest.fixture(scope="module")
+def page(index, records, workload, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artifacts")
+    for each in records[:2]:
+        (folder / f"{each.trial_id}.png").write_bytes(b"picture " + each.trial_id.encode())
+    return render(
+        records,
+        {"digits": workload},
+        sample_file=lambda trial: folder / f"{trial}.png",
+        command="python -m bench report",
+    )
+
+
+def test_the_page_is_well_formed(page):
+    reader = read(page)
+    assert page.startswith("<!DOCTYPE html>")
+    assert len(reader.ids) == len(set(reader.ids))
+    assert {anchor[1:] for anchor in reader.anchors if anchor.startswith("#")} <= set(reader.ids)
+
+
+def test_the_page_loads_nothing_from_anywhere(page):
+    reader = read(page)
+    assert reader.loads
+    assert all(load.startswith("data:") for load in reader.loads)
+    assert not re.search(r"url\(\s*['\"]?(?!#)", page)
+    assert "@import" not in page
+    assert not re.search(r"https?://", page)
+
+
+def test_every_method_is_there_and_a_hostile_name_is_only_text(page, planted_order):
+    reader = read(page)
+    words = " ".join(reader.words)
+    for method in (*planted_order, HOSTILE, "variant"):
+        assert method in words
+    assert reader.scripts == 1
+    assert "<script>alert" not in page
+
+
+def test_every_seed_is_in_the_strip_with_its_status(page):
+    assert page.count('<span class="cell ok" title="seed') == 4 * 3 - 1 + 3 + 1
+    assert page.count('<span class="cell failed" title="seed') == 1
+    assert page.count('<span class="cell missing" title="seed') == 2
+    assert "seed 2: a number ceased to be finite, trial" in page
+
+
+def test_the_sections_are_all_there(page):
+    ids = read(page).ids
+    for section in ("leaderboard", "runs", "curves", "samples", "methods", "environment"):
+        assert section in ids
+    assert "Test CPU x2" in page
+    assert "Goodfellow 2014" in page  # nsgan is described by its entry in the catalogue
+    assert "E |grad D|^2" in page  # "nsgan + r1(gamma=10)" by its parts
+
+
+def test_the_sample_grids_are_embedded_and_the_first_seed_is_shown(page):
+    reader = read(page)
+    assert sum(load.startswith("data:image/png;base64,") for load in reader.loads) == 2
+    before, _, after = page.partition("<summary>1 more seed</summary>")
+    assert before.count("data:image/png") == 1
+    assert after.count("data:image/png") == 1
+
+
+def test_the_leaderboard_can_be_sorted_by_every_number(page):
+    header = page[page.index('<table class="sortable">') : page.index("</thead>")]
+    assert header.count("<button") == 9
+    values = re.findall(r'<td class="number[^"]*" data-value="([^"]*)"', page)
+    assert values
+    for value in values:
+        assert value == "" or float(value) is not None
+
+
+def test_equal_records_give_equal_bytes(index, record, workload, tmp_path):
+    records = [record(workload, method, seed) for method in ("a", "b") for seed in range(2)]
+    pages = [
+        render(each, {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c")
+        for each in (records, records[::-1])
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_a_page_without_records_says_how_to_make_some(index, tmp_path):
+    page = render([], {}, sample_file=lambda trial: tmp_path / trial, command="c")
+    read(page)
+    assert "python -m bench run" in page
+
+
+def test_a_method_of_the_catalogue_is_described_by_its_entry(index, record, workload, tmp_path):
+    made = record(workload, "bce_ns", 0, name="nsgan")
+    page = render([made], {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c")
+    assert "The reference." in page
+    assert "Goodfellow 2014" in page
+    assert "Part source" not in page
+
+
+def test_the_finding_says_no_more_than_the_table(planted, record, workload):
+    def said(records):
+        return finding(rank(records, {"digits": workload}, resamples=500)[0])
+
+    assert "clear of zero" in said(planted(5))
+    assert "provisional" in said(planted(5))
+    assert "provisional" not in said(planted(10))
+    assert "one seed allows no conclusion" in said(planted(1))
+    assert "nothing to compare it with" in said(planted(2, methods=["only"]))
+    twins = [record(workload, name, seed, distance=50.0 + seed) for name in ("a", "b") for seed in range(3)]
+    assert "b cannot be told apart from it" in said(twins)
+    failed = [record(workload, "a", 0, distance=None, status="nonfinite"), record(workload, "a", 1)]
+    assert "1 of the 2 runs failed" in said(failed)
+    assert "nothing is ranked" in said([record(workload, "a", 0, allow_invalid=True)])

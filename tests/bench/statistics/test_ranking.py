@@ -1,0 +1,212 @@
+"""The leaderboard: the planted order, ties, and everything that must not be averaged over silently."""
+
+import msgspec
+import pytest
+
+from bench.statistics.ranking import rank
+
+
+def methods_of(board):
+    return [row.method for row in board.rows]
+
+
+def test_the_planted_order_is_found(planted, workload, planted_order):
+    (board,) = rank(planted(5), {"digits": workload}, resamples=2000)
+    assert methods_of(board) == list(planted_order)
+    assert [row.rank for row in board.rows] == [1, 2, 3, 4]
+    assert [(row.rank_low, row.rank_high) for row in board.rows] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    assert [row.ties_with_leader for row in board.rows] == [True, False, False, False]
+    assert all(row.score_low <= row.score <= row.score_high for row in board.rows)
+
+
+def test_the_same_records_give_the_same_table_in_any_order(planted, workload):
+    records = planted(3)
+    forth, back = (rank(each, {"digits": workload}, resamples=300) for each in (records, records[::-1]))
+    assert forth == back
+    assert forth[0].digest == back[0].digest
+
+
+def test_methods_that_cannot_be_told_apart_share_the_leaders_group(record, workload):
+    records = []
+    for seed, (first, second) in enumerate([(50, 60), (60, 50), (55, 52), (52, 58), (58, 55)]):
+        records += [
+            record(workload, "a", seed, distance=float(first)),
+            record(workload, "b", seed, distance=float(second)),
+        ]
+        records.append(record(workload, "far", seed, distance=900.0 + seed))
+    (board,) = rank(records, {"digits": workload}, resamples=2000)
+    by_name = {row.method: row for row in board.rows}
+    assert by_name["a"].ties_with_leader
+    assert by_name["b"].ties_with_leader
+    assert not by_name["far"].ties_with_leader
+    assert (by_name["a"].rank_low, by_name["a"].rank_high) == (1, 2)
+
+
+def test_failures_count_zero_and_are_shown_with_their_interval(record, workload):
+    records = [record(workload, "steady", seed, distance=100.0) for seed in range(3)]
+    records += [record(workload, "shaky", seed, distance=100.0) for seed in range(2)]
+    records.append(record(workload, "shaky", 2, distance=None, status="nonfinite"))
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    steady, shaky = board.rows
+    assert shaky.score == pytest.approx(2 / 3 * steady.score, rel=1e-12)
+    assert (shaky.failures, shaky.runs) == (1, 3)
+    assert (shaky.failure_low, shaky.failure_high) == pytest.approx((0.0084, 0.9057), abs=1e-4)
+    assert shaky.distances["digits"] == 100.0  # the median run
+    assert steady.failure_low == 0.0
+
+
+def test_a_median_over_mostly_failed_runs_does_not_exist(record, workload):
+    records = [record(workload, "broken", seed, distance=None, status="nonfinite") for seed in range(2)]
+    records.append(record(workload, "broken", 2, distance=100.0))
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    assert board.rows[0].distances["digits"] is None
+
+
+def test_a_missing_seed_leaves_the_method_unranked(planted, workload):
+    records = [each for each in planted(3) if not (each.spec.method == "wgan-gp" and each.spec.seed == 1)]
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    row = board.rows[-1]
+    assert row.method == "wgan-gp"
+    assert (row.cells_done, row.cells_counting) == (2, 3)
+    assert (row.score, row.rank, row.rank_low, row.ties_with_leader) == (None, None, None, None)
+    assert [each.rank for each in board.rows[:-1]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("status", ["error", "timeout"])
+def test_a_lost_run_is_missing_and_no_failure(planted, record, workload, status):
+    records = planted(3)
+    records[0] = record(workload, records[0].spec.method, 0, status=status)
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    row = board.rows[-1]
+    assert (row.cells_done, row.failures, row.runs, row.lost) == (2, 0, 2, 1)
+    assert row.score is None
+
+
+def test_seeds_that_few_methods_have_do_not_count(planted, record, workload):
+    records = planted(3)
+    alone = rank(records, {"digits": workload}, resamples=200)[0]
+    records += [record(workload, "mmgan", seed, distance=3.0) for seed in range(3, 10)]
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    assert [row.score for row in board.rows] == [row.score for row in alone.rows]
+    assert board.workloads[0].seeds == (0, 1, 2)
+    assert board.uncounted == 7
+
+
+def test_an_unfinished_round_does_not_unrank_what_is_complete(planted, workload):
+    records = [each for each in planted(2) if each.spec.seed == 0 or each.spec.method == "nsgan"]
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    assert all(row.rank for row in board.rows)
+    assert all((row.cells_done, row.cells_counting) == (1, 1) for row in board.rows)
+
+
+def test_a_single_seed_has_an_order_but_no_interval(planted, workload):
+    (board,) = rank(planted(1), {"digits": workload})
+    assert [row.rank for row in board.rows] == [1, 2, 3, 4]
+    assert all(row.score_low is None and row.rank_low is None and row.ties_with_leader is None for row in board.rows)
+
+
+def test_fewer_than_ten_seeds_are_provisional(planted, workload):
+    assert all(row.provisional for row in rank(planted(9), {"digits": workload}, resamples=50)[0].rows)
+    assert not any(row.provisional for row in rank(planted(10), {"digits": workload}, resamples=50)[0].rows)
+
+
+def test_variants_are_listed_and_never_ranked(planted, record, workload):
+    records = planted(3)
+    records += [record(workload, "nsgan", seed, distance=2.5, allow_invalid=True) for seed in range(3)]
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    variant = board.rows[-1]
+    assert variant.variant
+    assert (variant.score, variant.rank) == (None, None)
+    assert variant.distances["digits"] == 2.5
+    assert len(board.ranked) == 4
+
+
+@pytest.mark.parametrize(
+    "changes", [{"precision": "bf16"}, {"track": "paper"}, {"batch_size": 32}, {"steps": 300}, {"samples": 500}]
+)
+def test_what_is_not_comparable_stands_in_tables_of_its_own(planted, record, workload, changes):
+    records = [*planted(2), *(record(workload, "nsgan", seed, distance=1.0, **changes) for seed in range(2))]
+    boards = rank(records, {"digits": workload}, resamples=50)
+    assert sorted(len(board.rows) for board in boards) == [1, 4]
+    assert len({board.key.title for board in boards}) == 2
+
+
+def test_norms_and_protocol_versions_are_not_mixed(planted, record, workload):
+    base = record(workload, "nsgan", 0)
+    network = msgspec.structs.replace(base.spec.network, d_norm="bn")
+    records = [*planted(2), record(workload, "nsgan", 0, network=network)]
+    records.append(record(workload, "nsgan", 0, protocol_version="2.0"))
+    boards = rank(records, {"digits": workload}, resamples=50)
+    assert [(board.key.protocol_version, board.key.d_norm) for board in boards] == [
+        ("1.0", "bn"), ("1.0", "ln"), ("2.0", "ln"),
+    ]  # fmt: skip
+
+
+def test_records_of_older_components_are_superseded(planted, record, workload):
+    past = {"components": {"losses": "0"}, "finished_at": "2025-01-01T00:00:00+00:00"}
+    old = [record(workload, name, seed, distance=2.1, **past) for name in ("nsgan", "only then") for seed in range(3)]
+    (board,) = rank([*planted(3), *old], {"digits": workload}, resamples=200)
+    assert board.superseded == 6
+    assert methods_of(board)[-1] == "mmgan"  # a method that has old records only is in no row
+    assert {row.method: row.runs for row in board.rows}["nsgan"] == 3
+
+
+def test_workloads_share_a_table_and_are_averaged_over(record, workload, toy):
+    records = [record(workload, "nsgan", seed, distance=100.0) for seed in range(2)]
+    records += [record(toy, "nsgan", seed) for seed in range(2)]
+    (board,) = rank(records, {"digits": workload, "ring8": toy}, resamples=200)
+    (row,) = board.rows
+    single = [
+        rank(part, {"digits": workload, "ring8": toy}, resamples=50)[0].rows[0].score
+        for part in (records[:2], records[2:])
+    ]
+    assert row.score == pytest.approx(sum(single) / 2, abs=1e-12)
+    assert [column.measure for column in board.workloads] == ["FD[digits-cnn-v1, 2,000]", "sliced W2"]
+    assert (board.workloads[0].floor, board.workloads[0].untrained) == (2.0, 8000.0)
+
+
+def normed(record, workload, d_norm, seed=0):
+    network = msgspec.structs.replace(record(workload).spec.network, d_norm=d_norm)
+    return record(workload, "nsgan", seed, network=network)
+
+
+@pytest.mark.parametrize(
+    ("image_norms", "joined"),
+    [(["ln"], "ln"), (["bn"], "bn"), (["bn", "ln"], "ln"), (["bn", "sn"], "none"), ([], "none")],
+)
+def test_a_toy_has_no_norm_and_joins_the_images(record, workload, toy, image_norms, joined):
+    records = [normed(record, workload, norm) for norm in image_norms]
+    records.append(normed(record, toy, "none"))
+    boards = rank(records, {"digits": workload, "ring8": toy})
+    (home,) = [board for board in boards if "ring8" in [column.name for column in board.workloads]]
+    assert home.key.d_norm == joined
+
+
+def test_the_paper_track_is_one_table_of_own_recipes(record, workload):
+    records = [record(workload, "nsgan", 0, track="paper", batch_size=128), record(workload, "hinge", 0, track="paper")]
+    (board,) = rank(records, {"digits": workload})
+    assert len(board.ranked) == 2
+    assert "each method's own recipe" in board.key.title
+
+
+def test_a_short_run_that_is_evaluated_at_its_end_alone_is_named_by_its_steps(record, workload):
+    (board,) = rank([record(workload, "nsgan", 0, steps=100, evaluate_every=100)], {"digits": workload})
+    assert board.key.budget == "100 steps"
+
+
+def test_only_the_last_attempt_counts(record, workload):
+    records = [record(workload, "nsgan", 0, status="error"), record(workload, "nsgan", 0, distance=50.0, attempt=1)]
+    (board,) = rank(records, {"digits": workload})
+    assert (board.rows[0].runs, board.rows[0].lost) == (1, 0)
+
+
+def test_throughput_stays_on_one_machine(record, workload):
+    records = [record(workload, "nsgan", seed) for seed in range(2)]
+    records += [record(workload, "hinge", 0), record(workload, "hinge", 1, fingerprint="ffff01234567")]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    assert {row.method: row.images_per_second for row in board.rows} == {"nsgan": 2000.5, "hinge": 2000.0}
+    assert board.fingerprints == 2
+
+
+def test_no_records_give_no_table(workload):
+    assert rank([], {"digits": workload}) == []
