@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchvision.utils import make_grid, save_image
+from torch.nn import functional
 
 from bench.config.trial import Trial, canonical_json
 from bench.config.workload import Workload
 
-GRID_SIDE = 8
+_GRID_SIDE = 8
+_GAP = 2
 _UPSCALE = 2
 
 
@@ -27,9 +29,22 @@ def save_samples(samples: Tensor, workload: Workload, folder: Path) -> None:
     if workload.is_toy:
         _save_scatter(samples, workload, path)
         return
-    grid = make_grid(samples[: GRID_SIDE**2].float() / 255, nrow=GRID_SIDE, padding=2, pad_value=1.0)
-    enlarged = grid.repeat_interleave(_UPSCALE, dim=1).repeat_interleave(_UPSCALE, dim=2)
-    save_image(enlarged, path)
+    grid = image_grid(samples[: _GRID_SIDE**2], _GRID_SIDE).cpu()
+    enlarged = grid.repeat_interleave(_UPSCALE, dim=0).repeat_interleave(_UPSCALE, dim=1)
+    Image.fromarray(enlarged.squeeze(2).numpy()).save(path)
+
+
+def image_grid(images: Tensor, columns: int) -> Tensor:
+    """Lay uint8 images [N, C, H, W] out in rows, [height, width, C], with white gaps; missing ones are white.
+
+    torchvision has such a function, but its import takes as long as torch's own, in every process that trains.
+    """
+    missing = -len(images) % columns
+    padded = functional.pad(images, (0, _GAP, 0, _GAP, 0, 0, 0, missing), value=255)
+    count, channels, height, width = padded.shape
+    rows = padded.reshape(count // columns, columns, channels, height, width).permute(0, 3, 1, 4, 2)
+    grid = rows.reshape(count // columns * height, columns * width, channels)
+    return functional.pad(grid, (0, 0, _GAP, 0, _GAP, 0), value=255)
 
 
 def _save_scatter(points: Tensor, workload: Workload, path: Path) -> None:

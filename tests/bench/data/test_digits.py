@@ -40,3 +40,9 @@ def test_stacked_digits_are_made_of_the_same_single_digits(digits):
     stacked = data.load("stacked-digits")
     np.testing.assert_array_equal(stacked.train, digits.train)
     assert data.workload("stacked-digits").content_hash == data.workload("digits").content_hash
+
+
+def test_a_missing_scikit_learn_is_a_clear_error(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(data.DataError, match="scikit-learn, which is not installed; install it with"):
+        data.load("digits")

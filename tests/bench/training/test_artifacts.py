@@ -1,0 +1,54 @@
+"""What a trial leaves behind: the picture's layout, and weights that can be read back."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from bench import data
+from bench.config.trial import Spec
+from bench.networks import build_generator
+from bench.training.artifacts import image_grid, save_generator, save_samples
+
+
+def test_the_grid_goes_row_by_row_with_white_gaps() -> None:
+    images = torch.arange(5, dtype=torch.uint8).reshape(5, 1, 1, 1).expand(5, 1, 3, 3).contiguous()
+    grid = image_grid(images, 2).squeeze(2)
+    assert grid.shape == (2 + 3 * (3 + 2), 2 + 2 * (3 + 2))
+    assert grid[2:5, 2:5].unique().tolist() == [0]
+    assert grid[2:5, 7:10].unique().tolist() == [1]
+    assert grid[7:10, 2:5].unique().tolist() == [2]
+    assert grid[12:15, 2:5].unique().tolist() == [4]
+    assert grid[12:15, 7:10].unique().tolist() == [255]  # there is no sixth image
+    for gap in (grid[:2], grid[:, :2], grid[5:7], grid[:, 5:7]):
+        assert gap.unique().tolist() == [255]
+
+
+def test_colour_and_gray_pictures_are_written_at_twice_the_size(tmp_path: Path) -> None:
+    for channels, mode in ((1, "L"), (3, "RGB")):
+        images = torch.randint(0, 256, (70, channels, 32, 32), dtype=torch.uint8)
+        save_samples(images, data.workload("digits"), tmp_path)
+        picture = Image.open(tmp_path / "samples.png")
+        assert (picture.mode, picture.size) == (mode, (2 * (2 + 8 * 34), 2 * (2 + 8 * 34)))
+        pixels = np.asarray(picture)
+        first = pixels[4 : 4 + 64 : 2, 4 : 4 + 64 : 2].reshape(32, 32, channels)
+        assert np.array_equal(first, images[0].permute(1, 2, 0).numpy())
+
+
+def test_points_are_drawn(tmp_path: Path) -> None:
+    save_samples(torch.randn(500, 2), data.workload("ring8"), tmp_path)
+    assert np.asarray(Image.open(tmp_path / "samples.png").convert("L")).std() > 5
+
+
+def test_the_generators_weights_and_trial_can_be_read_back(tmp_path: Path, record, workload) -> None:
+    trial = record(workload, "nsgan", 0).trial
+    generator = build_generator(trial.spec.network, lambda name, shape: torch.zeros(shape))
+    save_generator(generator, trial, tmp_path)
+    with safe_open(tmp_path / "generator.safetensors", "pt") as file:
+        assert set(file.keys()) == set(generator.state_dict())
+        header = file.metadata()
+    assert header["trial_id"] == trial.id
+    assert msgspec.json.decode(header["spec"], type=Spec) == trial.spec
