@@ -1,0 +1,93 @@
+"""The trainer: what an outcome holds, that it repeats bit for bit, and that a failure stops early and is kept."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.config.suite import load_suite
+from bench.config.trial import Optimizer, Trial
+from bench.events import Progress
+from bench.plan import expand
+from bench.store.record import Outcome
+from bench.training.monitors import MONITORS
+from bench.training.trainer import BLOCK_STEPS, block_ends, train
+
+
+def toy_trial(**changes: object) -> Trial:
+    settings = {"methods": ["nsgan"], "steps": 120, "evaluate_every": 60, "samples": 400}
+    (trial,) = expand(load_suite("smoke", settings))
+    return msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, **changes))
+
+
+def run(trial: Trial, folder: Path) -> tuple[Outcome, list[Progress]]:
+    progress: list[Progress] = []
+    folder.mkdir(exist_ok=True)
+    outcome = train(trial, data_dir=None, device="cpu", threads=1, artifacts=folder, emit=progress.append)
+    return outcome, progress
+
+
+def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
+    outcome, progress = run(toy_trial(), tmp_path)
+    assert [evaluation.step for evaluation in outcome.history.evaluations] == [0, 60, 120]
+    training = outcome.history.training
+    assert training["step"] == [50, 60, 100, 120]
+    assert {len(values) for values in training.values()} == {len(training["step"])}
+    assert set(training) == {"step", *MONITORS}
+
+    distances = [evaluation.metrics["sliced_w2"] for evaluation in outcome.history.evaluations]
+    metrics = outcome.metrics
+    assert metrics["distance_init"] == metrics["sliced_w2_init"] == distances[0]
+    assert metrics["distance"] == metrics["sliced_w2"] == distances[-1]
+    assert metrics["distance_best"] == min(value for value in distances[1:] if value is not None)
+    assert metrics["distance_floor"] == metrics["sliced_w2_floor"] is not None
+    assert metrics["modes"] is not None
+
+    assert outcome.stability["completed_steps"] == 120
+    assert outcome.stability["first_nonfinite_step"] is None
+    assert outcome.cost["discriminator_images"] == 2 * 64 * 120
+    assert all(value is not None and value > 0 for value in outcome.cost.values())
+    assert (progress[-1].step, progress[-1].steps, progress[-1].distance) == (120, 120, distances[-1])
+    assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", "samples.png"}
+
+
+def test_a_trial_repeats_bit_for_bit(tmp_path: Path) -> None:
+    first, _ = run(toy_trial(), tmp_path / "first")
+    second, _ = run(toy_trial(), tmp_path / "second")
+    assert (first.metrics, first.history, first.stability) == (second.metrics, second.history, second.stability)
+    one, other = (tmp_path / name / "generator.safetensors" for name in ("first", "second"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_path: Path) -> None:
+    explosive = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
+    outcome, _ = run(toy_trial(optimizer=explosive, steps=2000, evaluate_every=1000), tmp_path)
+    assert outcome.status == "nonfinite"
+    first, completed = outcome.stability["first_nonfinite_step"], outcome.stability["completed_steps"]
+    assert first is not None
+    assert completed is not None
+    assert 0 <= first < BLOCK_STEPS
+    assert completed <= first + 2 * BLOCK_STEPS, "monitors are read one flush late, not later"
+    assert outcome.history.training["discriminator_loss"][-1] is None
+    assert outcome.metrics["distance_init"] is not None
+    assert outcome.metrics["distance_best"] is None
+
+
+def test_a_trial_of_another_protocol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="protocol 0.9; this is 1.0"):
+        run(toy_trial(protocol_version="0.9"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "ends"),
+    [
+        (10, 10, [10]),
+        (100, 50, [50, 100]),
+        (120, 60, [50, 60, 100, 120]),
+        (130, 75, [50, 75, 100, 130]),
+        (7, 3, [3, 6, 7]),
+    ],
+)
+def test_blocks_end_at_evaluations_and_never_grow_past_their_size(steps: int, every: int, ends: list[int]) -> None:
+    assert block_ends(steps, every) == ends
+    assert max(after - before for before, after in zip([0, *ends], ends, strict=False)) <= BLOCK_STEPS
