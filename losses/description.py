@@ -1,6 +1,6 @@
 """What a name means, for people: read from the docstrings, which have one strict shape.
 
-A part's docstring is a summary (one or more paragraphs), then the sections Formula, Parameters (only if it has any,
+A part's docstring is a summary, any paragraphs of remarks, then the sections Formula, Parameters (only if it has any,
 one entry a field), BatchNorm (starting with its verdict) and Source, in this order, each with an indented body.
 """
 
@@ -41,6 +41,8 @@ class Description:
     batch_norm: str
     """The verdict and its reason; for a method, those of its worst part."""
     citation: str
+    remarks: str = ""
+    """What its author adds to the summary; parts only."""
     expression: str | None = None
     """The canonical spelling; methods only."""
     recipe: Recipe | None = None
@@ -51,6 +53,7 @@ class Description:
         rows += [("parameter", f"{p.name}: {p.type} = {spelled(p.default)}  {p.meaning}") for p in self.parameters]
         rows += [("BatchNorm", self.batch_norm), ("recipe", _recipe(self.recipe)), ("source", self.citation)]
         lines = [f"{self.name} ({self.kind})", "", self.summary, ""]
+        lines += [*self.remarks.splitlines(), ""] if self.remarks else []
         for label, text in rows:
             if text:
                 first, *more = text.splitlines()
@@ -90,11 +93,13 @@ def _describe_method(name: str, method: Method) -> Description:
 
 
 def _describe_part(part: type[Part]) -> Description:
-    summary, sections = _read(part)
+    text, sections = _read(part)
+    summary, _, remarks = text.partition("\n\n")
     return Description(
         name=part.name,
         kind=part.kind,
-        summary=summary,
+        summary=_joined(summary),
+        remarks=remarks.strip(),
         formula=sections["Formula"],
         parameters=_parameters(part, sections.get("Parameters", "")),
         batch_norm=_joined(sections["BatchNorm"]),
@@ -103,7 +108,7 @@ def _describe_part(part: type[Part]) -> Description:
 
 
 def _read(part: type[Part]) -> tuple[str, dict[str, str]]:
-    """Return the summary and the sections of a part's docstring, or raise ValueError when its shape is wrong."""
+    """Return what stands before the sections, and the sections; ValueError when the docstring's shape is wrong."""
     text = inspect.cleandoc(part.__doc__ or "")
     summary, *pieces = _SECTION.split(text)
     found = dict(zip(pieces[::2], (inspect.cleandoc(body) for body in pieces[1::2]), strict=True))

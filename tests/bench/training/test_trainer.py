@@ -74,7 +74,7 @@ def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_
 
 
 def test_a_trial_of_another_protocol_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="protocol 0.9; this is 1.0"):
+    with pytest.raises(ValueError, match=r"protocol 0\.9; this is 1\.0"):
         run(toy_trial(protocol_version="0.9"), tmp_path)
 
 

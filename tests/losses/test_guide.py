@@ -1,0 +1,41 @@
+"""The guide's code runs as it is printed there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import losses
+from losses import registry
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def block_with(text: str) -> str:
+    (block,) = [block for block in BLOCKS if text in block]
+    return block
+
+
+def test_the_losses_in_a_loop_of_ones_own() -> None:
+    generator, discriminator = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+    names = {
+        "generator": generator,
+        "discriminator": discriminator,
+        "latents": torch.randn(4, 2),
+        "real_images": torch.randn(4, 2),
+    }
+    exec(block_with("method.generator_loss("), names)
+    assert all(parameter.grad is not None for parameter in generator.parameters())
+    assert names["parts"]["hinge"].value.isfinite()
+
+
+def test_the_loss_of_ones_own_is_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+    exec(block_with('@losses.register("cubic")'), {"__name__": "guide"})
+    method = losses.get("cubic(margin=2)")
+    logits = torch.zeros(3)
+    assert method.objective.discriminator(logits, logits).item() == 16.0
+    description = losses.describe("cubic")
+    assert (description.parameters[0].name, description.parameters[0].default) == ("margin", 1.0)
