@@ -19,7 +19,8 @@ _UPSCALE = 2
 def save_generator(generator: nn.Module, trial: Trial, folder: Path) -> None:
     """Write `generator.safetensors`, with the trial that made it in the header."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    header = {"trial_id": trial.id, "spec": canonical_json(trial.spec).decode()}
+    # One key only: several are written in an order that changes from run to run, and equal runs give equal files.
+    header = {"trial": canonical_json(trial).decode()}
     save_file(weights, folder / "generator.safetensors", metadata=header)
 
 

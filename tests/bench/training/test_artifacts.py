@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from bench import data
-from bench.config.trial import Spec
+from bench.config.trial import Trial
 from bench.networks import build_generator
 from bench.training.artifacts import image_grid, save_generator, save_samples
 
@@ -50,5 +50,5 @@ def test_the_generators_weights_and_trial_can_be_read_back(tmp_path: Path, recor
     with safe_open(tmp_path / "generator.safetensors", "pt") as file:
         assert set(file.keys()) == set(generator.state_dict())
         header = file.metadata()
-    assert header["trial_id"] == trial.id
-    assert msgspec.json.decode(header["spec"], type=Spec) == trial.spec
+    assert list(header) == ["trial"]
+    assert msgspec.json.decode(header["trial"], type=Trial) == trial
