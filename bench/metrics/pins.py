@@ -30,7 +30,7 @@ EXTRACTORS: Final[dict[str, ExtractorPin]] = {
         widths=(24, 48, 96),
         features=128,
         classes=10,
-        sha256="9f5b319e22374f730df4d176e6c57d1f26e1ba8017263067ca0d662b3483f132",
+        sha256="aed6b650f5a15c7a37dd0f9d8411d05886d6d71b274301cf71a1e6a8f73ae657",
     ),
 }
 

@@ -44,16 +44,14 @@ class Recipe:
     """Largest rotation, in degrees."""
     stretch: float = 0.1
     """Largest relative change of size."""
-    fade: float = 0.0
+    fade: float = 1.0
     """How far black may rise and white may sink, as shares of 0.6 and 0.8 in the range [-1, 1]."""
-    noise: float = 0.0
+    noise: float = 0.25
     """Largest standard deviation of added Gaussian noise."""
 
 
 RECIPES: Final = {
-    "digits": Recipe(
-        workload="digits", extractor="digits-cnn-v1", epochs=60, batch_size=64, shift=3.0, fade=1.0, noise=0.25
-    ),
+    "digits": Recipe(workload="digits", extractor="digits-cnn-v1", epochs=60, batch_size=64, shift=3.0),
     "mnist": Recipe(workload="mnist", extractor="mnist-cnn-v1", epochs=8),
 }
 
@@ -76,8 +74,6 @@ def _move(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
 
 def _fade(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     """Raise black, sink white and add noise, each image [N, 1, H, W] by its own random amounts."""
-    if not recipe.fade and not recipe.noise:
-        return images
 
     def amounts(bound: float) -> Tensor:
         return torch.rand(len(images), 1, 1, 1, generator=rng) * bound
