@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bench.config.trial import DiscriminatorNorm, Network
 from bench.networks import build_discriminator, build_generator
@@ -44,6 +45,32 @@ def test_parameter_counts_are_the_published_ones(
 @pytest.mark.parametrize("d_norm", ["none", "sn"])
 def test_norm_free_discriminators_have_biases_instead(d_norm: DiscriminatorNorm, channels: int, expected: int) -> None:
     assert count(build_discriminator(network(d_norm, channels=channels), normal)) == expected
+
+
+def test_the_layers_are_those_of_the_definition() -> None:
+    """The networks against the definition written out in torch's functions."""
+    generator, discriminator = (build(network(width=4), normal) for build in (build_generator, build_discriminator))
+    latents = torch.randn(6, 100)
+    weights = dict(generator.named_parameters())
+    hidden = functional.conv_transpose2d(latents[:, :, None, None], weights["layers.0.weight"])
+    for norm, convolution in ((1, 3), (4, 6), (7, 9)):
+        gain, bias = weights[f"layers.{norm}.weight"], weights[f"layers.{norm}.bias"]
+        hidden = functional.relu(functional.batch_norm(hidden, None, None, gain, bias, training=True, eps=1e-5))
+        hidden = functional.conv_transpose2d(hidden, weights[f"layers.{convolution}.weight"], stride=2, padding=1)
+    images = torch.tanh(hidden)
+    torch.testing.assert_close(generator(latents), images, rtol=1e-4, atol=1e-5)
+
+    weights = dict(discriminator.named_parameters())
+    hidden = functional.leaky_relu(functional.conv2d(images, weights["layers.0.weight"], stride=2, padding=1), 0.2)
+    for convolution, norm in ((2, 3), (5, 6)):
+        hidden = functional.conv2d(hidden, weights[f"layers.{convolution}.weight"], stride=2, padding=1)
+        mean, variance = hidden.mean((1, 2, 3), keepdim=True), hidden.var((1, 2, 3), unbiased=False, keepdim=True)
+        gain, bias = weights[f"layers.{norm}.weight"], weights[f"layers.{norm}.bias"]
+        normed = (hidden - mean) / torch.sqrt(variance + 1e-5)
+        hidden = functional.leaky_relu(normed * gain[:, None, None] + bias[:, None, None], 0.2)
+    logits, features = discriminator(images)
+    torch.testing.assert_close(features, hidden.mean((2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits, (hidden * weights["head.weight"]).sum((1, 2, 3)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("image_size", [32, 64])

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from bench.config.suite import load_suite
 from bench.config.trial import Optimizer, Trial
@@ -57,6 +59,16 @@ def test_a_trial_repeats_bit_for_bit(tmp_path: Path) -> None:
     assert (first.metrics, first.history, first.stability) == (second.metrics, second.history, second.stability)
     one, other = (tmp_path / name / "generator.safetensors" for name in ("first", "second"))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_evaluation_leaves_the_generators_statistics_alone(tmp_path: Path) -> None:
+    (trial,) = expand(load_suite("quick", {"methods": ["nsgan"], "seeds": 1, "steps": 3, "samples": 20}))
+    for name, interval in (("often", 1), ("once", 3)):
+        each = msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, evaluate_every=interval))
+        run(each, tmp_path / name)
+    often, once = (load_file(tmp_path / name / "generator.safetensors") for name in ("often", "once"))
+    assert often["layers.1.num_batches_tracked"].item() == 2 * 3  # one forward for each player's update
+    assert all(torch.equal(often[name], once[name]) for name in once)
 
 
 def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 They differ in memory layout (channels last), in the fused optimiser and in how the losses are written, so their
 float32 sums are rounded differently. For the first steps they agree to some 1e-7. Later a rounding may turn a LeakyReLU
 over, or Adam divide it by the root of a tiny square: with R1, 3e-3 has been seen within 40 steps. Hence two tolerances:
-1e-5 for five steps, which catches any difference of meaning, and 1e-2 for all of them.
+1e-4 for three steps, which catches any difference of meaning, and 2e-2 for all of them.
 """
 
 import copy
@@ -83,7 +83,7 @@ def test_the_engine_follows_the_reference_loop(reference_loop: ModuleType, metho
     engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
     reference = reference_losses(reference_loop, trial, method, 40)
     for step, (ours, plain) in enumerate(zip(engine, reference, strict=True)):
-        tolerance = 1e-5 if step < 5 else 1e-2
+        tolerance = 1e-4 if step < 3 else 2e-2
         assert ours == pytest.approx(plain, rel=tolerance, abs=tolerance), step
 
 
@@ -113,15 +113,17 @@ def test_common_random_numbers_adding_a_penalty_changes_no_other_number() -> Non
 
 
 def test_initial_weights_are_shared_by_methods_and_norms() -> None:
-    def first_weights(method: str, d_norm: str) -> tuple[Tensor, Tensor]:
+    def first_weights(method: str, d_norm: str, seed: int = 0) -> tuple[Tensor, Tensor]:
         network = msgspec.structs.replace(make_trial("nsgan").spec.network, d_norm=d_norm)
-        step = build_step(make_trial(method, network=network), images(), torch.device("cpu"))
+        step = build_step(make_trial(method, network=network, seed=seed), images(), torch.device("cpu"))
         return next(step.generator.parameters()), next(step.discriminator.parameters())
 
     expected = first_weights("nsgan", "ln")
     for method, d_norm in (("hinge", "ln"), ("nsgan", "bn"), ("wgan-gp", "none")):
         for ours, theirs in zip(first_weights(method, d_norm), expected, strict=True):
             assert torch.equal(ours, theirs)
+    for ours, theirs in zip(first_weights("nsgan", "ln", seed=1), expected, strict=True):
+        assert not torch.equal(ours, theirs)
 
 
 def test_critic_steps_have_their_own_batches() -> None:
