@@ -16,10 +16,8 @@ def status_of(distances: Sequence[float | None], first_nonfinite_step: int | Non
     if first_nonfinite_step is not None or any(distance is None for distance in distances):
         return "nonfinite"
     finite = [distance for distance in distances if distance is not None]
-    if len(finite) < len(("untrained", "trained")):
-        return "not_learned"
     threshold = FAILURE_SHARE * finite[0]
-    if min(finite[1:]) > threshold:
+    if min(finite[1:], default=math.inf) > threshold:
         return "not_learned"
     return "diverged" if finite[-1] > threshold else "ok"
 
