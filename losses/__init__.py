@@ -14,7 +14,7 @@ from losses import constraints, objectives, regularizers, transforms
 from losses.catalogue import get, names
 from losses.context import Context, DiscriminatorOutput
 from losses.description import Description, describe
-from losses.kinds import Constraint, InputTransform, Kind, Objective, Part, Regularizer, parameter
+from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer, parameter
 from losses.method import LossPart, LossParts, Method, Recipe
 from losses.registry import register
 
@@ -29,6 +29,7 @@ __all__ = [
     "DiscriminatorOutput",
     "InputTransform",
     "Kind",
+    "LogitTransform",
     "LossPart",
     "LossParts",
     "Method",

@@ -9,13 +9,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from losses.kinds import InputTransform, Need, Phase
+from losses.frozen import random_features
+from losses.kinds import InputTransform, Need, Objective, Phase, Role
 from losses.numerics import in_full_precision
 
 Discriminator = Callable[[Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Generator = Callable[[Tensor], Tensor]
+Features = Callable[[Tensor], Tensor]
 Rng = torch.Generator | Mapping[str, torch.Generator] | None
 """One generator for everything, or one for each part name, or None for torch's global generator."""
 PartState = dict[str, Tensor]
@@ -23,7 +25,10 @@ State = MutableMapping[str, PartState]
 
 
 class DiscriminatorOutput(NamedTuple):
-    """One forward of the discriminator: `logits` [B] in full precision, and `features` [B, ...] if it gives them."""
+    """One forward of the discriminator, in full precision.
+
+    `logits` is [B], or [B, outputs] for an objective with a vector head; `features` is [B, ...] if it gives them.
+    """
 
     logits: Tensor
     features: Tensor | None
@@ -43,18 +48,22 @@ class Evaluation:
         phase: Phase,
         step: int,
         needs: frozenset[Need],
+        objective: Objective,
         discriminator: Discriminator,
         real_images: Tensor | None,
         fake_images: Tensor,
         transforms: Sequence[InputTransform] = (),
         latents: Tensor | None = None,
         generator: Generator | None = None,
+        frozen: Features | None = None,
         rng: Rng = None,
         state: State | None = None,
     ) -> None:
         self.phase = phase
         self.step = step
+        self.objective = objective
         self.latents = latents
+        self.frozen = frozen or random_features
         self._discriminator = discriminator
         self._generator = generator
         self._transforms = transforms
@@ -72,40 +81,57 @@ class Evaluation:
         if self.real_images is None:
             raise ValueError("this method looks at real images in the generator's step: pass real_images")
         with torch.set_grad_enabled(self.phase == "discriminator" and torch.is_grad_enabled()):
-            return self.judge(self.real_images)
+            return self.judge(self.real_images, "real")
 
     @cached_property
     def fake(self) -> DiscriminatorOutput:
         """The discriminator on the generated images."""
-        return self.judge(self.fake_images)
+        return self.judge(self.fake_images, "fake")
 
     @cached_property
     def real_gradient(self) -> Tensor:
-        return input_gradient(_required(self.real_images), self.real.logits)
+        return self._own_gradient(_required(self.real_images), self.real.logits)
 
     @cached_property
     def fake_gradient(self) -> Tensor:
-        return input_gradient(self.fake_images, self.fake.logits)
+        return self._own_gradient(self.fake_images, self.fake.logits)
 
-    def judge(self, images: Tensor, part: str | None = None) -> DiscriminatorOutput:
+    def _own_gradient(self, images: Tensor, logits: Tensor) -> Tensor:
+        """Differentiate the critic at the batches it is measured against, which count as constants meanwhile."""
+        reference = (self.real.logits.detach(), self.fake.logits.detach())
+        return input_gradient(images, self.objective.critic(logits, *reference))
+
+    def judge(self, images: Tensor, role: Role, part: str | None = None) -> DiscriminatorOutput:
         """Run the discriminator on the transformed images, in the mode it is in.
 
         A call made by a part draws the transforms' random numbers from that part's own stream, so that it shifts nobody
         else's. The two shared calls draw from the transforms' streams.
         """
         for transform in self._transforms:
-            images = transform(images, self.stream(part or transform.name), self.step)
+            images = transform(images, Context(self, transform.name, stream=part), role)
         output = self._discriminator(images)
         logits, features = output if isinstance(output, tuple) else (output, None)
         return DiscriminatorOutput(
-            _one_per_sample(in_full_precision(logits), images.shape[0]),
+            _shaped(in_full_precision(logits), images.shape[0], self.objective),
             None if features is None else in_full_precision(features),
         )
 
     def generate(self, latents: Tensor, part: str) -> Tensor:
+        """Run the generator; in the discriminator's phase without a graph."""
         if self._generator is None:
-            raise ValueError(f"{part} asks for the generator in the discriminator's phase: only the generator's has it")
-        return self._generator(latents)
+            raise ValueError(
+                f"{part} runs the generator in the discriminator's phase: pass generator= and latents= to "
+                f"discriminator_loss"
+            )
+        with torch.set_grad_enabled(self.phase == "generator" and torch.is_grad_enabled()):
+            return self._generator(latents)
+
+    def player(self, part: str) -> nn.Module:
+        """The network that is trained in this phase, as a module."""
+        network = self._discriminator if self.phase == "discriminator" else self._generator
+        if isinstance(network, nn.Module):
+            return network
+        raise ValueError(f"{part} reads the {self.phase}'s weights: pass it as a torch.nn.Module")
 
     def stream(self, name: str) -> torch.Generator | None:
         if not isinstance(self._rng, Mapping):
@@ -121,15 +147,16 @@ class Evaluation:
 
 
 class Context:
-    """One part's view of a phase: the only thing a regulariser sees.
+    """One part's view of a phase: the only thing a part sees besides the tensors it is called with.
 
     Images are those before the transforms, so input gradients are taken there; logits and features are of the
     transformed ones. `rng` and `state` belong to this part alone.
     """
 
-    def __init__(self, evaluation: Evaluation, part: str) -> None:
+    def __init__(self, evaluation: Evaluation, part: str, *, stream: str | None = None) -> None:
         self._evaluation = evaluation
         self._part = part
+        self._stream = stream or part
 
     @property
     def phase(self) -> Phase:
@@ -137,6 +164,7 @@ class Context:
 
     @property
     def step(self) -> int:
+        """The count of generator updates so far."""
         return self._evaluation.step
 
     @property
@@ -151,70 +179,121 @@ class Context:
 
     @property
     def latents(self) -> Tensor:
-        """What the fakes were made from; the generator's phase only."""
-        return self._given(self._evaluation.latents, "latents, which only the generator's phase has")
+        """What the fakes were made from."""
+        return self._given(self._evaluation.latents, "the latents of the fakes: pass latents=")
 
     @property
     def second_latents(self) -> Tensor:
         """A fresh standard normal batch shaped like `latents`, from this part's stream; each access draws anew."""
-        z = self.latents
-        return torch.randn(z.shape, generator=self.rng, device=z.device, dtype=z.dtype)
+        return self.normal_like(self.latents)
 
     @property
     def real_logits(self) -> Tensor:
-        """The discriminator on the reals, [B]; without a graph in the generator's phase."""
+        """The discriminator on the reals, [B] or [B, outputs]; without a graph in the generator's phase."""
         return self._evaluation.real.logits
 
     @property
     def fake_logits(self) -> Tensor:
-        """The discriminator on the fakes, [B]."""
+        """The discriminator on the fakes, [B] or [B, outputs]."""
         return self._evaluation.fake.logits
+
+    @property
+    def real_critic(self) -> Tensor:
+        """The objective's critic on the reals, [B]: the logits themselves unless it has a vector head."""
+        return self.critic_of(self.real_logits)
+
+    @property
+    def fake_critic(self) -> Tensor:
+        """The objective's critic on the fakes, [B]."""
+        return self.critic_of(self.fake_logits)
 
     @property
     def real_features(self) -> Tensor:
         """The features of the same forward as `real_logits`."""
-        return self._features(self._evaluation.real)
+        return self.features_of(self._evaluation.real)
 
     @property
     def fake_features(self) -> Tensor:
         """The features of the same forward as `fake_logits`."""
-        return self._features(self._evaluation.fake)
+        return self.features_of(self._evaluation.fake)
 
     @property
     def real_gradient(self) -> Tensor:
-        """The gradient of each real logit by its own image, shaped like the images; to be declared in `needs`."""
+        """The gradient of the critic at each real image, shaped like the images; to be declared in `needs`."""
         self._check_declared("real_gradient", self.real_images)
         return self._evaluation.real_gradient
 
     @property
     def fake_gradient(self) -> Tensor:
-        """The gradient of each fake logit by its own image, shaped like the images; to be declared in `needs`."""
+        """The gradient of the critic at each fake image, shaped like the images; to be declared in `needs`."""
         self._check_declared("fake_gradient", self.fake_images)
         return self._evaluation.fake_gradient
 
     @property
     def rng(self) -> torch.Generator | None:
         """This part's random stream; None is torch's global generator."""
-        return self._evaluation.stream(self._part)
+        return self._evaluation.stream(self._stream)
 
     @property
     def state(self) -> PartState:
         """What this part remembers between steps, kept and checkpointed by the caller."""
         return self._evaluation.state_of(self._part)
 
-    def discriminator(self, images: Tensor) -> DiscriminatorOutput:
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All parameters of the player that is trained in this phase."""
+        return list(self._evaluation.player(self._part).parameters())
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """Its weight matrices and convolution kernels, without biases and gains."""
+        return [parameter for parameter in self.parameters if parameter.dim() > 1]
+
+    def remembered(self, name: str, initial: Tensor) -> Tensor:
+        """Return the tensor of that name in `state`, created as a detached copy of `initial` at the first look."""
+        if name not in self.state:
+            self.state[name] = initial.detach().clone()
+        return self.state[name]
+
+    def uniform(self, *shape: int, like: Tensor) -> Tensor:
+        """Draw from U[0, 1), on the device and in the precision of `like`, from this part's stream."""
+        return torch.rand(shape, generator=self.rng, device=like.device, dtype=like.dtype)
+
+    def uniform_per_sample(self, images: Tensor) -> Tensor:
+        """Draw one number in [0, 1) a sample, shaped [B, 1, ...] to multiply the images."""
+        return self.uniform(images.shape[0], *(1,) * (images.dim() - 1), like=images)
+
+    def normal_like(self, tensor: Tensor) -> Tensor:
+        """Draw standard normals shaped like the tensor, from this part's stream."""
+        return torch.randn(tensor.shape, generator=self.rng, device=tensor.device, dtype=tensor.dtype)
+
+    def discriminator(self, images: Tensor, role: Role = "other") -> DiscriminatorOutput:
         """Run the discriminator once more, transforms included."""
-        return self._evaluation.judge(images, self._part)
+        return self._evaluation.judge(images, role, self._part)
+
+    def critic(self, images: Tensor) -> Tensor:
+        """Run the discriminator once more and return the objective's critic, [B]."""
+        return self.critic_of(self.discriminator(images).logits)
+
+    def critic_of(self, logits: Tensor) -> Tensor:
+        """Return the objective's critic, [B], for logits at hand."""
+        return self._evaluation.objective.critic(logits, self.real_logits, self.fake_logits)
 
     def generator(self, latents: Tensor) -> Tensor:
-        """Run the generator once more; ValueError in the discriminator's phase."""
+        """Run the generator once more; without a graph in the discriminator's phase."""
         return self._evaluation.generate(latents, self._part)
 
-    def input_gradient(self, images: Tensor, logits: Tensor) -> Tensor:
-        """Return d logit_i / d images_i per sample, in full precision, itself differentiable."""
-        return input_gradient(images, logits)
+    def frozen_features(self, images: Tensor) -> Tensor:
+        """Return fixed features [B, d] of the images, differentiable in them: the caller's network or random ones."""
+        return in_full_precision(self._evaluation.frozen(images))
 
-    def _features(self, output: DiscriminatorOutput) -> Tensor:
+    def slope(self, points: Tensor) -> Tensor:
+        """Return the gradient of the critic at points of this part's own, shaped like them, itself differentiable."""
+        points = points.detach().requires_grad_()
+        return input_gradient(points, self.critic(points))
+
+    def features_of(self, output: DiscriminatorOutput) -> Tensor:
+        """Return the features of a forward; ValueError where the discriminator gives none."""
         return self._given(output.features, "features: let the discriminator return (logits, features)")
 
     def _given(self, tensor: Tensor | None, what: str) -> Tensor:
@@ -230,23 +309,39 @@ class Context:
             )
 
 
-def input_gradient(images: Tensor, logits: Tensor) -> Tensor:
-    """Return the gradient of each logit by its own image, shaped like the images, in full precision, differentiable.
+def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
+    """Return the gradient of each critic value by its own image, shaped like the images, in full precision.
 
-    The gradient of the sum is the per-sample gradient as long as no sample looks at another (BatchNorm does).
+    It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
+    another (BatchNorm does).
+
+    Raises:
+        ValueError: in float16, whose range the gradient of a gradient leaves.
     """
-    with torch.autocast(images.device.type, enabled=False):
-        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    kind = images.device.type
+    if images.dtype == torch.float16 or (
+        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    ):
+        raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+    with torch.autocast(kind, enabled=False):
+        (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
     return in_full_precision(gradient)
 
 
-def _one_per_sample(logits: Tensor, samples: int) -> Tensor:
-    if logits.dim() == 0 or logits.shape[0] != samples or logits.numel() != samples:
-        raise ValueError(
-            f"the discriminator returned logits of shape {tuple(logits.shape)} for {samples} inputs: "
-            f"expected one logit a sample, ({samples},), ({samples}, 1) or ({samples}, 1, 1, 1)"
+def _shaped(logits: Tensor, samples: int, objective: Objective) -> Tensor:
+    """Bring logits to [B], or [B, outputs] for a vector head, from any of the usual shapes."""
+    outputs = objective.outputs
+    if logits.dim() == 0 or logits.shape[0] != samples or logits.numel() != samples * outputs:
+        shapes = (
+            f"one logit a sample, ({samples},), ({samples}, 1) or ({samples}, 1, 1, 1)"
+            if outputs == 1
+            else f"{outputs} numbers a sample for {objective.name}, ({samples}, {outputs}) or "
+            f"({samples}, {outputs}, 1, 1)"
         )
-    return logits.reshape(samples)
+        raise ValueError(
+            f"the discriminator returned logits of shape {tuple(logits.shape)} for {samples} inputs: expected {shapes}"
+        )
+    return logits.reshape(samples) if outputs == 1 else logits.reshape(samples, outputs)
 
 
 def _images(which: str, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from losses import registry
-from losses.kinds import Constraint, InputTransform, Objective, Part, Regularizer
+from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.method import Method
 from losses.suggest import did_you_mean
 
@@ -50,7 +50,7 @@ def parse(expression: str, methods: Mapping[str, Method]) -> Method:
     return Method(
         objective=base.objective,
         regularizers=(*base.regularizers, *(part for part in later if isinstance(part, Regularizer))),
-        transforms=(*base.transforms, *(part for part in later if isinstance(part, InputTransform))),
+        transforms=(*base.transforms, *(part for part in later if isinstance(part, InputTransform | LogitTransform))),
         constraints=(*base.constraints, *(part for part in later if isinstance(part, Constraint))),
     )
 

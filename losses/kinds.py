@@ -6,33 +6,68 @@ own, no hidden state, no global random numbers, no reading of a device value fro
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from torch import Tensor, nn
 
 from losses.suggest import did_you_mean
 
-if TYPE_CHECKING:  # a regulariser sees the context; the context knows the kinds
-    import torch
-
+if TYPE_CHECKING:  # a part sees the context; the context knows the kinds
     from losses.context import Context
 
 Kind = Literal["objective", "regularizer", "transform", "constraint", "method"]
 Phase = Literal["discriminator", "generator"]
-Need = Literal["real_gradient", "fake_gradient", "features", "second_latents", "state"]
+Role = Literal["real", "fake", "other"]
+"""What a batch is to the discriminator: the real one, the generated one, or points that some part made up."""
+Need = Literal[
+    "real_gradient",
+    "fake_gradient",
+    "input_gradient",
+    "features",
+    "frozen_features",
+    "generator",
+    "second_latents",
+    "state",
+    "weights",
+    "logit_per_image",
+]
+"""What a part asks of the caller or of the networks, beyond logits and images.
+
+- real_gradient, fake_gradient: the gradient of the critic at the real or the generated images (leaves are made for it).
+- input_gradient: a gradient at points of the part's own.
+- features: the discriminator returns (logits, features).
+- frozen_features: a fixed network; the library has a default one.
+- generator: in the discriminator's phase, the generator and the latents of the fakes.
+- second_latents: one more forward of the generator.
+- state: something is remembered between steps.
+- weights: the player that is trained is a module whose weights can be listed.
+- logit_per_image: logit i belongs to image i, which packing undoes.
+"""
 BatchNorm = Literal["ok", "degraded", "invalid"]
+
+INPUT_GRADIENTS: Final[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient", "input_gradient"})
+"""The needs that are differentiated twice: they are ill-posed under BatchNorm and overflow in float16."""
 
 BATCH_NORM_ORDER: Final[tuple[BatchNorm, ...]] = ("ok", "degraded", "invalid")
 """From harmless to ill-posed: what BatchNorm inside the discriminator does to a part."""
 
-_MINIMUM: Final = "minimum"
-_ABOVE: Final = "above"
+_LIMITS: Final = ("minimum", "above", "maximum", "below", "choices")
 
 
-def parameter(default: float, *, minimum: float | None = None, above: float | None = None) -> Any:  # noqa: ANN401 - a dataclass field specifier is typed by its annotation
-    """Declare a hyper-parameter: its default, and the least value (`minimum`) or one it must exceed (`above`)."""
-    return field(default=default, metadata={_MINIMUM: minimum, _ABOVE: above})
+def parameter(
+    default: float,
+    *,
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    below: float | None = None,
+    choices: tuple[float, ...] | None = None,
+) -> Any:  # noqa: ANN401 - a dataclass field specifier is typed by its annotation
+    """Declare a hyper-parameter: its default, and where its values must lie (`above` and `below` are excluded)."""
+    return field(default=default, metadata=dict(zip(_LIMITS, (minimum, above, maximum, below, choices), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -47,6 +82,9 @@ class Part(ABC):
     name: ClassVar[str] = ""
     """The catalogue name; `losses.register` sets it."""
     batch_norm: ClassVar[BatchNorm] = "ok"
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    waived: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The checks of `losses.contract` that this part does not pass by nature, each with the reason."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -65,12 +103,23 @@ class Part(ABC):
 class Objective(Part):
     """The adversarial game: two pure functions of the raw logits, both minimised, reduced by the batch mean.
 
-    Logits have shape [B] and are large on real images; there is no sigmoid in the discriminator.
+    Logits have shape [B] and are large on real images; there is no sigmoid in the discriminator. An objective with a
+    vector head asks for `outputs` numbers a sample and reads [B, outputs].
     """
 
     kind: ClassVar[Kind] = "objective"
     needs_real_in_generator: ClassVar[bool] = False
     """Whether the generator's loss compares with logits of real images."""
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the discriminator gives for a sample: the width of its last layer."""
+        return 1
+
+    @property
+    def alias(self) -> "Objective | None":
+        """The objective whose gradients these are, if only the name or a constant differs."""
+        return None
 
     @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -80,13 +129,19 @@ class Objective(Part):
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the generator's loss, a scalar. `real_logits` is read only where `needs_real_in_generator`."""
 
+    def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return one number a sample, [B], large on real: what slope penalties differentiate and monitors compare.
+
+        The logits themselves, unless a vector head says otherwise; the real and fake batches are its reference.
+        """
+        return logits
+
 
 class Regularizer(Part):
     """A term added to the loss of one phase. It enters the total as `coefficient * every * value` on due steps."""
 
     kind: ClassVar[Kind] = "regularizer"
     phase: ClassVar[Phase]
-    needs: ClassVar[frozenset[Need]] = frozenset()
     needs_real_in_generator: ClassVar[bool] = False
     """Whether a generator-phase term looks at real images."""
 
@@ -110,21 +165,56 @@ class InputTransform(Part):
 
     kind: ClassVar[Kind] = "transform"
 
+    @property
+    def pack(self) -> int:
+        """How many samples it joins to one input along the channels."""
+        return 1
+
     @abstractmethod
-    def __call__(self, images: Tensor, rng: "torch.Generator | None", step: int) -> Tensor:
-        """Return the transformed images, differentiable in `images`; `rng` None is torch's global generator."""
+    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+        """Return the transformed images, differentiable in `images`, drawing from `context.rng` alone."""
+
+    def observe(self, real_logits: Tensor, fake_logits: Tensor, context: "Context") -> None:
+        """Adapt `context.state` after a forward of the discriminator's phase; the logits come without a graph."""
+
+
+class LogitTransform(Part):
+    """What stands between the discriminator and the objective in one phase: which logits it reads, how strongly.
+
+    The loss of the other phase, the regularisers and the monitors see the plain logits.
+    """
+
+    kind: ClassVar[Kind] = "transform"
+    phase: ClassVar[Phase]
+
+    @abstractmethod
+    def __call__(self, real: Tensor | None, fake: Tensor, context: "Context") -> tuple[Tensor | None, Tensor]:
+        """Return what the objective reads in place of the logits; `real` is None where it reads no real ones."""
 
 
 class Constraint(Part):
-    """What is done to the discriminator's weights: once when it is built, and after each of its optimiser steps."""
+    """What is done to the discriminator's weights, and at what pace they move.
+
+    It wraps the discriminator once when it is built, changes its weights after each of its optimiser steps, or
+    declares how often and how fast the discriminator is updated, which the training loop reads from the method.
+    """
 
     kind: ClassVar[Kind] = "constraint"
 
-    @abstractmethod
+    @property
+    def critic_steps(self) -> int:
+        """The factor on the number of discriminator updates for one of the generator."""
+        return 1
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """The factor on the discriminator's learning rate."""
+        return 1.0
+
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         """Return the discriminator to train, called once before the optimiser is made."""
+        return discriminator
 
-    @abstractmethod
     def after_step(self, discriminator: nn.Module) -> None:
         """Change the weights in place, outside autograd, after an optimiser step of the discriminator."""
 
@@ -146,13 +236,19 @@ def _checked(part: Part, spec: "Field[Any]", value: object) -> object:
 
 
 def _check_range(label: str, spec: "Field[Any]", value: float) -> None:
-    minimum, above = spec.metadata.get(_MINIMUM), spec.metadata.get(_ABOVE)
+    minimum, above, maximum, below, choices = (spec.metadata.get(limit) for limit in _LIMITS)
     if not math.isfinite(value):
         raise ValueError(f"{label}: expected a finite number")
+    if choices is not None and value not in choices:
+        raise ValueError(f"{label}: expected one of {', '.join(map(spelled, choices))}")
     if minimum is not None and value < minimum:
         raise ValueError(f"{label}: expected at least {spelled(minimum)}")
     if above is not None and value <= above:
         raise ValueError(f"{label}: expected more than {spelled(above)}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{label}: expected at most {spelled(maximum)}")
+    if below is not None and value >= below:
+        raise ValueError(f"{label}: expected less than {spelled(below)}")
 
 
 def _article(kind: type) -> str:

@@ -1,18 +1,21 @@
 """A method: one objective and any parts, as two functions that turn networks and batches into named loss terms."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Literal
 
 from torch import Tensor
 
-from losses.context import Context, Discriminator, Evaluation, Generator, Rng, State
+from losses.context import Context, Discriminator, Evaluation, Features, Generator, Rng, State
 from losses.kinds import (
     BATCH_NORM_ORDER,
+    INPUT_GRADIENTS,
     BatchNorm,
     Constraint,
     InputTransform,
+    LogitTransform,
     Need,
     Objective,
     Part,
@@ -60,7 +63,7 @@ class LossParts(Mapping[str, LossPart]):
     fake_images: Tensor
     fake_logits: Tensor
     real_logits: Tensor | None
-    """None in a generator phase that did not look at real images."""
+    """None in a generator phase whose objective did not look at real images."""
 
     def __getitem__(self, name: str) -> LossPart:
         return self.parts[name]
@@ -81,12 +84,12 @@ class Method:
     + constraints, every parameter written out; `losses.get` reads it back to an equal method.
 
     Raises:
-        ValueError: when the same part is given twice.
+        ValueError: when the same part is given twice, or two parts cannot work together.
     """
 
     objective: Objective
     regularizers: tuple[Regularizer, ...] = ()
-    transforms: tuple[InputTransform, ...] = ()
+    transforms: tuple[InputTransform | LogitTransform, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     name: str = field(default="", compare=False)
     """The catalogue name, or the canonical spelling of a method the catalogue does not have."""
@@ -99,6 +102,7 @@ class Method:
         twice = [name for name, count in Counter(part.name for part in self.parts).items() if count > 1]
         if twice:
             raise ValueError(f"{twice[0]} is given twice: a method has each part once")
+        _refuse_packing(self)
         if not self.name:
             object.__setattr__(self, "name", str(self))
 
@@ -122,8 +126,13 @@ class Method:
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Everything that some regulariser declares to need."""
-        return frozenset().union(*(part.needs for part in self.regularizers))
+        """Everything that some part declares to need."""
+        return frozenset().union(*(part.needs for part in self.parts))
+
+    @property
+    def takes_input_gradients(self) -> bool:
+        """Whether some part differentiates the critic by its input, and so is differentiated twice."""
+        return bool(self.needs & INPUT_GRADIENTS)
 
     @property
     def needs_real_in_generator(self) -> bool:
@@ -132,12 +141,49 @@ class Method:
             part.needs_real_in_generator for part in self.regularizers if part.phase == "generator"
         )
 
+    @property
+    def input_transforms(self) -> tuple[InputTransform, ...]:
+        """The transforms of the discriminator's input, in order."""
+        return tuple(part for part in self.transforms if isinstance(part, InputTransform))
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a sample the discriminator must give: the width of its last layer."""
+        return self.objective.outputs
+
+    @property
+    def pack(self) -> int:
+        """How many samples make one input: the factor on the channels of the discriminator's first layer."""
+        return math.prod(part.pack for part in self.input_transforms)
+
+    @property
+    def critic_steps(self) -> int:
+        """The factor on the discriminator's updates for one of the generator, which the training loop reads."""
+        return math.prod(part.critic_steps for part in self.constraints)
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """The factor on the discriminator's learning rate, which the training loop reads."""
+        return math.prod(part.learning_rate_factor for part in self.constraints)
+
+    @property
+    def resolved(self) -> "Method":
+        """The method that trains exactly like this one and goes by no other name: an alias is replaced by its original.
+
+        It is itself wherever there is no alias.
+        """
+        alias = self.objective.alias
+        return self if alias is None else replace(self, objective=alias, name="", recipe=None, citation="")
+
     def discriminator_loss(
         self,
         discriminator: Discriminator,
         real_images: Tensor,
         fake_images: Tensor,
         *,
+        latents: Tensor | None = None,
+        generator: Generator | None = None,
+        frozen: Features | None = None,
         rng: Rng = None,
         step: int = 0,
         state: State | None = None,
@@ -145,9 +191,14 @@ class Method:
         """Compute the discriminator's loss on a batch; nothing flows back into the generator.
 
         Args:
-            discriminator: returns raw logits, [B], [B, 1] or [B, 1, 1, 1], or the pair (logits, features).
+            discriminator: returns raw logits, [B], [B, 1] or [B, 1, 1, 1], or the pair (logits, features); with a
+                vector head [B, outputs].
             real_images: floats [B, ...].
             fake_images: floats [B, ...]; detached here.
+            latents: what the fakes were made from; read only by parts that need "generator".
+            generator: run without a graph, and only by parts that need "generator".
+            frozen: a fixed network, images to features [B, d], for parts that need "frozen_features"; the library's
+                random features by default.
             rng: one generator for each part name, one for all, or None for torch's global one. They live on the device
                 of the images. Give each part its own, derived afresh from (seed, part, step, phase), and no part ever
                 shifts the random numbers of another.
@@ -163,15 +214,24 @@ class Method:
             phase="discriminator",
             step=step,
             needs=frozenset().union(*(part.needs for part in due)),
+            objective=self.objective,
             discriminator=discriminator,
             real_images=real_images,
             fake_images=fake_images,
-            transforms=self.transforms,
+            transforms=self.input_transforms,
+            latents=latents,
+            generator=generator,
+            frozen=frozen,
             rng=rng,
             state=state,
         )
-        real, fake = evaluation.real.logits, evaluation.fake.logits
-        return _collect(evaluation, self.objective, self.objective.discriminator(real, fake), due, real)
+        plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits
+        real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+        assert real is not None
+        parts = _collect(evaluation, self.objective, self.objective.discriminator(real, fake), due, plain_real)
+        for transform in self.input_transforms:
+            transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
+        return parts
 
     def generator_loss(
         self,
@@ -180,6 +240,7 @@ class Method:
         latents: Tensor,
         real_images: Tensor | None = None,
         *,
+        frozen: Features | None = None,
         rng: Rng = None,
         step: int = 0,
         state: State | None = None,
@@ -195,21 +256,50 @@ class Method:
             phase="generator",
             step=step,
             needs=frozenset().union(*(part.needs for part in due)),
+            objective=self.objective,
             discriminator=discriminator,
             real_images=real_images,
             fake_images=generator(latents),
-            transforms=self.transforms,
+            transforms=self.input_transforms,
             latents=latents,
             generator=generator,
+            frozen=frozen,
             rng=rng,
             state=state,
         )
-        fake = evaluation.fake.logits
-        real = evaluation.real.logits if self.objective.needs_real_in_generator else None
-        return _collect(evaluation, self.objective, self.objective.generator(fake, real), due, real)
+        plain_fake = evaluation.fake.logits
+        plain_real = evaluation.real.logits if self.objective.needs_real_in_generator else None
+        real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+        return _collect(evaluation, self.objective, self.objective.generator(fake, real), due, plain_real)
 
     def _due(self, phase: Phase, step: int) -> list[Regularizer]:
         return [part for part in self.regularizers if part.phase == phase and step % part.every == 0]
+
+    def _read_by_objective(
+        self, evaluation: Evaluation, real: Tensor | None, fake: Tensor
+    ) -> tuple[Tensor | None, Tensor]:
+        for transform in self.transforms:
+            if isinstance(transform, LogitTransform) and transform.phase == evaluation.phase:
+                real, fake = transform(real, fake, Context(evaluation, transform.name))
+        return real, fake
+
+
+def _refuse_packing(method: Method) -> None:
+    """Raise ValueError where several samples share a logit and a part needs one of each sample's own."""
+    if method.pack == 1:
+        return
+    packing = next(part.name for part in method.input_transforms if part.pack > 1)
+    if method.outputs > 1:
+        raise ValueError(
+            f"{packing} joins {method.pack} samples to one input, but {method.objective.name} reads {method.outputs} "
+            f"outputs of each sample: leave one of them out"
+        )
+    for part in method.parts:
+        if "logit_per_image" in part.needs:
+            raise ValueError(
+                f"{packing} joins {method.pack} samples to one logit, but {part.name} needs the logit of each image: "
+                f"leave one of them out"
+            )
 
 
 def _collect(

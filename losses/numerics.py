@@ -25,12 +25,6 @@ def norms(g: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, squared, 1.0).sqrt(), 0.0)
 
 
-def per_sample(images: Tensor, rng: torch.Generator | None) -> Tensor:
-    """Return one uniform number in [0, 1) a sample, shaped [B, 1, ...] to multiply the images."""
-    shape = (images.shape[0],) + (1,) * (images.dim() - 1)
-    return torch.rand(shape, generator=rng, device=images.device, dtype=images.dtype)
-
-
 def check_pairs(name: str, real: Tensor, fake: Tensor) -> None:
     """Raise ValueError unless the i-th real can be paired with the i-th fake. Broadcasting would pair them silently."""
     if real.shape != fake.shape:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
-from losses.kinds import Constraint, InputTransform, Kind, Objective, Part, Regularizer
+from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
 
 ENTRY_POINT_GROUP: Final = "gan_loss_bench.losses"
 """A package that lists a module here has it imported at the first look-up; the module registers its parts."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_KINDS: Final = (Objective, Regularizer, InputTransform, Constraint)
+_KINDS: Final = (Objective, Regularizer, InputTransform, LogitTransform, Constraint)
 _parts: dict[str, type[Part]] = {}
 _plugins_loaded = False
 

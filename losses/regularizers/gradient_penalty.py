@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Phase, Regularizer, parameter
-from losses.numerics import check_pairs, norms, per_sample
+from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.numerics import check_pairs, norms
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Gp1(Regularizer):
     """
 
     phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
     weight: float = parameter(10.0, minimum=0)
     target: float = parameter(1.0, minimum=0)
@@ -46,10 +47,7 @@ class Gp1(Regularizer):
         return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
-        real, fake = context.real_images, context.fake_images
-        check_pairs(self.name, real, fake)
-        points = torch.lerp(fake.detach(), real.detach(), per_sample(real, context.rng))
-        return _slope_term(context, points, self.target)
+        return (norms(context.slope(between(context, self.name))) - self.target).square().mean()
 
 
 @final
@@ -79,6 +77,7 @@ class Dragan(Regularizer):
     """
 
     phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
     weight: float = parameter(10.0, minimum=0)
     k: float = parameter(1.0, minimum=0)
@@ -90,12 +89,14 @@ class Dragan(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         real = context.real_images.detach()
-        e = per_sample(real, context.rng)
-        u = torch.rand(real.shape, generator=context.rng, device=real.device, dtype=real.dtype)
-        return _slope_term(context, real + e * (0.5 * real.std(correction=0)) * u, self.k)
+        e = context.uniform_per_sample(real)
+        u = context.uniform(*real.shape, like=real)
+        points = real + e * (0.5 * real.std(correction=0)) * u
+        return (norms(context.slope(points)) - self.k).square().mean()
 
 
-def _slope_term(context: "Context", points: Tensor, target: float) -> Tensor:
-    points = points.requires_grad_()
-    gradient = context.input_gradient(points, context.discriminator(points).logits)
-    return (norms(gradient) - target).square().mean()
+def between(context: "Context", part: str) -> Tensor:
+    """Return a random point of the line between each real and its fake image, one coefficient a sample."""
+    real, fake = context.real_images.detach(), context.fake_images.detach()
+    check_pairs(part, real, fake)
+    return torch.lerp(fake, real, context.uniform_per_sample(real))

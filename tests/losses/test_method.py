@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses
-from losses.constraints import WeightClip
+from losses.constraints.clipping import WeightClip
 from losses.objectives.hinge import Hinge
 from losses.regularizers.zero_centered import R1, R2
 

@@ -7,14 +7,27 @@ import torch
 from torch import Tensor, nn
 
 import losses
-from losses.constraints import WeightClip
-from losses.transforms import InstanceNoise
+from losses.constraints.clipping import WeightClip
+from losses.transforms.noise import InstanceNoise
+
+
+def transformed(transform: losses.InputTransform, images: Tensor, step: int = 0) -> Tensor:
+    """Return what a discriminator is shown of these images."""
+    seen: list[Tensor] = []
+
+    def critic(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return x.flatten(1).sum(1)
+
+    method = losses.Method(objective=losses.get("hinge").objective, transforms=(transform,))
+    method.discriminator_loss(critic, images, images, rng=torch.Generator().manual_seed(0), step=step)
+    return seen[0]
 
 
 @pytest.mark.parametrize(("step", "share"), [(0, 1.0), (50, 0.5), (99, 0.01), (100, 0.0), (1000, 0.0)])
 def test_instance_noise_fades_linearly(step: int, share: float) -> None:
     images = torch.full((4, 3, 50, 50), 0.25, dtype=torch.float64)
-    noise = InstanceNoise(sigma=0.2, anneal_steps=100)(images, torch.Generator().manual_seed(0), step) - images
+    noise = transformed(InstanceNoise(sigma=0.2, anneal_steps=100), images, step) - images
     assert noise.std().item() == pytest.approx(0.2 * share, rel=0.02)
     assert noise.mean().item() == pytest.approx(0, abs=0.005 * share)
 
@@ -22,7 +35,7 @@ def test_instance_noise_fades_linearly(step: int, share: float) -> None:
 def test_instance_noise_is_constant_without_annealing() -> None:
     images = torch.zeros(4, 3, 50, 50)
     for step in (0, 10**6):
-        noise = InstanceNoise(sigma=0.2)(images, torch.Generator().manual_seed(0), step)
+        noise = transformed(InstanceNoise(sigma=0.2), images, step)
         assert noise.std().item() == pytest.approx(0.2, rel=0.02)
 
 

@@ -65,7 +65,7 @@ def parts_to_come(scratch_registry: None) -> None:
     @losses.register("pack_pairs")
     @dataclass(frozen=True)
     class PackPairs(losses.InputTransform):
-        def __call__(self, images: Tensor, rng: torch.Generator | None, step: int) -> Tensor:
+        def __call__(self, images: Tensor, context: losses.Context, role: str) -> Tensor:
             return images.unflatten(0, (-1, 2)).flatten(1, 2)
 
     @losses.register("undeclared")
@@ -156,5 +156,5 @@ def test_a_gradient_that_was_not_declared_is_refused(images: Callable, smooth_cr
 
 
 def test_the_generator_is_out_of_reach_in_the_discriminator_phase(images: Callable, smooth_critic: Callable) -> None:
-    with pytest.raises(ValueError, match="early_generator asks for the generator in the discriminator's phase"):
+    with pytest.raises(ValueError, match="early_generator runs the generator in the discriminator's phase: pass generator="):
         losses.get("hinge + early_generator").discriminator_loss(smooth_critic(), images(0), images(1))

@@ -1,4 +1,4 @@
-"""What is done to the discriminator's weights."""
+"""Clamping the discriminator's weights."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final, final
@@ -38,9 +38,6 @@ class WeightClip(Constraint):
     batch_norm: ClassVar[BatchNorm] = "degraded"
     c: float = parameter(0.01, above=0)
     clip_norm_affine: bool = parameter(True)
-
-    def wrap(self, discriminator: nn.Module) -> nn.Module:
-        return discriminator
 
     @torch.no_grad()
     def after_step(self, discriminator: nn.Module) -> None:

@@ -1,13 +1,15 @@
-"""What is done to every input of the discriminator, real and fake, in both phases."""
+"""Noise on the discriminator's input."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
-import torch
 from torch import Tensor
 
-from losses.kinds import InputTransform, parameter
+from losses.kinds import InputTransform, Role, parameter
 from losses.registry import register
+
+if TYPE_CHECKING:
+    from losses.context import Context
 
 
 @final
@@ -34,9 +36,8 @@ class InstanceNoise(InputTransform):
     sigma: float = parameter(0.1, minimum=0)
     anneal_steps: int = parameter(0, minimum=0)
 
-    def __call__(self, images: Tensor, rng: torch.Generator | None, step: int) -> Tensor:
-        fading = max(0.0, 1 - step / self.anneal_steps) if self.anneal_steps else 1.0
+    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+        fading = max(0.0, 1 - context.step / self.anneal_steps) if self.anneal_steps else 1.0
         if fading == 0:
             return images
-        noise = torch.randn(images.shape, generator=rng, device=images.device, dtype=images.dtype)
-        return images + self.sigma * fading * noise
+        return images + self.sigma * fading * context.normal_like(images)

@@ -1,0 +1,8 @@
+"""What stands around the discriminator: on its input in both phases, or on the logits that the objective reads.
+
+Importing this registers them.
+"""
+
+from losses.transforms import noise
+
+__all__ = ["noise"]
