@@ -4,6 +4,7 @@ One `Evaluation` is one phase of one step, shared by all parts. A `Context` is o
 own random stream and its own state.
 """
 
+import functools
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from losses.frozen import random_features
-from losses.kinds import InputTransform, Need, Objective, Phase, Role
+from losses.kinds import INPUT_GRADIENTS, InputTransform, Need, Objective, Phase, Role
 from losses.numerics import in_full_precision
 
 Discriminator = Callable[[Tensor], "Tensor | tuple[Tensor, Tensor]"]
@@ -40,6 +41,9 @@ class Evaluation:
     In the discriminator's phase the images are cut off from whatever made them, and are leaves that require gradients
     where `needs` says so. In the generator's phase the fakes keep their graph, and the reals are looked at without one:
     they do not depend on the generator.
+
+    Raises:
+        ValueError: for images that are not floats, and for input gradients in float16, whose range they leave.
     """
 
     def __init__(
@@ -69,6 +73,14 @@ class Evaluation:
         self._transforms = transforms
         self._rng = rng
         self._state = state
+        # Losses are computed in full precision; only the networks run in whatever the caller's autocast says.
+        kind = fake_images.device.type
+        ambient = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        self._networks_precision = functools.partial(torch.autocast, kind, dtype=ambient, enabled=ambient is not None)
+        self.losses_precision = functools.partial(torch.autocast, kind, enabled=False)
+        if needs & INPUT_GRADIENTS and torch.float16 in (ambient, fake_images.dtype):
+            raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+        self._input_dtype = fake_images.dtype if real_images is None else real_images.dtype
         self.real_images = None if real_images is None else _images("real", real_images.detach())
         self.fake_images = _images("fake", fake_images if phase == "generator" else fake_images.detach())
         if phase == "discriminator" and self.real_images is not None:
@@ -109,7 +121,8 @@ class Evaluation:
         """
         for transform in self._transforms:
             images = transform(images, Context(self, transform.name, stream=part), role)
-        output = self._discriminator(images)
+        with self._networks_precision():
+            output = self._discriminator(images.to(self._input_dtype))
         logits, features = output if isinstance(output, tuple) else (output, None)
         return DiscriminatorOutput(
             _shaped(in_full_precision(logits), images.shape[0], self.objective),
@@ -123,7 +136,7 @@ class Evaluation:
                 f"{part} runs the generator in the discriminator's phase: pass generator= and latents= to "
                 f"discriminator_loss"
             )
-        with torch.set_grad_enabled(self.phase == "generator" and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(self.phase == "generator" and torch.is_grad_enabled()), self._networks_precision():
             return self._generator(latents)
 
     def player(self, part: str) -> nn.Module:
@@ -169,13 +182,14 @@ class Context:
 
     @property
     def real_images(self) -> Tensor:
-        """The real batch [B, ...]; ValueError in a generator phase that was given none."""
-        return self._given(self._evaluation.real_images, "real images in the generator's step: pass real_images")
+        """The real batch [B, ...] in full precision; ValueError in a generator phase that was given none."""
+        images = self._given(self._evaluation.real_images, "real images in the generator's step: pass real_images")
+        return in_full_precision(images)
 
     @property
     def fake_images(self) -> Tensor:
-        """The generated batch [B, ...]: detached in the discriminator's phase, with its graph in the generator's."""
-        return self._evaluation.fake_images
+        """The generated batch [B, ...] in full precision, with its graph in the generator's phase alone."""
+        return in_full_precision(self._evaluation.fake_images)
 
     @property
     def latents(self) -> Tensor:
@@ -280,8 +294,8 @@ class Context:
         return self._evaluation.objective.critic(logits, self.real_logits, self.fake_logits)
 
     def generator(self, latents: Tensor) -> Tensor:
-        """Run the generator once more; without a graph in the discriminator's phase."""
-        return self._evaluation.generate(latents, self._part)
+        """Run the generator once more, in full precision; without a graph in the discriminator's phase."""
+        return in_full_precision(self._evaluation.generate(latents, self._part))
 
     def frozen_features(self, images: Tensor) -> Tensor:
         """Return fixed features [B, d] of the images, differentiable in them: the caller's network or random ones."""
@@ -314,17 +328,8 @@ def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
 
     It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
     another (BatchNorm does).
-
-    Raises:
-        ValueError: in float16, whose range the gradient of a gradient leaves.
     """
-    kind = images.device.type
-    if images.dtype == torch.float16 or (
-        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
-    ):
-        raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
-    with torch.autocast(kind, enabled=False):
-        (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
+    (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
     return in_full_precision(gradient)
 
 

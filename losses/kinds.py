@@ -33,6 +33,7 @@ Need = Literal[
     "state",
     "weights",
     "logit_per_image",
+    "image_shape",
 ]
 """What a part asks of the caller or of the networks, beyond logits and images.
 
@@ -45,6 +46,7 @@ Need = Literal[
 - state: something is remembered between steps.
 - weights: the player that is trained is a module whose weights can be listed.
 - logit_per_image: logit i belongs to image i, which packing undoes.
+- image_shape: inputs are images [B, C, H, W]; there is no such thing for points of the plane.
 """
 BatchNorm = Literal["ok", "degraded", "invalid"]
 

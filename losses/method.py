@@ -225,12 +225,13 @@ class Method:
             rng=rng,
             state=state,
         )
-        plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits
-        real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-        assert real is not None
-        parts = _collect(evaluation, self.objective, self.objective.discriminator(real, fake), due, plain_real)
-        for transform in self.input_transforms:
-            transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
+        with evaluation.losses_precision():
+            plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits
+            real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+            assert real is not None
+            parts = _collect(evaluation, self.objective, self.objective.discriminator(real, fake), due, plain_real)
+            for transform in self.input_transforms:
+                transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
         return parts
 
     def generator_loss(
@@ -267,10 +268,11 @@ class Method:
             rng=rng,
             state=state,
         )
-        plain_fake = evaluation.fake.logits
-        plain_real = evaluation.real.logits if self.objective.needs_real_in_generator else None
-        real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-        return _collect(evaluation, self.objective, self.objective.generator(fake, real), due, plain_real)
+        with evaluation.losses_precision():
+            plain_fake = evaluation.fake.logits
+            plain_real = evaluation.real.logits if self.objective.needs_real_in_generator else None
+            real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+            return _collect(evaluation, self.objective, self.objective.generator(fake, real), due, plain_real)
 
     def _due(self, phase: Phase, step: int) -> list[Regularizer]:
         return [part for part in self.regularizers if part.phase == phase and step % part.every == 0]

@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
 from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer
-from losses.suggest import did_you_mean
+from losses.suggest import did_you_mean, known_names
 
 ENTRY_POINT_GROUP: Final = "gan_loss_bench.losses"
 """A package that lists a module here has it imported at the first look-up; the module registers its parts."""
@@ -55,7 +55,7 @@ def part(name: str) -> type[Part]:
     """Return the part with a name; ValueError names the nearest one."""
     known = parts()
     if name not in known:
-        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; known parts: {', '.join(known)}")
+        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; {known_names(known)}")
     return known[name]
 
 

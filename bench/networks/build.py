@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from bench.config.trial import Network
 from bench.networks import dcgan, mlp
+from losses.constraints.normalization import SpectralNorm
 
 Draw = Callable[[str, tuple[int, ...]], Tensor]
 """Standard normals for the parameter of that name: a draw by name cannot shift another parameter's."""
@@ -29,28 +28,27 @@ def build_generator(network: Network, normal: Draw) -> nn.Module:
     return images
 
 
-def build_discriminator(network: Network, normal: Draw) -> nn.Module:
-    """Build the discriminator on the CPU and initialise it from `normal`; it returns (logits [B], features [B, d])."""
+def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, outputs: int = 1) -> nn.Module:
+    """Build the discriminator on the CPU and initialise it from `normal`; it returns (logits [B], features [B, d]).
+
+    A method may join `pack` samples to one input, which widens the first layer, and may read `outputs` numbers of each,
+    which widens the last; the weights of all other layers are the same for every method.
+    """
     if network.name == "mlp-v1":
-        points = mlp.PointDiscriminator(width=network.width)
+        points = mlp.PointDiscriminator(width=network.width, pack=pack, outputs=outputs)
         mlp.initialise(points, normal)
         return points
     images = dcgan.Discriminator(
         width=network.width,
-        channels=network.channels,
+        channels=network.channels * pack,
         image_size=network.image_size,
         norm=network.d_norm,
+        outputs=outputs,
     )
     dcgan.initialise(images, normal)
     return _with_spectral_norm(images) if network.d_norm == "sn" else images
 
 
 def _with_spectral_norm(discriminator: nn.Module) -> nn.Module:
-    """Divide every convolution's weight by its largest singular value (Miyato et al., ICLR 2018, arXiv 1802.05957)."""
-    # The power iteration starts from torch's global generator: it is given a fixed start and put back afterwards.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        for layer in list(discriminator.modules()):
-            if isinstance(layer, nn.Conv2d):
-                parametrizations.spectral_norm(layer)
-    return discriminator
+    """Divide every convolution's weight by its largest singular value, as the constraint of that name does."""
+    return SpectralNorm().wrap(discriminator)

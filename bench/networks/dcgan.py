@@ -44,12 +44,16 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images [B, channels, size, size] to (logits [B], features [B, 4w]): features are the last stage's spatial mean.
 
+    With `outputs` above 1 the last layer is that wide and the logits are [B, outputs]: nothing else may change.
+
     `norm` stands where Radford has BatchNorm. Convolutions that no affine norm follows carry a bias when the norm is
     `none` or `sn`: a bias-free LeakyReLU network without norm is homogeneous, D(0) = 0, and could not offset its
     logit, which would handicap every loss that is not shift-invariant. `sn` is applied after initialisation.
     """
 
-    def __init__(self, *, width: int, channels: int, image_size: int, norm: DiscriminatorNorm) -> None:
+    def __init__(
+        self, *, width: int, channels: int, image_size: int, norm: DiscriminatorNorm, outputs: int = 1
+    ) -> None:
         super().__init__()
         hidden = _stage_channels(width, image_size)[::-1]
         biased = norm in ("none", "sn")
@@ -58,11 +62,11 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(previous, following, 4, 2, 1, bias=biased)]
             layers += [*_norm_layers(norm, following), nn.LeakyReLU(_LEAK)]
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Conv2d(hidden[-1], 1, 4, 1, 0, bias=biased)
+        self.head = nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=biased)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.layers(images)
-        return self.head(hidden).flatten(), hidden.mean(dim=(2, 3))
+        return self.head(hidden).flatten(1).squeeze(1), hidden.mean(dim=(2, 3))
 
 
 def _norm_layers(norm: DiscriminatorNorm, channels: int) -> list[nn.Module]:

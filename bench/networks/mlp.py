@@ -30,16 +30,19 @@ class PointGenerator(nn.Module):
 
 
 class PointDiscriminator(nn.Module):
-    """Points [B, 2] to (logits [B], features [B, width])."""
+    """Points [B, 2] to (logits [B], features [B, width]); packed points are [B, 2 pack].
 
-    def __init__(self, *, width: int) -> None:
+    With `outputs` above 1 the last layer is that wide and the logits are [B, outputs].
+    """
+
+    def __init__(self, *, width: int, pack: int = 1, outputs: int = 1) -> None:
         super().__init__()
-        self.hidden = _hidden(_POINT_SIZE, width)
-        self.head = nn.Linear(width, 1)
+        self.hidden = _hidden(_POINT_SIZE * pack, width)
+        self.head = nn.Linear(width, outputs)
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         features = self.hidden(points)
-        return self.head(features).flatten(), features
+        return self.head(features).squeeze(1), features
 
 
 def initialise(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:

@@ -4,6 +4,36 @@ Legend for every formula: a = logits of real images, b = logits of generated one
 sp(t) = log(1 + exp(t)); relu(t) = max(0, t).
 """
 
-from losses.objectives import hinge, least_squares, logistic, relativistic, wasserstein
+from losses.objectives import (
+    absolute,
+    alpha,
+    contrastive,
+    f_divergence,
+    hinge,
+    importance,
+    kernel,
+    least_squares,
+    legacy,
+    logistic,
+    moments,
+    relativistic,
+    vector,
+    wasserstein,
+)
 
-__all__ = ["hinge", "least_squares", "logistic", "relativistic", "wasserstein"]
+__all__ = [
+    "absolute",
+    "alpha",
+    "contrastive",
+    "f_divergence",
+    "hinge",
+    "importance",
+    "kernel",
+    "least_squares",
+    "legacy",
+    "logistic",
+    "moments",
+    "relativistic",
+    "vector",
+    "wasserstein",
+]

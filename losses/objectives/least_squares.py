@@ -1,7 +1,9 @@
 """Least squares on the raw logits (no sigmoid before the square: that is another, saturating loss)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from types import MappingProxyType
+from typing import ClassVar, final
 
 from torch import Tensor
 
@@ -31,6 +33,9 @@ class Lsgan(Objective):
         Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017, arXiv:1611.04076.
     """
 
+    waived: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"signs": "past its target the discriminator pulls a logit back"}
+    )
     a: float = parameter(0.0)
     b: float = parameter(1.0)
     c: float = parameter(1.0)

@@ -4,6 +4,34 @@ Legend for every formula: n(x) = Euclidean norm of the gradient of D's logit by 
 and width together, per sample; x_r, x_f = real and generated images; E = batch mean.
 """
 
-from losses.regularizers import gradient_penalty, zero_centered
+from losses.regularizers import (
+    anchors,
+    consistency,
+    correlation,
+    diversity,
+    gradient_penalty,
+    jacobian,
+    lagrangian,
+    lipschitz,
+    margins,
+    matching,
+    smoothness,
+    weights,
+    zero_centered,
+)
 
-__all__ = ["gradient_penalty", "zero_centered"]
+__all__ = [
+    "anchors",
+    "consistency",
+    "correlation",
+    "diversity",
+    "gradient_penalty",
+    "jacobian",
+    "lagrangian",
+    "lipschitz",
+    "margins",
+    "matching",
+    "smoothness",
+    "weights",
+    "zero_centered",
+]

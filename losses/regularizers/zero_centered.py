@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
+import torch
 from torch import Tensor
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
 from losses.numerics import squared_norms
 from losses.registry import register
+from losses.regularizers.gradient_penalty import between
 
 if TYPE_CHECKING:
     from losses.context import Context
@@ -79,3 +81,81 @@ class R2(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         return squared_norms(context.fake_gradient).mean()
+
+
+@final
+@register("gp0")
+@dataclass(frozen=True)
+class Gp0(Regularizer):
+    """A flat discriminator at random points of the lines between a real and a generated image.
+
+    The norm is squared without taking its root first: the root of a public code (GAN_stability) has no derivative
+    where the discriminator is flat, which is where the term leads.
+
+    Formula:
+        weight * E n(x)^2, x = e x_r + (1 - e) x_f, e ~ U[0, 1) drawn once a sample
+
+    Parameters:
+        weight: factor in front of the term (the paper's lambda, 100 as recalled; 10 in the public code, as here).
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        invalid: the gradient of one logit by its own image does not exist when samples look at each other.
+
+    Source:
+        Thanh-Tung et al., Improving Generalization and Stability of GANs, ICLR 2019, arXiv:1902.03984.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
+    batch_norm: ClassVar[BatchNorm] = "invalid"
+    weight: float = parameter(10.0, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        return squared_norms(context.slope(between(context, self.name))).mean()
+
+
+@final
+@register("js_reg")
+@dataclass(frozen=True)
+class JsReg(Regularizer):
+    """The penalty that small noise on both distributions amounts to in the Jensen-Shannon game (Roth et al.).
+
+    R1 and R2 weighted by how unsure the discriminator is of each image; the weights are differentiated too. The paper
+    lets gamma fade over the training; here it stays.
+
+    Formula:
+        gamma/2 * (E (1 - sigmoid(a))^2 n(x_r)^2 + E sigmoid(b)^2 n(x_f)^2)
+
+    Parameters:
+        gamma: the paper's factor, the variance of the noise; note the half.
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        invalid: the gradient of one logit by its own image does not exist when samples look at each other.
+
+    Source:
+        Roth et al., Stabilizing Training of GANs through Regularization, NeurIPS 2017, arXiv:1705.09367. The default
+        gamma is recalled.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient", "logit_per_image"})
+    batch_norm: ClassVar[BatchNorm] = "invalid"
+    gamma: float = parameter(0.1, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.gamma / 2
+
+    def __call__(self, context: "Context") -> Tensor:
+        unsure_of_real = torch.sigmoid(-context.real_critic).square()
+        unsure_of_fake = torch.sigmoid(context.fake_critic).square()
+        real = (unsure_of_real * squared_norms(context.real_gradient)).mean()
+        return real + (unsure_of_fake * squared_norms(context.fake_gradient)).mean()

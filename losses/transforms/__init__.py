@@ -3,6 +3,6 @@
 Importing this registers them.
 """
 
-from losses.transforms import noise
+from losses.transforms import adaptive, augmentation, logits, noise, packing
 
-__all__ = ["noise"]
+__all__ = ["adaptive", "augmentation", "logits", "noise", "packing"]

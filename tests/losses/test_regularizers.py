@@ -1,4 +1,4 @@
-"""Every registered regulariser of the discriminator, by properties, and the four of the ten methods by closed forms."""
+"""gp1, dragan, r1 and r2 by closed forms; what every regulariser keeps is in test_contract.py."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 import losses
 
-REGULARIZERS = losses.names("regularizer")
 ONE_CENTRED = ["gp1", "dragan"]
 ZERO_CENTRED = ["r1", "r2"]
 
@@ -57,39 +56,7 @@ def test_r1_and_r2_look_at_their_own_images(images: Callable) -> None:
         assert term(bowl, name, real, fake).value.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", REGULARIZERS)
-def test_repeating_the_batch_changes_nothing(name: str, images: Callable, linear_critic: Callable) -> None:
-    # The slope of a linear critic is the same at all points, so fresh random points make no difference either.
-    once = term(linear_critic(0.3), name, images(0), images(1))
-    repeated = term(linear_critic(0.3), name, images(0).repeat(8, 1, 1, 1), images(1).repeat(8, 1, 1, 1))
-    assert repeated.value.item() == pytest.approx(once.value.item(), rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ZERO_CENTRED)
-def test_repeating_the_batch_changes_nothing_on_a_curved_critic(
-    name: str, images: Callable, smooth_critic: Callable
-) -> None:
-    once = term(smooth_critic(), name, images(0), images(1))
-    repeated = term(smooth_critic(), name, images(0).repeat(3, 1, 1, 1), images(1).repeat(3, 1, 1, 1))
-    assert repeated.value.item() == pytest.approx(once.value.item(), rel=1e-12)
-
-
-@pytest.mark.parametrize("name", REGULARIZERS)
-def test_gradient_by_the_weights_matches_finite_differences(
-    name: str, images: Callable, smooth_critic: Callable
-) -> None:
-    """The gradient of a penalty on an input gradient: this is the double backward."""
-    critic, real, fake = smooth_critic(), images(0, batch=3), images(1, batch=3)
-    names, weights = zip(*critic.named_parameters(), strict=True)
-
-    def value(*tensors: Tensor) -> Tensor:
-        swapped = dict(zip(names, tensors, strict=True))
-        return term(lambda x: torch.func.functional_call(critic, swapped, (x,)), name, real, fake).weighted
-
-    assert torch.autograd.gradcheck(value, tuple(w.detach().requires_grad_() for w in weights), atol=1e-6)
-
-
-@pytest.mark.parametrize("name", REGULARIZERS)
+@pytest.mark.parametrize("name", [*ONE_CENTRED, *ZERO_CENTRED])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_flat_critic_gives_finite_values_and_gradients(
     name: str, dtype: torch.dtype, images: Callable, smooth_critic: Callable
@@ -148,16 +115,6 @@ def test_dragan_asks_near_the_reals_with_its_documented_noise(images: Callable) 
 def test_gp1_refuses_batches_that_do_not_pair(images: Callable, smooth_critic: Callable) -> None:
     with pytest.raises(ValueError, match="gp1 pairs real with fake"):
         term(smooth_critic(), "gp1", images(0, batch=4), images(1, batch=1))
-
-
-@pytest.mark.parametrize("name", REGULARIZERS)
-def test_works_on_points_of_the_plane(name: str) -> None:
-    critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
-    rng = torch.Generator().manual_seed(0)
-    found = term(critic, name, torch.randn(5, 2, generator=rng), torch.randn(5, 2, generator=rng))
-    found.weighted.backward()
-    assert found.value.isfinite()
-    assert critic[0].weight.grad is not None
 
 
 @pytest.mark.parametrize("name", ["gp1", "dragan", "r1"])

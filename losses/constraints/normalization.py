@@ -1,0 +1,133 @@
+"""Bounding the discriminator's slope by construction: normalised weights, or a normalised function.
+
+Legend: n = Euclidean norm of a sample's input gradient, [B].
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from losses.context import input_gradient
+from losses.kinds import BatchNorm, Constraint, Need
+from losses.numerics import in_full_precision, norms
+from losses.registry import register
+
+WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
+"""Convolutions, transposed ones included, and linear layers."""
+
+
+@final
+@register("spectral_norm")
+@dataclass(frozen=True)
+class SpectralNorm(Constraint):
+    """Divides every weight of the discriminator by its largest singular value, so that each layer is 1-Lipschitz.
+
+    The singular value is tracked by one power iteration at each forward in training mode. Its start is the same for
+    every discriminator, on every device, and leaves the global random numbers alone. A layer that has the norm already
+    is left as it is. A convolution's kernel counts as the matrix [outputs, inputs * area], as in the paper, which
+    bounds the norm of the convolution only up to a factor.
+
+    Formula:
+        W <- W / sigma_1(W) for every convolution and linear layer of D
+
+    BatchNorm:
+        degraded: it divides by the batch's deviation, which has no Lipschitz bound.
+
+    Source:
+        Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018, arXiv:1802.05957.
+    """
+
+    batch_norm: ClassVar[BatchNorm] = "degraded"
+
+    def wrap(self, discriminator: nn.Module) -> nn.Module:
+        # The power iteration starts from torch's global generator, the only one it knows: that of the CPU is given a
+        # fixed start and put back afterwards, and the layer is taken there meanwhile.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            for layer in list(discriminator.modules()):
+                if isinstance(layer, WEIGHT_LAYERS) and not _has_spectral_norm(layer):
+                    device = layer.weight.device
+                    parametrizations.spectral_norm(layer.to("cpu")).to(device)
+        return discriminator
+
+
+@final
+@register("grad_norm")
+@dataclass(frozen=True)
+class GradNorm(Constraint):
+    """Gradient normalisation: the discriminator is divided by its own slope, which bounds it and its slope.
+
+    The output lies in [-1, 1] and is what every other part sees as the logit, so a penalty on the slope differentiates
+    a third time. It needs a gradient by the input at every forward, also under `torch.no_grad`. Where the logit and its
+    gradient are both 0 the quotient is taken to be 0, with no gradient. Features pass unchanged.
+
+    Formula:
+        D(x) / (n(x) + |D(x)|), n(x) = the norm of the gradient of D at x
+
+    BatchNorm:
+        invalid: the gradient of one logit by its own image does not exist when samples look at each other.
+
+    Source:
+        Wu et al., Gradient Normalization for Generative Adversarial Networks, ICCV 2021, arXiv:2109.02235.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
+    batch_norm: ClassVar[BatchNorm] = "invalid"
+
+    def wrap(self, discriminator: nn.Module) -> nn.Module:
+        return GradientNormalized(discriminator)
+
+
+class GradientNormalized(nn.Module):
+    """A discriminator divided by the sum of its slope and its size; logits keep their shape."""
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the normalised logits, or the pair of them and the features; without a graph where none is wanted.
+
+        Raises:
+            ValueError: for a discriminator that gives several numbers a sample, or in float16.
+        """
+        kind = images.device.type
+        autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        if torch.float16 in (images.dtype, autocast):
+            raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+        keep_graph = torch.is_grad_enabled()
+        points = images if images.requires_grad else images.detach().requires_grad_()
+        with torch.enable_grad():
+            output = self.discriminator(points)
+            logits, features = output if isinstance(output, tuple) else (output, None)
+            if logits.numel() != len(images):
+                raise ValueError(
+                    f"grad_norm divides one logit a sample by its slope: got logits of shape {tuple(logits.shape)} "
+                    f"for {len(images)} samples"
+                )
+            with torch.autocast(kind, enabled=False):
+                normalized = _normalized(in_full_precision(logits), points)
+        if not keep_graph:
+            normalized, features = normalized.detach(), None if features is None else features.detach()
+        return normalized if features is None else (normalized, features)
+
+
+def _normalized(logits: Tensor, points: Tensor) -> Tensor:
+    n = norms(input_gradient(points, logits)).view_as(logits)
+    size = n + logits.abs()
+    # The inner `where` keeps the division away from 0: masking only its result would still give 0 * inf = NaN.
+    return torch.where(size > 0, logits / torch.where(size > 0, size, 1.0), 0.0)
+
+
+def _has_spectral_norm(layer: nn.Module) -> bool:
+    if not parametrize.is_parametrized(layer, "weight"):
+        return False
+    assert isinstance(layer.parametrizations, nn.ModuleDict)
+    steps = layer.parametrizations["weight"]
+    assert isinstance(steps, parametrize.ParametrizationList)
+    return any(isinstance(step, _SpectralNorm) for step in steps)

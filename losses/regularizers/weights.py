@@ -1,0 +1,192 @@
+"""Terms that read the networks' weights and nothing else.
+
+Legend: W = a weight matrix, or a convolution kernel flattened to [output channels, rest]; theta = all parameters.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from losses.kinds import Need, Phase, Regularizer, parameter
+from losses.numerics import in_full_precision
+from losses.registry import register
+
+if TYPE_CHECKING:
+    from losses.context import Context
+
+
+@final
+@register("l2_d")
+@dataclass(frozen=True)
+class L2D(Regularizer):
+    """Small weights in the discriminator: half the squared length of each weight tensor, averaged over the tensors.
+
+    Not weight decay: the optimiser's momentum and scaling act on it as on the rest of the loss. Biases and gains are
+    left out. A layer before a normalisation gives the same output at any length of its weights, so there the term
+    only changes how large a step looks.
+
+    Formula:
+        weight * mean_k 1/2 ||W_k||^2 over the weight tensors W_k of D
+
+    Parameters:
+        weight: factor in front of the term.
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        ok: the term reads weights, not batches.
+
+    Source:
+        Lucic et al., Are GANs Created Equal?, NeurIPS 2018, arXiv:1711.10337, and its authors' public code; the default
+        weight is this library's.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
+    weight: float = parameter(1e-4, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        return torch.stack([0.5 * W.square().sum() for W in _weights(context, self.name)]).mean()
+
+
+@final
+@register("ortho")
+@dataclass(frozen=True)
+class Ortho(Regularizer):
+    """Orthogonal filters in the discriminator: no two output channels of a layer should weigh alike.
+
+    BigGAN's softened form, which leaves the lengths of the filters free; BigGAN used it on the generator.
+
+    Formula:
+        weight * sum_k ||W_k W_k^T * (1 - I)||_F^2 over the weight tensors W_k of D, as [output channels, rest]
+
+    Parameters:
+        weight: factor in front of the term (the papers' beta).
+        every: compute the term on every k-th step only, with its weight multiplied by k.
+
+    BatchNorm:
+        ok: the term reads weights, not batches.
+
+    Source:
+        Brock et al., Neural Photo Editing with Introspective Adversarial Networks, ICLR 2017, arXiv:1609.07093;
+        softened in Brock et al., ICLR 2019, arXiv:1809.11096.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
+    weight: float = parameter(1e-4, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        return torch.stack([_overlap(W.flatten(1)) for W in _weights(context, self.name)]).sum()
+
+
+@final
+@register("historical_avg")
+@dataclass(frozen=True)
+class HistoricalAvg(Regularizer):
+    """Ties the discriminator's parameters to the mean of their own past, which damps going in circles.
+
+    The past ends one step ago, so the term is 0 at the first step and its gradient is that of the formula.
+
+    Formula:
+        weight * ||theta - mean_t theta_t||^2, the mean over all earlier steps, theta of D
+
+    Parameters:
+        weight: factor in front of the term.
+        every: compute the term and collect the mean on every k-th step only, with the weight multiplied by k.
+
+    BatchNorm:
+        ok: the term reads parameters, not batches.
+
+    Source:
+        Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016, arXiv:1606.03498, section 3.3.
+    """
+
+    phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"state", "weights"})
+    weight: float = parameter(1.0, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        return _distance_from_history(context)
+
+
+@final
+@register("historical_avg_g")
+@dataclass(frozen=True)
+class HistoricalAvgG(Regularizer):
+    """Ties the generator's parameters to the mean of their own past, which damps going in circles.
+
+    The past ends one step ago, so the term is 0 at the first step and its gradient is that of the formula.
+
+    Formula:
+        weight * ||theta - mean_t theta_t||^2, the mean over all earlier steps, theta of G
+
+    Parameters:
+        weight: factor in front of the term.
+        every: compute the term and collect the mean on every k-th step only, with the weight multiplied by k.
+
+    BatchNorm:
+        ok: the term reads parameters, not batches.
+
+    Source:
+        Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016, arXiv:1606.03498, section 3.3.
+    """
+
+    phase: ClassVar[Phase] = "generator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"state", "weights"})
+    weight: float = parameter(1.0, minimum=0)
+    every: int = parameter(1, minimum=1)
+
+    @property
+    def coefficient(self) -> float:
+        return self.weight
+
+    def __call__(self, context: "Context") -> Tensor:
+        return _distance_from_history(context)
+
+
+def _weights(context: "Context", part: str) -> list[Tensor]:
+    weights = [in_full_precision(W) for W in context.weights]
+    if not weights:
+        raise ValueError(f"{part} reads weight matrices, and the {context.phase} has none")
+    return weights
+
+
+def _overlap(matrix: Tensor) -> Tensor:
+    """Return the sum of the squared scalar products between different rows of a matrix."""
+    gram = matrix @ matrix.T
+    return (gram - torch.diag(gram.diagonal())).square().sum()
+
+
+def _distance_from_history(context: "Context") -> Tensor:
+    """Return the squared distance of the parameters from the mean of those seen before, and count them in."""
+    parameters = context.parameters
+    past = [context.remembered(f"mean_{i}", in_full_precision(theta)) for i, theta in enumerate(parameters)]
+    # A difference keeps neither of its sides for the backward pass, so the means may change in place below.
+    value = torch.stack([(theta - mean).square().sum() for theta, mean in zip(parameters, past, strict=True)]).sum()
+    _count_in(context, parameters, past)
+    return value
+
+
+@torch.no_grad()
+def _count_in(context: "Context", parameters: list[nn.Parameter], past: list[Tensor]) -> None:
+    seen = context.remembered("seen", torch.zeros_like(past[0].sum()))
+    seen.add_(1)
+    for theta, mean in zip(parameters, past, strict=True):
+        mean.add_((theta - mean) / seen)

@@ -1,0 +1,167 @@
+"""Transforms whose probability follows how sure the discriminator is of the real images.
+
+Legend: p = the probability in force; r = E sign(a), the overfitting heuristic, 1 when every real logit is positive;
+u = draws from U[0, 1); s = standard normal draws; `on` = which operations a sample undergoes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+import torch
+from torch import Tensor
+
+from losses.kinds import InputTransform, Need, Role, parameter
+from losses.numerics import check_pairs
+from losses.registry import register
+from losses.shift import flipped, shifted, whole_moves
+from losses.transforms.augmentation import (
+    IMAGES_ONLY,
+    check_images,
+    each,
+    eighth,
+    precise,
+    saturated,
+    scaled_and_rotated,
+    turned,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from losses.context import Context
+
+OPERATIONS: Final = ("flip", "quarter turn", "translation", "scale", "rotation", "brightness", "contrast", "saturation")
+
+
+@dataclass(frozen=True)
+class AdaptiveTransform(InputTransform):
+    """The controller that ada and apa share: p climbs while r stays above the target, and falls below it.
+
+    State, all on the device: `probability`, the sum of r over the batches since p last moved, and their count.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"state"})
+    target: float = parameter(0.6, minimum=-1, maximum=1)
+    interval: int = parameter(4, minimum=1)
+    speed: float = parameter(500.0, above=0)
+
+    def probability(self, context: "Context") -> Tensor:
+        """Return p, a scalar."""
+        return context.remembered("probability", torch.zeros((), device=context.fake_images.device))
+
+    @torch.no_grad()
+    def observe(self, real_logits: Tensor, fake_logits: Tensor, context: "Context") -> None:
+        p = self.probability(context)
+        total = context.remembered("sign_sum", torch.zeros_like(p))
+        batches = context.remembered("batches", torch.zeros_like(p))
+        total.add_(context.critic_of(real_logits).sign().mean())
+        batches.add_(1)
+        due = batches >= self.interval
+        stride = context.real_images.shape[0] * self.interval / (1000 * self.speed)
+        moved = (p + stride * (total / batches - self.target).sign()).clamp(0, 1)
+        p.copy_(torch.where(due, moved, p))
+        total.masked_fill_(due, 0)
+        batches.masked_fill_(due, 0)
+
+
+@final
+@register("ada")
+@dataclass(frozen=True)
+class Ada(AdaptiveTransform):
+    """Adaptive discriminator augmentation: real and fake are augmented with a probability that tracks overfitting.
+
+    A reduced pipeline, without the paper's anisotropic scaling, second rotation, fractional translation, luma flip, hue
+    rotation, filters, noise and cutout. Each operation of each sample is on with probability p by itself, and then
+    draws its strength, which may be none. The single rotation has probability p; the paper gives either of its two
+    1 - sqrt(1 - p). What moves in is 0, the middle grey, where the paper mirrors the image at its border. p is cut off
+    at 1, and at p = 0 images pass unchanged to the last bit. Nothing is clipped to [-1, 1]. Quarter turns need square
+    images, saturation needs three channels; without them the operation is left out, its draws are not.
+
+    Formula:
+        p <- clip(p + sign(r - target) B interval / (1000 speed), 0, 1) every `interval` updates of D, p_0 = 0
+        r = the mean of E sign(a) over these updates, of the critic on the images that D was shown as real
+        x <- flip, quarter turn (each equally likely), whole-pixel move up to 1/8 of the side, magnify by 2^(0.2 s),
+        rotate by U[-pi, pi), add 0.2 s, multiply by 2^(0.5 s), multiply colour by 2^s; s ~ N(0, 1) each
+
+    Parameters:
+        target: the r at which p rests.
+        interval: updates of the discriminator from one move of p to the next.
+        speed: thousands of real images in which p could climb from 0 to 1.
+
+    BatchNorm:
+        ok: an image is changed by its own draws.
+
+    Source:
+        Karras et al., Training Generative Adversarial Networks with Limited Data, NeurIPS 2020, arXiv:2006.06676,
+        sections 2 and 3, appendix B (recalled). Strengths and controller as in the authors' code.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"state", "image_shape"})
+    waived: ClassVar[Mapping[str, str]] = MappingProxyType({"points": IMAGES_ONLY})
+
+    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+        batch, channels, height, width = check_images(self.name, images)
+        like = precise(images)
+        gates, u = context.uniform(batch, len(OPERATIONS) + 5, like=like).split([len(OPERATIONS), 5], dim=1)
+        s = context.normal_like(like.expand(batch, 4))
+        on = dict(zip(OPERATIONS, (gates < self.probability(context)).unbind(1), strict=True))
+
+        def if_on(operation: str, strength: Tensor, idle: float) -> Tensor:
+            return torch.where(on[operation], strength, idle)
+
+        images = flipped(images, on["flip"] & (u[:, 0] < 0.5))
+        if height == width:
+            images = turned(images, if_on("quarter turn", whole_number(u[:, 1], 4), 0))
+        dx, dy = whole_moves(u[:, 2], eighth(width)), whole_moves(u[:, 3], eighth(height))
+        images = shifted(images, if_on("translation", dx, 0), if_on("translation", dy, 0))
+        scale = if_on("scale", (0.2 * s[:, 0]).exp2(), 1)
+        angle = if_on("rotation", math.pi * (2 * u[:, 4] - 1), 0)
+        sampled = (on["scale"] | on["rotation"])[:, None, None, None]
+        images = torch.where(sampled, scaled_and_rotated(images, scale, angle), images)
+        images = images + each(if_on("brightness", 0.2 * s[:, 1], 0), images)
+        images = images * each(if_on("contrast", (0.5 * s[:, 2]).exp2(), 1), images)
+        if channels == 3:
+            coloured = on["saturation"][:, None, None, None]
+            images = torch.where(coloured, saturated(images, s[:, 3].exp2()), images)
+        return images
+
+
+@final
+@register("apa")
+@dataclass(frozen=True)
+class Apa(AdaptiveTransform):
+    """Adaptive pseudo augmentation: some of the real images of the discriminator's step are fakes in disguise.
+
+    A real image makes way for the fake image of its index; the generator's step sees none of it. (The authors' code
+    takes the fakes of the last generator's step, which are others than those judged as fakes.) r is measured on what
+    was shown as real, the fakes in disguise included, which holds p back by itself. p is cut off at 1. A penalty on the
+    slope at the real images finds no slope at those replaced. Put it before transforms that change shapes, such as
+    pack, and before those that must treat the fakes in disguise like the rest, such as ada.
+
+    Formula:
+        x_r <- x_f with probability p, by itself for each sample, in the discriminator's phase
+        p <- clip(p + sign(r - target) B interval / (1000 speed), 0, 1) every `interval` updates of D, p_0 = 0
+        r = the mean of E sign(a) over these updates
+
+    Parameters:
+        target: the r at which p rests.
+        interval: updates of the discriminator from one move of p to the next.
+        speed: thousands of real images in which p could climb from 0 to 1.
+
+    BatchNorm:
+        ok: which images are replaced does not depend on the others.
+
+    Source:
+        Jiang et al., Deceive D: Adaptive Pseudo Augmentation for GAN Training with Limited Data, NeurIPS 2021,
+        arXiv:2111.06849. Defaults of the authors' code, which are those of ada.
+    """
+
+    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+        if role != "real" or context.phase != "discriminator":
+            return images
+        fakes = context.fake_images.detach()
+        check_pairs(self.name, images, fakes)
+        replaced = context.uniform_per_sample(images) < self.probability(context)
+        return torch.where(replaced, fakes.to(images.dtype), images)

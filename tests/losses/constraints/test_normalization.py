@@ -1,0 +1,209 @@
+"""spectral_norm by singular values, and grad_norm by closed forms and finite differences."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import losses
+from losses.constraints.normalization import GradNorm, SpectralNorm
+
+SHAPES: list[tuple[int, ...]] = [(6,), (6, 1), (6, 1, 1, 1)]
+
+
+def layered() -> nn.Module:
+    """One layer of each kind that has a norm, and two that have none; the same weights every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3),
+            nn.BatchNorm2d(4),
+            nn.ConvTranspose2d(4, 5, 3),
+            nn.PReLU(),
+            nn.Flatten(),
+            nn.Linear(180, 1),
+        )
+
+
+def normed() -> nn.Module:
+    return SpectralNorm().wrap(layered())
+
+
+def matrix(layer: nn.Module) -> Tensor:
+    """Return a layer's weight as outputs by inputs; a transposed convolution has its outputs second."""
+    weight = layer.weight.detach()
+    return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
+
+
+def test_spectral_norm_brings_every_largest_singular_value_to_one() -> None:
+    critic, plain = normed(), layered()
+    for _ in range(60):
+        critic(torch.zeros(2, 3, 6, 6))
+    for index in (0, 2, 5):
+        values = torch.linalg.svdvals(matrix(plain[index]))
+        assert values[0].item() != pytest.approx(1, rel=0.05)
+        assert torch.linalg.svdvals(matrix(critic[index]))[0].item() == pytest.approx(1, rel=1e-3)
+        torch.testing.assert_close(matrix(critic[index]) * values[0], matrix(plain[index]), rtol=1e-3, atol=1e-5)
+    for index in (1, 3):
+        assert torch.equal(critic[index].weight, plain[index].weight)
+
+
+def test_spectral_norm_makes_one_power_iteration_a_training_forward() -> None:
+    layer = nn.Linear(4, 3, bias=False, dtype=torch.float64)
+    layer.weight.data = torch.randn((3, 4), generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    plain = layer.weight.detach().clone()
+    critic = SpectralNorm().wrap(layer)
+    moved = plain.flip(1) + 1  # a new weight, whose singular vectors the iteration has yet to find
+    critic.parametrizations.weight.original.data.copy_(moved)
+    u = critic.parametrizations.weight[0]._u.clone()
+    v = critic.parametrizations.weight[0]._v.clone()
+    u = torch.nn.functional.normalize(moved @ v, dim=0)
+    v = torch.nn.functional.normalize(moved.T @ u, dim=0)
+    found = critic(torch.eye(4, dtype=torch.float64)).T
+    torch.testing.assert_close(found, moved / (u @ moved @ v), rtol=1e-12, atol=1e-12)
+    critic.eval()
+    torch.testing.assert_close(critic(torch.eye(4, dtype=torch.float64)).T, found, rtol=0, atol=0)
+
+
+def test_spectral_norm_starts_alike_whatever_the_global_state_and_leaves_it() -> None:
+    states = []
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            before = torch.get_rng_state()
+            states.append(normed().state_dict())
+            assert torch.equal(torch.get_rng_state(), before)
+    assert len(states[0]) > 10
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+def test_spectral_norm_is_not_applied_twice() -> None:
+    once = normed()
+    twice = SpectralNorm().wrap(normed())
+    assert list(once.state_dict()) == list(twice.state_dict())
+
+
+class Shaped(nn.Module):
+    """<w, x> + c in a chosen shape, with features if asked."""
+
+    def __init__(self, shape: tuple[int, ...] = (6,), *, scale: float = 1.0, features: bool = False) -> None:
+        super().__init__()
+        w = torch.randn((3, 5, 4), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+        self.weight, self.offset = nn.Parameter(w * scale), nn.Parameter(torch.tensor(0.5 * scale, dtype=torch.float64))
+        self.shape, self.features = shape, features
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        logits = ((images * self.weight).flatten(1).sum(1) + self.offset).reshape(-1, *self.shape[1:])
+        return (logits, images.mean((2, 3))) if self.features else logits
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_grad_norm_of_a_linear_critic(shape: tuple[int, ...], scale: float, images: Callable) -> None:
+    critic = Shaped(shape, scale=scale)
+    found = GradNorm().wrap(critic)(images(0))
+    logits, slope = critic(images(0)), critic.weight.square().sum().sqrt()
+    assert found.shape == shape
+    torch.testing.assert_close(found, logits / (slope + logits.abs()), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_grad_norm_works_without_a_graph_and_then_leaves_none(requires_grad: bool, images: Callable) -> None:
+    critic, x = GradNorm().wrap(Shaped(features=True)), images(0).requires_grad_(requires_grad)
+    with torch.no_grad():
+        logits, features = critic(x)
+    assert not logits.requires_grad
+    assert not features.requires_grad
+    again, more = critic(x)
+    assert again.requires_grad
+    assert torch.equal(logits, again)
+    assert torch.equal(features, x.mean((2, 3)))
+    assert torch.equal(features, more)
+    assert x.grad is None
+    assert x.requires_grad is requires_grad
+
+
+def test_grad_norm_is_bounded_by_one(images: Callable, smooth_critic: Callable) -> None:
+    found = GradNorm().wrap(smooth_critic())(100 * images(0))
+    assert found.abs().max().item() <= 1
+    assert found.abs().max().item() > 0.5  # far out the critic saturates: hardly any slope is left
+
+
+@pytest.mark.parametrize("expression", ["hinge", "rp_bce", "bce_ns + r1", "wasserstein + gp1"])
+def test_losses_of_a_gradient_normalised_critic_have_the_right_gradient(
+    expression: str, images: Callable, smooth_critic: Callable, streams: Callable
+) -> None:
+    method, width = losses.get(f"{expression} + grad_norm"), 1e-5
+
+    def loss(critic: nn.Module) -> Tensor:
+        (constraint,) = method.constraints
+        return method.discriminator_loss(constraint.wrap(critic), images(0), images(1), rng=streams()).total
+
+    critic = smooth_critic()
+    (gradient,) = torch.autograd.grad(loss(critic), [critic.hidden.weight])
+    direction = torch.randn(gradient.shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    values = []
+    for sign in (1, -1):
+        moved = smooth_critic()
+        moved.hidden.weight.data += sign * width * direction
+        values.append(loss(moved).item())
+    assert (gradient * direction).sum().item() == pytest.approx((values[0] - values[1]) / (2 * width), rel=1e-5)
+
+
+def test_the_generator_learns_through_a_gradient_normalised_critic(
+    latents: Tensor, images: Callable, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    critic, method, width = GradNorm().wrap(smooth_critic()), losses.get("rp_bce + grad_norm"), 1e-5
+
+    def loss(generator: nn.Module) -> Tensor:
+        return method.generator_loss(critic, generator, latents, images(0)).total
+
+    generator = tiny_generator()
+    (gradient,) = torch.autograd.grad(loss(generator), [generator.weight])
+    direction = torch.randn(gradient.shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    values = []
+    for sign in (1, -1):
+        moved = tiny_generator()
+        moved.weight.data += sign * width * direction
+        values.append(loss(moved).item())
+    assert (gradient * direction).sum().item() == pytest.approx((values[0] - values[1]) / (2 * width), rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_flat_critic_leaves_grad_norm_finite(offset: float, images: Callable, smooth_critic: Callable) -> None:
+    critic = smooth_critic()
+    nn.init.zeros_(critic.last.weight)
+    nn.init.constant_(critic.last.bias, offset)
+    found = GradNorm().wrap(critic)(images(0))
+    assert found.flatten().tolist() == [1.0 if offset else 0.0] * 6
+    assert all(torch.isfinite(gradient).all() for gradient in torch.autograd.grad(found.sum(), critic.parameters()))
+
+
+def test_grad_norm_of_huge_logits_is_finite(images: Callable) -> None:
+    critic = Shaped(scale=1e4).float()
+    found = GradNorm().wrap(critic)(images(0).float())
+    gradients = torch.autograd.grad(found.sum(), critic.parameters())
+    assert all(torch.isfinite(tensor).all() for tensor in (found, *gradients))
+
+
+def test_grad_norm_refuses_several_outputs_a_sample_and_float16(images: Callable) -> None:
+    with pytest.raises(ValueError, match=r"one logit a sample .* got logits of shape \(6, 7\) for 6 samples"):
+        GradNorm().wrap(nn.Sequential(nn.Flatten(), nn.Linear(60, 7, dtype=torch.float64)))(images(0))
+    with pytest.raises(ValueError, match="float16"):
+        GradNorm().wrap(nn.Sequential(nn.Flatten(), nn.Linear(60, 1)).half())(images(0).half())
+
+
+def test_grad_norm_leaves_autocast_to_the_discriminator(images: Callable) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        plain = nn.Sequential(nn.Flatten(), nn.Linear(60, 8), nn.Tanh(), nn.Linear(8, 1))
+    x = images(0).float()
+    exact = GradNorm().wrap(plain)(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = GradNorm().wrap(plain)(x)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, exact)
+    torch.testing.assert_close(found, exact, rtol=0, atol=0.02)
+    with torch.autocast("cpu", dtype=torch.float16), pytest.raises(ValueError, match="float16"):
+        GradNorm().wrap(plain)(x)
