@@ -20,11 +20,13 @@ DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
 VERBS: Final = {
     "run": "bench.cli.run:run",
     "list": "bench.cli.list:list_",
+    "check": "bench.cli.check:check",
     "status": "bench.cli.status:status",
     "show": "bench.cli.show:show",
     "leaderboard": "bench.cli.leaderboard:leaderboard",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",
+    "atlas": "bench.cli.atlas:atlas",
     "doctor": "bench.cli.doctor:doctor",
 }
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import losses
-from losses import registry
+from losses import contract, registry
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
@@ -39,3 +39,12 @@ def test_the_loss_of_ones_own_is_known_by_name(monkeypatch: pytest.MonkeyPatch) 
     assert method.objective.discriminator(logits, logits).item() == 16.0
     description = losses.describe("cubic")
     assert (description.parameters[0].name, description.parameters[0].default) == ("margin", 1.0)
+
+
+def test_the_loss_of_ones_own_keeps_the_contract_as_the_guide_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    exec(block_with('@losses.register("cubic")'), {"__name__": "guide"})
+    verdict = contract.verdict("cubic", contract.examine(registry.part("cubic")))
+    assert verdict.startswith("cubic: ready")
+    assert f"```\n{verdict}\n```" in GUIDE

@@ -1,0 +1,58 @@
+"""`check`: is a loss of your own fit to be benchmarked?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from bench.cli.options import usage_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.checking import Examined
+
+_COLOURS: Final = {"passed": "green", "failed": "red", "stale": "red", "waived": "yellow", "undecided": "dim"}
+
+
+@click.command(short_help="Check a loss of your own before it is benchmarked.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def check(file: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes a flag
+    """Put every loss that a Python file registers to the contract of its kind; exit with 1 when one breaks it.
+
+    Derivatives, signs, huge logits, random streams, resuming, points and images: what the shipped losses pass too.
+    """
+    from bench.checking import examine_file
+
+    with usage_errors():
+        examined = list(examine_file(file))
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"parts": [each.to_json() for each in examined]}, indent=2, ensure_ascii=False))
+    else:
+        from bench.cli.reading import console
+
+        to = console()
+        for each in examined:
+            print_findings(each, to)
+        for each in examined:
+            to.print(each.verdict, style="green" if each.ready else "red", markup=False, soft_wrap=True)
+    if not all(each.ready for each in examined):
+        click.get_current_context().exit(1)
+
+
+def print_findings(examined: "Examined", to: "Console") -> None:
+    """Print a table of what came of each check of a part."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    to.print(f"{examined.name} ({examined.kind})", style="bold", markup=False)
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in ("check", "state", "message"):
+        table.add_column(column, overflow="fold")
+    for finding in examined.findings:
+        table.add_row(finding.check, Text(finding.state, style=_COLOURS[finding.state]), Text(finding.message))
+    to.print(table)

@@ -1,0 +1,82 @@
+"""What a constraint promises: to wrap the discriminator, to change its weights in place, and to declare a pace."""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from losses.contract.check import Case
+from losses.contract.worlds import World, method_with
+from losses.kinds import Constraint
+
+STEPS: Final = 3
+RATE: Final = 1e-2
+
+
+def _world(case: Case[Constraint]) -> World:
+    world = World(method_with(case.part), case.seed)
+    world.critic = case.part.wrap(world.critic)
+    return world
+
+
+def wrap(case: Case[Constraint]) -> None:
+    """The wrapped discriminator is a module with logits of the same shape, made without global random numbers."""
+    before = torch.random.get_rng_state()
+    world = _world(case)
+    assert torch.equal(before, torch.random.get_rng_state()), (
+        "wrap draws from torch's global random numbers: give it a generator with a seed"
+    )
+    assert isinstance(world.critic, nn.Module), f"wrap returns {type(world.critic).__name__}, not a torch.nn.Module"
+    logits = world.run("discriminator").real_logits
+    assert logits is not None
+    assert bool(logits.isfinite().all()), "the wrapped discriminator's logits are not finite"
+    assert list(world.critic.parameters()), "the wrapped discriminator has no parameters to train"
+
+
+def after_step(case: Case[Constraint]) -> None:
+    """It leaves the weights finite, trainable, and the very tensors that the optimiser holds."""
+    world = _world(case)
+    held = dict(world.critic.named_parameters())
+    for _ in range(STEPS):
+        case.part.after_step(world.critic)
+    found = dict(world.critic.named_parameters())
+    assert list(found) == list(held), "after_step adds, renames or removes parameters"
+    for name, parameter in found.items():
+        assert parameter is held[name], f"after_step replaces {name}: change it in place"
+        assert parameter.is_leaf, f"after_step puts {name} into a graph: decorate it with @torch.no_grad()"
+        assert parameter.requires_grad, f"after_step freezes {name}"
+        assert bool(parameter.isfinite().all()), f"after_step makes {name} infinite or NaN"
+    world.run("discriminator").total.backward()
+
+
+def declared_pace(case: Case[Constraint]) -> None:
+    """The factors on the discriminator's steps and learning rate are usable numbers."""
+    steps, factor = case.part.critic_steps, case.part.learning_rate_factor
+    assert type(steps) is int, f"critic_steps is {steps!r}: expected an int"
+    assert steps >= 1, f"critic_steps is {steps}: expected at least 1"
+    assert isinstance(factor, int | float), f"learning_rate_factor is {factor!r}: expected a float"
+    assert math.isfinite(factor), f"learning_rate_factor is {factor}: expected a finite number"
+    assert factor > 0, f"learning_rate_factor is {factor}: expected more than 0"
+
+
+def training(case: Case[Constraint]) -> None:
+    """A discriminator trained under it stays finite, and a second run repeats the first bit for bit."""
+    one, other = _train(case), _train(case)
+    for left, right in zip(one, other, strict=True):
+        assert bool(left.isfinite().all()), f"after {STEPS} steps a weight is not finite"
+        assert torch.equal(left, right), "two trainings from the same weights end in different weights"
+
+
+def _train(case: Case[Constraint]) -> list[Tensor]:
+    world = _world(case)
+    optimizer = torch.optim.Adam(world.critic.parameters(), lr=RATE)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        world.run("discriminator", world.batch(step), step=step).total.backward()
+        optimizer.step()
+        case.part.after_step(world.critic)
+    return [each.detach() for each in (*world.critic.parameters(), *world.critic.buffers())]
+
+
+ALL: Final = (wrap, after_step, declared_pace, training)

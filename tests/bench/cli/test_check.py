@@ -1,0 +1,127 @@
+"""`check`: a file of somebody's own losses in, findings and an exit code out."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from losses import registry
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guide.md"
+
+
+@pytest.fixture(autouse=True)
+def scratch_registry(monkeypatch):
+    registry.parts()
+    monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+
+
+@pytest.fixture
+def cubic():
+    """The guide's loss of one's own."""
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = [each for each in blocks if '@losses.register("cubic")' in each]
+    return block
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "my_losses.py"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_whole_loss_is_ready(bench, written, cubic):
+    result = bench("check", written(cubic))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("cubic (objective)\n")
+    assert re.search(r"^ signs +passed ", result.stdout, re.MULTILINE)
+    assert re.fullmatch(r"cubic: ready \(\d+ checks passed\)", result.stdout.splitlines()[-1])
+
+
+def test_the_guide_prints_what_the_command_does(bench, written, cubic, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    verdict = bench("check", written(cubic)).stdout.splitlines()[-1]
+    assert f"\n{verdict}\n" in GUIDE.read_text(encoding="utf-8")
+
+
+def test_a_broken_loss_is_told_what_to_mend_and_costs_the_exit_code(bench, written, cubic):
+    result = bench("check", written(cubic.replace("return -fake_logits.mean()", "return fake_logits.sum()")))
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert "dL_G/db has the wrong sign at a=0, b=0" in result.stdout
+    assert "take means over the samples, not sums" in " ".join(result.stdout.split())
+    assert result.stdout.splitlines()[-1] == "cubic: 2 checks failed"
+
+
+def test_every_part_of_the_file_is_examined(bench, written, cubic):
+    second = "\n\n" + cubic[cubic.index("@final") :].replace("cubic", "sharp").replace("class Cubic", "class Sharp")
+    result = bench("check", written(cubic + second))
+    assert result.exit_code == 0
+    assert [line.split(":")[0] for line in result.stdout.splitlines()[-2:]] == ["cubic", "sharp"]
+
+
+def test_json_has_the_same_findings(bench, written, cubic):
+    waiving = cubic.replace("    margin: float", '    waived = {"signs": "a jest"}\n    margin: float')
+    result = bench("check", "--json", written(waiving))
+    (part,) = json.loads(result.stdout)["parts"]
+    assert result.exit_code == 1
+    assert (part["name"], part["kind"], part["ready"]) == ("cubic", "objective", False)
+    assert part["verdict"] == "cubic: 1 check failed"
+    states = {each["check"]: each["state"] for each in part["findings"]}
+    assert states.pop("signs") == "stale"
+    assert set(states.values()) == {"passed"}
+
+
+def test_a_file_may_import_its_neighbours(bench, written, cubic, tmp_path):
+    (tmp_path / "neighbour_of_my_losses.py").write_text("POWER = 3\n")
+    result = bench("check", written("from neighbour_of_my_losses import POWER\n" + cubic.replace("**3", "**POWER")))
+    assert result.exit_code == 0
+
+
+def test_a_file_of_the_library_can_be_checked_too(bench):
+    from losses.objectives import hinge
+
+    result = bench("check", hinge.__file__)
+    assert result.exit_code == 0
+    assert "\nhinge: ready (" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n\ny = z\n", "my_losses.py, line 3: NameError: name 'z' is not defined"),
+        ("def f(:\n", "my_losses.py, line 1: SyntaxError"),
+        (
+            "import losses\n\nlosses.get('hing')\n",
+            "my_losses.py, line 3: ValueError: unknown loss 'hing' (did you mean",
+        ),
+        ("import losses\n", 'my_losses.py registers no loss: decorate a class with @losses.register("name")'),
+        ("import sys\nsys.exit(3)\n", "my_losses.py, line 2: SystemExit: 3"),
+        ("import no_such_module_at_all\n", "my_losses.py, line 1: ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line_with_the_place(bench, written, text, words):
+    result = bench("check", written(text))
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_a_name_that_is_taken_is_told_with_its_line(bench, written, cubic):
+    result = bench("check", written(cubic.replace('register("cubic")', 'register("hinge")')))
+    assert result.exit_code == 2
+    assert re.search(
+        r"my_losses\.py, line \d+: ValueError: the name 'hinge' is taken by losses\.objectives", result.stderr
+    )
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_python(bench, tmp_path):
+    assert "there is no file" in bench("check", tmp_path / "none.py").stderr
+    other = tmp_path / "losses.txt"
+    other.touch()
+    assert "is no Python file" in bench("check", other).stderr
+    assert bench("check").exit_code == 2
