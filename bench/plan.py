@@ -38,10 +38,12 @@ def expand(suite: Suite) -> list[Trial]:
 
     Raises:
         ValueError: an unknown workload or method; one that is named twice, in whatever spelling; a method that has no
-            recipe, on the paper track; one that is not well defined under BatchNorm, unless the suite allows it.
+            recipe, on the paper track; one that is not well defined under BatchNorm, unless the suite allows it; one
+            that cannot run on the workload's data or with the batch size.
     """
     workloads = [data.workload(name) for name in suite.workloads]
-    methods = [losses.get(expression) for expression in suite.methods]
+    # An alias is trained, recorded and ranked under the name of what it stands for.
+    methods = [losses.get(str(losses.get(expression).resolved)) for expression in suite.methods]
     _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
     _refuse_repetition("method", suite.methods, [str(method) for method in methods])
     return [
@@ -82,6 +84,7 @@ def method_index() -> list[dict[str, str]]:
             "expression": each.expression or "",
             "formula": each.formula,
             "citation": each.citation,
+            "alias_of": each.alias,
         }
         for each in described
     ]
@@ -104,6 +107,8 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
     ill_defined = d_norm == "bn" and method.batch_norm == "invalid"
     if ill_defined and not suite.allow_invalid:
         raise ValueError(_why_invalid(method))
+    batch_size = (recipe.batch_size if recipe else None) or suite.batch_size
+    _refuse_unfit(method, workload, batch_size)
     spec = Spec(
         protocol_version=PROTOCOL_VERSION,
         track=suite.track,
@@ -119,9 +124,9 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
             latent_size=workload.latent_size,
             d_norm=d_norm,
         ),
-        optimizer=_optimizer(recipe),
-        critic_steps=recipe.critic_steps if recipe else 1,
-        batch_size=(recipe.batch_size if recipe else None) or suite.batch_size,
+        optimizer=_optimizer(recipe, method),
+        critic_steps=(recipe.critic_steps if recipe else 1) * method.critic_steps,
+        batch_size=batch_size,
         steps=steps,
         # The last step is evaluated in any case: a longer interval is the same trial.
         evaluate_every=min(suite.evaluate_every or workload.evaluate_every, steps),
@@ -142,15 +147,18 @@ def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
     return method.recipe
 
 
-def _optimizer(recipe: losses.Recipe | None) -> Optimizer:
-    if recipe is None:
-        return _CONTROLLED
-    return Optimizer(
-        name=recipe.optimizer,
-        lr_generator=recipe.lr_generator,
-        lr_discriminator=recipe.lr_discriminator,
-        betas=recipe.betas,
+def _optimizer(recipe: losses.Recipe | None, method: Method) -> Optimizer:
+    chosen = (
+        _CONTROLLED
+        if recipe is None
+        else Optimizer(
+            name=recipe.optimizer,
+            lr_generator=recipe.lr_generator,
+            lr_discriminator=recipe.lr_discriminator,
+            betas=recipe.betas,
+        )
     )
+    return msgspec.structs.replace(chosen, lr_discriminator=chosen.lr_discriminator * method.learning_rate_factor)
 
 
 def _d_norm(suite: Suite, workload: Workload, method: Method) -> DiscriminatorNorm:
@@ -167,6 +175,20 @@ def _why_invalid(method: Method) -> str:
         f"{method.name!r} is not well defined on a discriminator with BatchNorm: {culprits[0].name} is {verdict} "
         "Choose d_norm ln, none or sn, or set allow_invalid to run it as a labelled variant that is not ranked."
     )
+
+
+def _refuse_unfit(method: Method, workload: Workload, batch_size: int) -> None:
+    """Raise ValueError for what would end every trial of the method in an error."""
+    if batch_size % method.pack:
+        raise ValueError(
+            f"{method.name!r} joins {method.pack} samples to one input, which does not divide the batch of "
+            f"{batch_size}: choose another batch_size"
+        )
+    for part in method.parts:
+        if workload.is_toy and "image_shape" in part.needs:
+            raise ValueError(
+                f"{part.name} works on images, and {workload.name} is made of points: leave one of them out"
+            )
 
 
 def _components(workload: Workload) -> dict[str, str]:

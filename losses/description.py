@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 from losses import registry
-from losses.catalogue import CATALOGUE, methods, names
-from losses.kinds import Kind, Part, spelled
+from losses.catalogue import CATALOGUE, get, methods, names
+from losses.kinds import Kind, Objective, Part, spelled
 from losses.method import Method, Recipe
-from losses.suggest import did_you_mean
+from losses.suggest import did_you_mean, known_names
 
 _SECTION: Final = re.compile(r"^(Formula|Parameters|BatchNorm|Source):$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
@@ -47,10 +47,13 @@ class Description:
     """The canonical spelling; methods only."""
     recipe: Recipe | None = None
     """Methods only."""
+    alias: str = ""
+    """The spelling of the objective or method whose gradients these are, if only the name or a constant differs."""
 
     def __str__(self) -> str:
         rows = [("expression", self.expression or ""), ("formula", self.formula)]
         rows += [("parameter", f"{p.name}: {p.type} = {spelled(p.default)}  {p.meaning}") for p in self.parameters]
+        rows += [("alias of", self.alias)]
         rows += [("BatchNorm", self.batch_norm), ("recipe", _recipe(self.recipe)), ("source", self.citation)]
         lines = [f"{self.name} ({self.kind})", "", self.summary, ""]
         lines += [*self.remarks.splitlines(), ""] if self.remarks else []
@@ -70,7 +73,7 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     known = names(kind)
     if name not in known:
         what = kind or "name"
-        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; {known_names(known)}")
     if name in CATALOGUE and kind in (None, "method"):
         return _describe_method(name, methods()[name])
     return _describe_part(registry.part(name))
@@ -89,6 +92,7 @@ def _describe_method(name: str, method: Method) -> Description:
         citation=entry.citation,
         expression=str(method),
         recipe=entry.recipe,
+        alias="" if method.resolved is method else get(str(method.resolved)).name,
     )
 
 
@@ -104,7 +108,13 @@ def _describe_part(part: type[Part]) -> Description:
         parameters=_parameters(part, sections.get("Parameters", "")),
         batch_norm=_joined(sections["BatchNorm"]),
         citation=_joined(sections["Source"]),
+        alias=_alias(part),
     )
+
+
+def _alias(part: type[Part]) -> str:
+    alias = part().alias if issubclass(part, Objective) else None
+    return "" if alias is None else alias.name
 
 
 def _read(part: type[Part]) -> tuple[str, dict[str, str]]:

@@ -7,19 +7,24 @@ import click
 
 Row = dict[str, str]
 
+_METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "citation")
+_PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "formula", "citation")
+_NOT_IN_COLUMNS: Final = ("alias_of", "expression", "formula", "citation")
+"""What only the JSON tells, because a line of a terminal is short."""
+
 _WAYS: Final[dict[bool | None, str]] = {True: "higher", False: "lower", None: ""}
 
 
 def _methods() -> list[Row]:
     from bench.report.methods import methods
 
-    return [{"name": each.name, "expression": each.expression, "summary": each.summary} for each in methods()]
+    return [{key: getattr(each, key) for key in _METHOD_KEYS} for each in methods()]
 
 
 def _parts() -> list[Row]:
     from bench.report.methods import parts
 
-    return [{"name": each.name, "kind": each.kind, "summary": each.summary} for each in parts()]
+    return [{key: getattr(each, key) for key in _PART_KEYS} for each in parts()]
 
 
 def _workloads() -> list[Row]:
@@ -71,10 +76,18 @@ def list_(kind: str | None, as_json: bool) -> None:  # noqa: FBT001 - click pass
     for each, rows in found.items():
         if len(found) > 1:
             click.secho(each, bold=True)
-        for line in _aligned(rows):
+        for line in _aligned([_columns(row) for row in rows]):
             click.echo(f"  {line}" if len(found) > 1 else line)
         if len(found) > 1:
             click.echo()
+
+
+def _columns(row: Row) -> Row:
+    """Keep what fits a line; an alias says so in its summary."""
+    shown = {key: value for key, value in row.items() if key not in _NOT_IN_COLUMNS}
+    if row.get("alias_of"):
+        shown["summary"] += f" Alias of {row['alias_of']}, and trained as that."
+    return shown
 
 
 def _aligned(rows: Sequence[Row]) -> list[str]:

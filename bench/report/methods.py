@@ -16,6 +16,8 @@ class MethodEntry(Struct, frozen=True, kw_only=True):
     expression: str = ""
     formula: str = ""
     citation: str = ""
+    alias_of: str = ""
+    """The name whose gradients these are; an alias is planned, trained and ranked under that name."""
 
 
 @cache

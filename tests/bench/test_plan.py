@@ -129,6 +129,35 @@ def test_ill_defined_methods_run_as_labelled_variants_and_the_label_is_on_them_a
     assert only(allow_invalid=True).id == only().id
 
 
+def test_pace_is_part_of_the_method_and_resolved_in_the_trial() -> None:
+    spec = only(methods=["bce_ns + ttur(ratio=0.5) + critic_steps(count=3)"]).spec
+    assert (spec.optimizer.lr_generator, spec.optimizer.lr_discriminator, spec.critic_steps) == (2e-4, 1e-4, 3)
+    assert only(methods=["bce_ns + ttur(ratio=1)"]).spec.optimizer == only().spec.optimizer
+
+
+def test_an_alias_is_planned_under_the_name_it_trains_as() -> None:
+    assert only(methods=["fgan-js"]) == only(methods=["fgan_gan"]) == only(methods=["nsgan"])
+    assert only(methods=["fgan_js(saturating=True)"]).spec.method_name == "mmgan"
+    with pytest.raises(ValueError, match=r"method 'nsgan' and 'fgan-js': the same one twice \(bce_ns\)"):
+        expand(suite(methods=["nsgan", "fgan-js"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"methods": ["bce_ns + diffaug"], "workloads": ["ring8"]},
+            "diffaug works on images, and ring8 is made of points",
+        ),
+        ({"methods": ["bce_ns + pack(size=3)"]}, "joins 3 samples to one input, which does not divide the batch of 64"),
+        ({"methods": ["realness + pack"]}, "pack joins 2 samples to one input, but realness reads 51 outputs"),
+    ],
+)
+def test_what_would_end_every_trial_in_an_error_is_refused_at_once(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand(suite(**changes))
+
+
 def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
     tmp_path: Path, record: Callable[..., Record]
 ) -> None:

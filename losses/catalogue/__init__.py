@@ -1,0 +1,57 @@
+"""The named methods: an expression, the recipe its paper trained with, and where it comes from.
+
+Recipes are recommendations. What could not be confirmed in a public configuration or the authors' own code is marked
+"recalled" in the citation: check it against the paper before printing it as the paper's.
+"""
+
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+from losses import grammar
+from losses.catalogue import adversarial, bounded, divergences, diversity
+from losses.catalogue.entry import Entry
+from losses.kinds import Kind
+from losses.method import Method
+from losses.registry import parts
+
+CATALOGUE: Final[dict[str, Entry]] = {
+    **adversarial.METHODS,
+    **bounded.METHODS,
+    **divergences.METHODS,
+    **diversity.METHODS,
+}
+
+
+@cache
+def methods() -> dict[str, Method]:
+    """Return the catalogue's methods by name, in its order."""
+    return {
+        name: replace(grammar.parse(entry.expression, {}), name=name, recipe=entry.recipe, citation=entry.citation)
+        for name, entry in CATALOGUE.items()
+    }
+
+
+@cache
+def _by_spelling() -> dict[str, Method]:
+    return {str(method): method for method in methods().values()}
+
+
+def get(expression: str) -> Method:
+    """Return the method of a catalogue name or an expression.
+
+    An expression that says the same as a catalogue method is that method, with its name, recipe and citation.
+
+    Raises:
+        ValueError: for anything that cannot be read, naming the nearest valid spelling.
+    """
+    method = grammar.parse(expression, methods())
+    return _by_spelling().get(str(method), method)
+
+
+def names(kind: Kind | None = None) -> list[str]:
+    """Return the sorted names of one kind, or of all parts and methods. A name may be both (`hinge`)."""
+    if kind == "method":
+        return sorted(CATALOGUE)
+    known = parts(kind)
+    return sorted(known if kind else {*known, *CATALOGUE})
