@@ -20,17 +20,17 @@ MONITORS: Final = (
 )
 """One value a step each.
 
-- logit_gap: E[a] - E[b], with a the logits on reals and b on fakes.
+- logit_gap: E[a] - E[b], with a the logits on reals and b on fakes; where an objective has a vector head, its critic.
 - discriminator_accuracy: P[a_i > b_j] over the batch, free of any threshold, so it reads the same for every loss.
 - generator_signal: median over samples of B * |dL_G/dx_f|, the gradient that reaches a generated sample.
-- generator_weight: mean of B * |dL_G/db|, the loss's own share of that signal; the rest is D's Jacobian.
+- generator_weight: mean of B * |dL_G/db| over the B logits, the loss's share of that signal; the rest is D's Jacobian.
 - diversity_ratio: tr Cov(fake batch) / tr Cov(real batch).
 """
 
 
-def discriminator_statistics(loss: Tensor, gradient_norm: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return [loss, gradient norm, logit gap, accuracy] of one discriminator update."""
-    a, b = real_logits.detach().flatten(), fake_logits.detach().flatten()
+def discriminator_statistics(loss: Tensor, gradient_norm: Tensor, real_critic: Tensor, fake_critic: Tensor) -> Tensor:
+    """Return [loss, gradient norm, logit gap, accuracy] of one discriminator update; the critic values are [B]."""
+    a, b = real_critic.detach().flatten(), fake_critic.detach().flatten()
     accuracy = (a[:, None] > b[None, :]).float().mean()
     return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), accuracy])
 
@@ -44,7 +44,9 @@ def generator_statistics(
     assert logit_gradient is not None
     batch = len(fake_images)
     signal = torch.linalg.vector_norm(image_gradient.float().flatten(1), dim=1).median() * batch
-    weight = logit_gradient.float().abs().mean() * batch
+    per_logit = logit_gradient.float()
+    strength = per_logit.abs() if per_logit.dim() == 1 else torch.linalg.vector_norm(per_logit, dim=1)
+    weight = strength.mean() * len(strength)
     diversity = _total_variance(fake_images.detach()) / _total_variance(real_images)
     return torch.stack([loss.detach(), gradient_norm, signal, weight, diversity])
 

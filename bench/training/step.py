@@ -59,7 +59,8 @@ class TrainingStep:
         self._precision = precision
         self._device = next(generator.parameters()).device
         self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
-        self._state: dict[str, dict[str, Tensor]] = {}
+        self.state: dict[str, dict[str, Tensor]] = {}
+        """What stateful parts remember, by part name."""
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
         """Make one step; return the statistics of the last discriminator update and of the generator update."""
@@ -75,20 +76,30 @@ class TrainingStep:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         real = self._batches.real("discriminator", critic_step)
         with autocast(self._precision, self._device):
+            latents = self._batches.latents("discriminator", critic_step)
             with torch.no_grad():
-                fake = self.generator(self._batches.latents("discriminator", critic_step))
+                fake = self.generator(latents)
             parts = self.method.discriminator_loss(
                 self.discriminator,
                 real,
                 fake,
+                latents=latents,
+                generator=self.generator,
                 rng=self._part_generators.at("discriminator", critic_step),
                 step=critic_step // self._critic_steps,
-                state=self._state,
+                state=self.state,
             )
         parts.total.backward()
         assert parts.real_logits is not None
         norm = _gradient_norm(self.discriminator)
-        return discriminator_statistics(parts.total, norm, parts.real_logits, parts.fake_logits)
+        real_logits, fake_logits = parts.real_logits.detach(), parts.fake_logits.detach()
+        critic = self.method.objective.critic
+        return discriminator_statistics(
+            parts.total,
+            norm,
+            critic(real_logits, real_logits, fake_logits),
+            critic(fake_logits, real_logits, fake_logits),
+        )
 
     def generator_gradients(self, step: int) -> Tensor:
         """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
@@ -103,7 +114,7 @@ class TrainingStep:
                 real,
                 rng=self._part_generators.at("generator", step),
                 step=step,
-                state=self._state,
+                state=self.state,
             )
         parts.fake_images.retain_grad()
         parts.fake_logits.retain_grad()

@@ -90,10 +90,14 @@ def build_step(trial: Trial, images: Tensor, device: torch.device, *, stack: int
     def place(module: nn.Module) -> nn.Module:
         return module.to(device).to(memory_format=torch.channels_last)
 
+    method = losses.get(spec.method)
+    discriminator = build_discriminator(
+        spec.network, normal_for("discriminator"), pack=method.pack, outputs=method.outputs
+    )
     return TrainingStep(
-        losses.get(spec.method),
+        method,
         place(build_generator(spec.network, normal_for("generator"))),
-        place(build_discriminator(spec.network, normal_for("discriminator"))),
+        place(discriminator),
         Batches(
             images,
             stack=stack,

@@ -14,39 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import losses
-from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.config.trial import Optimizer, Trial
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
-
-ADAM = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0.5, 0.999))
-
-
-def make_trial(method: str, *, width: int = 8, batch_size: int = 16, seed: int = 0, **changes: object) -> Trial:
-    spec = Spec(
-        protocol_version="1.0",
-        track="controlled",
-        method=str(losses.get(method)),
-        method_name=method,
-        workload="digits",
-        data_hash="",
-        network=Network(name="dcgan-v1", width=width, channels=1, image_size=32, latent_size=100, d_norm="ln"),
-        optimizer=ADAM,
-        critic_steps=1,
-        batch_size=batch_size,
-        steps=10,
-        evaluate_every=10,
-        samples=10,
-        precision="fp32",
-        seed=seed,
-    )
-    return Trial(spec=msgspec.structs.replace(spec, **changes), components={})
-
-
-def images(count: int = 100) -> Tensor:
-    ramp = torch.arange(count * 32 * 32).reshape(count, 1, 32, 32)
-    return (ramp * 7919 % 251).to(torch.uint8)
+from tests.bench.training.trials import images, make_trial
 
 
 def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
