@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test slow browser lint types imports index clean
+.PHONY: help run test slow browser lint types imports index atlas clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ imports: $(VENV)/.installed-dev  ## check that imports go one way
 
 index: $(VENV)/.installed  ## regenerate the list of methods that `bench list` reads
 	$(BIN)/python -m bench.plan
+
+atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
+	$(BIN)/python -m bench atlas
 
 clean:  ## remove .venv and caches; results stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -131,15 +131,17 @@ class Method:
 
     @property
     def takes_input_gradients(self) -> bool:
-        """Whether some part differentiates the critic by its input, and so is differentiated twice."""
+        """Whether some part differentiates a network by its input, and so is itself differentiated twice."""
         return bool(self.needs & INPUT_GRADIENTS)
 
     @property
     def needs_real_in_generator(self) -> bool:
         """Whether `generator_loss` must be given real images."""
-        return self.objective.needs_real_in_generator or any(
-            part.needs_real_in_generator for part in self.regularizers if part.phase == "generator"
-        )
+        if any(part.needs_real_in_generator for part in self.regularizers if part.phase == "generator"):
+            return True
+        # The critic of a vector head, by which logits are ranked, is measured against the real batch.
+        ranked = any(isinstance(part, LogitTransform) and part.phase == "generator" for part in self.transforms)
+        return self.objective.needs_real_in_generator or (ranked and self.outputs > 1)
 
     @property
     def input_transforms(self) -> tuple[InputTransform, ...]:

@@ -36,7 +36,14 @@ def root(squared: Tensor) -> Tensor:
 
 def exp_with_tangent(t: Tensor, limit: float) -> Tensor:
     """Return exp(t) up to `limit` and its tangent beyond, so that value and gradient stay finite and alive."""
-    return torch.exp(t.clamp(max=limit)) * (1 + (t - limit).relu())
+    return expm1_with_tangent(t, limit) + 1
+
+
+def expm1_with_tangent(t: Tensor, limit: float) -> Tensor:
+    """Return exp_with_tangent(t, limit) - 1, with all its digits near t = 0."""
+    # Not by clamp, whose derivative at the limit itself is 0.
+    within = torch.where(t > limit, limit, t)
+    return torch.expm1(within) + torch.exp(within) * torch.where(t > limit, t - limit, 0.0)
 
 
 def check_pairs(name: str, real: Tensor, fake: Tensor) -> None:

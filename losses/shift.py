@@ -20,11 +20,14 @@ def shifted(images: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
     return _moved(_moved(images, dy, 2), dx, 3)
 
 
+def whole_numbers(uniform: Tensor, count: int) -> Tensor:
+    """Turn draws from U[0, 1) into equally likely whole numbers from 0 to count - 1, int64."""
+    return (uniform * count).long().clamp(max=count - 1)  # rounding may carry the largest draw to the excluded end
+
+
 def whole_moves(uniform: Tensor, longest: int) -> Tensor:
     """Turn draws from U[0, 1) into equally likely whole numbers from -l to l, int64."""
-    span = 2 * longest + 1
-    # The clamp is for half precisions, whose rounding may carry the largest draw to the excluded end.
-    return (uniform * span).floor().clamp(max=span - 1).long() - longest
+    return whole_numbers(uniform, 2 * longest + 1) - longest
 
 
 def _moved(images: Tensor, by: Tensor, dim: int) -> Tensor:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import final
 
-import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from losses.kinds import Objective, parameter
+from losses.numerics import expm1_with_tangent
 from losses.registry import register
 
 
@@ -59,5 +59,4 @@ class AlphaLoss(Objective):
             return -log_probability
         exponent = q * log_probability
         # expm1 keeps its digits when alpha is near 1 and the loss near the logistic one.
-        tangent = torch.exp(exponent.clamp(max=self.limit)) * (exponent - self.limit).relu()
-        return -(torch.expm1(exponent.clamp(max=self.limit)) + tangent) / q
+        return -expm1_with_tangent(exponent, self.limit) / q

@@ -43,7 +43,8 @@ class Bgan(Objective):
 class KlWgan(Objective):
     """KL-WGAN: fakes count by their estimated density ratio, which is the softmax of the batch's logits.
 
-    The weights are differentiated too, as in the authors' released code.
+    The weights are differentiated too, as in the authors' released code. So a fake whose logit is more than the
+    temperature below the weighted mean is pushed down, not up: its weight shrinks faster than its logit grows.
 
     Formula:
         w = B softmax(b / temperature)

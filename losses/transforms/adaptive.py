@@ -16,7 +16,7 @@ from torch import Tensor
 from losses.kinds import InputTransform, Need, Role, parameter
 from losses.numerics import check_pairs
 from losses.registry import register
-from losses.shift import flipped, shifted, whole_moves
+from losses.shift import flipped, shifted, whole_moves, whole_numbers
 from losses.transforms.augmentation import (
     IMAGES_ONLY,
     check_images,
@@ -26,7 +26,6 @@ from losses.transforms.augmentation import (
     saturated,
     scaled_and_rotated,
     turned,
-    whole_number,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class Ada(AdaptiveTransform):
 
         images = flipped(images, on["flip"] & (u[:, 0] < 0.5))
         if height == width:
-            images = turned(images, if_on("quarter turn", whole_number(u[:, 1], 4), 0))
+            images = turned(images, if_on("quarter turn", whole_numbers(u[:, 1], 4), 0))
         dx, dy = whole_moves(u[:, 2], eighth(width)), whole_moves(u[:, 3], eighth(height))
         images = shifted(images, if_on("translation", dx, 0), if_on("translation", dy, 0))
         scale = if_on("scale", (0.2 * s[:, 0]).exp2(), 1)

@@ -16,7 +16,7 @@ from torch import Tensor
 from losses.kinds import InputTransform, Need, Role, parameter
 from losses.numerics import in_full_precision
 from losses.registry import register
-from losses.shift import shifted, whole_moves
+from losses.shift import shifted, whole_moves, whole_numbers
 
 if TYPE_CHECKING:
     from losses.context import Context
@@ -98,11 +98,6 @@ def eighth(side: int) -> int:
     return (side + 4) // 8
 
 
-def whole_number(u: Tensor, count: int) -> Tensor:
-    """Turn draws from U[0, 1) into equally likely whole numbers from 0 to count - 1, int64."""
-    return (u * count).long().clamp(max=count - 1)  # rounding may carry the largest draw to the excluded end
-
-
 def saturated(images: Tensor, factor: Tensor) -> Tensor:
     """Multiply each pixel's distance from the grey of its own brightness by the sample's factor [B]."""
     grey = images.mean(dim=1, keepdim=True)
@@ -147,6 +142,6 @@ def _hole(u: Tensor, side: int) -> Tensor:
     """Return which of the lines 0 to side - 1 a hole of half the side covers, [B, side]; it may stand out."""
     size = math.ceil(side / 2)
     centres = side + 1 - size % 2  # so many places for the centre make the hole symmetric about the image
-    first = (whole_number(u, centres) - size // 2)[:, None]
+    first = (whole_numbers(u, centres) - size // 2)[:, None]
     lines = torch.arange(side, device=u.device)
     return (lines >= first) & (lines < first + size)

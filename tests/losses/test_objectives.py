@@ -286,10 +286,12 @@ def test_the_epsilon_form_goes_blind_where_the_logits_form_does_not() -> None:
 
 
 def test_the_exponentials_go_on_as_their_tangents() -> None:
-    b = torch.tensor([15.9, 16.1, 1e4], dtype=torch.float64, requires_grad=True)
-    (slope,) = torch.autograd.grad(objective("fgan_kl").discriminator(torch.zeros(3), b), b)
+    b = torch.tensor([15.9, 16.0, 16.1, 1e4], dtype=torch.float64, requires_grad=True)
+    loss = objective("fgan_kl").discriminator(torch.zeros(4), b)
+    (slope,) = torch.autograd.grad(loss, b)
     top = math.exp(15)
-    assert (3 * slope).tolist() == pytest.approx([math.exp(14.9), top, top], rel=1e-9)
+    assert (4 * slope).tolist() == pytest.approx([math.exp(14.9), top, top, top], rel=1e-9)
+    assert loss.item() == pytest.approx((math.exp(14.9) + top + 1.1 * top + (1e4 - 15) * top) / 4, rel=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [0.999, 1.001])

@@ -15,11 +15,13 @@ OPTIONS = {
     "run": "suite method workload seeds steps d-norm allow-invalid set "
     "device executor workers results data dry-run progress",
     "list": "kind json",
+    "check": "file json",
     "status": "suite method workload seeds steps d-norm allow-invalid set results",
     "show": "trial results",
     "leaderboard": "format results",
     "report": "results output",
     "export": "format results output",
+    "atlas": "check output",
     "doctor": "results data",
 }
 """The command line is an interface: scripts stand on it. A name that goes is a breaking change."""

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from small_trials import images, make_trial
 from torch import Tensor
 
 from bench.config.trial import Network
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
-from tests.bench.training.trials import images, make_trial
 
 
 def step_of(method: str, **changes: object) -> TrainingStep:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from small_trials import images, make_trial
 
 import losses
 from bench.training.batches import Batches, to_network_range, to_uint8
@@ -15,7 +16,6 @@ from bench.training.monitors import (
 )
 from bench.training.trainer import build_step
 from bench.training.verdict import late_regression, status_of
-from tests.bench.training.trials import images, make_trial
 
 CPU = torch.device("cpu")
 

@@ -7,18 +7,18 @@ over, or Adam divide it by the root of a tiny square: with R1, 3e-3 has been see
 """
 
 import copy
-from types import ModuleType
 
 import msgspec
 import pytest
+import reference_loop
 import torch
+from small_trials import images, make_trial
 from torch import Tensor
 
 from bench.config.trial import Optimizer, Trial
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
-from tests.bench.training.trials import images, make_trial
 
 
 def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
@@ -29,7 +29,7 @@ def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
     return history
 
 
-def reference_losses(reference_loop: ModuleType, trial: Trial, method: str, steps: int) -> list[tuple[float, float]]:
+def reference_losses(trial: Trial, method: str, steps: int) -> list[tuple[float, float]]:
     spec = trial.spec
     fresh = build_step(trial, images(), torch.device("cpu"))
     generator, discriminator = (
@@ -50,10 +50,10 @@ def reference_losses(reference_loop: ModuleType, trial: Trial, method: str, step
 
 
 @pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
-def test_the_engine_follows_the_reference_loop(reference_loop: ModuleType, method: str) -> None:
+def test_the_engine_follows_the_reference_loop(method: str) -> None:
     trial = make_trial(method)
     engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
-    reference = reference_losses(reference_loop, trial, method, 40)
+    reference = reference_losses(trial, method, 40)
     for step, (ours, plain) in enumerate(zip(engine, reference, strict=True)):
         tolerance = 1e-4 if step < 3 else 2e-2
         assert ours == pytest.approx(plain, rel=tolerance, abs=tolerance), step
@@ -73,7 +73,7 @@ class InFloat64:
 
 
 @pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
-def test_in_float64_engine_and_reference_loop_are_one(reference_loop: ModuleType, method: str) -> None:
+def test_in_float64_engine_and_reference_loop_are_one(method: str) -> None:
     """What float32 leaves to rounding is settled here: the two loops mean the same."""
     step = build_step(make_trial(method), images(), torch.device("cpu"))
     batches = step._batches = InFloat64(step._batches)  # type: ignore[assignment]

@@ -1,0 +1,243 @@
+"""The families: which modules of the loss library have a page, in what order, and how each is introduced."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from losses import Method, Objective, Part
+
+Group = Literal["Objectives", "Terms of the discriminator", "Terms of the generator", "Transforms", "Constraints"]
+
+PACKAGE: Final = "losses."
+"""Parts that other packages register are theirs to describe."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One page: its name, its title, what it is in a sentence (the index prints it), and when to try it."""
+
+    page: str
+    group: Group
+    title: str
+    sentence: str
+    advice: str
+
+
+def _families(group: Group, package: str, **introductions: tuple[str, str, str]) -> dict[str, Family]:
+    return {
+        f"{PACKAGE}{package}.{module}": Family(module.replace("_", "-"), group, *words)
+        for module, words in introductions.items()
+    }
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    **_families(
+        "Objectives",
+        "objectives",
+        logistic=(
+            "Logistic",
+            "Cross-entropy on logits: the original game and its variants.",
+            "Start here: `bce_ns` is the baseline, and `bce_mm` shows how a generator's gradient vanishes.",
+        ),
+        least_squares=(
+            "Least squares",
+            "Logits pulled to target values by squares.",
+            "Try it when a logistic generator starves: its push grows with the distance from the target.",
+        ),
+        absolute=(
+            "Absolute differences",
+            "Logits pulled to target values, equally hard at every distance.",
+            "Try it as the robust cousin of least squares; its asymmetric form needs a bound on the critic's slope.",
+        ),
+        hinge=(
+            "Hinge",
+            "A discriminator that stops pushing once a logit is past its margin.",
+            "Try it with `spectral_norm`, its usual company; the variants differ in the generator alone.",
+        ),
+        wasserstein=(
+            "Wasserstein",
+            "The plain difference of mean logits.",
+            "Never alone: add a penalty, a clip or a normalisation that bounds the critic's slope.",
+        ),
+        f_divergence=(
+            "f-divergences",
+            "The variational bounds of f-GAN, one for each divergence.",
+            "Try them to see what a divergence's shape does; the exponential ones want a small learning rate.",
+        ),
+        alpha=(
+            "Alpha-loss",
+            "A logistic loss bent towards the exponential or the zero-one loss by one number.",
+            "Try it to ask how hard confident mistakes should count, for each player by itself.",
+        ),
+        importance=(
+            "Importance weights",
+            "Losses that read the density ratio off the logits.",
+            "Try them when the discriminator is good enough that its logits mean something.",
+        ),
+        relativistic=(
+            "Relativistic",
+            "Is this real image more real than that fake one?",
+            "Try the paired form with R1 and R2 (`r3gan`); the averaged forms suffer where BatchNorm hides the means.",
+        ),
+        contrastive=(
+            "Contrastive",
+            "One image against the whole other batch, through a log-sum-exp.",
+            "Try them with a batch size that stays put: their values and their push depend on it.",
+        ),
+        kernel=(
+            "Kernels and energy distance",
+            "Distances between two batches of vector heads.",
+            "Try them where one logit says too little; `mmd_rq` with a light gradient penalty is the usual form.",
+        ),
+        moments=(
+            "Moments",
+            "The distance between the means, or the covariances, of vector heads.",
+            "Try them with `weight_clip`, which is what makes the distance a bounded one.",
+        ),
+        vector=(
+            "Distributions and spheres",
+            "Discriminators that answer with a distribution or a point in space.",
+            "Try them to see whether a richer answer than one number stabilises the game.",
+        ),
+        legacy=(
+            "What not to write",
+            "A common mistake, kept as a measured reference.",
+            "Do not train with it; compare with it, to recognise the mistake in other code.",
+        ),
+    ),
+    **_families(
+        "Terms of the discriminator",
+        "regularizers",
+        gradient_penalty=(
+            "One-centred gradient penalties",
+            "The slope of the critic should be 1 between or near the data.",
+            "Try `gp1` with `wasserstein`; each needs a discriminator without BatchNorm and doubles its step's cost.",
+        ),
+        zero_centered=(
+            "Zero-centred gradient penalties",
+            "The critic should be flat on the data.",
+            "Try `r1` first, with any objective: it is what makes the game converge locally.",
+        ),
+        lipschitz=(
+            "Worst-case slopes",
+            "Penalties on the steepest point, a high power of the slope, or a direction sought out.",
+            "Try them where a mean over random points misses the steep places.",
+        ),
+        smoothness=(
+            "Smoothness without double backward",
+            "Equal answers about an image and a noisy copy of it.",
+            "Try `ar1` where a double backward is too slow or BatchNorm forbids a gradient penalty.",
+        ),
+        consistency=(
+            "Consistency",
+            "Equal answers about an image and its mirrored, moved or neighbouring copy.",
+            "Try it on small data sets, and with a normalised discriminator.",
+        ),
+        anchors=(
+            "Anchors",
+            "Logits held near zero, or near the other side's running mean.",
+            "Try `drift` against wandering Wasserstein critics, and `lecam` on little data.",
+        ),
+        lagrangian=(
+            "Lagrangian constraints",
+            "The critic's size held at 1 by an augmented Lagrangian.",
+            "Try them with `wasserstein`, in place of a penalty whose weight would have to be tuned.",
+        ),
+        margins=(
+            "Margins in pixels",
+            "Logit differences tied to how far apart the two images are.",
+            "Try them with `wasserstein` or `loss_sensitive`, where a distance in pixels means something.",
+        ),
+        weights=(
+            "Weights",
+            "Decay, orthogonality and the memory of past weights.",
+            "Try `ortho` or `l2_d` as a cheap addition; historical averages are for games that circle.",
+        ),
+    ),
+    **_families(
+        "Terms of the generator",
+        "regularizers",
+        matching=(
+            "Matching",
+            "The generated batch should have the real one's features, as a set.",
+            "Try `fm` or `mmd_feat` as the generator's whole loss (with `bce_d`), or as a steadying addition.",
+        ),
+        correlation=(
+            "Correlation",
+            "Second moments of features that should agree between the two batches.",
+            "Try `coral` or `corr_channel`; `corr_naive` is a negative control that rewards the mean image.",
+        ),
+        diversity=(
+            "Diversity",
+            "Different latents should give different images.",
+            "Try them against mode collapse; a term that looks at pixels alone also rewards noise.",
+        ),
+        jacobian=(
+            "The generator's slope",
+            "How far the image moves when the latent does.",
+            "Try `jacobian_clamp` for a well-conditioned generator; `gp_pathlen` is dear, and lazy for that reason.",
+        ),
+    ),
+    **_families(
+        "Transforms",
+        "transforms",
+        augmentation=(
+            "Augmentation",
+            "Every image that the discriminator sees is changed at random, real and fake alike.",
+            "Try it whenever the data set is small enough for the discriminator to learn it by heart.",
+        ),
+        adaptive=(
+            "Adaptive augmentation",
+            "Augmentation only as strong as the discriminator's overfitting asks for.",
+            "Try it where the right strength is not known; it starts at none.",
+        ),
+        noise=(
+            "Instance noise",
+            "Noise on every input of the discriminator.",
+            "Try it as the plainest way to make the two distributions overlap.",
+        ),
+        packing=(
+            "Packing",
+            "The discriminator judges several samples at once.",
+            "Try it against mode collapse: a lack of variety shows in a single input.",
+        ),
+        logits=(
+            "Logit transforms",
+            "What the objective reads in place of the logits: fewer, or with a weaker gradient.",
+            "Try `topk` to drop the worst fakes, and a controller when one player runs away.",
+        ),
+    ),
+    **_families(
+        "Constraints",
+        "constraints",
+        normalization=(
+            "Normalisation",
+            "The critic's slope bounded by construction.",
+            "Try `spectral_norm` first: it costs almost nothing and goes with every objective.",
+        ),
+        clipping=(
+            "Clipping",
+            "The critic's weights clamped into a box.",
+            "Try it as the historical reference; it bounds the slope, and leaves a simple critic.",
+        ),
+        pace=(
+            "Pace",
+            "How often and how fast the discriminator is updated.",
+            "Try it before anything cleverer when one player outruns the other.",
+        ),
+    ),
+}
+
+
+def family_of(part: Part | type[Part]) -> Family:
+    """Return the family of a part; ValueError where its module has no entry here."""
+    module = part.__module__
+    if module not in FAMILIES:
+        raise ValueError(
+            f"the module {module} has no family: give it a title and a sentence in bench/atlas/families.py"
+        )
+    return FAMILIES[module]
+
+
+def family_of_method(method: Method) -> Family:
+    """Return the family of the first part that is no objective, or else of the objective."""
+    return family_of(next((part for part in method.parts if not isinstance(part, Objective)), method.objective))

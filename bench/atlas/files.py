@@ -1,0 +1,74 @@
+"""The atlas as files: written, and compared with what is on disk.
+
+Pages are compared byte for byte. Pictures are compared by the numbers they were drawn from, which each carries in its
+description, because versions of matplotlib draw the same numbers with other bytes. What was not generated is never
+touched.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from bench.atlas import pages, pictures
+from bench.atlas.entries import PICTURES
+
+MENDING_COMMAND: Final = "python -m bench atlas"
+
+
+def directory() -> Path:
+    """Return where the atlas lies in a checkout."""
+    return Path(__file__).parents[2] / "docs" / "atlas"
+
+
+def generate(folder: Path) -> int:
+    """Write all pages and pictures, delete generated ones that have no place any more; return the number of files."""
+    with _one_thread():
+        found = {folder / name: text for name, text in pages.all_pages().items()}
+        for objective in pages.scalar_objectives():
+            found[folder / PICTURES / f"{objective.name}.svg"] = pictures.draw(objective)
+    for orphan in _generated(folder) - set(found):
+        orphan.unlink()
+    for path, text in found.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return len(found)
+
+
+def stale(folder: Path) -> list[str]:
+    """Return what `generate` would change, by path within the folder: missing, outdated and orphaned files."""
+    with _one_thread():
+        texts = {folder / name: text for name, text in pages.all_pages().items()}
+        drawn = {
+            folder / PICTURES / f"{objective.name}.svg": pictures.stamp(objective)
+            for objective in pages.scalar_objectives()
+        }
+    wrong = [path for path, text in texts.items() if _read(path) != text]
+    wrong += [path for path, stamp in drawn.items() if pictures.stamp_in(_read(path) or "") != stamp]
+    wrong += _generated(folder) - set(texts) - set(drawn)
+    return sorted(path.relative_to(folder).as_posix() for path in wrong)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_bytes().decode(errors="replace") if path.is_file() else None
+
+
+def _generated(folder: Path) -> set[Path]:
+    """Return the files on disk that a run of the generator has made."""
+    found = {path for path in folder.glob("*.md") if (_read(path) or "").startswith(pages.MARK)}
+    return found | {
+        path for path in (folder / PICTURES).glob("*.svg") if pictures.stamp_in(_read(path) or "") is not None
+    }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: the tensors are tiny, and threads would wait for each other longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
