@@ -4,6 +4,7 @@
 without importing torch; run it after adding a loss.
 """
 
+import hashlib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import losses
 from bench import data
 from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
 from bench.config.suite import Suite
-from bench.config.trial import DiscriminatorNorm, Network, Optimizer, Spec, Trial
+from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
 from bench.config.workload import Workload
 from bench.metrics import pins
 from bench.store.journal import Store
@@ -52,6 +53,17 @@ def expand(suite: Suite) -> list[Trial]:
         for workload in workloads
         for method in methods
     ]
+
+
+def use_losses_of(files: Iterable[Path]) -> None:
+    """Make the losses that Python files register known by name, here and in the processes that train.
+
+    Raises:
+        ValueError: a file that is not there or cannot be imported.
+    """
+    for path in files:
+        losses.plugins.import_file(path)
+        losses.plugins.name_file(path)
 
 
 def pending(trials: Iterable[Trial], store: Store) -> list[tuple[Trial, int]]:
@@ -124,8 +136,8 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
             latent_size=workload.latent_size,
             d_norm=d_norm,
         ),
-        optimizer=_optimizer(recipe, method),
-        critic_steps=(recipe.critic_steps if recipe else 1) * method.critic_steps,
+        optimizer=_optimizer(recipe),
+        critic_steps=recipe.critic_steps if recipe else 1,
         batch_size=batch_size,
         steps=steps,
         # The last step is evaluated in any case: a longer interval is the same trial.
@@ -135,7 +147,7 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
         seed=seed,
         allow_invalid=ill_defined,
     )
-    return Trial(spec=spec, components=_components(workload))
+    return Trial(spec=spec, components=_components(workload) | _losses_from_elsewhere(method))
 
 
 def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
@@ -147,18 +159,15 @@ def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
     return method.recipe
 
 
-def _optimizer(recipe: losses.Recipe | None, method: Method) -> Optimizer:
-    chosen = (
-        _CONTROLLED
-        if recipe is None
-        else Optimizer(
-            name=recipe.optimizer,
-            lr_generator=recipe.lr_generator,
-            lr_discriminator=recipe.lr_discriminator,
-            betas=recipe.betas,
-        )
+def _optimizer(recipe: losses.Recipe | None) -> Optimizer:
+    if recipe is None:
+        return _CONTROLLED
+    return Optimizer(
+        name=recipe.optimizer,
+        lr_generator=recipe.lr_generator,
+        lr_discriminator=recipe.lr_discriminator,
+        betas=recipe.betas,
     )
-    return msgspec.structs.replace(chosen, lr_discriminator=chosen.lr_discriminator * method.learning_rate_factor)
 
 
 def _d_norm(suite: Suite, workload: Workload, method: Method) -> DiscriminatorNorm:
@@ -201,6 +210,16 @@ def _components(workload: Workload) -> dict[str, str]:
     if workload.extractor is not None:
         components["extractor"] = pins.extractor_component(workload.extractor)
     return components
+
+
+def _losses_from_elsewhere(method: Method) -> dict[str, str]:
+    """Name the parts that this library does not ship by the content of their files, which have no version of ours."""
+    found = {}
+    for part in method.parts:
+        path = losses.plugins.file_of(type(part).__module__)
+        if not type(part).__module__.startswith("losses.") and path is not None:
+            found[f"{OWN_LOSS}{part.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return found
 
 
 def _refuse_repetition(what: str, spellings: Sequence[str], meanings: Sequence[str]) -> None:

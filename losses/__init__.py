@@ -10,7 +10,7 @@ Conventions: logits are raw and large on real images, without a sigmoid in the d
 a batch is reduced by its mean; losses are computed in float32 (float64 stays) whatever the networks compute in.
 """
 
-from losses import constraints, objectives, regularizers, transforms
+from losses import constraints, objectives, plugins, regularizers, transforms
 from losses.catalogue import get, names
 from losses.context import Context, DiscriminatorOutput
 from losses.description import Description, describe
@@ -43,6 +43,7 @@ __all__ = [
     "names",
     "objectives",
     "parameter",
+    "plugins",
     "register",
     "regularizers",
     "transforms",

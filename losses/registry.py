@@ -1,10 +1,11 @@
-"""Where parts are known by name: `@register`, look-up with suggestions, and the entry points of other packages."""
+"""Where parts are known by name: `@register`, look-up with suggestions, and losses from other packages and files."""
 
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
+from losses import plugins
 from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean, known_names
 
@@ -46,7 +47,7 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
 
 
 def parts(kind: Kind | None = None) -> dict[str, type[Part]]:
-    """Return the registered parts of a kind, or all, sorted by name. Loads other packages' entry points once."""
+    """Return the registered parts of a kind, or all, sorted by name. The first call loads what others provide."""
     _load_plugins()
     return {name: _parts[name] for name in sorted(_parts) if kind is None or _parts[name].kind == kind}
 
@@ -60,6 +61,7 @@ def part(name: str) -> type[Part]:
 
 
 def _load_plugins() -> None:
+    """Import the entry points of other packages, and the files that the environment names, once."""
     global _plugins_loaded
     if _plugins_loaded:
         return
@@ -73,3 +75,9 @@ def _load_plugins() -> None:
             _plugins_loaded = False
             error.add_note(f"while loading the losses of the entry point {entry_point.name!r} ({entry_point.value})")
             raise
+    try:
+        for path in plugins.named_files():
+            plugins.import_file(path)
+    except ValueError:
+        _plugins_loaded = False
+        raise

@@ -71,6 +71,13 @@ def suite_options(command: Command) -> Command:
             help="A method by name or as an expression, instead of the suite's. Repeatable.",
         ),
         click.option(
+            "--losses",
+            "loss_files",
+            multiple=True,
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A Python file that registers losses of your own. Repeatable.",
+        ),
+        click.option(
             "--workload",
             "workloads",
             multiple=True,
@@ -100,6 +107,11 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     """
     from bench.config.suite import load_suite
 
+    if options["loss_files"]:
+        from bench.plan import use_losses_of
+
+        with usage_errors():
+            use_losses_of(options["loss_files"])
     overrides: dict[str, object] = {}
     for setting in options["settings"]:
         key, sign, value = setting.partition("=")

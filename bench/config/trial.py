@@ -1,7 +1,7 @@
 """The fully resolved, typed description of one training run, and its identity."""
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -9,6 +9,9 @@ from msgspec import Struct
 DiscriminatorNorm = Literal["ln", "none", "sn", "bn"]
 Precision = Literal["fp32", "tf32", "bf16"]
 Track = Literal["controlled", "paper"]
+
+OWN_LOSS: Final = "loss:"
+"""Begins the component of a loss that the library does not ship, which concerns the methods that have it alone."""
 
 
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -33,6 +33,9 @@ class TrainingStep:
 
     Steps count generator updates from 0. With `critic_steps` n, the discriminator's updates of step t are its
     updates n*t ... n*t + n - 1, and each has its own batch, latents and random numbers.
+
+    The method's own pace is applied here, on top of the track's: its factors on the discriminator's updates and
+    learning rate.
     """
 
     def __init__(
@@ -53,9 +56,12 @@ class TrainingStep:
         self.generator = generator.train()
         self.discriminator = discriminator.train()
         self.generator_optimizer = build_optimizer(generator, optimizer, optimizer.lr_generator)
-        self.discriminator_optimizer = build_optimizer(discriminator, optimizer, optimizer.lr_discriminator)
+        self.discriminator_optimizer = build_optimizer(
+            discriminator, optimizer, optimizer.lr_discriminator * method.learning_rate_factor
+        )
+        self.critic_steps = critic_steps * method.critic_steps
+        """The discriminator's updates for one of the generator."""
         self._batches = batches
-        self._critic_steps = critic_steps
         self._precision = precision
         self._device = next(generator.parameters()).device
         self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
@@ -64,7 +70,7 @@ class TrainingStep:
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
         """Make one step; return the statistics of the last discriminator update and of the generator update."""
-        for critic_step in range(step * self._critic_steps, (step + 1) * self._critic_steps):
+        for critic_step in range(step * self.critic_steps, (step + 1) * self.critic_steps):
             discriminator = self.discriminator_gradients(critic_step)
             self.apply_discriminator()
         generator = self.generator_gradients(step)
@@ -86,7 +92,7 @@ class TrainingStep:
                 latents=latents,
                 generator=self.generator,
                 rng=self._part_generators.at("discriminator", critic_step),
-                step=critic_step // self._critic_steps,
+                step=critic_step // self.critic_steps,
                 state=self.state,
             )
         parts.total.backward()

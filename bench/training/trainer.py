@@ -254,7 +254,7 @@ class _Run:
             "images_per_second": None if rate is None else rate * spec.batch_size,
             "train_seconds": self._clock.train_seconds(),
             "evaluation_seconds": self._evaluation_seconds,
-            "discriminator_images": 2 * spec.batch_size * spec.critic_steps * self.completed_steps,
+            "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
             "peak_memory_bytes": _peak_memory(self._device),
         }
 

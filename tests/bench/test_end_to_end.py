@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from own_loss import OWN
 
 from bench.store.journal import Store
 
@@ -77,3 +78,16 @@ def test_the_same_command_after_sigkill_gives_the_records_of_an_uninterrupted_ru
     again = bench(*PLAN, results=broken)
     assert f"0 of {TRIALS} trials to run" in again.stdout or f"{TRIALS} recorded" in again.stdout
     assert len(deterministic(broken)) == TRIALS
+
+
+def test_a_loss_of_the_users_own_trains_in_its_own_process_like_the_shipped_one(tmp_path: Path) -> None:
+    path = tmp_path / "my_losses.py"
+    path.write_text(OWN)
+    arguments = ("run", "--suite", "smoke", "--method", "hinge", "--method", "own_hinge", "--losses", str(path))
+    done = bench(*arguments, results=tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    hinge, own = sorted(Store(tmp_path / "results").records(), key=lambda record: record.spec.method)
+    assert (hinge.spec.method, own.spec.method) == ("hinge", "own_hinge")
+    assert hinge.metrics == own.metrics
+    (table,) = json.loads(bench("leaderboard", "--format", "json", results=tmp_path / "results").stdout)["tables"]
+    assert {row["method"] for row in table["rows"]} == {"hinge", "own_hinge"}

@@ -1,16 +1,19 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from own_loss import OWN
 
 import losses
 from bench import data
 from bench.config.suite import Suite, load_suite, shipped_suites
 from bench.config.trial import Trial
-from bench.plan import encode_index, expand, index_path, method_index, pending
+from bench.plan import encode_index, expand, index_path, method_index, pending, use_losses_of
 from bench.store.journal import Store
 from bench.store.record import Record, Status
+from losses import registry
 
 
 def suite(**changes: object) -> Suite:
@@ -129,10 +132,10 @@ def test_ill_defined_methods_run_as_labelled_variants_and_the_label_is_on_them_a
     assert only(allow_invalid=True).id == only().id
 
 
-def test_pace_is_part_of_the_method_and_resolved_in_the_trial() -> None:
-    spec = only(methods=["bce_ns + ttur(ratio=0.5) + critic_steps(count=3)"]).spec
-    assert (spec.optimizer.lr_generator, spec.optimizer.lr_discriminator, spec.critic_steps) == (2e-4, 1e-4, 3)
-    assert only(methods=["bce_ns + ttur(ratio=1)"]).spec.optimizer == only().spec.optimizer
+def test_a_methods_own_pace_leaves_the_tracks_settings_alone_so_that_one_table_holds_all() -> None:
+    spec, plain = only(methods=["bce_ns + ttur(ratio=0.5) + critic_steps(count=3)"]).spec, only().spec
+    assert (spec.optimizer, spec.critic_steps) == (plain.optimizer, plain.critic_steps)
+    assert spec.method == "bce_ns + ttur(ratio=0.5) + critic_steps(count=3)"
 
 
 def test_an_alias_is_planned_under_the_name_it_trains_as() -> None:
@@ -195,3 +198,25 @@ def test_index_has_every_name_of_every_kind() -> None:
 
 def test_smoke_is_small() -> None:
     assert len(expand(load_suite("smoke"))) == 2
+
+
+def test_a_loss_of_the_users_own_is_identified_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    path = tmp_path / "my_losses.py"
+    path.write_text(OWN)
+    use_losses_of([path])
+    assert os.environ["GAN_LOSS_BENCH_LOSSES"] == str(path), "the processes that train know it too"
+    trial, plain = only(methods=["own_hinge + r1"]), only(methods=["hinge + r1"])
+    assert set(trial.components) - set(plain.components) == {"loss:own_hinge"}
+    path.write_text(OWN.replace("(1 - real", "(2 - real"))
+    assert only(methods=["own_hinge + r1"]).id != trial.id
+    assert only(methods=["hinge + r1"]).id == plain.id
+
+
+def test_a_file_of_losses_that_is_not_there_or_broken_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no file"):
+        use_losses_of([tmp_path / "nowhere.py"])
+    (tmp_path / "broken.py").write_text("import losses\n\nlosses.get('nothing')\n")
+    with pytest.raises(ValueError, match=r"broken\.py, line 3: ValueError: unknown loss 'nothing'"):
+        use_losses_of([tmp_path / "broken.py"])

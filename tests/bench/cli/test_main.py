@@ -12,11 +12,11 @@ from bench.cli.main import VERBS, cli
 HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "jinja2", "rich")
 
 OPTIONS = {
-    "run": "suite method workload seeds steps d-norm allow-invalid set "
+    "run": "suite method losses workload seeds steps d-norm allow-invalid set "
     "device executor workers results data dry-run progress",
     "list": "kind json",
     "check": "file json",
-    "status": "suite method workload seeds steps d-norm allow-invalid set results",
+    "status": "suite method losses workload seeds steps d-norm allow-invalid set results",
     "show": "trial results",
     "leaderboard": "format results",
     "report": "results output",

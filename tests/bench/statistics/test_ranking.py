@@ -151,6 +151,22 @@ def test_records_of_older_components_are_superseded(planted, record, workload):
     assert {row.method: row.runs for row in board.rows}["nsgan"] == 3
 
 
+def test_a_loss_of_the_users_own_joins_the_table_and_supersedes_its_own_past_alone(planted, record, workload):
+    def own(version: str, finished_at: str) -> list:
+        components = {"losses": "1", "loss:mine": version}
+        return [
+            record(workload, "mine", seed, distance=150.0, components=components, finished_at=finished_at)
+            for seed in range(3)
+        ]
+
+    records = [*planted(3), *own("old", "2025-01-01T00:00:00+00:00"), *own("new", "2026-06-01T00:00:00+00:00")]
+    (board,) = rank(records, {"digits": workload}, resamples=200)
+    assert board.superseded == 3
+    assert {row.method: row.runs for row in board.rows} == dict.fromkeys([*methods_of(board)], 3)
+    assert "mine" in methods_of(board)
+    assert len(board.rows) == 5
+
+
 def test_workloads_share_a_table_and_are_averaged_over(record, workload, toy):
     records = [record(workload, "nsgan", seed, distance=100.0) for seed in range(2)]
     records += [record(toy, "nsgan", seed) for seed in range(2)]

@@ -82,3 +82,16 @@ def test_gates_change_gradients_and_never_the_recorded_loss() -> None:
     plain, gated = step_of("bce_ns").run(0), step_of("bce_ns + began_balance(rate=0)").run(0)
     for ours, theirs in zip(plain, gated, strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_the_methods_own_pace_is_applied_on_top_of_the_tracks() -> None:
+    step = step_of("bce_ns + ttur(ratio=0.5) + critic_steps(count=3)", critic_steps=2)
+    (generator,), (discriminator,) = (
+        optimizer.param_groups for optimizer in (step.generator_optimizer, step.discriminator_optimizer)
+    )
+    assert (generator["lr"], discriminator["lr"]) == (2e-4, 1e-4)
+    seen: list[int] = []
+    gradients = step.discriminator_gradients
+    step.discriminator_gradients = lambda index: (seen.append(index), gradients(index))[1]  # type: ignore[method-assign]
+    step.run(1)
+    assert seen == [6, 7, 8, 9, 10, 11]
