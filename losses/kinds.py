@@ -153,9 +153,12 @@ class Regularizer(Part):
         """The term is computed on steps divisible by this, and multiplied by it, so that its mean push is equal."""
 
     @property
-    @abstractmethod
     def coefficient(self) -> float:
-        """The factor in front of the value: `weight`, or `gamma / 2` where the paper's term is (gamma/2) E n^2."""
+        """The factor in front of the value: the field `weight` where there is one, else 1.
+
+        A part says otherwise where its paper does: `gamma / 2` where the term is (gamma/2) E n^2.
+        """
+        return float(getattr(self, "weight", 1.0))
 
     @abstractmethod
     def __call__(self, context: "Context") -> Tensor:

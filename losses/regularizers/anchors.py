@@ -46,10 +46,6 @@ class Drift(Regularizer):
     weight: float = parameter(0.001, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return context.real_critic.square().mean()
 
@@ -91,10 +87,6 @@ class LeCam(Regularizer):
     decay: float = parameter(0.99, minimum=0, below=1)
     start: int = parameter(1000, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         a, b = context.real_critic, context.fake_critic

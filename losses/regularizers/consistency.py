@@ -5,10 +5,8 @@ Legend: a, b = the critic on the real and the generated images; T x = the image 
 by whole pixels, up to an eighth of each side (rounded), with zeros in the places left uncovered.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
 from torch import Tensor
@@ -19,8 +17,6 @@ from losses.shift import flipped, shifted, whole_moves
 
 if TYPE_CHECKING:
     from losses.context import Context
-
-_IMAGES_ONLY: Final = MappingProxyType({"points": "mirroring and moving by pixels means something for images only"})
 
 
 @final
@@ -47,14 +43,10 @@ class Cr(Regularizer):
     """
 
     phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"image_shape"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    waived: ClassVar[Mapping[str, str]] = _IMAGES_ONLY
     weight: float = parameter(10.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         return _change_under_moves(context, self.name, context.real_images, context.real_critic, "real")
@@ -84,15 +76,11 @@ class Bcr(Regularizer):
     """
 
     phase: ClassVar[Phase] = "discriminator"
+    needs: ClassVar[frozenset[Need]] = frozenset({"image_shape"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    waived: ClassVar[Mapping[str, str]] = _IMAGES_ONLY
     weight_real: float = parameter(10.0, minimum=0)
     weight_fake: float = parameter(10.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return 1.0
 
     def __call__(self, context: "Context") -> Tensor:
         real = _change_under_moves(context, self.name, context.real_images, context.real_critic, "real")
@@ -130,10 +118,6 @@ class Zcr(Regularizer):
     weight: float = parameter(5.0, minimum=0)
     sigma: float = parameter(0.05, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         latents = context.latents.detach()

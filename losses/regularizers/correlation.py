@@ -48,10 +48,6 @@ class Coral(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         real, fake = (covariance(pooled(features)) for features in both_features(context))
         return (real - fake).square().mean() / 4
@@ -86,10 +82,6 @@ class Gram(Regularizer):
     needs_real_in_generator: ClassVar[bool] = True
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = (second_moment(_positions(features)) for features in both_features(context))
@@ -126,10 +118,6 @@ class CorrelationChannel(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         real, fake = (second_moment(standardised(pooled(features), 0)) for features in both_features(context))
         return (real - fake).square().mean()
@@ -163,10 +151,6 @@ class CorrelationMoment(Regularizer):
     needs_real_in_generator: ClassVar[bool] = True
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = (pooled(features) for features in both_features(context))
@@ -208,10 +192,6 @@ class CorrelationMatched(Regularizer):
     both_ways: bool = parameter(True)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         real, fake = both_features(context)
         cosines = unit(fake.flatten(1)) @ unit(real.flatten(1)).T
@@ -252,10 +232,6 @@ class CorrelationNaive(Regularizer):
     needs_real_in_generator: ClassVar[bool] = True
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         check_pairs(self.name, context.real_images, context.fake_images)

@@ -54,10 +54,6 @@ class ModeSeeking(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         images, latents = _distances(context)
         return 1 / (images.mean() / latents.mean() + 1e-5)
@@ -96,10 +92,6 @@ class DiversitySensitive(Regularizer):
     weight: float = parameter(8.0, minimum=0)
     tau: float = parameter(0.5, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         images, latents = _distances(context)
@@ -147,10 +139,6 @@ class DeterminantalPointProcess(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
         check_pairs(self.name, real, fake)
@@ -193,10 +181,6 @@ class PullingAway(Regularizer):
     weight: float = parameter(0.1, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return mean_off_diagonal(_kernel(context.fake_features.flatten(1)).square())
 
@@ -230,10 +214,6 @@ class FeatureVariance(Regularizer):
     needs_real_in_generator: ClassVar[bool] = True
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
@@ -270,10 +250,6 @@ class LatentConsistencyGenerator(Regularizer):
     weight: float = parameter(0.5, minimum=0)
     sigma: float = parameter(0.05, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         moved = context.generator(context.latents + self.sigma * context.normal_like(context.latents))

@@ -43,10 +43,6 @@ class Gp1(Regularizer):
     target: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return (norms(context.slope(between(context, self.name))) - self.target).square().mean()
 
@@ -83,10 +79,6 @@ class Dragan(Regularizer):
     weight: float = parameter(10.0, minimum=0)
     k: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real = context.real_images.detach()
@@ -128,10 +120,6 @@ class Gp1OneSided(Regularizer):
     target: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return relu(norms(context.slope(between(context, self.name))) - self.target).square().mean()
 
@@ -170,10 +158,6 @@ class LocalGp(Regularizer):
     k: float = parameter(1.0, minimum=0)
     one_sided: bool = parameter(False)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real = context.real_images.detach()

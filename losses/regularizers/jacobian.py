@@ -56,10 +56,6 @@ class PathLength(Regularizer):
     decay: float = parameter(0.01, above=0, maximum=1)
     every: int = parameter(4, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         latents = context.latents.detach().requires_grad_()
         images = context.generator(latents)
@@ -112,10 +108,6 @@ class JacobianClamp(Regularizer):
         super().__post_init__()
         if self.lower > self.upper:
             raise ValueError(f"jacobian_clamp: expected lower <= upper, got {self.lower:g} and {self.upper:g}")
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         eta = context.normal_like(context.latents).flatten(1)

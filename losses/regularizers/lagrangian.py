@@ -48,10 +48,6 @@ class Fisher(Regularizer):
     rho: float = parameter(1e-6, above=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return 1.0
-
     def __call__(self, context: "Context") -> Tensor:
         omega = 0.5 * (context.real_critic.square().mean() + context.fake_critic.square().mean())
         return _augmented_lagrangian(context, omega, self.rho)
@@ -86,10 +82,6 @@ class Sobolev(Regularizer):
     batch_norm: ClassVar[BatchNorm] = "invalid"
     rho: float = parameter(1e-5, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return 1.0
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = squared_norms(context.real_gradient).mean(), squared_norms(context.fake_gradient).mean()

@@ -50,10 +50,6 @@ class MaxGp(Regularizer):
     weight: float = parameter(10.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return squared_norms(context.slope(between(context, self.name))).amax()
 
@@ -88,10 +84,6 @@ class WDiv(Regularizer):
     weight: float = parameter(2.0, minimum=0)
     power: float = parameter(6.0, minimum=2)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         return squared_norms(context.slope(between(context, self.name))).pow(self.power / 2).mean()
@@ -137,10 +129,6 @@ class Alp(Regularizer):
     shortest: float = parameter(0.1, above=0)
     longest: float = parameter(10.0, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         images = torch.cat([context.real_images, context.fake_images]).detach()

@@ -50,10 +50,6 @@ class GanQp(Regularizer):
     norm: int = parameter(1, choices=(1, 2))
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return 1.0
-
     def __call__(self, context: "Context") -> Tensor:
         differences = _pixel_differences(context, self.name)
         distance = differences.mean(1) if self.norm == 1 else differences.square().mean(1).sqrt()
@@ -91,10 +87,6 @@ class LsganQi(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     scale: float = parameter(2e-4, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         margin = self.scale * _pixel_differences(context, self.name).sum(1)

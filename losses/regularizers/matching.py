@@ -54,10 +54,6 @@ class FeatureMatching(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return (context.real_features.mean(dim=0) - context.fake_features.mean(dim=0)).square().sum()
 
@@ -94,10 +90,6 @@ class SlicedWasserstein(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     projections: int = parameter(512, minimum=1)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
@@ -144,10 +136,6 @@ class FrozenMmd(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         real, fake = frozen_features(context)
         pairs = ((real, real), (fake, fake), (real, fake))
@@ -185,10 +173,6 @@ class Perceptual(Regularizer):
     needs_real_in_generator: ClassVar[bool] = True
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = frozen_features(context)

@@ -46,10 +46,6 @@ class Ar1(Regularizer):
     sigma: float = parameter(0.01, above=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return _change_under_noise(context, context.real_images, context.real_critic, self.sigma, "real")
 
@@ -83,10 +79,6 @@ class Ar2(Regularizer):
     weight: float = parameter(100.0, minimum=0)
     sigma: float = parameter(0.01, above=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         return _change_under_noise(context, context.fake_images, context.fake_critic, self.sigma, "fake")
@@ -127,10 +119,6 @@ class Ct(Regularizer):
     m: float = parameter(0.0, minimum=0)
     dropout: float = parameter(0.2, minimum=0, below=1)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         first, second = self._look(context), self._look(context)

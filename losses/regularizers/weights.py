@@ -47,10 +47,6 @@ class L2D(Regularizer):
     weight: float = parameter(1e-4, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return torch.stack([0.5 * W.square().sum() for W in _weights(context, self.name)]).mean()
 
@@ -83,10 +79,6 @@ class Ortho(Regularizer):
     weight: float = parameter(1e-4, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return torch.stack([_overlap(W.flatten(1)) for W in _weights(context, self.name)]).sum()
 
@@ -118,10 +110,6 @@ class HistoricalAvg(Regularizer):
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return _distance_from_history(context)
 
@@ -152,10 +140,6 @@ class HistoricalAvgG(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"state", "weights"})
     weight: float = parameter(1.0, minimum=0)
     every: int = parameter(1, minimum=1)
-
-    @property
-    def coefficient(self) -> float:
-        return self.weight
 
     def __call__(self, context: "Context") -> Tensor:
         return _distance_from_history(context)

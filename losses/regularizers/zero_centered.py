@@ -112,10 +112,6 @@ class Gp0(Regularizer):
     weight: float = parameter(10.0, minimum=0)
     every: int = parameter(1, minimum=1)
 
-    @property
-    def coefficient(self) -> float:
-        return self.weight
-
     def __call__(self, context: "Context") -> Tensor:
         return squared_norms(context.slope(between(context, self.name))).mean()
 

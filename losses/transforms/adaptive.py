@@ -5,9 +5,7 @@ u = draws from U[0, 1); s = standard normal draws; `on` = which operations a sam
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import torch
@@ -18,7 +16,6 @@ from losses.numerics import check_pairs
 from losses.registry import register
 from losses.shift import flipped, shifted, whole_moves, whole_numbers
 from losses.transforms.augmentation import (
-    IMAGES_ONLY,
     check_images,
     each,
     eighth,
@@ -98,7 +95,6 @@ class Ada(AdaptiveTransform):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"state", "image_shape"})
-    waived: ClassVar[Mapping[str, str]] = MappingProxyType({"points": IMAGES_ONLY})
 
     def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
         batch, channels, height, width = check_images(self.name, images)

@@ -5,10 +5,8 @@ Legend: B, C, H, W = batch, channels, height and width; u = draws from U[0, 1), 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
 from torch import Tensor
@@ -20,8 +18,6 @@ from losses.shift import shifted, whole_moves, whole_numbers
 
 if TYPE_CHECKING:
     from losses.context import Context
-
-IMAGES_ONLY: Final = "its operations move pixels and mix colours, which points do not have"
 
 
 @final
@@ -54,7 +50,6 @@ class DiffAug(InputTransform):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"image_shape"})
-    waived: ClassVar[Mapping[str, str]] = MappingProxyType({"points": IMAGES_ONLY})
     color: bool = parameter(True)
     translation: bool = parameter(True)
     cutout: bool = parameter(True)

@@ -19,14 +19,9 @@ pytestmark = pytest.mark.usefixtures("parts_to_come")
 
 @pytest.fixture
 def parts_to_come(scratch_registry: None) -> None:
-    class Weighted(losses.Regularizer):
-        @property
-        def coefficient(self) -> float:
-            return self.weight
-
     @losses.register("running_mean")
     @dataclass(frozen=True)
-    class RunningMean(Weighted):
+    class RunningMean(losses.Regularizer):
         phase: ClassVar = "discriminator"
         needs: ClassVar = frozenset({"state"})
         weight: float = losses.parameter(1.0)
@@ -39,7 +34,7 @@ def parts_to_come(scratch_registry: None) -> None:
 
     @losses.register("spread")
     @dataclass(frozen=True)
-    class Spread(Weighted):
+    class Spread(losses.Regularizer):
         phase: ClassVar = "generator"
         needs: ClassVar = frozenset({"second_latents"})
         weight: float = losses.parameter(1.0)
@@ -52,7 +47,7 @@ def parts_to_come(scratch_registry: None) -> None:
 
     @losses.register("match_means")
     @dataclass(frozen=True)
-    class MatchMeans(Weighted):
+    class MatchMeans(losses.Regularizer):
         phase: ClassVar = "generator"
         needs: ClassVar = frozenset({"features"})
         needs_real_in_generator: ClassVar = True
@@ -70,7 +65,7 @@ def parts_to_come(scratch_registry: None) -> None:
 
     @losses.register("undeclared")
     @dataclass(frozen=True)
-    class Undeclared(Weighted):
+    class Undeclared(losses.Regularizer):
         phase: ClassVar = "discriminator"
         weight: float = losses.parameter(1.0)
         every: int = losses.parameter(1, minimum=1)
@@ -80,7 +75,7 @@ def parts_to_come(scratch_registry: None) -> None:
 
     @losses.register("early_generator")
     @dataclass(frozen=True)
-    class EarlyGenerator(Weighted):
+    class EarlyGenerator(losses.Regularizer):
         phase: ClassVar = "discriminator"
         weight: float = losses.parameter(1.0)
         every: int = losses.parameter(1, minimum=1)
