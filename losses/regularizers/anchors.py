@@ -90,7 +90,7 @@ class LeCam(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         a, b = context.real_critic, context.fake_critic
-        real_mean, fake_mean = self._means(context, a.detach().mean(), b.detach().mean())
+        real_mean, fake_mean = self._means(context, a.mean(), b.mean())
         value = relu(a - fake_mean).square().mean() + relu(real_mean - b).square().mean()
         return value if context.step >= self.start else 0.0 * value
 
