@@ -6,7 +6,8 @@ from bench.config.suite import Suite, load_suite, nearest, shipped_suites, suite
 
 
 def test_shipped_suites_load_and_say_what_they_are() -> None:
-    assert suite_names() == ["digits", "mnist-mini", "quick", "smoke"]
+    topics = ["topic-balance", "topic-correlation", "topic-diversity", "topic-gradients"]
+    assert suite_names() == ["digits", "mnist-mini", "quick", "smoke", *topics]
     for suite in shipped_suites():
         assert suite.summary
         assert suite.track == "controlled"
