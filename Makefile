@@ -31,8 +31,9 @@ types: $(VENV)/.installed-dev  ## check types strictly
 imports: $(VENV)/.installed-dev  ## check that imports go one way
 	$(BIN)/lint-imports
 
-index: $(VENV)/.installed  ## regenerate the list of methods that `bench list` reads
+index: $(VENV)/.installed  ## regenerate the lists of methods and metrics that `bench list` reads
 	$(BIN)/python -m bench.plan
+	$(BIN)/python -m bench.metrics.registry
 
 atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 	$(BIN)/python -m bench atlas

@@ -9,9 +9,13 @@ Row = dict[str, str]
 
 _METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "citation")
 _PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "formula", "citation")
-_NOT_IN_COLUMNS: Final = ("alias_of", "expression", "formula", "citation")
+_NOT_IN_COLUMNS: Final = (
+    *("alias_of", "expression", "formula", "citation"),
+    *("known", "unit", "bounds", "version", "needs"),
+)
 """What only the JSON tells, because a line of a terminal is short."""
 
+_KNOWN: Final = {"measured": "at every evaluation", "constant": "from the real data", "summary": "at the end of a run"}
 _WAYS: Final[dict[bool | None, str]] = {True: "higher", False: "lower", None: ""}
 
 
@@ -40,11 +44,26 @@ def _suites() -> list[Row]:
     return [{"name": each.name, "summary": each.summary} for each in shipped_suites()]
 
 
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "" if low is None else f"{low:g} or more"
+    return f"{low:g} to {high:g}"
+
+
 def _metrics() -> list[Row]:
     from bench.metrics.catalogue import CATALOGUE
 
     return [
-        {"name": each.name, "better": _WAYS[each.higher_is_better], "summary": each.summary}
+        {
+            "name": each.name,
+            "better": _WAYS[each.higher_is_better],
+            "summary": each.summary,
+            "known": _KNOWN[each.kind],
+            "unit": each.unit,
+            "bounds": _bounds(*each.bounds),
+            "version": each.version,
+            "needs": ", ".join(each.needs),
+        }
         for each in CATALOGUE.values()
     ]
 

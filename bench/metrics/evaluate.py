@@ -3,39 +3,31 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from bench.config.workload import Workload
 from bench.data import Arrays
-from bench.metrics.extractors import embed, load_extractor
-from bench.metrics.frechet import fd_bias, frechet_distance, moments
-from bench.metrics.kernel import kid
-from bench.metrics.modes import captured, divergence_floor, histogram_divergence, mode_indices, unreadable_share
-from bench.metrics.neighbours import PRECISION_NEIGHBOUR, compare
-from bench.metrics.reference import NEIGHBOUR_IMAGES, load_or_build
-from bench.metrics.toys import HIGH_QUALITY_CEILING, mixture_scores, sliced_w2
+from bench.metrics.extractors import load_extractor
+from bench.metrics.neighbours import PRECISION_NEIGHBOUR
+from bench.metrics.reference import load_or_build
+from bench.metrics.registry import applicable
+from bench.metrics.samples import ImageSamples, PointSamples, RealImages, RealPoints
 
 Scores = dict[str, float | None]
 
-_ROBUST_COUNT: Final = 5.0
-"""`modes_5` asks for this many samples of a mode: one may be a slip of the classifier."""
 
-
-class _Measures(Protocol):
-    constants: Scores
+class _Sampled(Protocol):
+    primary: str
 
     @property
-    def primary(self) -> str: ...
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
+    def real(self) -> RealImages | RealPoints: ...
 
     def check(self, samples: Tensor) -> None: ...
 
-    def measure(self, samples: Tensor) -> Scores: ...
+    def wrap(self, samples: Tensor) -> ImageSamples | PointSamples: ...
 
 
 class Evaluator:
@@ -65,14 +57,17 @@ class Evaluator:
         """
         count = samples if samples is not None else workload.samples
         with full_precision(device):
-            self._measures: _Measures = (
-                _ToyMeasures(workload, arrays, device, count)
+            self._sampled: _Sampled = (
+                _Points(workload, arrays, device, count)
                 if workload.is_toy
-                else _ImageMeasures(workload, arrays, device, count, cache_dir)
+                else _Images(workload, arrays, device, count, cache_dir)
             )
+            self.constants: Scores = {
+                each.about.name: each(self._sampled.real) for each in applicable(workload, "constant")
+            }
         self._device = device
-        self.primary = self._measures.primary
-        self.constants = self._measures.constants
+        self._metrics = applicable(workload, "measured")
+        self.primary = self._sampled.primary
 
     @torch.no_grad()
     def evaluate(self, samples: Tensor) -> Scores:
@@ -85,10 +80,11 @@ class Evaluator:
             ValueError: the samples have another type or shape, or are too few.
         """
         if samples.is_floating_point() and not bool(samples.isfinite().all()):
-            return dict.fromkeys(self._measures.names)
-        self._measures.check(samples)
+            return dict.fromkeys(each.about.name for each in self._metrics)
+        self._sampled.check(samples)
         with full_precision(self._device):
-            return self._measures.measure(samples.to(self._device))
+            wrapped = self._sampled.wrap(samples.to(self._device))
+            return {each.about.name: each(wrapped) for each in self._metrics}
 
 
 @contextmanager
@@ -106,12 +102,8 @@ def full_precision(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
-class _ImageMeasures:
+class _Images:
     primary = "fd"
-    names = (
-        *("fd", "fd_test", "kid", "precision", "recall", "density", "coverage"),
-        *("modes", "modes_5", "kl_uniform", "kl_real", "unreadable"),
-    )
 
     def __init__(
         self, workload: Workload, arrays: Arrays, device: torch.device, count: int, cache_dir: Path | None
@@ -120,21 +112,8 @@ class _ImageMeasures:
         self._workload = workload
         self._device = device
         self._extractor = load_extractor(workload.extractor, device)
-        self._reference = load_or_build(workload, arrays, self._extractor, device, cache_dir)
-        real = self._reference
-        imbalance = histogram_divergence(real.frequencies, self._uniform())
-        assert imbalance is not None
-        floor = divergence_floor(workload.modes, count)
-        self.constants: Scores = {
-            "fd_floor": real.floor.item(),
-            "fd_bias": fd_bias(real.covariance, count, int(real.count.item())),
-            "kl_uniform_floor": imbalance + floor,
-            "kl_real_floor": floor,
-            "unreadable_floor": real.unreadable.item(),
-        }
-
-    def _uniform(self) -> Tensor:
-        return torch.full_like(self._reference.frequencies, 1.0 / self._workload.modes)
+        reference = load_or_build(workload, arrays, self._extractor, device, cache_dir)
+        self.real = RealImages(workload, reference, count)
 
     def check(self, samples: Tensor) -> None:
         if len(samples) <= PRECISION_NEIGHBOUR:
@@ -147,48 +126,20 @@ class _ImageMeasures:
                 f"not on {samples.dtype} {[*samples.shape]}"
             )
 
-    def measure(self, samples: Tensor) -> Scores:
-        real = self._reference
-        features, logits = embed(self._extractor, samples, self._device)
-        fitted = moments(features)
-        few = features[:NEIGHBOUR_IMAGES]
-        neighbourhood = compare(few, real.features, (real.precision_radii, real.coverage_radii))
-        counts = torch.bincount(mode_indices(logits), minlength=self._workload.modes)
-        return {
-            "fd": frechet_distance(real.train, real.root, fitted),
-            "fd_test": frechet_distance(real.test, real.test_root, fitted),
-            "kid": kid(few, real.features),
-            "precision": neighbourhood.precision,
-            "recall": neighbourhood.recall,
-            "density": neighbourhood.density,
-            "coverage": neighbourhood.coverage,
-            "modes": float(captured(counts)),
-            "modes_5": float(captured(counts, _ROBUST_COUNT)),
-            "kl_uniform": histogram_divergence(counts, self._uniform()),
-            "kl_real": histogram_divergence(counts, real.frequencies),
-            "unreadable": unreadable_share(logits),
-        }
+    def wrap(self, samples: Tensor) -> ImageSamples:
+        return ImageSamples(samples, self.real, self._extractor, self._device)
 
 
-class _ToyMeasures:
+class _Points:
     primary = "sliced_w2"
-    names = ("modes", "modes_20", "high_quality", "kl_uniform", "sliced_w2")
 
     def __init__(self, workload: Workload, arrays: Arrays, device: torch.device, count: int) -> None:
-        assert workload.mixture is not None
         self._name = workload.name
-        self._mixture = workload.mixture
-        self._fresh = torch.from_numpy(arrays.test).to(device)
-        real = torch.from_numpy(arrays.train[:count]).to(device)
-        self.constants: Scores = {
-            "sliced_w2_floor": sliced_w2(real, self._fresh),
-            "kl_uniform_floor": divergence_floor(workload.modes, count),
-            "high_quality_ceiling": HIGH_QUALITY_CEILING,
-        }
+        self.real = RealPoints(workload, arrays, device, count)
 
     def check(self, samples: Tensor) -> None:
         if not samples.is_floating_point() or samples.shape[1:] != (2,):
             raise ValueError(f"{self._name} is evaluated on points [N, 2], not on {samples.dtype} {[*samples.shape]}")
 
-    def measure(self, samples: Tensor) -> Scores:
-        return {**mixture_scores(samples, self._mixture), "sliced_w2": sliced_w2(samples, self._fresh)}
+    def wrap(self, samples: Tensor) -> PointSamples:
+        return PointSamples(samples, self.real)

@@ -9,6 +9,10 @@ READABLE = 0.9
 """A sample is unreadable if the classifier gives no class of some channel more than this probability."""
 
 
+_SCORE_BLOCK = 4096
+"""Samples whose probabilities of all modes are held at once."""
+
+
 def mode_indices(logits: Tensor) -> Tensor:
     """Return the mode [N] of each sample: sum over channels c of class_c k^c, for logits [N, k] or [N, C, k]."""
     classes = logits.argmax(-1).reshape(len(logits), -1)
@@ -23,6 +27,24 @@ def unreadable_share(logits: Tensor) -> float:
     """
     confidence = logits.softmax(-1).amax(-1).reshape(len(logits), -1).amin(1)
     return (confidence < READABLE).double().mean().item()
+
+
+def classifier_score(logits: Tensor) -> float:
+    """Return exp E KL(p(y|x) || p(y)), between 1 and the number of modes, for logits [N, k] or [N, C, k].
+
+    The inception score (Salimans et al., 2016) in the data set's own classifier, without splits. A mode y of C channels
+    has p(y|x) = prod_c p_c(y_c|x), whose entropy is the sum of the channels'.
+    """
+    confidences = logits.double().log_softmax(-1).reshape(len(logits), -1, logits.shape[-1])
+    conditional = -(confidences.exp() * confidences).sum((1, 2)).mean()
+    marginal = confidences.new_zeros(logits.shape[-1] ** confidences.shape[1])
+    for block in confidences.exp().split(_SCORE_BLOCK):
+        joint = block[:, 0]
+        for channel in range(1, block.shape[1]):
+            joint = (joint[:, :, None] * block[:, None, channel]).flatten(1)
+        marginal += joint.sum(0)
+    marginal /= len(logits)
+    return (-torch.xlogy(marginal, marginal).sum() - conditional).exp().item()
 
 
 def captured(counts: Tensor, at_least: float = 1.0) -> int:

@@ -53,6 +53,35 @@ def squared_radii(points: Tensor, neighbours: tuple[int, ...]) -> list[Tensor]:
     return [nearest[:, k - 1].contiguous() for k in neighbours]
 
 
+def nearest(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the squared distance [N] of points [N, d] to their nearest of `others` [M, d], and which it is [N]."""
+    centre = others.float().mean(0)
+    found = [block.min(1) for _, block in _squared_distances(points.float() - centre, others.float() - centre)]
+    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
+
+
+def nearest_other(points: Tensor) -> Tensor:
+    """Return the squared distance [N] of each of the points [N, d], N >= 2, to its nearest other one."""
+    (radii,) = squared_radii(points.float() - points.float().mean(0), (1,))
+    return radii
+
+
+def median_distance(squared: Tensor) -> float:
+    """Return the median of distances whose squares [N] are given."""
+    return squared.double().sqrt().quantile(0.5).item()
+
+
+def authentic_share(squared: Tensor, indices: Tensor, radii: Tensor) -> float:
+    """Return the share of samples farther from their nearest training point than that is from its nearest other one.
+
+    Args:
+        squared: squared distances [N] of the samples to their nearest training point.
+        indices: which training point [N] that is.
+        radii: squared distances [M] of the training points to the nearest other one.
+    """
+    return (squared > radii[indices]).double().mean().item()
+
+
 def real_radii(reals: Tensor) -> tuple[Tensor, Tensor]:
     """Return the squared radii of the reals' balls for precision and for density and coverage."""
     reals = reals.float()

@@ -19,13 +19,17 @@ from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
 from bench.metrics.extractors import Extractor, embed
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
-from bench.metrics.modes import stacked_frequencies, unreadable_share
-from bench.metrics.neighbours import real_radii
+from bench.metrics.kernel import kid
+from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
+from bench.metrics.neighbours import authentic_share, compare, median_distance, nearest, nearest_other, real_radii
 from bench.metrics.pins import VERSION, extractor_component
 
 CACHE_VARIABLE: Final = "GAN_LOSS_BENCH_CACHE"
 NEIGHBOUR_IMAGES: Final = 10_000
 """Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
+
+TRAINING_IMAGES: Final = 60_000
+"""Copies are looked for among no more training images than this."""
 
 _SMALL: Final = 10_000
 """A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough."""
@@ -46,6 +50,12 @@ class Reference:
     test_mean: Tensor
     test_covariance: Tensor
     test_root: Tensor
+    test_count: Tensor
+    train_mean: Tensor
+    """Of the training part alone, which is the whole reference unless the data set is small."""
+    train_covariance: Tensor
+    train_root: Tensor
+    train_count: Tensor
     floor: Tensor
     """The Fréchet distance of the test part to the training part."""
     unreadable: Tensor
@@ -56,10 +66,28 @@ class Reference:
     """Features of at most `NEIGHBOUR_IMAGES` of the reference images, chosen by a fixed permutation."""
     precision_radii: Tensor
     coverage_radii: Tensor
+    kid_floor: Tensor
+    """The kernel distance of real test images to as many real training images."""
+    neighbourhood: Tensor
+    """Precision, recall, density and coverage [4] of the same pair of sets."""
+    classifier_score: Tensor
+    """That of the real test images."""
+    training: Tensor
+    """Features of at most `TRAINING_IMAGES` training images [M, d]; none for a workload of random stacks."""
+    training_nearest: Tensor
+    """The squared distance [M] of each of them to its nearest other one."""
+    test_nearest: Tensor
+    """The median distance of real test images to the nearest training image."""
+    test_authentic: Tensor
+    """The share of authentic images among the real test images."""
+
+    @property
+    def reference(self) -> Moments:
+        return Moments(self.mean, self.covariance)
 
     @property
     def train(self) -> Moments:
-        return Moments(self.mean, self.covariance)
+        return Moments(self.train_mean, self.train_covariance)
 
     @property
     def test(self) -> Moments:
@@ -79,6 +107,42 @@ def _stacked(features: Tensor, stack: int, stream: str) -> Tensor:
     return features[torch.from_numpy(drawn).to(features.device)].reshape(_STACKS, -1)
 
 
+def _shuffled(features: Tensor, stream: str, count: int) -> Tensor:
+    """Return at most `count` of the features [N, d], in the order of a fixed permutation."""
+    order = np.argsort(streams.uniforms(stream, len(features)), kind="stable")
+    return features[torch.from_numpy(order[:count]).to(features.device)]
+
+
+def _scalar(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def _compared(train: Tensor, test: Tensor, name: str) -> dict[str, Tensor]:
+    """Measure real test images as if they were fakes, against as many real training images."""
+    count = min(len(train), len(test), NEIGHBOUR_IMAGES)
+    reals = _shuffled(train, f"{name}/reference/floors/train", count)
+    fakes = _shuffled(test, f"{name}/reference/floors/test", count)
+    found = compare(fakes, reals)
+    shares = [found.precision, found.recall, found.density, found.coverage]
+    return {"kid_floor": _scalar(kid(fakes, reals)), "neighbourhood": torch.tensor(shares, dtype=torch.float64)}
+
+
+def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor]:
+    """Measure how near the real test images come to single training images [N, d]."""
+    if workload.stack > 1:
+        empty = {"training": train[:0], "training_nearest": train[:0, 0]}
+        return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
+    kept = _shuffled(train, f"{workload.name}/reference/training", TRAINING_IMAGES)
+    radii = nearest_other(kept)
+    squared, indices = nearest(test[:NEIGHBOUR_IMAGES], kept)
+    return {
+        "training": kept,
+        "training_nearest": radii,
+        "test_nearest": _scalar(median_distance(squared)),
+        "test_authentic": _scalar(authentic_share(squared, indices, radii)),
+    }
+
+
 def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torch.device) -> Reference:
     """Measure the real images.
 
@@ -89,6 +153,7 @@ def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torc
     train, _ = embed(extractor, torch.from_numpy(arrays.train), device)
     test, test_logits = embed(extractor, torch.from_numpy(arrays.test), device)
     frequencies = torch.from_numpy(np.bincount(arrays.train_labels)).double() / len(arrays.train_labels)
+    copies = _copies(train, test, workload)
     reference = train
     if workload.stack > 1:
         train = reference = _stacked(train, workload.stack, f"{workload.name}/reference/train")
@@ -97,8 +162,7 @@ def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torc
         reference = torch.cat([train, test])
     fitted, tested, trained = moments(reference), moments(test), moments(train)
     test_root = square_root(tested.covariance)
-    order = np.argsort(streams.uniforms(f"{workload.name}/reference/order", len(reference)), kind="stable")
-    features = reference[torch.from_numpy(order[:NEIGHBOUR_IMAGES]).to(device)]
+    features = _shuffled(reference, f"{workload.name}/reference/order", NEIGHBOUR_IMAGES)
     precision_radii, coverage_radii = real_radii(features)
     return Reference(
         mean=fitted.mean,
@@ -108,12 +172,21 @@ def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torc
         test_mean=tested.mean,
         test_covariance=tested.covariance,
         test_root=test_root,
-        floor=torch.tensor(frechet_distance(tested, test_root, trained), dtype=torch.float64),
-        unreadable=torch.tensor(unreadable_share(test_logits), dtype=torch.float64),
+        test_count=torch.tensor(len(test)),
+        train_mean=trained.mean,
+        train_covariance=trained.covariance,
+        train_root=square_root(trained.covariance),
+        train_count=torch.tensor(len(train)),
+        floor=_scalar(frechet_distance(tested, test_root, trained)),
+        unreadable=_scalar(unreadable_share(test_logits)),
         frequencies=stacked_frequencies(frequencies, workload.stack),
         features=features,
         precision_radii=precision_radii,
         coverage_radii=coverage_radii,
+        # Channels are drawn independently, so that the score of stacks is a power of the single images'.
+        classifier_score=_scalar(classifier_score(test_logits) ** workload.stack),
+        **_compared(train, test, workload.name),
+        **copies,
     )
 
 
@@ -127,9 +200,10 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
     """Return the file a reference is kept in. Its name holds everything the numbers depend on, never a bare label."""
     assert workload.extractor is not None
     parts = (content_hash(arrays), extractor_component(workload.extractor), f"metrics {VERSION}")
+    layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
-    key = hashlib.sha256("\n".join((workload.name, str(workload.stack), *parts, *machine)).encode()).hexdigest()
+    key = hashlib.sha256("\n".join((workload.name, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
     return cache_dir / f"reference-{workload.name}-{key[:16]}.safetensors"
 
 

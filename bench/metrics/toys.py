@@ -11,34 +11,21 @@ import torch
 from torch import Tensor
 
 from bench.config.workload import Mixture
-from bench.metrics.modes import captured, histogram_divergence
 
 QUALITY_RADIUS: Final = 3.0
 HIGH_QUALITY_CEILING: Final = 1.0 - math.exp(-(QUALITY_RADIUS**2) / 2.0)
 """The share of a perfect sampler's points within three standard deviations, in two dimensions: 98.89 %."""
 
-CAPTURED_SHARE: Final = 0.2
-"""`modes_20` asks for this share of a mode's expected samples, where `modes` asks for one sample."""
-
 _DIRECTIONS: Final = 64
 
 
-def mixture_scores(points: Tensor, mixture: Mixture) -> dict[str, float | None]:
-    """Return modes, modes_20, high_quality and kl_uniform of points [N, 2].
-
-    Only high-quality samples count for a mode and enter the divergence, which is None where there are none.
-    """
+def high_quality_counts(points: Tensor, mixture: Mixture) -> tuple[Tensor, float]:
+    """Return how many high-quality points [N, 2] belong to each of K modes [K], and their share of all points."""
     centres = torch.tensor(mixture.centres, dtype=torch.float64, device=points.device)
     nearest = torch.cdist(points.double(), centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
     good = nearest.values < QUALITY_RADIUS * mixture.sigma
-    modes = len(mixture.centres)
-    counts = torch.bincount(nearest.indices[good], minlength=modes)
-    return {
-        "modes": float(captured(counts)),
-        "modes_20": float(captured(counts, CAPTURED_SHARE * len(points) / modes)),
-        "high_quality": good.double().mean().item(),
-        "kl_uniform": histogram_divergence(counts, torch.full((modes,), 1.0 / modes, device=points.device)),
-    }
+    counts = torch.bincount(nearest.indices[good], minlength=len(mixture.centres))
+    return counts, good.double().mean().item()
 
 
 def _squared_w2_on_lines(first: Tensor, second: Tensor) -> Tensor:

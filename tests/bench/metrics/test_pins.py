@@ -1,8 +1,7 @@
 import pytest
 
 from bench import data
-from bench.metrics import catalogue, pins
-from bench.metrics.evaluate import _ImageMeasures, _ToyMeasures
+from bench.metrics import pins
 
 
 def test_a_component_names_the_extractor_and_its_weights():
@@ -20,17 +19,3 @@ def test_an_unknown_extractor_is_answered_with_the_nearest():
 def test_every_workload_of_images_has_a_pinned_extractor():
     used = {data.workload(name).extractor for name in data.names()} - {None}
     assert used == set(pins.EXTRACTORS)
-
-
-def test_the_catalogue_describes_every_number_of_an_evaluation():
-    names = {*_ImageMeasures.names, *_ToyMeasures.names}
-    assert names <= set(catalogue.CATALOGUE)
-    for name in names:
-        assert catalogue.CATALOGUE[name].higher_is_better is not None
-    assert all(name == metric.name and metric.title and metric.summary for name, metric in catalogue.CATALOGUE.items())
-
-
-def test_floors_are_neither_better_nor_worse():
-    beside = [m for name, m in catalogue.CATALOGUE.items() if name.endswith(("_floor", "_ceiling", "_bias", "_init"))]
-    assert beside
-    assert all(metric.higher_is_better is None for metric in beside)

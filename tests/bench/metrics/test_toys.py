@@ -4,13 +4,24 @@ import numpy as np
 import pytest
 import torch
 
+from bench import data
 from bench.data.mixtures import GRID, RING, draw
-from bench.metrics.toys import HIGH_QUALITY_CEILING, mixture_scores, sliced_w2
+from bench.metrics.registry import applicable
+from bench.metrics.samples import PointSamples, RealPoints
+from bench.metrics.toys import HIGH_QUALITY_CEILING, sliced_w2
 
 
 def sample(mixture, count, modes=None):
     modes = np.arange(count) % (modes or len(mixture.centres))
     return torch.from_numpy(draw(mixture, "test", modes))
+
+
+def mixture_scores(points, mixture):
+    workload = data.workload("ring8" if mixture is RING else "grid25")
+    samples = PointSamples(points, RealPoints(workload, data.load(workload.name), torch.device("cpu"), len(points)))
+    found = {each.about.name: each(samples) for each in applicable(workload, "measured")}
+    found.pop("sliced_w2")
+    return found
 
 
 def test_the_ceiling_is_the_rayleigh_probability():

@@ -1,0 +1,17 @@
+"""The kernel distance."""
+
+from bench.metrics import kernel
+from bench.metrics.registry import constant, metric
+from bench.metrics.samples import ImageSamples, RealImages
+
+
+@metric("KD", needs=("features", "train"), higher_is_better=False)
+def kid(samples: ImageSamples) -> float:
+    """Kernel distance: unbiased squared MMD under a cubic kernel."""
+    return kernel.kid(samples.few, samples.reference.features)
+
+
+@constant("KD floor", needs=("train", "test"))
+def kid_floor(real: RealImages) -> float:
+    """KD of the real test images to as many real training images."""
+    return real.reference.kid_floor.item()

@@ -1,0 +1,58 @@
+"""Precision, recall, density and coverage, and what real test images reach."""
+
+from bench.metrics.neighbours import Neighbourhood, compare
+from bench.metrics.registry import constant, metric
+from bench.metrics.samples import ImageSamples, RealImages
+
+
+def _neighbourhood(samples: ImageSamples) -> Neighbourhood:
+    real = samples.reference
+    return compare(samples.few, real.features, (real.precision_radii, real.coverage_radii))
+
+
+@metric("precision", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+def precision(samples: ImageSamples) -> float:
+    """Share of fakes within the reals' manifold (k = 3)."""
+    return samples.once(_neighbourhood).precision
+
+
+@metric("recall", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+def recall(samples: ImageSamples) -> float:
+    """Share of reals within the fakes' manifold (k = 3)."""
+    return samples.once(_neighbourhood).recall
+
+
+@metric("density", needs=("features", "train"), higher_is_better=True, bounds=(0.0, None))
+def density(samples: ImageSamples) -> float:
+    """Mean number of real balls a fake lies in, over k = 5; 1 at the data."""
+    return samples.once(_neighbourhood).density
+
+
+@metric("coverage", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+def coverage(samples: ImageSamples) -> float:
+    """Share of reals whose ball holds a fake (k = 5)."""
+    return samples.once(_neighbourhood).coverage
+
+
+@constant("precision ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+def precision_ceiling(real: RealImages) -> float:
+    """Precision of the real test images among as many real training images."""
+    return real.reference.neighbourhood[0].item()
+
+
+@constant("recall ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+def recall_ceiling(real: RealImages) -> float:
+    """Recall of the real test images among as many real training images."""
+    return real.reference.neighbourhood[1].item()
+
+
+@constant("density ceiling", needs=("train", "test"), bounds=(0.0, None))
+def density_ceiling(real: RealImages) -> float:
+    """Density of the real test images among as many real training images."""
+    return real.reference.neighbourhood[2].item()
+
+
+@constant("coverage ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+def coverage_ceiling(real: RealImages) -> float:
+    """Coverage of as many real training images by the real test images."""
+    return real.reference.neighbourhood[3].item()

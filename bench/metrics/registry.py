@@ -1,0 +1,183 @@
+"""The one registry of metrics: every function that a module of `bench.metrics.measures` declares with a decorator.
+
+A metric is a function of one argument, what was sampled (`ImageSamples` or `PointSamples`); a constant is one of what
+is real (`RealImages` or `RealPoints`). Its name is the function's, its summary the first line of the docstring.
+`python -m bench.metrics.registry` writes the descriptions to `metrics.json`, which `list` reads without torch.
+"""
+
+import functools
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from bench.config.workload import Workload
+from bench.metrics.catalogue import Kind, Metric, Need, Unit
+from bench.metrics.pins import extractor_pin
+
+_Measure = TypeVar("_Measure", bound=Callable[[Any], float | None])
+Bounds = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A metric's description, and the function that computes it; a summary of a run has none."""
+
+    about: Metric
+    compute: Callable[[Any], float | None] | None
+
+    def __call__(self, given: object) -> float | None:
+        assert self.compute is not None
+        return self.compute(given)
+
+
+_ENTRIES: Final[dict[str, Entry]] = {}
+
+
+def _add(about: Metric, compute: Callable[[Any], float | None] | None) -> None:
+    if about.name in _ENTRIES:
+        raise ValueError(f"there are two metrics called {about.name!r}: give one of them another name")
+    if not about.summary:
+        raise ValueError(f"metric {about.name!r} has no summary: begin its docstring with a line that says what it is")
+    _ENTRIES[about.name] = Entry(about, compute)
+
+
+def _summary(function: Callable[..., object]) -> str:
+    lines = (function.__doc__ or "").strip().splitlines()
+    return lines[0].strip().removesuffix(".") if lines else ""
+
+
+def _decorator(
+    kind: Kind,
+    title: str,
+    unit: Unit,
+    higher_is_better: bool | None,  # noqa: FBT001 - private, and called by keyword
+    bounds: Bounds,
+    needs: Iterable[Need],
+    version: str,
+) -> Callable[[_Measure], _Measure]:
+    def register(function: _Measure) -> _Measure:
+        about = Metric(
+            name=function.__name__,
+            title=title,
+            unit=unit,
+            higher_is_better=higher_is_better,
+            summary=_summary(function),
+            bounds=bounds,
+            version=version,
+            kind=kind,
+            needs=tuple(needs),
+        )
+        _add(about, function)
+        return function
+
+    return register
+
+
+def metric(
+    title: str,
+    *,
+    needs: Iterable[Need],
+    higher_is_better: bool | None,
+    unit: Unit = "",
+    bounds: Bounds = (None, None),
+    version: str = "1",
+) -> Callable[[_Measure], _Measure]:
+    """Register a function of the samples as a metric, measured at every evaluation of each workload that has its needs.
+
+    Args:
+        title: what a table's column is headed with.
+        needs: what it is computed from; a workload without it does not have the metric.
+        higher_is_better: None where neither direction is.
+        unit: the unit of the number; empty for a distance, which has the features' own.
+        bounds: the smallest and largest possible value, None where there is none.
+        version: raised with `pins.VERSION` when its numbers change.
+
+    Raises:
+        ValueError: another metric has the function's name, or its docstring lacks the first line.
+    """
+    return _decorator("measured", title, unit, higher_is_better, bounds, needs, version)
+
+
+def constant(
+    title: str, *, needs: Iterable[Need], unit: Unit = "", bounds: Bounds = (None, None), version: str = "1"
+) -> Callable[[_Measure], _Measure]:
+    """Register a function of the real data as what is printed beside a metric: a floor, a ceiling or a bias."""
+    return _decorator("constant", title, unit, None, bounds, needs, version)
+
+
+def describe(
+    name: str, title: str, summary: str, *, needs: Iterable[Need], higher_is_better: bool | None, bounds: Bounds
+) -> None:
+    """Register the description of a number that the engine derives from a run's evaluations."""
+    about = Metric(
+        name=name,
+        title=title,
+        unit="",
+        higher_is_better=higher_is_better,
+        summary=summary,
+        bounds=bounds,
+        version="1",
+        kind="summary",
+        needs=tuple(needs),
+    )
+    _add(about, None)
+
+
+@functools.cache
+def _discover() -> None:
+    package = importlib.import_module("bench.metrics.measures")
+    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        importlib.import_module(f"bench.metrics.measures.{name}")
+
+
+def entries() -> list[Entry]:
+    """Return every metric, in the order of the files that define them."""
+    _discover()
+    return list(_ENTRIES.values())
+
+
+def offers(workload: Workload) -> frozenset[Need]:
+    """Return what a workload has for metrics to be computed from."""
+    if workload.is_toy:
+        return frozenset({"points", "mixture", "modes"})
+    assert workload.extractor is not None
+    found: set[Need] = {"features", "train", "test"}
+    if extractor_pin(workload.extractor).classes > 0:
+        found |= {"logits", "classes", "modes"}
+    if workload.stack == 1:
+        found.add("training_images")
+    return frozenset(found)
+
+
+def applicable(workload: Workload, kind: Kind) -> list[Entry]:
+    """Return the metrics of one kind whose needs the workload meets."""
+    offered = offers(workload)
+    return [entry for entry in entries() if entry.about.kind == kind and offered.issuperset(entry.about.needs)]
+
+
+def index_path() -> Path:
+    """Return where the descriptions are kept."""
+    return Path(__file__).parent / "metrics.json"
+
+
+def encode_index() -> bytes:
+    """Return what the file of descriptions must contain."""
+    return msgspec.json.format(msgspec.json.encode([entry.about for entry in entries()]), indent=2) + b"\n"
+
+
+def main() -> None:
+    """Write the file of descriptions."""
+    # The measures register with the module of this name, which is another than the one that runs as __main__.
+    registry = importlib.import_module("bench.metrics.registry")
+    index_path().write_bytes(registry.encode_index())
+    sys.stdout.write(f"wrote {index_path()}\n")
+
+
+if __name__ == "__main__":
+    main()
