@@ -4,10 +4,17 @@ FD = |m - n|^2 + tr(A + B - 2 (A B)^(1/2)) is the squared 2-Wasserstein distance
 (Dowson and Landau, 1982). In Inception's features it is called FID (Heusel et al., 2017); here it never is.
 """
 
+import itertools
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
+
+_LARGE: Final = 1024
+"""From so many dimensions on the square root is triangular, and the products with it take a third of the time."""
+
+_BLOCKS: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,20 +34,42 @@ def moments(features: Tensor) -> Moments:
 
 
 def square_root(covariance: Tensor) -> Tensor:
-    """Return the symmetric square root of a positive semi-definite matrix; eigenvalues below 0 are rounding errors."""
+    """Return a root R of a positive semi-definite matrix A [d, d], R R^T = A; eigenvalues below 0 are rounding errors.
+
+    Below 1,024 dimensions it is the symmetric one, from there on a lower triangular one: as a Cholesky factor, but one
+    that also singular matrices have.
+    """
     values, vectors = torch.linalg.eigh(covariance)
-    root: Tensor = (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    scaled = vectors * values.clamp(min=0.0).sqrt()
+    if len(covariance) >= _LARGE:
+        triangle: Tensor = torch.linalg.qr(scaled.T, mode="r").R.T.contiguous()
+        return triangle
+    root: Tensor = scaled @ vectors.T
     return root
 
 
-def frechet_distance(reference: Moments, root: Tensor, other: Moments) -> float:
-    """Return the Fréchet distance of `other` to a reference whose covariance has the symmetric square root `root`.
+def _product(root: Tensor, covariance: Tensor) -> Tensor:
+    """Return R^T B R [d, d] for a symmetric or lower triangular R; at least its lower triangle is filled."""
+    if len(root) < _LARGE or bool(root.triu(1).any()):
+        product = root @ covariance @ root
+        return (product + product.T) / 2
+    # Zero blocks of the triangle are left out, and so is what is known by symmetry.
+    edges = [len(root) * step // _BLOCKS for step in range(_BLOCKS + 1)]
+    spans = list(itertools.pairwise(edges))
+    right = torch.cat([covariance[:, start:] @ root[start:, start:end] for start, end in spans], 1)
+    product = torch.zeros_like(root)
+    for start, end in spans:
+        product[start:end, :end] = root[start:, start:end].T @ right[start:, :end]
+    return product
 
-    tr (A B)^(1/2) is the sum of the square roots of the eigenvalues of A^(1/2) B A^(1/2), which unlike A B is
+
+def frechet_distance(reference: Moments, root: Tensor, other: Moments) -> float:
+    """Return the Fréchet distance of `other` to a reference whose covariance has the `square_root` `root`.
+
+    tr (A B)^(1/2) is the sum of the square roots of the eigenvalues of R^T B R with A = R R^T, which unlike A B is
     symmetric. The reference's root comes from outside because it is computed once, the rest at every evaluation.
     """
-    product = root @ other.covariance @ root
-    values = torch.linalg.eigvalsh((product + product.T) / 2)
+    values = torch.linalg.eigvalsh(_product(root, other.covariance), UPLO="L")
     cross = values.clamp(min=0.0).sqrt().sum()
     gap = (reference.mean - other.mean).square().sum()
     distance = gap + reference.covariance.trace() + other.covariance.trace() - 2.0 * cross

@@ -62,8 +62,13 @@ def nearest(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 
 def nearest_other(points: Tensor) -> Tensor:
     """Return the squared distance [N] of each of the points [N, d], N >= 2, to its nearest other one."""
-    (radii,) = squared_radii(points.float() - points.float().mean(0), (1,))
-    return radii
+    centred = points.float() - points.float().mean(0)
+    found: list[Tensor] = []
+    for start, distances in _squared_distances(centred, centred):
+        rows = torch.arange(len(distances), device=points.device)
+        distances[rows, start + rows] = torch.inf
+        found.append(distances.amin(1))
+    return torch.cat(found)
 
 
 def median_distance(squared: Tensor) -> float:

@@ -45,7 +45,7 @@ class Reference:
     mean: Tensor
     covariance: Tensor
     root: Tensor
-    """The symmetric square root of the covariance."""
+    """The square root of the covariance, as `frechet.square_root` returns it."""
     count: Tensor
     test_mean: Tensor
     test_covariance: Tensor

@@ -15,11 +15,11 @@ from bench.metrics.samples import ImageSamples, RealImages
 
 @metric("FD gap", needs=("features", "train", "test"), higher_is_better=None)
 def fd_gap(samples: ImageSamples) -> float | None:
-    """How much nearer the training part is than the test part, over their own FD; 1 for copies of the training part.
+    """FD to the test part less FD to the training part, over the FD of the two.
 
-    (FD to the test part - FD to the training part) / FD of the two parts. Copies of the test part get -1. Unseen
-    images get the value beside it, which is above 0 where the test part is the smaller one, since distances to fewer
-    images are biased upwards more. None if the parts have no distance.
+    Copies of the training part get 1, copies of the test part -1. Unseen images get the value beside it, which is
+    above 0 where the test part is the smaller one, since distances to fewer images are biased upwards more. None if the
+    parts have no distance.
     """
     real = samples.reference
     floor = real.floor.item()
@@ -61,9 +61,10 @@ def neighbour_ratio(samples: ImageSamples) -> float | None:
     bounds=(0.0, 1.0),
 )
 def authentic(samples: ImageSamples) -> float:
-    """Share of fakes farther from their nearest training image than that one is from its own nearest.
+    """Share of fakes that are no copies of a training image (AuthPct).
 
-    AuthPct of Alaa et al., "How faithful is your synthetic data?", 2022. 0 for copies, about a half at the data.
+    They are farther from their nearest training image than that one is from the training image nearest to it;
+    Alaa et al., "How faithful is your synthetic data?", 2022. 0 for copies, about a half at the data.
     """
     return authentic_share(*samples.once(_nearest_training), samples.reference.training_nearest)
 

@@ -1,3 +1,7 @@
+import math
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +86,41 @@ def test_matching_distributions_give_the_expected_coverage(correlated):
     found = compare(correlated(3000, size=4), correlated(3000, size=4))
     assert found.coverage == pytest.approx(1 - 2**-5, abs=0.02)
     assert found.density == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("count", "real_count", "size"), [(1500, 1500, 64), (1000, 2500, 64), (2500, 1000, 3)])
+def test_coverage_and_density_of_one_distribution_are_the_expected_ones(rng, count, real_count, size):
+    fakes, reals = (torch.randn(each, size, generator=rng) for each in (count, real_count))
+    found = compare(fakes, reals)
+    # A ball is empty of fakes if the five nearest of all other points are real: in any dimension and at any sizes.
+    others = count + real_count - 1
+    missed = math.prod((real_count - 1 - rank) / (others - rank) for rank in range(5))
+    assert found.coverage == pytest.approx(1 - missed, abs=0.03)
+    # Balls of a few points hold most fakes in many dimensions, so that density scatters there.
+    assert found.density == pytest.approx(1.0, abs=0.15)
+
+
+_PEAK = r"""
+import pathlib, re, torch
+from bench.metrics.neighbours import compare, nearest
+torch.set_num_threads(1)
+rng = torch.Generator().manual_seed(0)
+fakes, reals = torch.randn(10_000, 8, generator=rng), torch.randn(60_000, 8, generator=rng)
+radii = torch.full((60_000,), 0.5), torch.full((60_000,), 0.7)
+compare(fakes[:100], reals[:200]), nearest(fakes[:100], reals)
+def peak():
+    return int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+before = peak()
+compare(fakes, reals, radii), nearest(fakes, reals)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+def test_ten_thousand_against_sixty_thousand_need_less_than_a_gigabyte():
+    done = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True)
+    # One full matrix of float32 would be 2.4 GB.
+    assert 10_000 < int(done.stdout) < 1_000_000
 
 
 @pytest.mark.slow
