@@ -101,6 +101,7 @@ def test_stacks_of_real_images_find_a_thousand_modes(stacked, digits, rng):
     assert scores["modes_5"] > 980
     assert scores["kl_real"] == pytest.approx(stacked.constants["kl_real_floor"], rel=0.15)
     assert scores["kl_uniform"] == pytest.approx(stacked.constants["kl_uniform_floor"], rel=0.15)
+    assert scores["classifier_score"] == pytest.approx(stacked.constants["classifier_score_ceiling"], rel=0.1)
     assert scores["fd"] < 3 * stacked.constants["fd_bias"]
     assert scores["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
 

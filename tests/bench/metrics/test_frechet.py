@@ -94,6 +94,23 @@ def test_the_bias_in_64_dimensions_is_the_simulated_one(rng):
     assert 0.0010 < np.std(found) < 0.0080
 
 
+@pytest.mark.parametrize("rank", [1100, 300])
+def test_in_many_dimensions_the_triangular_root_gives_the_same_distance(rng, rank):
+    size = 1100
+    factor = torch.randn(size, rank, dtype=torch.float64, generator=rng)
+    first = Moments(torch.zeros(size).double(), factor @ factor.T / rank)
+    second = Moments(torch.ones(size).double(), random_covariance(size, rng))
+    root = square_root(first.covariance)
+    assert not root.triu(1).any()
+    torch.testing.assert_close(root @ root.T, first.covariance, rtol=1e-9, atol=1e-9)
+    values, vectors = torch.linalg.eigh(first.covariance)
+    symmetric = (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    cross = torch.linalg.svdvals(symmetric @ second.covariance @ symmetric).sqrt().sum()
+    expected = size + first.covariance.trace() + second.covariance.trace() - 2.0 * cross
+    assert frechet_distance(first, root, second) == pytest.approx(expected.item(), rel=1e-6)
+    assert frechet_distance(first, symmetric, second) == pytest.approx(expected.item(), rel=1e-6)
+
+
 @pytest.mark.parametrize("size", [32, 256])
 def test_torch_fidelitys_last_step_gives_the_same_distance(rng, size):
     metric_fid = pytest.importorskip("torch_fidelity.metric_fid")
