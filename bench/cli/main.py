@@ -21,6 +21,7 @@ VERBS: Final = {
     "run": "bench.cli.run:run",
     "list": "bench.cli.list:list_",
     "check": "bench.cli.check:check",
+    "probe": "bench.cli.probe:probe",
     "status": "bench.cli.status:status",
     "show": "bench.cli.show:show",
     "leaderboard": "bench.cli.leaderboard:leaderboard",

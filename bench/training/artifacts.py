@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import torch
 from PIL import Image
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,6 +24,24 @@ def save_generator(generator: nn.Module, trial: Trial, folder: Path) -> None:
     # One key only: several are written in an order that changes from run to run, and equal runs give equal files.
     header = {"trial": canonical_json(trial).decode()}
     save_file(weights, folder / "generator.safetensors", metadata=header)
+
+
+def load_generator(path: Path) -> tuple[Trial, dict[str, Tensor]]:
+    """Read what `save_generator` wrote: the trial that made the generator, and its weights on the CPU.
+
+    Raises:
+        ValueError: there is no such file, or it is no generator of a recorded trial.
+    """
+    expected = "expected the generator.safetensors of a recorded trial; `show TRIAL` says where it is"
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        return msgspec.json.decode(header["trial"], type=Trial), weights
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"cannot read {path}: {error}; {expected}") from error
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise ValueError(f"{path} does not say which trial made it; {expected}") from error
 
 
 def save_samples(samples: Tensor, workload: Workload, folder: Path) -> None:

@@ -16,6 +16,7 @@ OPTIONS = {
     "device executor workers results data dry-run progress",
     "list": "kind json",
     "check": "file json",
+    "probe": "",
     "status": "suite method losses workload seeds steps d-norm allow-invalid set results",
     "show": "trial results",
     "leaderboard": "format results",

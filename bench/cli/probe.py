@@ -1,0 +1,279 @@
+"""`probe`: small experiments about one property of a loss: does its gradient vanish, does it converge locally?"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from bench.cli.options import complete_methods, complete_workloads, usage_errors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+    from bench.probes.common import OnProgress
+    from bench.probes.dirac import Trajectory
+    from bench.probes.gradients import Curve
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DEFAULT_SUITE: Final = "digits"
+_COLOURS: Final = {
+    "convergent": "green", "near": "yellow", "slow": "yellow", "not convergent": "red", "overflow": "red",
+    "vanishing": "red", "steady": "green", "exploding": "yellow", "nonfinite": "red",
+}  # fmt: skip
+_SHOWN: Final = (0, 10, 100)
+"""After how many updates the table shows the gradient, beside the last."""
+_PLAIN_INTERVAL: Final = 10.0
+
+
+def probe_options(command: Command) -> Command:
+    """Add what both probes take."""
+    options = [
+        click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods),
+        click.option(
+            "--losses",
+            "loss_files",
+            multiple=True,
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A Python file that registers losses of your own. Repeatable.",
+        ),
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="A folder for the numbers (CSV) and the figure (SVG and PNG).",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="As JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(short_help="Does a loss's gradient vanish? Does it converge locally?", invoke_without_command=True)
+@click.pass_context
+def probe(context: click.Context) -> None:
+    """Run a small experiment about one property of losses. It is recorded nowhere and ranks nothing.
+
+    METHOD is a name or an expression; without one, the methods of the suite `digits` are probed.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@probe.command(short_help="Over-train D and follow the generator's gradient.")
+@probe_options
+@click.option("--workload", shell_complete=complete_workloads, help="The data.  [default: digits]")
+@click.option(
+    "--generator",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The generator.safetensors of a recorded trial, whose networks are then used.  [default: untrained]",
+)
+@click.option("--updates", type=click.IntRange(min=1), default=500, show_default=True, help="Of the discriminator.")
+@click.option("--width", type=click.IntRange(min=1), help="Of both networks.  [default: 8 on images]")
+@click.option("--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Of every batch.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
+@click.option("--data", "data_dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the data sets.")
+def gradients(
+    methods: tuple[str, ...],
+    loss_files: tuple[Path, ...],
+    output: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes a flag
+    **options: Any,  # noqa: ANN401 - click passes them
+) -> None:
+    """Train a fresh discriminator against a frozen generator, and follow the gradient that the generator would get.
+
+    Every method sees the same start, batches and latents (Arjovsky and Bottou, 2017).
+    """
+    from bench.probes import figures
+    from bench.probes import gradients as probing
+
+    _make_known(loss_files)
+    with usage_errors(), _progress(_methods(methods)) as on_progress:
+        curves = probing.probe(_methods(methods), **options, on_progress=on_progress)
+    if as_json:
+        _print_json({"methods": [curve.to_json() for curve in curves]})
+    else:
+        _print_table(
+            _gradients_table(curves),
+            f"norm: |grad L_G| over the generator's parameters after k updates of D. share: mean |dL_G/db|, the loss's "
+            f"own part of the signal. accuracy: P[a > b] at the end. last/first below {probing.VANISHING:g} is "
+            f"vanishing, above {probing.EXPLODING:g} exploding.",
+        )
+    if output is not None:
+        _write(output, "gradients", probing.to_csv(curves), lambda: figures.draw_gradients(curves))
+
+
+@probe.command(short_help="Does descent on the smallest GAN reach its equilibrium?")
+@probe_options
+@click.option("--steps", type=click.IntRange(min=10), default=500, show_default=True, help="Of the generator.")
+@click.option(
+    "--step-size", type=click.FloatRange(min=0, min_open=True), default=0.2, show_default=True, help="Of descent."
+)
+def dirac(
+    methods: tuple[str, ...],
+    loss_files: tuple[Path, ...],
+    output: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes a flag
+    steps: int,
+    step_size: float,
+) -> None:
+    """Follow (theta, psi) of the Dirac-GAN from (1, 1) under simultaneous and alternating descent.
+
+    Its equilibrium is (0, 0) (Mescheder, Geiger and Nowozin, 2018).
+    """
+    from bench.probes import dirac as probing
+    from bench.probes import figures
+
+    _make_known(loss_files)
+    with usage_errors(), _progress(_methods(methods)) as on_progress:
+        trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
+    if as_json:
+        _print_json({"steps": steps, "step_size": step_size, "trajectories": [each.to_json() for each in trajectories]})
+    else:
+        notes = (
+            f"Each cell: the distance to the equilibrium after {steps} steps of {step_size:g}, from 1.414, and the "
+            f"rate of its logarithm a step, over the second half. convergent: the last tenth lies within "
+            f"{probing.ARRIVED:.0%} of the start, and the rate is steady. near: within, but the rate is not steady. "
+            f"slow: not within, but the rate is below {probing.DECAYING:g}."
+        )
+        if any(each.overflowed or each.radii[-1] > 10 * each.radii[0] for each in trajectories):
+            notes += (
+                " Where the distance explodes, the step size times the curvature of a penalty is too large (explicit "
+                "descent on psi^2 * c / 2 needs step size * c < 2): try a smaller --step-size."
+            )
+        _print_table(_dirac_table(trajectories), notes)
+    if output is not None:
+        _write(output, "dirac", probing.to_csv(trajectories), lambda: figures.draw_dirac(trajectories))
+
+
+def _methods(given: Sequence[str]) -> list[str]:
+    from bench.config.suite import load_suite
+
+    return list(given) or load_suite(_DEFAULT_SUITE).methods
+
+
+def _make_known(loss_files: Sequence[Path]) -> None:
+    from bench.plan import use_losses_of
+
+    with usage_errors():
+        use_losses_of(loss_files)
+
+
+@contextmanager
+def _progress(methods: Sequence[str]) -> "Iterator[OnProgress]":
+    """Show on stderr how far the methods are: a bar in a terminal, else a line now and then."""
+    import sys
+
+    finished: set[str] = set()
+    latest = time.monotonic()
+
+    def share(name: str, done: int, total: int) -> float:
+        if done == total:
+            finished.add(name)
+            return len(finished)
+        return len(finished) + done / total
+
+    if sys.stderr.isatty():
+        from rich.progress import Progress
+
+        from bench.cli.reading import console
+
+        with Progress(console=console(stderr=True), transient=True) as bars:
+            bar = bars.add_task("", total=len(methods))
+            yield lambda name, done, total: bars.update(bar, description=name, completed=share(name, done, total))
+        return
+
+    def say(name: str, done: int, total: int) -> None:
+        nonlocal latest
+        reached = share(name, done, total)
+        if time.monotonic() - latest >= _PLAIN_INTERVAL:
+            latest = time.monotonic()
+            click.echo(f"{reached / len(methods):.0%}: {name}, {done:,} of {total:,}", err=True)
+
+    yield say
+
+
+def _gradients_table(curves: "Sequence[Curve]") -> "Table":
+    from rich.text import Text
+
+    last = curves[0].points[-1].updates
+    shown = [*(updates for updates in _SHOWN if updates < last), last]
+    table = _table("method", *(f"k = {updates:,}" for updates in shown), "last/first", "share", "accuracy", "verdict")
+    for curve in curves:
+        end = curve.points[-1]
+        table.add_row(
+            Text(curve.method),
+            *(f"{curve.near(updates).generator_gradient_norm:.3g}" for updates in shown),
+            "–" if curve.ratio is None else f"{curve.ratio:.3g}",
+            f"{end.generator_weight:.2g}",
+            f"{end.discriminator_accuracy:.2f}",
+            Text(curve.verdict, style=_COLOURS[curve.verdict]),
+        )
+    return table
+
+
+def _dirac_table(trajectories: "Sequence[Trajectory]") -> "Table":
+    from rich.text import Text
+
+    from bench.probes.dirac import SCHEDULES
+
+    table = _table("method", *(schedule.label for schedule in SCHEDULES))
+    for start in range(0, len(trajectories), len(SCHEDULES)):
+        row = trajectories[start : start + len(SCHEDULES)]
+        cells = []
+        for each in row:
+            rate = "" if each.rate is None else f" at {round(each.rate, 4) + 0.0:+.4f}"
+            reached = f"step {len(each.positions)}" if each.overflowed else f"{each.radii[-1]:.3g}"
+            cells.append(Text(f"{reached}{rate}\n").append(each.verdict, style=_COLOURS[each.verdict]))
+        table.add_row(Text(row[0].method), *cells)
+    return table
+
+
+def _table(first: str, *others: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for each in others:
+        table.add_column(each, justify="right")
+    return table
+
+
+def _print_table(table: "Table", notes: str) -> None:
+    from rich.text import Text
+
+    from bench.cli.reading import console
+
+    to = console()
+    to.print(table)
+    to.print(Text(notes, style="dim"))
+
+
+def _print_json(document: dict[str, object]) -> None:
+    import json
+
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _write(folder: Path, name: str, table: str, draw: "Callable[[], Figure]") -> None:
+    """Write the numbers and the figure, and say on stderr where they are."""
+    import matplotlib as mpl
+
+    from bench.cli.reading import write_text
+    from bench.probes.figures import SETTINGS
+
+    write_text(folder / f"{name}.csv", table)
+    with mpl.rc_context(SETTINGS):
+        figure = draw()
+        try:
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.png", dpi=150)
+        except OSError as error:
+            raise click.UsageError(f"cannot write into {folder}: {error.strerror}") from error
+    for suffix in ("csv", "svg", "png"):
+        click.echo(f"wrote {folder / name}.{suffix}", err=True)

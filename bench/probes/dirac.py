@@ -1,0 +1,297 @@
+"""The Dirac-GAN of Mescheder, Geiger and Nowozin (ICML 2018, arXiv 1801.04406), driven through the real training step.
+
+Real data is a point mass at 0, the generator a point mass at theta, and the discriminator a line of slope psi: the
+smallest GAN there is, whose only equilibrium is (theta, psi) = (0, 0). Whether gradient descent reaches it tells
+whether a method converges locally. The authors' discriminator is large on fakes and ours on reals, so ours is
+D(x) = -psi * x: then theta and psi are theirs, and so is the start (1, 1). Their alternating scheme moves the generator
+first.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import linear_regression
+from typing import Final, Literal
+
+import torch
+from torch import Tensor, nn
+
+import losses
+from bench.config.trial import Optimizer
+from bench.probes.common import OnProgress, one_thread
+from bench.training.batches import Batches
+from bench.training.step import TrainingStep
+from losses import Constraint, Method
+
+STEP_SIZE: Final = 0.2
+STEPS: Final = 500
+BATCH_SIZE: Final = 512
+"""All points of a batch are equal, so its size matters only to parts that draw random numbers: it averages them."""
+
+_ANY_BATCH: Final = 4
+
+ARRIVED: Final = 0.05
+"""A trajectory is near the equilibrium when its last tenth stays within this share of its first radius."""
+DECAYING: Final = -1e-3
+"""Its radius falls when log(radius) changes by less than this a step."""
+STEADY: Final = 4.0
+"""It falls steadily, as a convergent linear system does, when it falls in each quarter of the second half, at rates
+that differ by no more than this factor: a spiral seen from the side is not quite even."""
+
+Verdict = Literal["convergent", "near", "slow", "not convergent", "overflow"]
+"""What became of a trajectory.
+
+- convergent: near the equilibrium, and falling steadily over the second half.
+- near: near it, but not falling steadily: a small orbit, a clipped slope, or noise.
+- slow: not near, but falling over the second half.
+- not convergent: neither.
+- overflow: a number ceased to be finite.
+"""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """In what order the players move: both from the same point, or the generator and then `critic_steps` times D."""
+
+    name: str
+    label: str
+    critic_steps: int = 1
+    together: bool = False
+
+
+SCHEDULES: Final = (
+    Schedule("simultaneous", "simultaneous", together=True),
+    Schedule("alternating", "alternating"),
+    Schedule("alternating-5", "alternating, 5 D steps", critic_steps=5),
+)
+
+_UNGIVEN: Final = {
+    "image_shape": "works on images",
+    "features": "reads features of the discriminator",
+    "frozen_features": "compares images in fixed features",
+    "second_latents": "compares the samples of different latents",
+    "weights": "reads layers of weights",
+}
+"""What parts need that a world of two numbers cannot give."""
+
+
+class PointMass(nn.Module):
+    """The generator: every latent becomes theta, [B, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.theta.expand(len(latents), 1)
+
+
+class Slope(nn.Module):
+    """The discriminator: D(x) = -psi * x, [B, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.psi = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def forward(self, points: Tensor) -> Tensor:
+        return -self.psi * points
+
+
+class DiracWorld:
+    """Both players, the method and its training step, for a method without `refusal`."""
+
+    def __init__(
+        self, method: Method, *, critic_steps: int = 1, batch_size: int = BATCH_SIZE, step_size: float = STEP_SIZE
+    ) -> None:
+        self.generator, self.discriminator = PointMass(), Slope()
+        self.step = TrainingStep(
+            method,
+            self.generator,
+            self.discriminator,
+            Batches(torch.zeros(1, 1, dtype=torch.float64), stack=1, batch_size=batch_size, latent_size=1, seed=0),
+            optimizer=Optimizer(name="sgd", lr_generator=step_size, lr_discriminator=step_size, betas=(0.0, 0.0)),
+            critic_steps=critic_steps,
+        )
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Where the world is: (theta, psi)."""
+        return self.generator.theta.item(), self.discriminator.psi.item()
+
+    @property
+    def radius(self) -> float:
+        """The distance to the equilibrium."""
+        return math.hypot(*self.position)
+
+    def move_together(self, index: int) -> None:
+        """Make step `index` of simultaneous descent: both gradients are taken before anybody moves."""
+        self.step.discriminator_gradients(index * self.step.critic_steps)
+        self.step.generator_gradients(index)
+        self.step.apply_discriminator()
+        self.step.apply_generator()
+
+    def move_in_turn(self, index: int) -> None:
+        """Make step `index` of alternating descent: the generator, then the discriminator's steps."""
+        self.step.generator_gradients(index)
+        self.step.apply_generator()
+        for critic_step in range(index * self.step.critic_steps, (index + 1) * self.step.critic_steps):
+            self.step.discriminator_gradients(critic_step)
+            self.step.apply_discriminator()
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The way of one method under one schedule: (theta, psi) at the start and after each step.
+
+    It ends early where a number ceased to be finite; the last position is then the last finite one.
+    """
+
+    method: str
+    expression: str
+    schedule: Schedule
+    positions: Sequence[tuple[float, float]]
+    steps: int
+    """How many were to be made."""
+
+    @property
+    def radii(self) -> list[float]:
+        """The distance to the equilibrium at each position."""
+        return [math.hypot(theta, psi) for theta, psi in self.positions]
+
+    @property
+    def overflowed(self) -> bool:
+        return len(self.positions) <= self.steps
+
+    @property
+    def rate(self) -> float | None:
+        """The slope of log(radius) by steps, by least squares over the second half; None for an overflow.
+
+        A linearised flow with eigenvalue v has log|1 + h v| here under simultaneous steps of size h.
+        """
+        return None if self.overflowed else self._slope(len(self.positions) // 2, len(self.positions))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What became of it, by `ARRIVED`, `DECAYING` and `STEADY`."""
+        radii = self.radii
+        if self.overflowed:
+            return "overflow"
+        if max(radii[-max(1, self.steps // 10) :]) < ARRIVED * radii[0]:
+            return "convergent" if radii[-1] == 0 or self._falls_steadily() else "near"
+        return "slow" if self.rate is not None and self.rate < DECAYING else "not convergent"
+
+    def _falls_steadily(self) -> bool:
+        bounds = [len(self.positions) * eighths // 8 for eighths in (4, 5, 6, 7, 8)]
+        slopes = [slope for first, end in pairwise(bounds) if (slope := self._slope(first, end)) is not None]
+        return len(slopes) == len(bounds) - 1 and max(slopes) < DECAYING and min(slopes) / max(slopes) <= STEADY
+
+    def _slope(self, first: int, end: int) -> float | None:
+        """Fit log(radius) over the positions from `first` to before `end`; None where that leaves no line."""
+        tail = [
+            (step, math.log(radius)) for step, radius in enumerate(self.radii[:end]) if step >= first and radius > 0
+        ]
+        return linear_regression(*zip(*tail, strict=True)).slope if len(tail) > 1 else None
+
+    def to_json(self) -> dict[str, object]:
+        """Return what came of it, without the positions."""
+        return {
+            "method": self.method,
+            "expression": self.expression,
+            "schedule": self.schedule.name,
+            "radius": None if self.overflowed else self.radii[-1],
+            "rate": self.rate,
+            "verdict": self.verdict,
+            "finite_steps": len(self.positions) - 1,
+        }
+
+
+def refusal(method: Method) -> str | None:
+    """Say why a method has no meaning in a world of two numbers; None where it has one."""
+    if method.outputs > 1:
+        return f"{method.name}: {method.objective.name} reads {method.outputs} outputs a sample; a Dirac-GAN has one"
+    if method.pack > 1:
+        return f"{method.name} joins {method.pack} samples to one input; a Dirac-GAN's discriminator reads one number"
+    for part in method.parts:
+        lacking = sorted(part.needs & _UNGIVEN.keys())
+        if lacking:
+            return f"{method.name}: {part.name} {_UNGIVEN[lacking[0]]}, of which a Dirac-GAN has none"
+        if isinstance(part, Constraint) and _leaves_unchanged(part):
+            return f"{method.name}: {part.name} changes layers of weights, of which a Dirac-GAN has none"
+    world = DiracWorld(method, batch_size=_ANY_BATCH)
+    try:
+        world.move_together(0)
+    except ValueError as error:
+        return f"{method.name} cannot run in a Dirac-GAN: {error}"
+    return None
+
+
+def _leaves_unchanged(constraint: Constraint) -> bool:
+    """Whether a constraint that is meant to wrap the discriminator finds nothing in this one to work on."""
+    if type(constraint).wrap is Constraint.wrap:
+        return False
+    return len(list(constraint.wrap(Slope()).modules())) == 1
+
+
+def follow(
+    method: Method,
+    schedule: Schedule,
+    *,
+    steps: int = STEPS,
+    step_size: float = STEP_SIZE,
+    batch_size: int = BATCH_SIZE,
+) -> Trajectory:
+    """Follow a method from (1, 1) under a schedule, if it has no `refusal`."""
+    world = DiracWorld(method, critic_steps=schedule.critic_steps, batch_size=batch_size, step_size=step_size)
+    positions = [world.position]
+    for index in range(steps):
+        if schedule.together:
+            world.move_together(index)
+        else:
+            world.move_in_turn(index)
+        if not math.isfinite(world.radius):
+            break
+        positions.append(world.position)
+    return Trajectory(method.name, str(method), schedule, positions, steps)
+
+
+def probe(
+    expressions: Iterable[str],
+    *,
+    steps: int = STEPS,
+    step_size: float = STEP_SIZE,
+    on_progress: OnProgress | None = None,
+) -> list[Trajectory]:
+    """Follow each method under each of `SCHEDULES`, method by method.
+
+    Raises:
+        ValueError: for an unknown method, or the first one that has no meaning here; nothing is run then.
+    """
+    methods = [losses.get(expression) for expression in expressions]
+    for method in methods:
+        reason = refusal(method)
+        if reason is not None:
+            raise ValueError(reason)
+    trajectories = []
+    with one_thread():
+        for method in methods:
+            for done, schedule in enumerate(SCHEDULES):
+                if on_progress is not None:
+                    on_progress(method.name, done, len(SCHEDULES))
+                trajectories.append(follow(method, schedule, steps=steps, step_size=step_size))
+            if on_progress is not None:
+                on_progress(method.name, len(SCHEDULES), len(SCHEDULES))
+    return trajectories
+
+
+def to_csv(trajectories: Iterable[Trajectory]) -> str:
+    """Return every position as a row: method, expression, schedule, step, theta, psi, radius."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", "expression", "schedule", "step", "theta", "psi", "radius"])
+    for each in trajectories:
+        for step, ((theta, psi), radius) in enumerate(zip(each.positions, each.radii, strict=True)):
+            writer.writerow([each.method, each.expression, each.schedule.name, step, theta, psi, radius])
+    return text.getvalue()

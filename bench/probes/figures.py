@@ -1,0 +1,165 @@
+"""The pictures of the probes: colours that colour-blind readers can tell apart, and words beside the lines."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.probes.dirac import SCHEDULES, Trajectory
+from bench.probes.gradients import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INK: Final = "#4a525c"
+_GRID: Final = "#d9dde2"
+_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+"""Okabe and Ito's palette without its yellow, which is too faint for a line."""
+_DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
+"""Once the colours are used up, the next dash tells lines of one colour apart."""
+_MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^")
+SETTINGS: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gan-loss-bench",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.titlecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "text.color": _INK,
+}
+"""To be in force while a figure is drawn and saved: `with matplotlib.rc_context(SETTINGS)`."""
+
+_LABEL_GAP: Final = 0.042
+"""The least distance of two labels, as a share of the axes' height."""
+_COLUMNS: Final = 5
+_NARROWEST, _WIDEST = 1.6, 4.0
+"""Between which half-widths a panel's frame lies; a trajectory that goes further leaves it for good."""
+
+
+def draw_gradients(curves: Sequence[Curve]) -> "Figure":
+    """Draw the generator's gradient norm over the discriminator's updates, both logarithmic, one line a method."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.2, 0.6 + max(4.2, 0.22 * len(curves))), layout="constrained")
+    axes = figure.subplots()
+    last = curves[0].points[-1].updates
+    ends = []
+    for index, curve in enumerate(curves):
+        shown = [
+            (point.updates, point.generator_gradient_norm)
+            for point in curve.points
+            if math.isfinite(point.generator_gradient_norm) and point.generator_gradient_norm > 0
+        ]
+        if not shown:
+            continue
+        colour, dash = _style(index)
+        axes.plot(*zip(*shown, strict=True), color=colour, linestyle=dash, linewidth=1.7)
+        ends.append((shown[-1], curve.method, colour))
+    # Linear from 0 to 1, so that the untrained discriminator has a place.
+    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+    axes.set_yscale("log")
+    axes.set_xlim(0, last)
+    ticks = [0, *(10**power for power in range(math.floor(math.log10(last)) + 1))]
+    axes.set_xticks(ticks if last in ticks else [*ticks, last], minor=False)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.minorticks_off()
+    axes.set_xlabel("updates of the discriminator, the generator frozen")
+    axes.set_title("norm of the generator's gradient", fontsize=9, loc="left")
+    _open_frame(axes)
+    _label_ends(axes, ends)
+    return figure
+
+
+def _style(index: int) -> tuple[str, Any]:
+    return _COLOURS[index % len(_COLOURS)], _DASHES[index // len(_COLOURS) % len(_DASHES)]
+
+
+def _open_frame(axes: "Axes") -> None:
+    axes.grid(color=_GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _label_ends(axes: "Axes", ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
+    """Write each line's name to the right of its end, moved apart where names would overlap, with a thin leader."""
+    low, high = (math.log10(limit) for limit in axes.get_ylim())
+    heights = [(math.log10(point[1]) - low) / (high - low) for point, _, _ in ends]
+    for (point, name, colour), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+        axes.annotate(
+            name, point, xytext=(1.06, place), textcoords="axes fraction", color=colour, va="center", fontsize=8.5,
+            annotation_clip=False, arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Move numbers apart until neighbours differ by `gap` or more: groups that touch are centred on their mean."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    groups: list[list[int]] = []
+    centres: list[float] = []
+    for index in order:
+        groups.append([index])
+        centres.append(heights[index])
+        while len(groups) > 1 and centres[-1] - centres[-2] < gap * (len(groups[-1]) + len(groups[-2])) / 2:
+            upper = groups.pop()
+            centres.pop()
+            groups[-1] += upper
+            centres[-1] = sum(heights[each] for each in groups[-1]) / len(groups[-1])
+    places = [0.0] * len(heights)
+    for group, centre in zip(groups, centres, strict=True):
+        for rank, index in enumerate(group):
+            places[index] = centre + gap * (rank - (len(group) - 1) / 2)
+    return places
+
+
+def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
+    """Draw the way of (theta, psi) to or around the equilibrium: a panel a method, a line a schedule."""
+    from matplotlib.figure import Figure
+
+    methods = list(dict.fromkeys(each.method for each in trajectories))
+    columns = min(_COLUMNS, len(methods))
+    rows = math.ceil(len(methods) / columns)
+    figure = Figure(figsize=(max(5.6, 2.4 * columns), 0.6 + 2.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes in panels[len(methods) :]:
+        axes.set_visible(False)
+    for axes, method in zip(panels, methods, strict=False):
+        _fill(axes, [each for each in trajectories if each.method == method])
+        axes.set_title(_folded(method), fontsize=9)
+    for axes in panels[max(0, len(methods) - columns) : len(methods)]:
+        axes.set_xlabel("θ, the generator")
+    for axes in panels[: len(methods) : columns]:
+        axes.set_ylabel("ψ, the discriminator")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(SCHEDULES), frameon=False)
+    return figure
+
+
+def _fill(axes: "Axes", trajectories: Sequence[Trajectory]) -> None:
+    reached = max(abs(value) for each in trajectories for position in each.positions for value in position)
+    limit = min(_WIDEST, max(_NARROWEST, 1.1 * reached))
+    for index, each in enumerate(trajectories):
+        shown = _until_far(each.positions)
+        axes.plot(
+            *zip(*shown, strict=True), color=_COLOURS[index], linestyle=_DASHES[index], linewidth=1.1,
+            marker=_MARKERS[index], markevery=[-1], markersize=5, markerfacecolor="none", label=each.schedule.label,
+        )  # fmt: skip
+    axes.plot(1, 1, marker="x", color=_INK, markersize=5)
+    axes.plot(0, 0, marker="+", color=_INK, markersize=9)
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    axes.tick_params(labelsize=7)
+    _open_frame(axes)
+
+
+def _until_far(positions: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """Return the positions up to the first one far out of the widest frame: what follows would cross it at random."""
+    far = (step for step, position in enumerate(positions) if max(map(abs, position)) > 2 * _WIDEST)
+    return positions[: next(far, len(positions)) + 1]
+
+
+def _folded(name: str, width: int = 26) -> str:
+    """Break the spelling of a method at its parts, where it is wider than a panel."""
+    return name if len(name) <= width else name.replace(" + ", "\n+ ")

@@ -1,0 +1,95 @@
+"""The probes on the command line: tables, JSON, files, and what bad input gets."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import click
+import pytest
+from PIL import Image
+
+from bench.cli.main import cli
+from bench.cli.probe import probe
+
+OPTIONS = {
+    "dirac": "methods losses output json steps step-size",
+    "gradients": "methods losses output json workload generator updates width batch-size seed data",
+}
+
+
+def test_the_probes_and_their_options_are_frozen():
+    assert cli.get_command(click.Context(cli), "probe") is probe
+    assert sorted(probe.commands) == sorted(OPTIONS)
+    for name, expected in OPTIONS.items():
+        found = [max(each.opts, key=len).removeprefix("--") for each in probe.commands[name].params]
+        assert found == expected.split(), name
+
+
+def test_without_a_probe_the_help_says_which_there_are(bench):
+    result = bench("probe")
+    assert result.exit_code == 0
+    assert "gradients" in result.stdout
+    assert "dirac" in result.stdout
+
+
+def test_gradients_print_a_table_and_write_files(bench, tmp_path):
+    result = bench(
+        "probe", "gradients", "mmgan", "hinge + r1(gamma=1)", "--updates", 12, "--width", 4, "--batch-size", 8,
+        "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    for word in ("mmgan", "hinge + r1(gamma=1", "k = 0", "k = 10", "k = 12", "last/first", "below 0.1 is vanishing"):
+        assert word in result.stdout
+    assert "k = 100" not in result.stdout
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "gradients.csv", "gradients.png", "gradients.svg",
+    ]  # fmt: skip
+    assert "mmgan" in "".join(ElementTree.parse(tmp_path / "out" / "gradients.svg").getroot().itertext())
+    Image.open(tmp_path / "out" / "gradients.png").verify()
+
+
+def test_gradients_as_json(bench):
+    result = bench("probe", "gradients", "nsgan", "--updates", 3, "--width", 4, "--batch-size", 8, "--json")
+    (method,) = json.loads(result.stdout)["methods"]
+    assert method["method"] == "nsgan"
+    assert [point["updates"] for point in method["points"]] == [0, 1, 2, 3]
+
+
+def test_dirac_prints_a_table_and_writes_files(bench, tmp_path):
+    result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--output", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    for word in ("nsgan-r1", "alternating, 5 D steps", "overflow", "--step-size"):
+        assert word in result.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dirac.csv", "dirac.png", "dirac.svg"]
+
+
+def test_dirac_as_json_is_json_where_numbers_overflow(bench):
+    result = bench("probe", "dirac", "wgan-gp", "--steps", 400, "--json")
+    found = json.loads(result.stdout)
+    assert (found["steps"], found["step_size"]) == (400, 0.2)
+    assert [each["schedule"] for each in found["trajectories"]] == ["simultaneous", "alternating", "alternating-5"]
+    assert {each["verdict"] for each in found["trajectories"]} == {"overflow"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["dirac", "nsgna"], "nsgan"),
+        (["dirac", "bce_ns + diffaug"], "diffaug works on images"),
+        (["dirac", "nsgan", "--step-size", 0], "--step-size"),
+        (["gradients", "nsgan", "--workload", "digit"], "did you mean 'digits'"),
+        (["gradients", "nsgan", "--generator", "nothing"], "cannot read nothing"),
+        (["gradients", "nsgan", "--losses", "nothing.py"], "nothing.py"),
+        (["gradient"], "gradient"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(bench, arguments, words):
+    result = bench("probe", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_files_that_cannot_be_written_get_one_line(bench, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    result = bench("probe", "dirac", "mmgan", "--steps", 10, "--output", tmp_path / "taken" / "below")
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
