@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import losses
 from bench.config.trial import Optimizer
-from bench.probes.common import OnProgress, one_thread
+from bench.probes.common import OnProgress, label, one_thread
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from losses import Constraint, Method
@@ -254,7 +254,7 @@ def follow(
         if not math.isfinite(world.radius):
             break
         positions.append(world.position)
-    return Trajectory(method.name, str(method), schedule, positions, steps)
+    return Trajectory(label(method), str(method), schedule, positions, steps)
 
 
 def probe(
@@ -279,10 +279,10 @@ def probe(
         for method in methods:
             for done, schedule in enumerate(SCHEDULES):
                 if on_progress is not None:
-                    on_progress(method.name, done, len(SCHEDULES))
+                    on_progress(label(method), done, len(SCHEDULES))
                 trajectories.append(follow(method, schedule, steps=steps, step_size=step_size))
             if on_progress is not None:
-                on_progress(method.name, len(SCHEDULES), len(SCHEDULES))
+                on_progress(label(method), len(SCHEDULES), len(SCHEDULES))
     return trajectories
 
 

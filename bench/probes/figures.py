@@ -1,6 +1,7 @@
 """The pictures of the probes: colours that colour-blind readers can tell apart, and words beside the lines."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ SETTINGS: Final[dict[Any, Any]] = {
 _LABEL_GAP: Final = 0.042
 """The least distance of two labels, as a share of the axes' height."""
 _COLUMNS: Final = 5
+_TITLE_WIDTH: Final = 26
 _NARROWEST, _WIDEST = 1.6, 4.0
 """Between which half-widths a panel's frame lies; a trajectory that goes further leaves it for good."""
 
@@ -128,7 +130,7 @@ def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
         axes.set_visible(False)
     for axes, method in zip(panels, methods, strict=False):
         _fill(axes, [each for each in trajectories if each.method == method])
-        axes.set_title(_folded(method), fontsize=9)
+        axes.set_title(textwrap.fill(method, _TITLE_WIDTH), fontsize=9)
     for axes in panels[max(0, len(methods) - columns) : len(methods)]:
         axes.set_xlabel("θ, the generator")
     for axes in panels[: len(methods) : columns]:
@@ -158,8 +160,3 @@ def _until_far(positions: Sequence[tuple[float, float]]) -> Sequence[tuple[float
     """Return the positions up to the first one far out of the widest frame: what follows would cross it at random."""
     far = (step for step, position in enumerate(positions) if max(map(abs, position)) > 2 * _WIDEST)
     return positions[: next(far, len(positions)) + 1]
-
-
-def _folded(name: str, width: int = 26) -> str:
-    """Break the spelling of a method at its parts, where it is wider than a panel."""
-    return name if len(name) <= width else name.replace(" + ", "\n+ ")

@@ -20,7 +20,7 @@ from torch import Tensor
 from bench import data, plan
 from bench.config.suite import Suite
 from bench.config.trial import Trial
-from bench.probes.common import OnProgress, one_thread
+from bench.probes.common import OnProgress, label, one_thread
 from bench.training import artifacts
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
@@ -147,7 +147,7 @@ def probe(
             step = build_step(trial, images, torch.device("cpu"), stack=stack)
             if weights is not None:
                 _load(step, weights)
-            name = trial.spec.method_name
+            name = label(step.method)
             curves.append(Curve(name, trial.spec.method, follow(step, updates, name=name, on_progress=on_progress)))
     return curves
 

@@ -69,6 +69,8 @@ def test_the_rate_and_the_verdict_of_a_made_trajectory():
     decay = made([math.exp(-0.03 * step) for step in range(201)])
     assert decay.rate == pytest.approx(-0.03, rel=1e-9)
     assert decay.verdict == "convergent"
+    # What happens in the first half is no part of it.
+    assert made([1.0] * 100 + [math.exp(-0.03 * step) for step in range(101)]).rate == pytest.approx(-0.03, rel=1e-9)
     # Constant speed into a small orbit, as under a clipped critic.
     assert made([max(1 - step / 200, 0.01) for step in range(251)]).verdict == "near"
     assert made([1.0 for _ in range(201)]).verdict == "not convergent"
