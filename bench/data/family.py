@@ -1,5 +1,6 @@
 """What a family of data sets gives: its workloads, and the loader that turns one of them into arrays."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with what is being fetched, how much of it is here, and how much there is (0: unknown), in bytes."""
+"""Called with what is being done to which file, how much of it is done, and how much there is (0: unknown)."""
 
 
 class DataError(ValueError):
@@ -22,15 +23,43 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """A decoded data set, in the form the trainer puts on its device.
+    """A decoded data set, in the form the trainer puts on its device. Nobody writes into it.
 
-    Images are uint8 [N, 1, H, W]; the points of a toy are float32 [N, 2]. Labels are int64 [N].
+    Images are uint8 [N, C, H, W] (one channel where they are to be stacked); the points of a toy are float32 [N, 2].
+    Labels are int64 [N], zeros where there are no classes.
     """
 
     train: "NDArray[np.uint8] | NDArray[np.float32]"
     train_labels: "NDArray[np.int64]"
     test: "NDArray[np.uint8] | NDArray[np.float32]"
     test_labels: "NDArray[np.int64]"
+
+    @functools.cached_property
+    def content_hash(self) -> str:
+        """The SHA-256 of the arrays: names, types, shapes and little-endian values."""
+        digest = hashlib.sha256()
+        for name in ARRAY_NAMES:
+            array = getattr(self, name)
+            little_endian = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+            digest.update(f"{name} {little_endian.dtype.str} {little_endian.shape}\n".encode())
+            digest.update(little_endian.data)
+        return digest.hexdigest()
+
+
+ARRAY_NAMES = ("train", "train_labels", "test", "test_labels")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How workloads are written that read a folder of the user's own."""
+
+    prefix: str
+    """What stands before the colon."""
+    usage: str
+    example: str
+    summary: str
+    workload: Callable[[str], Workload]
+    """The workload that a name stands for, under its canonical name; ValueError for what is no such name."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +69,11 @@ class Family:
     workloads: tuple[Workload, ...]
     load: Callable[[Workload, Path, OnProgress | None], Arrays]
     """Decode a workload's data, given the data folder. Whether it is the pinned data is checked by the registry."""
+    missing: Callable[[Workload, Path], str] | None = None
+    """Say what has to be got before the workload can be loaded, and how; nothing if it is there. None: never any."""
+    form: Form | None = None
 
 
 def content_hash(arrays: Arrays) -> str:
-    """Return the SHA-256 of the decoded arrays: names, types, shapes and little-endian values."""
-    digest = hashlib.sha256()
-    for name in ("train", "train_labels", "test", "test_labels"):
-        array = getattr(arrays, name)
-        little_endian = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-        digest.update(f"{name} {little_endian.dtype.str} {little_endian.shape}\n".encode())
-        digest.update(little_endian.data)
-    return digest.hexdigest()
+    """Return the SHA-256 of the decoded arrays."""
+    return arrays.content_hash

@@ -1,0 +1,132 @@
+"""Decoded data sets, kept on disk: `.npy` files that every process maps into memory, and a manifest that pins them.
+
+    FOLDER/<name>/train.npy ...     the arrays
+    FOLDER/<name>/manifest.json     their content hash and the size of each file
+
+A set appears whole, by a rename. Whatever is read is checked against its manifest, by size and by hash; what fails is
+set aside under another name, never deleted, and made again. One process makes a set, others wait for it.
+"""
+
+import json
+import logging
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from bench.data.family import ARRAY_NAMES, Arrays
+
+_MANIFEST: Final = "manifest.json"
+_FORMAT: Final = 1
+_PATIENCE_SECONDS: Final = 3.0
+"""So long another process may be busy before it is said what is being waited for."""
+
+_log = logging.getLogger(__name__)
+
+
+class _BrokenError(Exception):
+    """A kept set is not what was written. The message says how."""
+
+
+def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
+    """Return a data set from the cache, or build it and keep it there.
+
+    Args:
+        folder: of all kept sets.
+        name: of this one. Whatever the decoded arrays depend on has to be in it.
+        build: decodes the set; called by one process at a time.
+
+    The arrays are mapped copy-on-write: pages are shared between processes, and nothing that is written to an array
+    reaches the disk. A cache that cannot be written costs time, never a run.
+    """
+    target = folder / name
+    try:
+        kept = _read(target)
+    except _BrokenError:
+        kept = None  # decided again below, where nobody else can be at work on it
+    if kept is not None:
+        return kept
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _acquire(folder / f".{name}.lock", name)
+    except OSError as error:
+        _log.warning("decoded images cannot be kept in %s (%s)", folder, error)
+        return build()
+    with lock:
+        return _read_or_build(target, build)
+
+
+def _acquire(path: Path, name: str) -> FileLock:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=_PATIENCE_SECONDS)
+    except Timeout:
+        _log.warning("another process is decoding %s; waiting for it", name)
+        lock.acquire()
+    return lock
+
+
+def _read_or_build(target: Path, build: Callable[[], Arrays]) -> Arrays:
+    try:
+        kept = _read(target)
+    except _BrokenError as error:
+        aside = target.with_name(f"{target.name}.broken-{secrets.token_hex(4)}")
+        target.rename(aside)
+        _log.warning("%s is damaged (%s); it is set aside as %s and made again", target, error, aside.name)
+        kept = None
+    if kept is not None:
+        return kept
+    arrays = build()
+    try:
+        _write(target, arrays)
+        return _read(target) or arrays
+    except (OSError, _BrokenError) as error:
+        _log.warning("decoded images cannot be kept in %s (%s)", target.parent, error)
+        return arrays
+
+
+def _read(target: Path) -> Arrays | None:
+    """Map a kept set; None where there is none.
+
+    Raises:
+        _BrokenError: something of it is missing, cut short or changed.
+    """
+    import numpy as np
+
+    if not target.exists():
+        return None
+    try:
+        manifest = json.loads((target / _MANIFEST).read_text(encoding="utf-8"))
+        if manifest["format"] != _FORMAT:
+            raise _BrokenError(f"it has format {manifest['format']}, expected {_FORMAT}")
+        for file, size in manifest["sizes"].items():
+            found = (target / file).stat().st_size
+            if found != size:
+                raise _BrokenError(f"{file} has {found:,} bytes, expected {size:,}")
+        mapped = {each: np.asarray(np.load(target / f"{each}.npy", mmap_mode="c")) for each in ARRAY_NAMES}
+        arrays = Arrays(**mapped)
+        if arrays.content_hash != manifest["content_hash"]:
+            raise _BrokenError(f"its content hash is {arrays.content_hash[:16]}, not the one written beside it")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _BrokenError(f"{type(error).__name__}: {error}") from error
+    return arrays
+
+
+def _write(target: Path, arrays: Arrays) -> None:
+    """Write a set beside its place and move it there whole."""
+    import numpy as np
+
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        partial.mkdir()
+        for each in ARRAY_NAMES:
+            np.save(partial / f"{each}.npy", getattr(arrays, each))
+        sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
+        manifest = {"format": _FORMAT, "content_hash": arrays.content_hash, "sizes": sizes}
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

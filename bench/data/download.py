@@ -1,0 +1,65 @@
+"""Downloads: from the addresses and against the MD5 sums that torchvision lists, whole or not at all."""
+
+import hashlib
+import os
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.data.family import OnProgress
+
+OFFLINE_VARIABLE: Final = "GAN_LOSS_BENCH_OFFLINE"
+"""Set to anything but 0 or nothing, it switches downloads off."""
+
+_BLOCK: Final = 1 << 16
+
+
+def why_not() -> str:
+    """Return why nothing may be downloaded; nothing if it may."""
+    switched_off = os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+    return f"downloads are switched off by ${OFFLINE_VARIABLE}" if switched_off else ""
+
+
+def fetch(addresses: Sequence[str], md5: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download one file from the first address that has it.
+
+    Raises:
+        OSError: no address has the file of that MD5, or it cannot be written.
+    """
+    failures = []
+    for address in addresses:
+        try:
+            _fetch(address, md5, target, on_progress)
+        except OSError as error:
+            failures.append(f"{address}: {error}")
+        else:
+            return
+    raise OSError("; ".join(failures))
+
+
+def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download a file beside its place and move it there whole, so that no reader ever sees half of it."""
+    digest = hashlib.md5(usedforsecurity=False)
+    handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        # The addresses are torchvision's own.
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310
+            total = int(response.headers.get("Content-Length") or 0)
+            while block := response.read(_BLOCK):
+                file.write(block)
+                digest.update(block)
+                if on_progress is not None:
+                    on_progress(f"fetching {target.name}", file.tell(), total)
+        if digest.hexdigest() != md5:
+            raise OSError(f"{address} sent something else: MD5 {digest.hexdigest()}, expected {md5}")
+        Path(partial).replace(target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 sum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
