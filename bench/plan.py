@@ -34,10 +34,19 @@ _CONTROLLED: Final = Optimizer(
 )
 
 
-def expand(suite: Suite) -> list[Trial]:
+def expand(
+    suite: Suite, data_dir: Path | None = None, on_progress: data.OnProgress | None = None, *, fetch: bool = True
+) -> list[Trial]:
     """Return the suite's trials, seed by seed: after each seed every method has as many runs as the others.
 
+    Args:
+        suite: what is asked for.
+        data_dir: where data lies whose content no workload pins, as in `data.resolve`; the other data is not read.
+        on_progress: is told how the reading of such data gets on.
+        fetch: whether such data may be downloaded for it.
+
     Raises:
+        DataError: data that a workload does not pin is not there or cannot be read.
         ValueError: an unknown workload or method; one that is named twice, in whatever spelling; a method that has no
             recipe, on the paper track; one that is not well defined under BatchNorm, unless the suite allows it; one
             that cannot run on the workload's data or with the batch size.
@@ -47,6 +56,7 @@ def expand(suite: Suite) -> list[Trial]:
     methods = [losses.get(str(losses.get(expression).resolved)) for expression in suite.methods]
     _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
     _refuse_repetition("method", suite.methods, [str(method) for method in methods])
+    workloads = [data.resolve(workload.name, data_dir, on_progress, fetch=fetch) for workload in workloads]
     return [
         _trial(suite, workload, method, seed)
         for seed in range(suite.seeds)

@@ -10,7 +10,8 @@ import pytest
 # Tests run side by side; read by torch when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-_ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "mnist.tar.xz"
+_DEVELOPMENT_DATA = Path(__file__).parents[2] / "shared" / "data"
+_ARCHIVE = _DEVELOPMENT_DATA / "mnist.tar.xz"
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,18 @@ def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(_ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def jpeg_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60,000 small JPEG files in train/CLASS and test/CLASS: the development archive unpacked."""
+    archive = _DEVELOPMENT_DATA / "cifar10-jpeg.tar.xz"
+    if not archive.is_file():
+        pytest.skip("the development archive of JPEG images, cifar10-jpeg.tar.xz, is not there")
+    folder = tmp_path_factory.mktemp("images")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder / "cifar10-jpeg"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -118,6 +118,8 @@ def library_checks() -> list[Check]:
         "safetensors",
         "rich",
         "msgspec",
+        "pillow",
+        "filelock",
     )
     missing = []
     found = []
@@ -140,10 +142,13 @@ def threads_check() -> Check:
 
 
 def weight_checks() -> list[Check]:
-    """Compare the shipped classifiers with the hashes that are pinned for them."""
+    """Compare the shipped classifiers with the hashes that are pinned for them; a random network has no file."""
     pins = importlib.import_module("bench.metrics.pins")
     checks = []
     for name, pin in pins.EXTRACTORS.items():
+        if pin.generated:
+            checks.append(Check(name, "ok", f"weights {pin.sha256[:12]} are drawn and checked whenever they are used"))
+            continue
         path = files("bench.metrics").joinpath("weights", f"{name}.safetensors")
         mend = "reinstall the package: its distances cannot be measured without these weights"
         if not path.is_file():
@@ -162,17 +167,18 @@ def data_checks(data_dir: Path | None) -> list[Check]:
     from bench import data
 
     folder = data_dir or data.default_data_dir()
-    raw = folder / "MNIST" / "raw"
-    stem = "train-images-idx3-ubyte"
-    if (raw / stem).is_file() or (raw / f"{stem}.gz").is_file():
-        mnist = Check("mnist", "ok", f"in {raw}")
-    else:
-        mend = f"`run --workload mnist` downloads it (11 MB), or put the four files into {raw}"
-        mnist = Check("mnist", "note", "not fetched yet", mend)
-    return [
-        Check("data", "ok", f"digits, stacked-digits, ring8 and grid25 need no download; others in {folder}"),
-        mnist,
-    ]
+    checks = []
+    ready = []
+    for family in data.families():
+        if family.missing is None:
+            ready += [each.name for each in family.workloads]
+            continue
+        first = family.workloads[0]
+        mend = family.missing(first, folder)
+        names = ", ".join(each.name for each in family.workloads)
+        found = f"{names}: {'not there yet' if mend else f'in {folder}'}"
+        checks.append(Check(first.name, "note" if mend else "ok", found, mend))
+    return [Check("data", "ok", f"{', '.join(ready)} need no download; others in {folder}"), *checks]
 
 
 def results_check(results: Path) -> Check:

@@ -5,17 +5,14 @@ from typing import Final
 
 import click
 
-from bench.cli.options import results_option
+from bench.cli.options import data_option, results_option
 
 _MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "broken": ("broken", "red")}
 
 
 @click.command(short_help="Check this machine, and say how to mend it.")
 @results_option
-@click.option(
-    "--data", "data_dir", type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
-)  # fmt: skip
+@data_option
 def doctor(results: Path, data_dir: Path | None) -> None:
     """Check versions, device, libraries, shipped weights and data; exit with 1 when something needed is broken."""
     from bench.cli import checks

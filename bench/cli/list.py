@@ -35,7 +35,12 @@ def _workloads() -> list[Row]:
     from bench import data
 
     rows = [data.workload(name) for name in data.names()]
-    return [{"name": each.name, "steps": f"{each.steps:,}", "summary": each.summary} for each in rows]
+    named = [{"name": each.name, "steps": f"{each.steps:,}", "summary": each.summary} for each in rows]
+    forms = [family.form for family in data.families() if family.form is not None]
+    return named + [
+        {"name": each.usage, "steps": f"{each.workload(each.example).steps:,}", "summary": each.summary}
+        for each in forms
+    ]
 
 
 def _suites() -> list[Row]:

@@ -35,7 +35,25 @@ def complete_methods(_context: click.Context, _parameter: click.Parameter, incom
 def complete_workloads(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from bench import data
 
-    return [CompletionItem(name) for name in data.names() if name.startswith(incomplete)]
+    prefixes = [f"{family.form.prefix}:" for family in data.families() if family.form is not None]
+    known = [CompletionItem(name) for name in data.names() if name.startswith(incomplete)]
+    for prefix in prefixes:
+        if incomplete.startswith(prefix):
+            known += [CompletionItem(f"{prefix}{folder}/") for folder in _folders(incomplete.removeprefix(prefix))]
+        elif prefix.startswith(incomplete):
+            known.append(CompletionItem(prefix))
+    return known
+
+
+def _folders(incomplete: str) -> list[str]:
+    """Return the folders whose path begins so, spelled as it begins."""
+    parent, slash, start = incomplete.rpartition("/")
+    base = Path(f"{parent}{slash}" or ".").expanduser()
+    try:
+        inner = sorted(path.name for path in base.iterdir() if path.is_dir())
+    except OSError:  # nothing to offer where nothing can be read
+        return []
+    return [f"{parent}{slash}{name}" for name in inner if name.startswith(start) and (start or name[0] != ".")]
 
 
 def complete_suites(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -52,6 +70,16 @@ def results_option(command: Command) -> Command:
         default=DEFAULT_RESULTS,
         show_default=True,
         help="The folder of the records.",
+    )(command)
+
+
+def data_option(command: Command) -> Command:
+    """Add `--data`."""
+    return click.option(
+        "--data",
+        "data_dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
     )(command)
 
 

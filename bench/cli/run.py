@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bench.cli.options import results_option, suite_from, suite_options, usage_errors
+from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
 
 if TYPE_CHECKING:
     from bench.cli.progress import Tally
@@ -31,10 +31,7 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
     "--workers", type=click.IntRange(min=1), help="Trials at once.  [default: one for each CPU, or one on cuda]"
 )
 @results_option
-@click.option(
-    "--data", "data_dir", type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
-)  # fmt: skip
+@data_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and run nothing.")
 @click.option(
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
@@ -63,8 +60,10 @@ def run(
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     from bench.plan import expand
 
+    quiet = progress == "json"
+    report = None if quiet else _data_progress()
     with usage_errors():
-        trials = expand(suite)
+        trials = expand(suite, data_dir, report, fetch=not dry_run)
     store = open_store(results)
     if dry_run:
         _print_plan(suite, trials, store)
@@ -75,12 +74,12 @@ def run(
         chosen = devices.resolve(device)
     executor, threads = _executor(kind, len(trials), workers, chosen)
     with usage_errors():
-        _fetch_data(trials, store, data_dir, quiet=progress == "json")
+        _fetch_data(trials, store, data_dir, report)
     tally = _campaign(
         trials, executor, store, progress,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
     )  # fmt: skip
-    _conclude(trials, results, quiet=progress == "json")
+    _conclude(trials, results, quiet=quiet)
     if tally.problems:
         click.echo(
             f"error: {plural(tally.problems, 'trial')} ended in an error or a timeout; their logs are in "
@@ -106,18 +105,19 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
     return LocalExecutor(used), threads
 
 
-def _fetch_data(trials: "Sequence[Trial]", store: "Store", data_dir: Path | None, *, quiet: bool) -> None:
+def _fetch_data(
+    trials: "Sequence[Trial]", store: "Store", data_dir: Path | None, report: Callable[[str, int, int], None] | None
+) -> None:
     """Read every workload that is needed once, so that a download happens here and not in each worker."""
     from bench import data
     from bench.plan import pending
 
-    report = None if quiet else _download_progress()
     for name in dict.fromkeys(trial.spec.workload for trial, _ in pending(trials, store)):
         data.load(name, data_dir, report)
 
 
-def _download_progress() -> Callable[[str, int, int], None]:
-    """Return a callback that writes a line at each tenth of a download."""
+def _data_progress() -> Callable[[str, int, int], None]:
+    """Return a callback that writes a line at each tenth of a download or a decoding."""
     written: dict[str, int] = {}
 
     def report(name: str, done: int, total: int) -> None:
@@ -125,7 +125,7 @@ def _download_progress() -> Callable[[str, int, int], None]:
         if written.get(name) != tenth:
             written[name] = tenth
             share = f"{100 * done // total} %" if total else f"{done / 1e6:.0f} MB"
-            click.echo(f"fetching {name}: {share}", err=True)
+            click.echo(f"{name}: {share}", err=True)
 
     return report
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import results_option, suite_from, suite_options, usage_errors
+from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Show what a suite still lacks.")
 @suite_options
 @results_option
-def status(results: Path, **options: Any) -> None:  # noqa: ANN401 - click passes each option by name
+@data_option
+def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noqa: ANN401 - click passes each option by name
     """Show what a suite has and lacks: a line a method, a column a workload.
 
     Without options it is the quick suite; --method and --workload alone are taken with the quick suite's settings.
@@ -33,7 +34,7 @@ def status(results: Path, **options: Any) -> None:  # noqa: ANN401 - click passe
     from bench.plan import expand
 
     with usage_errors():
-        trials = expand(suite)
+        trials = expand(suite, data_dir, fetch=False)
         latest = open_store(results).latest()
     cells = tally(trials, latest)
     methods = list(dict.fromkeys(trial.spec.method_name for trial in trials))

@@ -6,6 +6,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.workload import workload_kind
+
 DiscriminatorNorm = Literal["ln", "none", "sn", "bn"]
 Precision = Literal["fp32", "tf32", "bf16"]
 Track = Literal["controlled", "paper"]
@@ -78,7 +80,9 @@ def trial_id(spec: Spec, components: dict[str, str]) -> str:
     """Return the identity of a trial: the first 16 hexadecimal digits of SHA-256 over its canonical JSON.
 
     The display name of the method is left out, so that naming an expression in the catalogue later does not orphan
-    the records that were made with the expression.
+    the records that were made with the expression. So is the folder of images that a workload reads: `data_hash` says
+    what is in it.
     """
-    identity = {"spec": msgspec.structs.replace(spec, method_name=""), "components": components}
+    nameless = msgspec.structs.replace(spec, method_name="", workload=workload_kind(spec.workload))
+    identity = {"spec": nameless, "components": components}
     return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]

@@ -12,11 +12,22 @@ class Mixture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sigma: float
 
 
+def workload_kind(name: str) -> str:
+    """Return a workload's name without the folder it reads: `imagefolder:/my/cats?size=64` gives `imagefolder-64`.
+
+    What depends on the data's content alone (identities, random streams, names of caches) is named by this, so that a
+    folder can be moved. Names without a folder are returned as they are.
+    """
+    head, colon, rest = name.partition(":")
+    return f"{head}-{rest.rpartition('?size=')[2]}" if colon else name
+
+
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything about a task that no loss may change.
 
-    `content_hash` names the data by content: the SHA-256 of the decoded arrays, or of the definition where the data
-    is generated. It is pinned here, so that a trial has its identity before any data is read; loading verifies it.
+    `content_hash` names the data by content: the SHA-256 of the decoded arrays, or of the definition of a mixture.
+    Where it is pinned here, a trial has its identity before any data is read, and loading verifies it. Where it is
+    empty, nobody can know it in advance; `bench.data.resolve` reads the data and fills it in before trials are planned.
     """
 
     name: str
@@ -29,15 +40,20 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     evaluate_every: int
     samples: int
     modes: int
+    """How many kinds of sample the extractor tells apart; 0 where it tells none, and no mode is counted."""
     channels: int = 1
     image_size: int = 32
     stack: int = 1
     """How many single-channel images are stacked as channels; each draws its own index."""
     extractor: str | None = None
-    """The frozen classifier in whose features distances are measured; none for toys."""
+    """The frozen network in whose features distances are measured; none for toys."""
     mixture: Mixture | None = None
     scored_by: Literal["distance", "modes"] = "distance"
 
     @property
     def is_toy(self) -> bool:
         return self.mixture is not None
+
+    @property
+    def kind(self) -> str:
+        return workload_kind(self.name)

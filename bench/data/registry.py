@@ -7,6 +7,8 @@ import os
 import pkgutil
 from pathlib import Path
 
+import msgspec
+
 from bench.config.workload import Workload
 from bench.data.family import Arrays, DataError, Family, OnProgress, content_hash
 
@@ -15,17 +17,19 @@ DATA_VARIABLE = "GAN_LOSS_BENCH_DATA"
 
 
 @functools.cache
-def _families() -> tuple[Family, ...]:
+def families() -> tuple[Family, ...]:
+    """Return all families, in the order of their modules' names; those that need a download come last."""
     package = importlib.import_module("bench.data")
     found = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     modules = [importlib.import_module(f"bench.data.{name}") for name in found]
-    return tuple(module.FAMILY for module in modules if hasattr(module, "FAMILY"))
+    registered = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    return tuple(sorted(registered, key=lambda family: family.missing is not None))
 
 
 @functools.cache
 def _by_name() -> dict[str, tuple[Workload, Family]]:
     entries: dict[str, tuple[Workload, Family]] = {}
-    for family in _families():
+    for family in families():
         for entry in family.workloads:
             assert entry.name not in entries, f"two workloads are called {entry.name}"
             entries[entry.name] = (entry, family)
@@ -36,9 +40,16 @@ def _find(name: str) -> tuple[Workload, Family]:
     entries = _by_name()
     if name in entries:
         return entries[name]
-    nearest = difflib.get_close_matches(name, entries, n=1, cutoff=0.4)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"unknown workload {name!r}{hint} (there are: {', '.join(entries)})")
+    head, colon, _ = name.partition(":")
+    formed = {family.form.prefix: (family, family.form) for family in families() if family.form is not None}
+    if colon and head in formed:
+        family, form = formed[head]
+        return form.workload(name), family
+    usages = {form.usage if each == head else each: form.usage for each, (_, form) in formed.items()}
+    known = {**{each: each for each in entries}, **usages}
+    nearest = difflib.get_close_matches(head if colon else name, known, n=1, cutoff=0.4)
+    hint = f"; did you mean {known[nearest[0]]!r}?" if nearest else ""
+    raise ValueError(f"unknown workload {name!r}{hint} (there are: {', '.join(known.values())})")
 
 
 def names() -> list[str]:
@@ -47,8 +58,35 @@ def names() -> list[str]:
 
 
 def workload(name: str) -> Workload:
-    """Return the workload of this name; raise ValueError naming the nearest one if there is none."""
+    """Return the workload of this name; raise ValueError naming the nearest one if there is none.
+
+    No data is read: of a workload that pins no content, the hash is empty. `resolve` fills it in.
+    """
     return _find(name)[0]
+
+
+def resolve(
+    name: str, data_dir: Path | None = None, on_progress: OnProgress | None = None, *, fetch: bool = True
+) -> Workload:
+    """Return the workload of this name with its content hash, for which the data is read where none is pinned.
+
+    Args:
+        name: of a workload; ValueError if there is none.
+        data_dir: where downloaded data lies or is put; `default_data_dir()` when None.
+        on_progress: is told how a download or a decoding gets on.
+        fetch: whether the data may be downloaded for it.
+
+    Raises:
+        DataError: the data is not there, or cannot be had or read.
+    """
+    entry, family = _find(name)
+    if entry.content_hash:
+        return entry
+    folder = data_dir if data_dir is not None else default_data_dir()
+    lacking = "" if fetch or family.missing is None else family.missing(entry, folder)
+    if lacking:
+        raise DataError(f"what is planned on {name} is known by its data, which is not in {folder} yet: {lacking}")
+    return msgspec.structs.replace(entry, content_hash=content_hash(family.load(entry, folder, on_progress)))
 
 
 def default_data_dir() -> Path:
@@ -57,29 +95,39 @@ def default_data_dir() -> Path:
     return Path(given).expanduser() if given else Path.home() / ".cache" / "gan-loss-bench" / "data"
 
 
-def load(name: str, data_dir: Path | None = None, on_progress: OnProgress | None = None) -> Arrays:
+def load(
+    name: str, data_dir: Path | None = None, on_progress: OnProgress | None = None, *, expected: str = ""
+) -> Arrays:
     """Decode a workload's data and check that it is what the workload pins.
 
     Args:
         name: of a workload; ValueError if there is none.
         data_dir: where downloaded data lies or is put; `default_data_dir()` when None.
-        on_progress: is told how a download gets on.
+        on_progress: is told how a download or a decoding gets on.
+        expected: the content hash of the data that a trial was planned on, checked where the workload pins none.
 
     Raises:
-        DataError: the data cannot be had, cannot be read, or differs from the pinned content.
+        DataError: the data cannot be had, cannot be read, or differs from the pinned or expected content.
     """
     entry, family = _find(name)
     folder = data_dir if data_dir is not None else default_data_dir()
     arrays = family.load(entry, folder, on_progress)
     if entry.mixture is None:  # a mixture is pinned by its definition, from which it was just drawn
-        verify(entry, arrays)
+        verify(entry, arrays, expected)
     return arrays
 
 
-def verify(entry: Workload, arrays: Arrays) -> None:
-    """Raise DataError unless the arrays are those that the workload pins."""
+def verify(entry: Workload, arrays: Arrays, expected: str = "") -> None:
+    """Raise DataError unless the arrays are those that the workload pins, or those expected where it pins none."""
     found = content_hash(arrays)
-    if found != entry.content_hash:
+    if not entry.content_hash:
+        if expected not in ("", found):
+            raise DataError(
+                f"the data of {entry.name} has changed since the trial was planned: its content hash is "
+                f"{found[:16]}..., planned was {expected[:16]}.... Run the same command again: it plans with what is "
+                "there now"
+            )
+    elif found != entry.content_hash:
         raise DataError(
             f"the data of workload {entry.name!r} is not the data it pins: its content hash is {found[:16]}..., "
             f"expected {entry.content_hash[:16]}.... Results on other data would not be comparable; "

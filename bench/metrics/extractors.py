@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.metrics.pins import ExtractorPin, extractor_pin
+from bench.metrics.random_features import RandomConvolutions
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 """The folder the shipped weights lie in, one safetensors file an extractor."""
@@ -65,13 +66,15 @@ class Extractor(nn.Module):
         return features.reshape(count, -1), logits.reshape(shape)
 
 
-def load_extractor(name: str, device: torch.device | str = "cpu", folder: Path = WEIGHTS) -> Extractor:
-    """Load a frozen extractor, after checking that its file is the pinned one.
+def load_extractor(name: str, device: torch.device | str = "cpu", folder: Path = WEIGHTS) -> nn.Module:
+    """Load a frozen extractor, after checking that its file, or what is generated instead of one, is the pinned one.
 
     Raises:
         ValueError: there is no extractor of this name, or its file is missing or not the pinned one.
     """
     pin = extractor_pin(name)
+    if pin.generated:
+        return RandomConvolutions(pin).to(device)
     path = folder / f"{name}.safetensors"
     mend = "reinstall the package: distances measured with other weights are not comparable"
     try:
@@ -95,8 +98,8 @@ def batches(images: Tensor, size: int) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def embed(extractor: Extractor, images: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the features and logits of many images [N, C, 32, 32], computed on `device` in batches of fixed size."""
+def embed(extractor: nn.Module, images: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the features and logits of many images [N, C, H, W], computed on `device` in batches of fixed size."""
     size = max(1, _BATCH // images.shape[1])
     pieces = [extractor(batch.to(device)) for batch in batches(images, size)]
     return torch.cat([features for features, _ in pieces]), torch.cat([logits for _, logits in pieces])

@@ -10,13 +10,15 @@ VERSION: Final = "1"
 
 @dataclass(frozen=True)
 class ExtractorPin:
-    """A frozen classifier: its shape, and the SHA-256 of the file its weights are shipped in."""
+    """A frozen network: its shape, and the SHA-256 of the file its weights are shipped in, or of generated weights."""
 
     widths: tuple[int, int, int]
     """Channels of the three convolutions."""
     features: int
     classes: int
     sha256: str
+    generated: bool = False
+    """The weights are drawn from a fixed random stream whenever they are needed; there is no file."""
 
 
 EXTRACTORS: Final[dict[str, ExtractorPin]] = {
@@ -31,6 +33,13 @@ EXTRACTORS: Final[dict[str, ExtractorPin]] = {
         features=128,
         classes=10,
         sha256="aed6b650f5a15c7a37dd0f9d8411d05886d6d71b274301cf71a1e6a8f73ae657",
+    ),
+    "random-conv-v1": ExtractorPin(
+        widths=(32, 64, 128),
+        features=128,
+        classes=0,
+        sha256="445f9f59f089201664d8fe7475749577a208bef129d0eabc8cb829ae9a845aac",
+        generated=True,
     ),
 }
 

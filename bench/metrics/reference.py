@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import logging
+import math
 import os
 import tempfile
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
-from bench.metrics.extractors import Extractor, embed
+from bench.metrics.extractors import embed
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
 from bench.metrics.kernel import kid
 from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
@@ -59,7 +60,7 @@ class Reference:
     floor: Tensor
     """The Fréchet distance of the test part to the training part."""
     unreadable: Tensor
-    """The share of real test images that the extractor cannot read."""
+    """The share of real test images that the extractor cannot read; NaN of one that has no classes."""
     frequencies: Tensor
     """How often each mode occurs in the training part."""
     features: Tensor
@@ -132,7 +133,7 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
     if workload.stack > 1:
         empty = {"training": train[:0], "training_nearest": train[:0, 0]}
         return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
-    kept = _shuffled(train, f"{workload.name}/reference/training", TRAINING_IMAGES)
+    kept = _shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
     radii = nearest_other(kept)
     squared, indices = nearest(test[:NEIGHBOUR_IMAGES], kept)
     return {
@@ -143,7 +144,7 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
     }
 
 
-def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torch.device) -> Reference:
+def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device) -> Reference:
     """Measure the real images.
 
     The reference of `fd` is the training part, or both parts of a small data set. A stacked workload's are stacks drawn
@@ -156,13 +157,13 @@ def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torc
     copies = _copies(train, test, workload)
     reference = train
     if workload.stack > 1:
-        train = reference = _stacked(train, workload.stack, f"{workload.name}/reference/train")
-        test = _stacked(test, workload.stack, f"{workload.name}/reference/test")
+        train = reference = _stacked(train, workload.stack, f"{workload.kind}/reference/train")
+        test = _stacked(test, workload.stack, f"{workload.kind}/reference/test")
     elif len(train) + len(test) < _SMALL:
         reference = torch.cat([train, test])
     fitted, tested, trained = moments(reference), moments(test), moments(train)
     test_root = square_root(tested.covariance)
-    features = _shuffled(reference, f"{workload.name}/reference/order", NEIGHBOUR_IMAGES)
+    features = _shuffled(reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
     precision_radii, coverage_radii = real_radii(features)
     return Reference(
         mean=fitted.mean,
@@ -178,14 +179,14 @@ def build(workload: Workload, arrays: Arrays, extractor: Extractor, device: torc
         train_root=square_root(trained.covariance),
         train_count=torch.tensor(len(train)),
         floor=_scalar(frechet_distance(tested, test_root, trained)),
-        unreadable=_scalar(unreadable_share(test_logits)),
+        unreadable=_scalar(unreadable_share(test_logits) if workload.modes else math.nan),
         frequencies=stacked_frequencies(frequencies, workload.stack),
         features=features,
         precision_radii=precision_radii,
         coverage_radii=coverage_radii,
         # Channels are drawn independently, so that the score of stacks is a power of the single images'.
-        classifier_score=_scalar(classifier_score(test_logits) ** workload.stack),
-        **_compared(train, test, workload.name),
+        classifier_score=_scalar(classifier_score(test_logits) ** workload.stack if workload.modes else math.nan),
+        **_compared(train, test, workload.kind),
         **copies,
     )
 
@@ -203,8 +204,8 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
-    key = hashlib.sha256("\n".join((workload.name, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
-    return cache_dir / f"reference-{workload.name}-{key[:16]}.safetensors"
+    key = hashlib.sha256("\n".join((workload.kind, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
+    return cache_dir / f"reference-{workload.kind}-{key[:16]}.safetensors"
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
@@ -251,7 +252,7 @@ def _write(path: Path, reference: Reference) -> None:
 
 
 def load_or_build(
-    workload: Workload, arrays: Arrays, extractor: Extractor, device: torch.device, cache_dir: Path | None = None
+    workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, cache_dir: Path | None = None
 ) -> Reference:
     """Return the reference from the cache, or build it and keep it there."""
     path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir())

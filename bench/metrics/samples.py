@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import Generic, Self, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.config.workload import Mixture, Workload
 from bench.data import Arrays
-from bench.metrics.extractors import Extractor, embed
+from bench.metrics.extractors import embed
 from bench.metrics.modes import histogram_divergence, mode_indices
 from bench.metrics.reference import NEIGHBOUR_IMAGES, Reference
 from bench.metrics.toys import high_quality_counts
@@ -77,7 +77,7 @@ class _Samples(_Shared, Generic[_Real]):
 class ImageSamples(_Samples[RealImages]):
     """Generated images in the extractor's features."""
 
-    def __init__(self, images: Tensor, real: RealImages, extractor: Extractor, device: torch.device) -> None:
+    def __init__(self, images: Tensor, real: RealImages, extractor: nn.Module, device: torch.device) -> None:
         super().__init__(real)
         self._images = images
         self._extractor = extractor

@@ -125,7 +125,7 @@ class _Run:
     ) -> None:
         spec = trial.spec
         self.workload = data.workload(spec.workload)
-        arrays = data.load(spec.workload, data_dir)
+        arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
         self._trial = trial
         self._device = device
         self._emit = emit
@@ -137,7 +137,7 @@ class _Run:
         self._clock = BlockClock(device)
         self._signals: list[Tensor] = []
         # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
-        bank = Stream(0, f"evaluation/{spec.workload}", device)
+        bank = Stream(0, f"evaluation/{self.workload.kind}", device)
         self._latents = bank.normal(0, (spec.samples, spec.network.latent_size))[0]
         self.samples: Tensor | None = None
         self.evaluations: list[Evaluation] = []

@@ -179,3 +179,15 @@ def results(tmp_path: Path, planted: Callable[..., list[Record]]) -> Path:
             grid.mkdir(parents=True)
             (grid / "samples.png").write_bytes(pixel)
     return root
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 560 small pictures of one colour each: enough to be trained on."""
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(560):
+        Image.new("RGB", (36, 40), (number % 256, number // 4, 255 - number % 256)).save(folder / f"{number:03}.png")
+    return folder

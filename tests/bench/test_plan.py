@@ -59,6 +59,30 @@ def test_controlled_track_resolves_everything() -> None:
     assert trial.components["extractor"].startswith("digits-cnn-v1:")
 
 
+def test_a_folder_of_images_is_planned_by_its_content(tmp_path: Path, photos: Path) -> None:
+    def trial(folder: Path) -> Trial:
+        named = suite(methods=["nsgan"], workloads=[f"imagefolder:{folder}"])
+        (planned,) = expand(named, tmp_path / "data", fetch=False)
+        return planned
+
+    first = trial(photos)
+    assert len(first.spec.data_hash) == 64
+    assert first.components["data"] == first.spec.data_hash
+    assert first.components["extractor"].startswith("random-conv-v1:")
+    assert (first.spec.network.channels, first.spec.network.image_size) == (3, 32)
+    moved = photos.rename(tmp_path / "moved")
+    assert trial(moved).id == first.id
+    (moved / "000.png").unlink()
+    assert trial(moved).id != first.id
+
+
+def test_data_that_nobody_has_yet_cannot_be_planned_on(tmp_path: Path) -> None:
+    with pytest.raises(data.DataError, match="what is planned on fashion-mnist is known by its data"):
+        expand(suite(workloads=["fashion-mnist"]), tmp_path, fetch=False)
+    with pytest.raises(ValueError, match="the same one twice"):
+        expand(suite(workloads=["imagefolder:/a/b", "imagefolder:/a/../a/b?size=32"]), tmp_path)
+
+
 def test_paper_track_takes_the_recipe_of_the_method() -> None:
     trial = only(methods=["wgan"], track="paper", d_norm="sn", batch_size=16)
     recipe = losses.get("wgan").recipe

@@ -87,12 +87,22 @@ def test_weights_are_compared_with_their_pins(monkeypatch):
 
 
 def test_data_that_is_not_there_is_no_defect(tmp_path):
-    missing = checks.data_checks(tmp_path)[-1]
-    assert (missing.state, "downloads it" in missing.mend) == ("note", True)
+    def found():
+        return {each.name: each for each in checks.data_checks(tmp_path)}
+
+    missing = found()
+    assert list(missing) == ["data", "celeba64", "cifar10", "fashion-mnist", "mnist"]
+    assert "polygons need no download" in missing["data"].found
+    assert {missing[name].state for name in missing if name != "data"} == {"note"}
+    assert "`run --workload mnist` downloads it (11 MB)" in missing["mnist"].mend
+    assert "stacked-mnist" in missing["mnist"].found
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    (raw / "train-images-idx3-ubyte.gz").write_bytes(b"")
-    assert checks.data_checks(tmp_path)[-1].state == "ok"
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3"):
+        (raw / f"{part}-ubyte.gz").write_bytes(b"")
+    assert found()["mnist"].state == "note"
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(b"")
+    assert (found()["mnist"].state, found()["mnist"].mend) == ("ok", "")
 
 
 def test_results_that_cannot_be_used(results, monkeypatch):

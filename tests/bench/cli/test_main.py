@@ -17,7 +17,7 @@ OPTIONS = {
     "list": "kind json",
     "check": "file json",
     "probe": "",
-    "status": "suite method losses workload seeds steps d-norm allow-invalid set results",
+    "status": "suite method losses workload seeds steps d-norm allow-invalid set results data",
     "show": "trial results",
     "leaderboard": "format results",
     "report": "results output",

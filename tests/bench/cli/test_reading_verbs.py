@@ -143,9 +143,32 @@ def test_list_as_json(bench, index, kind):
     [
         (["run", "--method"], "ns", ["nsgan", "nsgan-r1"]),
         (["run", "--workload"], "dig", ["digits"]),
+        (["run", "--workload"], "im", ["imagefolder:"]),
         (["status", "--suite"], "qu", ["quick"]),
     ],
 )
 def test_shell_completion(index, arguments, incomplete, expected):
     completion = ShellComplete(cli, {}, "bench", "_BENCH_COMPLETE")
     assert [item.value for item in completion.get_completions(arguments, incomplete)] == expected
+
+
+def test_shell_completion_offers_the_folders_of_images(tmp_path, monkeypatch):
+    for name in ("cats/kittens", "cars", ".hidden"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "cat.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    completion = ShellComplete(cli, {}, "bench", "_BENCH_COMPLETE")
+
+    def offered(incomplete):
+        return [item.value for item in completion.get_completions(["run", "--workload"], f"imagefolder:{incomplete}")]
+
+    assert offered("") == ["imagefolder:cars/", "imagefolder:cats/"]
+    assert offered("cat") == ["imagefolder:cats/"]
+    assert offered(f"{tmp_path}/cats/") == [f"imagefolder:{tmp_path}/cats/kittens/"]
+    assert offered("nowhere/") == []
+
+
+def test_the_list_says_how_a_folder_of_images_is_named(bench, index):
+    text = bench("list", "workloads").stdout
+    assert "imagefolder:PATH[?size=64]" in text
+    assert "cifar10" in text

@@ -191,3 +191,31 @@ def test_status_counts_what_is_there(bench, pretend, tmp_path):
     assert "2 trials to run" in after.stdout
     done = bench("status", "--method", "nsgan", *SMALL[4:-2], "--results", tmp_path)
     assert "Everything is recorded." in done.stdout
+
+
+def test_a_folder_of_images_from_the_command_to_the_report(bench, photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"")
+    workload = f"imagefolder:{photos}"
+    options = ("--method", "nsgan", "--workload", workload, "--seeds", "1", "--steps", "1", "--data", tmp_path / "data")
+    small = ("--set", "samples=10", "--set", "batch_size=2", "--results", tmp_path / "results")
+    planned = bench("status", *options, *small)
+    assert planned.exit_code == 0, planned.output
+    assert "0/1 done" in planned.stdout
+    result = bench("run", *options, *small, "--executor", "inline")
+    assert result.exit_code == 0, result.output
+    assert "median FD[random-conv-v1, 10]" in result.stdout.replace("\n", " ").replace("  ", " ")
+    (record,) = Store(tmp_path / "results").records()
+    assert record.spec.workload == f"{workload}?size=32"
+    assert record.components["data"] == record.spec.data_hash
+    assert "modes" not in record.metrics
+    assert "1/1 done" in bench("status", *options, *small).stdout
+    assert bench("leaderboard", "--results", tmp_path / "results").exit_code == 0
+
+
+def test_data_that_is_not_there_is_not_fetched_for_a_plan(bench, tmp_path, monkeypatch):
+    monkeypatch.delenv("GAN_LOSS_BENCH_OFFLINE")
+    for verb in (("run", "--dry-run"), ("status",)):
+        result = bench(*verb, "--workload", "cifar10", "--data", tmp_path, "--results", tmp_path / "results")
+        assert result.exit_code == 2
+        assert "`run --workload cifar10` downloads it (170 MB)" in result.stderr
+    assert not (tmp_path / "cifar-10-python.tar.gz").exists()

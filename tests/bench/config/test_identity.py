@@ -37,6 +37,14 @@ def test_display_name_does_not_count() -> None:
     assert trial_id(renamed, COMPONENTS) == trial_id(SPEC, COMPONENTS)
 
 
+def test_the_folder_that_images_are_read_from_does_not_count() -> None:
+    def identity(workload: str) -> str:
+        return trial_id(msgspec.structs.replace(SPEC, workload=workload), COMPONENTS)
+
+    assert identity("imagefolder:/a/cats?size=32") == identity("imagefolder:/b?c/dogs?size=32")
+    assert identity("imagefolder:/a/cats?size=32") != identity("imagefolder:/a/cats?size=64")
+
+
 def test_every_other_field_counts() -> None:
     changes: dict[str, object] = {
         "protocol_version": "1.1",

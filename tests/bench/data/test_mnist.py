@@ -1,41 +1,23 @@
 import gzip
 import hashlib
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from idx_files import NAMES as FILES
+from idx_files import tiny_files, write_tiny_files
 
 from bench import data
-from bench.data import mnist
-
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-
-
-def idx(values: np.ndarray) -> bytes:
-    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
-
-
-def tiny_files() -> dict[str, bytes]:
-    rng = np.random.default_rng(0)
-    contents = {}
-    for name in FILES:
-        shape = (6, 28, 28) if "images" in name else (6,)
-        contents[name] = idx(rng.integers(0, 10, shape, dtype=np.uint8))
-    return contents
+from bench.data import download, mnist
 
 
 @pytest.fixture
 def raw(tmp_path) -> Path:
-    folder = tmp_path / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for name, content in tiny_files().items():
-        (folder / name).write_bytes(content)
-    return folder
+    return write_tiny_files(tmp_path / "MNIST" / "raw")
 
 
 def test_idx_files_are_decoded_and_padded(tmp_path, raw):
-    arrays = mnist.read(tmp_path)
+    arrays = mnist.FILES.read(tmp_path)
     assert arrays.train.shape == arrays.test.shape == (6, 1, 32, 32)
     assert arrays.train_labels.dtype == np.int64
     inner = np.frombuffer((raw / FILES[0]).read_bytes()[16:], np.uint8).reshape(6, 28, 28)
@@ -44,11 +26,11 @@ def test_idx_files_are_decoded_and_padded(tmp_path, raw):
 
 
 def test_packed_files_are_read_as_well(tmp_path, raw):
-    plain = data.content_hash(mnist.read(tmp_path))
+    plain = data.content_hash(mnist.FILES.read(tmp_path))
     for name in FILES:
         (raw / f"{name}.gz").write_bytes(gzip.compress((raw / name).read_bytes()))
         (raw / name).unlink()
-    assert data.content_hash(mnist.read(tmp_path)) == plain
+    assert data.content_hash(mnist.FILES.read(tmp_path)) == plain
 
 
 @pytest.mark.parametrize(
@@ -110,7 +92,7 @@ class Mirrors:
 def mirrors(monkeypatch, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("mirror")
     monkeypatch.setattr("torchvision.datasets.MNIST", Mirrors(folder))
-    monkeypatch.delenv(mnist.OFFLINE_VARIABLE)
+    monkeypatch.delenv(download.OFFLINE_VARIABLE)
     return folder
 
 
@@ -120,8 +102,8 @@ def test_missing_files_are_fetched_from_the_first_mirror_that_has_them(tmp_path,
         data.load("mnist", tmp_path, on_progress=lambda *report: seen.append(report))
     fetched = sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir())
     assert fetched == sorted(f"{name}.gz" for name in FILES)
-    assert mnist.read(tmp_path).train.shape == (6, 1, 32, 32)
-    assert {name for name, _, _ in seen} == set(fetched)
+    assert mnist.FILES.read(tmp_path).train.shape == (6, 1, 32, 32)
+    assert {name for name, _, _ in seen} == {f"fetching {name}" for name in fetched}
     assert all(done == total > 0 for _, done, total in seen)
 
 
@@ -146,3 +128,7 @@ def test_the_real_files_are_the_pinned_data(mnist_folder):
     inner = arrays.train[:, :, 2:30, 2:30] / 255
     assert inner.mean() == pytest.approx(0.1307, abs=1e-4)
     assert inner.std() == pytest.approx(0.3081, abs=1e-4)
+
+
+def test_stacks_are_drawn_from_the_same_data(mnist_folder):
+    assert data.load("stacked-mnist", mnist_folder).content_hash == data.workload("mnist").content_hash

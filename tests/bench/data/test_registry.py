@@ -10,7 +10,8 @@ from bench.data.registry import verify
 
 
 def test_the_workloads_are_those_of_the_protocol():
-    assert data.names() == ["digits", "stacked-digits", "ring8", "grid25", "mnist"]
+    no_download = ["digits", "stacked-digits", "ring8", "grid25", "polygons"]
+    assert data.names() == [*no_download, "celeba64", "cifar10", "fashion-mnist", "mnist", "stacked-mnist"]
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,12 @@ def test_the_workloads_are_those_of_the_protocol():
         ("ring8", "mlp-v1", 128, 2, 3000, 500, 10_000, 8, 2, 1),
         ("grid25", "mlp-v1", 128, 2, 3000, 500, 10_000, 25, 2, 1),
         ("mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
+        ("stacked-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 26_000, 1000, 3, 3),
+        ("fashion-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
+        ("polygons", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
+        ("cifar10", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("celeba64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("imagefolder:/x?size=64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
     ],
 )
 def test_a_workload_is_frozen_as_the_protocol_has_it(
@@ -31,19 +38,15 @@ def test_a_workload_is_frozen_as_the_protocol_has_it(
     assert (found.network, found.width, found.latent_size) == (network, width, latent_size)
     assert (found.steps, found.evaluate_every, found.samples) == (steps, evaluate_every, samples)
     assert (found.modes, found.channels, found.stack) == (modes, channels, stack)
-    assert len(found.content_hash) == 64
+    unpinned = name in ("fashion-mnist", "cifar10", "celeba64") or ":" in name
+    assert len(found.content_hash) == (0 if unpinned else 64)
+    assert found.image_size == (1 if found.is_toy else 64 if "64" in name else 32)
     assert found.is_toy == (found.extractor is None)
 
 
 def test_only_workloads_with_a_distance_in_pixels_are_scored_by_it():
-    scored = {name: data.workload(name).scored_by for name in data.names()}
-    assert scored == {
-        "digits": "distance",
-        "stacked-digits": "modes",
-        "ring8": "modes",
-        "grid25": "modes",
-        "mnist": "distance",
-    }
+    by_modes = {name for name in data.names() if data.workload(name).scored_by == "modes"}
+    assert by_modes == {"stacked-digits", "ring8", "grid25", "stacked-mnist"}
 
 
 def test_an_unknown_workload_is_answered_with_the_nearest():
@@ -51,12 +54,16 @@ def test_an_unknown_workload_is_answered_with_the_nearest():
         data.workload("digit")
     with pytest.raises(ValueError, match=r"did you mean 'mnist'"):
         data.load("mnsit", None)
+    with pytest.raises(ValueError, match=r"did you mean 'imagefolder:PATH\[\?size=64\]'"):
+        data.workload("imagefoldr:/photos")
+    with pytest.raises(ValueError, match=r"did you mean 'imagefolder:PATH\[\?size=64\]'"):
+        data.workload("imagefolder")
 
 
 def test_importing_and_listing_needs_no_heavy_package():
     code = (
         "import sys, bench.data, bench.metrics.pins, bench.metrics.catalogue; bench.data.names();"
-        "print([m for m in ('torch', 'torchvision', 'numpy', 'sklearn', 'scipy') if m in sys.modules])"
+        "print([m for m in ('torch', 'torchvision', 'numpy', 'sklearn', 'scipy', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -68,6 +75,16 @@ def test_changed_data_are_refused():
     changed[0, 0, 0, 0] ^= 1
     with pytest.raises(data.DataError, match=r"'digits' is not the data it pins.*expected 9bfdd6fc"):
         verify(data.workload("digits"), dataclasses.replace(arrays, test=changed))
+
+
+def test_a_pinned_workload_is_resolved_without_reading_anything(tmp_path):
+    assert data.resolve("mnist", tmp_path / "nothing", fetch=False) == data.workload("mnist")
+
+
+def test_an_unpinned_workload_is_not_planned_before_its_data_is_there(tmp_path):
+    with pytest.raises(data.DataError, match=r"on cifar10 is known by its data, which is not in .*`run --workload cif"):
+        data.resolve("cifar10", tmp_path, fetch=False)
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_content_hash_covers_every_array_and_its_type():

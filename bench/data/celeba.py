@@ -1,0 +1,176 @@
+"""`celeba64`: 202,599 aligned faces (Liu et al., 2015), centre crop of 178x178 out of 178x218, resized to 64x64.
+
+CelebA's own training part (162,770 faces) is trained on and its test part (19,962) is held out; its validation part is
+left alone. Read from DIR/celeba, where torchvision puts it: `list_eval_partition.txt`, and either the folder
+`img_align_celeba` or the archive `img_align_celeba.zip`, which need not be unpacked.
+"""
+
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from bench.config.workload import Workload
+from bench.data import download, pictures
+from bench.data.cache import decoded
+from bench.data.family import Arrays, DataError, Family, OnProgress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SIZE: Final = 64
+
+_FOLDER: Final = "celeba"
+_IMAGES: Final = "img_align_celeba"
+_ARCHIVE: Final = "img_align_celeba.zip"
+_PARTITION: Final = "list_eval_partition.txt"
+_TRAIN, _TEST = "0", "2"
+_PREPARATION: Final = "celeba64-v1"
+_CHUNK: Final = 1000
+
+
+def _absent(data_dir: Path, reason: str) -> DataError:
+    return DataError(
+        f"CelebA is not in {data_dir}: looked for {_PARTITION} and {_IMAGES} (a folder, or .zip) in "
+        f"{data_dir / _FOLDER}, and {reason}. Put the two there, from the data set's home page "
+        "(http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html), and give the folder that holds celeba with --data DIR or "
+        "$GAN_LOSS_BENCH_DATA. torchvision downloads them too where gdown is installed: pip install gdown"
+    )
+
+
+def _is_there(data_dir: Path) -> bool:
+    folder = data_dir / _FOLDER
+    return (folder / _PARTITION).is_file() and ((folder / _IMAGES).is_dir() or (folder / _ARCHIVE).is_file())
+
+
+def _sums() -> dict[str, tuple[str, str]]:
+    """Return torchvision's address and MD5 of each file."""
+    from torchvision.datasets import CelebA
+
+    return {name: (address, md5) for address, md5, name in CelebA.file_list}
+
+
+def _download(data_dir: Path) -> None:
+    """Fetch the two files as torchvision does, from Google's store and with a progress bar of its own."""
+    from torchvision.datasets import utils
+
+    listed = _sums()
+    folder = data_dir / _FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (_PARTITION, _ARCHIVE):
+            utils.download_file_from_google_drive(listed[name][0], str(folder), name, listed[name][1])
+    except Exception as error:  # gdown has errors of many kinds, its own absence among them
+        raise _absent(data_dir, f"the download failed ({type(error).__name__}: {error})") from error
+
+
+def read_partition(path: Path) -> dict[str, list[str]]:
+    """Return the file names of each part, "0" (train), "1" (validation) and "2" (test), in the order of the list."""
+    parts: dict[str, list[str]] = {"0": [], "1": [], "2": []}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        words = line.split()
+        if len(words) != 2 or words[1] not in parts:
+            raise DataError(f"{path}, line {number}: {line[:60]!r} is not a file name and a part (0, 1 or 2)")
+        parts[words[1]].append(words[0])
+    return parts
+
+
+def _decode_all(
+    names: list[str], open_image: Callable[[str], Path | IO[bytes]], report: Callable[[int], None]
+) -> "NDArray[np.uint8]":
+    """Decode images side by side: pillow leaves Python's lock while it works."""
+    import numpy as np
+
+    images = np.empty((len(names), 3, SIZE, SIZE), dtype=np.uint8)
+
+    def place(index: int) -> None:
+        try:
+            images[index] = pictures.decode(open_image(names[index]), SIZE)
+        except Exception as error:
+            raise DataError(
+                f"CelebA's image {names[index]} cannot be read ({error}); get {_ARCHIVE} anew, since results on a part "
+                "of it would not be comparable"
+            ) from error
+
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(names), _CHUNK):
+            chunk = range(start, min(start + _CHUNK, len(names)))
+            for _ in pool.map(place, chunk):
+                pass
+            report(len(chunk))
+    return images
+
+
+def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
+    import numpy as np
+
+    if not _is_there(data_dir):
+        if reason := download.why_not():
+            raise _absent(data_dir, reason)
+        _download(data_dir)
+    folder = data_dir / _FOLDER
+    parts = read_partition(folder / _PARTITION)
+    total = len(parts[_TRAIN]) + len(parts[_TEST])
+    done = 0
+
+    def report(count: int) -> None:
+        nonlocal done
+        done += count
+        if on_progress is not None:
+            on_progress("decoding celeba64", done, total)
+
+    def both(open_image: Callable[[str], Path | IO[bytes]]) -> Arrays:
+        train, test = (_decode_all(parts[part], open_image, report) for part in (_TRAIN, _TEST))
+        no_labels: dict[str, Any] = {
+            "train_labels": np.zeros(len(train), dtype=np.int64),
+            "test_labels": np.zeros(len(test), dtype=np.int64),
+        }
+        return Arrays(train=train, test=test, **no_labels)
+
+    if (folder / _IMAGES).is_dir():
+        return both(lambda name: folder / _IMAGES / name)
+    archive = folder / _ARCHIVE
+    expected = _sums()[_ARCHIVE][1]
+    found = download.md5_of(archive)
+    if found != expected:
+        raise DataError(f"{archive} is damaged or another file: its MD5 is {found}, expected {expected}. Get it anew.")
+    with zipfile.ZipFile(archive) as packed:
+        return both(lambda name: io.BytesIO(packed.read(f"{_IMAGES}/{name}")))
+
+
+def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
+    return decoded(data_dir / "decoded", _PREPARATION, lambda: _decode(data_dir, on_progress))
+
+
+def _missing(_workload: Workload, data_dir: Path) -> str:
+    if _is_there(data_dir) or (data_dir / "decoded" / _PREPARATION).is_dir():
+        return ""
+    return f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}; with gdown installed, `run` does"
+
+
+FAMILY: Final = Family(
+    workloads=(
+        Workload(
+            name="celeba64",
+            summary="182,732 faces, centre crop 178x178 resized to 64x64; 1.4 GB to be put in place",
+            # Read from the data: decoders of JPEG differ in the last bit.
+            content_hash="",
+            network="dcgan-v1",
+            width=64,
+            latent_size=100,
+            steps=50_000,
+            evaluate_every=2500,
+            samples=10_000,
+            modes=0,
+            channels=3,
+            image_size=SIZE,
+            extractor="random-conv-v1",
+        ),
+    ),
+    load=_load,
+    missing=_missing,
+)

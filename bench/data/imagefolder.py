@@ -1,0 +1,207 @@
+"""`imagefolder:PATH`: anybody's own images, of any size and mode, as 32x32 or 64x64 colour images.
+
+Images are found in PATH and all folders in it, by the ending of their names, and sorted by their path. If PATH has
+folders `train` and `test`, these are the two parts; otherwise a tenth is held out, chosen by a hash of each path.
+"""
+
+import hashlib
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench.config.workload import Workload
+from bench.data import pictures
+from bench.data.cache import decoded
+from bench.data.family import Arrays, DataError, Family, Form, OnProgress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PREFIX: Final = "imagefolder"
+SIZES: Final = (32, 64)
+ENDINGS: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+MIN_TRAIN: Final = 450
+MIN_TEST: Final = 50
+"""Fewer images than these say nothing about 128 features."""
+
+_PREPARATION: Final = "imagefolder-v1"
+_PARTS: Final = ("train", "test")
+_NAMED: Final = 3
+"""So many unreadable files are named; the others are counted."""
+_CHUNK: Final = 1000
+
+_log = logging.getLogger(__name__)
+
+
+def workload(name: str) -> Workload:
+    """Return the workload that `imagefolder:PATH` or `imagefolder:PATH?size=64` stands for. No file is looked at.
+
+    Raises:
+        ValueError: there is no path, or something else than a size after the question mark.
+    """
+    path, mark, option = name.removeprefix(f"{PREFIX}:").partition("?")
+    sizes = {f"size={size}": size for size in SIZES}
+    if not path.strip():
+        raise ValueError(f"{name!r} names no folder; write {PREFIX}:PATH, for example {PREFIX}:photos?size=64")
+    if mark and option not in sizes:
+        raise ValueError(f"{name!r} has {option!r} after the question mark; write ?{' or ?'.join(sizes)}")
+    size = sizes[option] if mark else SIZES[0]
+    folder = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+    return Workload(
+        name=f"{PREFIX}:{folder}?size={size}",
+        summary=f"the images in {folder}, {size}x{size}",
+        content_hash="",
+        network="dcgan-v1",
+        width=64,
+        latent_size=100,
+        steps=50_000,
+        evaluate_every=2500,
+        samples=10_000,
+        modes=0,
+        channels=3,
+        image_size=size,
+        extractor="random-conv-v1",
+    )
+
+
+def _folder_of(entry: Workload) -> Path:
+    return Path(entry.name.removeprefix(f"{PREFIX}:").rpartition("?")[0])
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the image files below a folder, relative to it, sorted. What is hidden, and folders that are links, are
+    left out.
+    """
+    found = []
+    for place, inner, files in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        images = (name for name in files if name.lower().endswith(ENDINGS) and not name.startswith("."))
+        found += [(Path(place) / name).relative_to(folder) for name in images]
+    return sorted(found, key=Path.as_posix)
+
+
+def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]]:
+    """Divide relative paths into a training and a test part, each in the order it had.
+
+    With `has_parts` the first folder of a path says to which part it belongs, and files elsewhere belong to none.
+    Otherwise the last tenth by the SHA-256 of the path is held out: a choice that no name's order, and no other
+    machine, can shift.
+    """
+    if has_parts:
+        train, test = ([path for path in paths if path.parts[0] == part] for part in _PARTS)
+        return train, test
+    shuffled = sorted(paths, key=lambda path: hashlib.sha256(path.as_posix().encode()).digest())
+    held_out = set(shuffled[len(paths) - len(paths) // 10 :])
+    return [path for path in paths if path not in held_out], [path for path in paths if path in held_out]
+
+
+def _looked_up(folder: Path) -> list[Path]:
+    """Find the images, or say what is wrong with the path."""
+    if not folder.is_dir():
+        existing = next(parent for parent in folder.parents if parent.is_dir())
+        reason = "is a file" if folder.exists() else f"does not exist ({existing} does)"
+        raise DataError(f"{folder} {reason}; {PREFIX}:PATH needs a folder of images")
+    paths = find(folder)
+    if not paths:
+        raise DataError(f"no images are in {folder} or the folders in it: looked for {' '.join(ENDINGS)}")
+    return paths
+
+
+def _key(folder: Path, paths: list[Path], size: int) -> str:
+    """Name everything that the decoded arrays depend on, by what the file system tells without reading a file."""
+    import PIL
+
+    digest = hashlib.sha256(f"{_PREPARATION} {size} pillow {PIL.__version__}\n".encode())
+    for path in paths:
+        state = (folder / path).stat()
+        digest.update(f"{path.as_posix()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return f"{PREFIX}-{size}-{digest.hexdigest()[:16]}"
+
+
+class _Decoder:
+    """Decodes many files side by side, and keeps count of those that cannot be read."""
+
+    def __init__(self, folder: Path, size: int, total: int, on_progress: OnProgress | None) -> None:
+        self.unreadable: list[str] = []
+        self._folder = folder
+        self._size = size
+        self._total = total
+        self._done = 0
+        self._on_progress = on_progress
+
+    def decode(self, paths: list[Path]) -> "NDArray[np.uint8]":
+        """Return the images of those files that can be read, in their order."""
+        import numpy as np
+        from PIL import UnidentifiedImageError
+
+        images = np.empty((len(paths), 3, self._size, self._size), dtype=np.uint8)
+        readable = np.ones(len(paths), dtype=bool)
+
+        def place(index: int) -> str:
+            try:
+                images[index] = pictures.decode(self._folder / paths[index], self._size)
+            except Exception as error:  # noqa: BLE001 - pillow's decoders have no common error
+                readable[index] = False
+                return f"{paths[index]} ({'no image' if isinstance(error, UnidentifiedImageError) else error})"
+            return ""
+
+        with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+            for start in range(0, len(paths), _CHUNK):
+                chunk = range(start, min(start + _CHUNK, len(paths)))
+                self.unreadable += [complaint for complaint in pool.map(place, chunk) if complaint]
+                self._report(len(chunk))
+        return images if readable.all() else images[readable]
+
+    def _report(self, count: int) -> None:
+        self._done += count
+        if self._on_progress is not None:
+            self._on_progress(f"decoding {self._folder.name}", self._done, self._total)
+
+
+def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress | None) -> Arrays:
+    import numpy as np
+
+    parts = split(paths, has_parts=all((folder / part).is_dir() for part in _PARTS))
+    decoder = _Decoder(folder, size, sum(map(len, parts)), on_progress)
+    train, test = (decoder.decode(part) for part in parts)
+    bad = decoder.unreadable
+    words = ""
+    if bad:
+        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+        words = f"{len(bad)} of {len(paths)} files cannot be read: {'; '.join(bad[:_NAMED])}{more}"
+    if len(train) < MIN_TRAIN or len(test) < MIN_TEST:
+        raise DataError(
+            f"{folder} has {len(train)} readable images to train on and {len(test)} to test on, which is too few: at "
+            f"least {MIN_TRAIN} and {MIN_TEST} are needed{f'; {words}' if words else ''}"
+        )
+    if words:
+        _log.warning("%s: %s; they are left out", folder, words)
+    return Arrays(
+        train=train,
+        train_labels=np.zeros(len(train), dtype=np.int64),
+        test=test,
+        test_labels=np.zeros(len(test), dtype=np.int64),
+    )
+
+
+def _load(entry: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
+    folder, size = _folder_of(entry), entry.image_size
+    paths = _looked_up(folder)
+    name = _key(folder, paths, size)
+    return decoded(data_dir / "decoded", name, lambda: _decode(folder, size, paths, on_progress))
+
+
+FAMILY: Final = Family(
+    workloads=(),
+    load=_load,
+    form=Form(
+        prefix=PREFIX,
+        usage=f"{PREFIX}:PATH[?size=64]",
+        example=f"{PREFIX}:photos",
+        summary="the images in a folder of yours, cropped and resized to 32x32 or 64x64",
+        workload=workload,
+    ),
+)

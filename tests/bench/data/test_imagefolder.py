@@ -1,0 +1,196 @@
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import data
+from bench.data import imagefolder, pictures
+
+
+def paint(path: Path, colour: tuple[int, ...] = (10, 20, 30), mode: str = "RGB", size: tuple[int, int] = (40, 50)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour if len(colour) > 1 else colour[0]).save(path)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Let a few images be enough."""
+    monkeypatch.setattr(imagefolder, "MIN_TRAIN", 2)
+    monkeypatch.setattr(imagefolder, "MIN_TEST", 1)
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    for number in range(20):
+        paint(tmp_path / "photos" / f"{number % 3}" / f"{number:02}.png", (number, 100, 200))
+    return tmp_path / "photos"
+
+
+def load(folder, data_dir, option=""):
+    return data.load(f"imagefolder:{folder}{option}", data_dir / "data")
+
+
+def test_names_have_one_canonical_spelling(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = f"imagefolder:{tmp_path}/cats?size=32"
+    for spelling in ("cats", "./cats/", "dogs/../cats", "~/cats", f"{tmp_path}/cats?size=32"):
+        assert data.workload(f"imagefolder:{spelling}").name == expected
+    large = data.workload("imagefolder:cats?size=64")
+    assert (large.name, large.image_size, large.kind) == (f"{expected[:-2]}64", 64, "imagefolder-64")
+    assert data.workload(large.name) == large
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("imagefolder:", r"names no folder; write imagefolder:PATH"),
+        ("imagefolder:cats?size=48", r"has 'size=48' after the question mark; write \?size=32 or \?size=64"),
+        ("imagefolder:cats?64", r"has '64' after the question mark"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_right_form(name, reason):
+    with pytest.raises(ValueError, match=reason):
+        data.workload(name)
+
+
+def test_images_are_found_in_all_folders_and_sorted_by_path(tmp_path):
+    for name in ("b/x.PNG", "a/deep/er/y.jpeg", "z.bmp", ".hidden/no.png", "b/.no.png"):
+        paint(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    assert [path.as_posix() for path in imagefolder.find(tmp_path)] == ["a/deep/er/y.jpeg", "b/x.PNG", "z.bmp"]
+
+
+def test_a_tenth_is_held_out_by_a_hash_of_the_path():
+    paths = [Path(f"{number:03}.png") for number in range(100)]
+    train, test = imagefolder.split(paths, has_parts=False)
+    assert (len(train), len(test)) == (90, 10)
+    assert sorted([*train, *test]) == paths
+    assert train == sorted(train)
+    assert imagefolder.split(paths[::-1], has_parts=False)[1] == test[::-1], "the order does not matter"
+    assert test != paths[-10:]
+
+
+def test_folders_named_train_and_test_are_the_parts(tmp_path, small):
+    for number in range(6):
+        paint(tmp_path / "photos" / ("train" if number < 4 else "test") / f"{number}.png", (number, 0, 0))
+    paint(tmp_path / "photos" / "cover.png", (99, 0, 0))
+    arrays = load(tmp_path / "photos", tmp_path)
+    assert list(arrays.train[:, 0, 0, 0]) == [0, 1, 2, 3]
+    assert list(arrays.test[:, 0, 0, 0]) == [4, 5]
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_images_come_as_colour_squares(tmp_path, photos, small, size):
+    arrays = load(photos, tmp_path, f"?size={size}")
+    assert arrays.train.shape == (18, 3, size, size)
+    assert arrays.test.shape == (2, 3, size, size)
+    assert arrays.train.dtype == np.uint8
+    assert sorted([*arrays.train[:, 0, 3, 3], *arrays.test[:, 0, 3, 3]]) == list(range(20))
+    assert (arrays.train[:, 2] == 200).all()
+
+
+def test_mixed_modes_become_rgb(tmp_path):
+    def colour(mode: str, value: tuple[int, ...], ending: str = "png") -> list[int]:
+        path = tmp_path / f"{mode.replace(';', '')}.{ending}"
+        paint(path, value, mode)
+        image = pictures.decode(path, 32)
+        assert image.shape == (3, 32, 32)
+        assert (image == image[:, :1, :1]).all()
+        return [int(channel) for channel in image[:, 0, 0]]
+
+    assert colour("RGB", (1, 2, 3)) == [1, 2, 3]
+    assert colour("L", (77,)) == [77, 77, 77]
+    assert colour("1", (1,)) == [255, 255, 255]
+    assert colour("LA", (40, 255)) == [40, 40, 40]
+    assert colour("RGBA", (10, 20, 30, 255)) == [10, 20, 30]
+    assert colour("RGBA", (10, 20, 30, 0)) == [255, 255, 255], "what is transparent is laid over white"
+    assert colour("I;16", (200 << 8,)) == [200, 200, 200], "16 bits are not clipped"
+    assert colour("CMYK", (0, 0, 0, 0), "tif") == [255, 255, 255]
+    palette = Image.new("P", (40, 40), 1)
+    palette.putpalette([0, 0, 0, 5, 6, 7])
+    palette.save(tmp_path / "palette.gif")
+    assert list(pictures.decode(tmp_path / "palette.gif", 32)[:, 0, 0]) == [5, 6, 7]
+
+
+def test_the_central_square_is_averaged_not_sampled(tmp_path):
+    pixels = np.zeros((256, 512, 3), dtype=np.uint8)
+    pixels[:, 128:384] = (np.indices((256, 256)).sum(0) % 2 * 255)[..., np.newaxis]
+    Image.fromarray(pixels).save(tmp_path / "board.png")
+    image = pictures.decode(tmp_path / "board.png", 32)
+    assert np.abs(image[:, 1:-1, 1:-1].astype(int) - 128).max() <= 2, "a fine chequerboard is grey"
+
+
+def test_photographs_are_turned_upright(tmp_path):
+    pixels = np.zeros((64, 64, 3), dtype=np.uint8)
+    pixels[:32] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by half a turn
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    image = pictures.decode(tmp_path / "turned.png", 32)
+    assert image[0, 2, 16] == 0
+    assert image[0, -2, 16] == 255
+
+
+def test_unreadable_files_are_counted_named_and_left_out(tmp_path, photos, small, caplog):
+    for number in range(5):
+        (photos / f"bad{number}.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    whole = (photos / "0" / "00.png").read_bytes()
+    (photos / "bad5.png").write_bytes(whole[: len(whole) // 2])
+    with caplog.at_level(logging.WARNING):
+        arrays = load(photos, tmp_path)
+    assert len(arrays.train) + len(arrays.test) == 20
+    named = "bad0.jpg (no image); bad1.jpg (no image); bad2.jpg (no image) and 3 more; they are left out"
+    assert f"6 of 26 files cannot be read: {named}" in caplog.text
+
+
+def test_too_few_images_are_refused_with_the_reason(tmp_path, photos):
+    (photos / "bad.png").write_bytes(b"")
+    with pytest.raises(data.DataError, match=r"too few: at least 450 and 50 are needed; 1 of 21 files cannot be read"):
+        load(photos, tmp_path)
+
+
+def test_a_wrong_path_is_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(data.DataError, match=r"no images are in .*empty or the folders in it: looked for .bmp .gif"):
+        load(tmp_path / "empty", tmp_path)
+    with pytest.raises(data.DataError, match=rf"nowhere/at/all does not exist \({tmp_path} does\)"):
+        load(tmp_path / "nowhere" / "at" / "all", tmp_path)
+    (tmp_path / "file.png").write_bytes(b"")
+    with pytest.raises(data.DataError, match=r"file.png is a file; imagefolder:PATH needs a folder"):
+        load(tmp_path / "file.png", tmp_path)
+
+
+def test_the_identity_is_the_content_and_not_the_path(tmp_path, photos, small):
+    def resolved(folder):
+        return data.resolve(f"imagefolder:{folder}", tmp_path / "data").content_hash
+
+    first = resolved(photos)
+    moved = photos.rename(tmp_path / "elsewhere")
+    assert resolved(moved) == first
+    paint(moved / "0" / "00.png", (255, 0, 0), size=(41, 41))
+    assert resolved(moved) != first, "a changed image is noticed"
+
+
+def test_decoded_images_are_kept_until_a_file_changes(tmp_path, photos, small, monkeypatch):
+    load(photos, tmp_path)
+    decode = pictures.decode
+    decoded = []
+    monkeypatch.setattr(pictures, "decode", lambda *given: decoded.append(given) or decode(*given))
+    load(photos, tmp_path)
+    assert not decoded
+    os.utime(photos / "0" / "00.png", (1, 1))
+    load(photos, tmp_path)
+    assert len(decoded) == 20
+
+
+def test_real_photographs_are_read(jpeg_folder, tmp_path):
+    arrays = data.load(f"imagefolder:{jpeg_folder / 'test'}", tmp_path)
+    assert arrays.train.shape == (9000, 3, 32, 32)
+    assert arrays.test.shape == (1000, 3, 32, 32)
+    means = np.concatenate([arrays.train, arrays.test]).mean((0, 2, 3)) / 255
+    # The channels' means of CIFAR-10's test part, which JPEG leaves as they are.
+    np.testing.assert_allclose(means, [0.4942, 0.4851, 0.4504], atol=2e-3)
