@@ -187,6 +187,7 @@ def test_decoded_images_are_kept_until_a_file_changes(tmp_path, photos, small, m
     assert len(decoded) == 20
 
 
+@pytest.mark.slow
 def test_real_photographs_are_read(jpeg_folder, tmp_path):
     arrays = data.load(f"imagefolder:{jpeg_folder / 'test'}", tmp_path)
     assert arrays.train.shape == (9000, 3, 32, 32)

@@ -78,6 +78,7 @@ def test_other_weights_are_refused(monkeypatch):
     assert extractor_component("random-conv-v1") == "random-conv-v1:445f9f59f089"
 
 
+@pytest.mark.slow
 def test_the_distance_grows_with_every_damage_that_it_is_said_to_see(network, jpeg_folder, tmp_path):
     arrays = data.load(f"imagefolder:{jpeg_folder / 'test'}", tmp_path)
     images = torch.from_numpy(np.concatenate([arrays.train, arrays.test]))

@@ -103,3 +103,21 @@ def test_a_trial_of_another_protocol_is_refused(tmp_path: Path) -> None:
 def test_blocks_end_at_evaluations_and_never_grow_past_their_size(steps: int, every: int, ends: list[int]) -> None:
     assert block_ends(steps, every) == ends
     assert max(after - before for before, after in zip([0, *ends], ends, strict=False)) <= BLOCK_STEPS
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_gives_the_same_numbers_wherever_it_lies(tmp_path: Path, photos: Path) -> None:
+    outcomes = []
+    for folder in (photos, tmp_path / "moved"):
+        if not folder.exists():
+            photos.rename(folder)
+        small = {"methods": ["nsgan"], "steps": 2, "samples": 20, "batch_size": 2}
+        suite = load_suite("smoke", {**small, "workloads": [f"imagefolder:{folder}"]})
+        (trial,) = expand(suite, tmp_path / "data")
+        artifacts = tmp_path / "artifacts"
+        artifacts.mkdir(exist_ok=True)
+        made = train(
+            trial, data_dir=tmp_path / "data", device="cpu", threads=1, artifacts=artifacts, emit=lambda _: None
+        )
+        outcomes.append((trial.id, made.metrics, made.history))
+    assert outcomes[0] == outcomes[1]
