@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 MONITORS: Final = (
     "discriminator_loss",
@@ -17,6 +18,12 @@ MONITORS: Final = (
     "generator_signal",
     "generator_weight",
     "diversity_ratio",
+    "discriminator_saturation",
+    "generator_dead_fraction",
+    "discriminator_update_ratio",
+    "generator_update_ratio",
+    "discriminator_gradient_spike",
+    "generator_gradient_spike",
 )
 """One value a step each.
 
@@ -25,34 +32,114 @@ MONITORS: Final = (
 - generator_signal: median over samples of B * |dL_G/dx_f|, the gradient that reaches a generated sample.
 - generator_weight: mean of B * |dL_G/db| over the B logits, the loss's share of that signal; the rest is D's Jacobian.
 - diversity_ratio: tr Cov(fake batch) / tr Cov(real batch).
+- discriminator_saturation: share of the 2B logits whose slope B * |dL_D/dlogit| is below `SATURATION_SHARE` of the
+  largest slope of the run's first `REFERENCE_STEPS` steps (of those so far, while they last).
+- generator_dead_fraction: share of samples whose B * |dL_G/dx_f| is below `DEAD_SIGNAL`.
+- discriminator_update_ratio, generator_update_ratio: |dtheta| / |theta| of one update, constraints included; measured
+  on every `UPDATE_RATIO_EVERY`-th step, NaN on the others.
+- discriminator_gradient_spike, generator_gradient_spike: 1 where the gradient norm exceeds `SPIKE_FACTOR` times its
+  exponential moving average over the steps before, else 0.
 """
 
+SPARSE_MONITORS: Final = frozenset({"discriminator_update_ratio", "generator_update_ratio"})
+"""Measured on some steps only: NaN stands for a step without a measurement."""
 
-def discriminator_statistics(loss: Tensor, gradient_norm: Tensor, real_critic: Tensor, fake_critic: Tensor) -> Tensor:
-    """Return [loss, gradient norm, logit gap, accuracy] of one discriminator update; the critic values are [B]."""
+UPDATE_RATIO_EVERY: Final = 25
+"""Steps between two measurements of the update ratios, each of which copies the weights once."""
+
+REFERENCE_STEPS: Final = 100
+"""The first steps of a run, in which a loss shows how steep it can be: later slopes are measured against them."""
+
+SATURATION_SHARE: Final = 1e-2
+DEAD_SIGNAL: Final = 1e-6
+SPIKE_FACTOR: Final = 10.0
+SPIKE_DECAY: Final = 0.99
+
+
+def discriminator_statistics(
+    loss: Tensor, gradient_norm: Tensor, real_critic: Tensor, fake_critic: Tensor, saturation: Tensor
+) -> Tensor:
+    """Return [loss, gradient norm, logit gap, accuracy, saturation] of one discriminator update.
+
+    The critic values are [B], the rest scalars.
+    """
     a, b = real_critic.detach().flatten(), fake_critic.detach().flatten()
     accuracy = (a[:, None] > b[None, :]).float().mean()
-    return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), accuracy])
+    return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), accuracy, saturation])
 
 
 def generator_statistics(
     loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor, real_images: Tensor
 ) -> Tensor:
-    """Return [loss, gradient norm, signal, weight, diversity ratio]; the images and logits carry retained gradients."""
-    image_gradient, logit_gradient = fake_images.grad, fake_logits.grad
+    """Return [loss, gradient norm, signal, weight, diversity ratio, dead fraction].
+
+    The images and logits carry retained gradients.
+    """
+    image_gradient = fake_images.grad
     assert image_gradient is not None
-    assert logit_gradient is not None
     batch = len(fake_images)
-    signal = torch.linalg.vector_norm(image_gradient.float().flatten(1), dim=1).median() * batch
-    per_logit = logit_gradient.float()
-    strength = per_logit.abs() if per_logit.dim() == 1 else torch.linalg.vector_norm(per_logit, dim=1)
+    received = torch.linalg.vector_norm(image_gradient.float().flatten(1), dim=1)
+    strength = _gradient_at(fake_logits)
     weight = strength.mean() * len(strength)
     diversity = _total_variance(fake_images.detach()) / _total_variance(real_images)
-    return torch.stack([loss.detach(), gradient_norm, signal, weight, diversity])
+    dead = _share_below(received, DEAD_SIGNAL / batch)
+    return torch.stack([loss.detach(), gradient_norm, received.median() * batch, weight, diversity, dead])
+
+
+def logit_slopes(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return B * |dL/dlogit| of the reals and then of the fakes, [2B], from the gradients retained on the logits.
+
+    A vector head has the norm over its outputs; a packed input counts as one of the B.
+    """
+    return torch.cat([_gradient_at(logits) * len(logits) for logits in (real_logits, fake_logits)])
+
+
+def _gradient_at(logits: Tensor) -> Tensor:
+    # A loss that does not read these logits leaves them without a gradient.
+    gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad.float()
+    return gradient.abs() if gradient.dim() == 1 else torch.linalg.vector_norm(gradient, dim=1)
+
+
+def _share_below(values: Tensor, limit: Tensor | float) -> Tensor:
+    """Return the share of values below the limit; NaN if a value is not finite, which 0 * value passes on."""
+    return torch.where(values < limit, 1.0, 0.0 * values).mean()
 
 
 def _total_variance(images: Tensor) -> Tensor:
     return images.float().flatten(1).var(dim=0).sum()
+
+
+def copy_parameters(module: nn.Module) -> list[Tensor]:
+    """Return a copy of the parameters, for `update_ratio`."""
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+@torch.no_grad()
+def update_ratio(module: nn.Module, before: list[Tensor]) -> Tensor:
+    """Return |theta - before| / |before| over all parameters: how far an update moved them."""
+    moved = [parameter - old for parameter, old in zip(module.parameters(), before, strict=True)]
+    return get_total_norm(moved) / get_total_norm(before)
+
+
+class Saturation:
+    """The share of a discriminator's logits at which its loss is flat, by what the same loss showed at first.
+
+    Losses differ in scale, and many have no steepest slope, so the reference is taken from the run itself: the largest
+    slope of the first `updates` updates, fixed from then on, so that a later spike does not pass for the scale.
+    """
+
+    def __init__(self, updates: int, device: torch.device) -> None:
+        self._updates = updates
+        self._seen = torch.zeros((), dtype=torch.int64, device=device)
+        # Positive, so that a loss that is flat everywhere from its first update is saturated, too.
+        self._largest = torch.full((), 1e-30, device=device)
+
+    def share(self, slopes: Tensor) -> Tensor:
+        """Return the share of slopes, [n], that are below `SATURATION_SHARE` of the reference; all on the device."""
+        grown = torch.maximum(self._largest, slopes.max())
+        self._largest.copy_(torch.where(self._seen < self._updates, grown, self._largest))
+        self._seen.add_(1)
+        return _share_below(slopes, SATURATION_SHARE * self._largest)
 
 
 @dataclass(frozen=True)
@@ -64,9 +151,15 @@ class Block:
     first_nonfinite_step: int | None
 
     def means(self) -> dict[str, float | None]:
-        """Return each monitor's mean over the block, `None` where it is not finite."""
-        means = self.values.double().mean(dim=0).tolist()
-        return {name: value if math.isfinite(value) else None for name, value in zip(MONITORS, means, strict=True)}
+        """Return each monitor's mean over the block, `None` where it is not finite.
+
+        Sparse monitors are averaged over the steps that measured them; `None` where none did.
+        """
+        values = self.values.double()
+        means = dict(zip(MONITORS, values.mean(dim=0).tolist(), strict=True))
+        measured = dict(zip(MONITORS, values.nanmean(dim=0).tolist(), strict=True))
+        means |= {name: measured[name] for name in SPARSE_MONITORS}
+        return {name: value if math.isfinite(value) else None for name, value in means.items()}
 
 
 class Monitors:
@@ -76,19 +169,31 @@ class Monitors:
         self._capacity = capacity
         self._buffer = torch.zeros(capacity, len(MONITORS), device=device)
         self._first_nonfinite = torch.full((), -1, dtype=torch.int64, device=device)
+        # Decayed sums of both gradient norms and of 1: their quotient is an average that does not start at 0.
+        self._decayed = torch.zeros(3, device=device)
+        self._one = torch.ones((), device=device)
         self._filled = 0
         self._in_flight: _Copy | None = None
 
     def record(self, step: int, discriminator: Tensor, generator: Tensor) -> None:
-        """Store one step's statistics; nothing is read back."""
-        loss_d, norm_d, gap, accuracy = discriminator.unbind()
-        loss_g, norm_g, signal, weight, diversity = generator.unbind()
-        row = torch.stack([loss_d, loss_g, norm_d, norm_g, gap, accuracy, signal, weight, diversity])
+        """Store one step's statistics, each followed by its player's update ratio; nothing is read back."""
+        loss_d, norm_d, gap, accuracy, saturation, ratio_d = discriminator.unbind()
+        loss_g, norm_g, signal, weight, diversity, dead, ratio_g = generator.unbind()
+        losses, norms = (loss_d, loss_g), (norm_d, norm_g)
+        shares, ratios = (saturation, dead), (ratio_d, ratio_g)
+        spikes = self._spikes(*norms).unbind()
+        row = torch.stack([*losses, *norms, gap, accuracy, signal, weight, diversity, *shares, *ratios, *spikes])
         # Losses and gradient norms decide; a ratio may be 0/0 in a healthy run.
         bad = ~torch.isfinite(row[:4]).all()
         self._first_nonfinite.copy_(torch.where((self._first_nonfinite < 0) & bad, step, self._first_nonfinite))
         self._buffer[self._filled].copy_(row)
         self._filled += 1
+
+    def _spikes(self, norm_d: Tensor, norm_g: Tensor) -> Tensor:
+        norms = torch.stack([norm_d, norm_g, self._one])
+        average = self._decayed / self._decayed[2]  # 0/0 at the first step, above which nothing is
+        self._decayed.lerp_(norms, 1 - SPIKE_DECAY)
+        return (norms > SPIKE_FACTOR * average)[:2].float()
 
     def flush(self, last_step: int) -> Block | None:
         """Start copying what was recorded to the host, and return the block before it, if there is one."""

@@ -6,13 +6,24 @@ frozen in the generator's phase; real and fake go through D in separate forwards
 before the one backward.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from bench.config.trial import Optimizer, Precision
 from bench.training.batches import Batches
-from bench.training.monitors import discriminator_statistics, generator_statistics
+from bench.training.monitors import (
+    REFERENCE_STEPS,
+    UPDATE_RATIO_EVERY,
+    Saturation,
+    copy_parameters,
+    discriminator_statistics,
+    generator_statistics,
+    logit_slopes,
+    update_ratio,
+)
 from bench.training.precision import autocast
 from bench.training.seeding import PartGenerators
 from losses import Method
@@ -67,15 +78,24 @@ class TrainingStep:
         self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
         self.state: dict[str, dict[str, Tensor]] = {}
         """What stateful parts remember, by part name."""
+        self._saturation = Saturation(REFERENCE_STEPS * self.critic_steps, self._device)
+        self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
-        """Make one step; return the statistics of the last discriminator update and of the generator update."""
-        for critic_step in range(step * self.critic_steps, (step + 1) * self.critic_steps):
+        """Make one step; return the statistics of the last discriminator update and of the generator update.
+
+        Each ends with its update ratio, which is NaN on steps that do not measure it.
+        """
+        measured = step % UPDATE_RATIO_EVERY == 0
+        last = (step + 1) * self.critic_steps - 1
+        for critic_step in range(step * self.critic_steps, last + 1):
             discriminator = self.discriminator_gradients(critic_step)
-            self.apply_discriminator()
+            ratio_d = self._apply(
+                self.apply_discriminator, self.discriminator, measured=measured and critic_step == last
+            )
         generator = self.generator_gradients(step)
-        self.apply_generator()
-        return discriminator, generator
+        ratio_g = self._apply(self.apply_generator, self.generator, measured=measured)
+        return torch.hstack([discriminator, ratio_d]), torch.hstack([generator, ratio_g])
 
     def discriminator_gradients(self, critic_step: int) -> Tensor:
         """Fill the discriminator's gradients from one batch; the generator is left without any."""
@@ -95,9 +115,12 @@ class TrainingStep:
                 step=critic_step // self.critic_steps,
                 state=self.state,
             )
-        parts.total.backward()
         assert parts.real_logits is not None
+        parts.real_logits.retain_grad()
+        parts.fake_logits.retain_grad()
+        parts.total.backward()
         norm = _gradient_norm(self.discriminator)
+        saturation = self._saturation.share(logit_slopes(parts.real_logits, parts.fake_logits))
         real_logits, fake_logits = parts.real_logits.detach(), parts.fake_logits.detach()
         critic = self.method.objective.critic
         return discriminator_statistics(
@@ -105,6 +128,7 @@ class TrainingStep:
             norm,
             critic(real_logits, real_logits, fake_logits),
             critic(fake_logits, real_logits, fake_logits),
+            saturation,
         )
 
     def generator_gradients(self, step: int) -> Tensor:
@@ -138,6 +162,15 @@ class TrainingStep:
     def apply_generator(self) -> None:
         """Update the generator from the gradients it has."""
         self.generator_optimizer.step()
+
+    def _apply(self, update: Callable[[], None], module: nn.Module, *, measured: bool) -> Tensor:
+        """Make an update and return its ratio; the weights are copied only where it is measured."""
+        if not measured:
+            update()
+            return self._not_measured
+        before = copy_parameters(module)
+        update()
+        return update_ratio(module, before)
 
 
 def _gradient_norm(module: nn.Module) -> Tensor:

@@ -24,14 +24,12 @@ from bench.training.clock import BlockClock
 from bench.training.monitors import MONITORS, Block, Monitors
 from bench.training.precision import autocast, configure
 from bench.training.seeding import Stream
+from bench.training.stability import step_measures
 from bench.training.step import TrainingStep
-from bench.training.verdict import late_regression, status_of
+from bench.training.verdict import course, status_of
 
 BLOCK_STEPS = 50
 """Monitors are flushed and the clock is read once in so many steps."""
-
-SIGNAL_WINDOW = 100
-"""Steps at either end of a run over which the generator-gradient signal is summarised."""
 
 _SAMPLING_BATCH = 500
 _PROGRESS_INTERVAL = 0.25
@@ -135,7 +133,7 @@ class _Run:
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
         self._clock = BlockClock(device)
-        self._signals: list[Tensor] = []
+        self._monitored: list[Tensor] = []
         # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
         bank = Stream(0, f"evaluation/{self.workload.kind}", device)
         self._latents = bank.normal(0, (spec.samples, spec.network.latent_size))[0]
@@ -173,7 +171,7 @@ class _Run:
         self.curves["step"].append(block.last_step)
         for name, mean in block.means().items():
             self.curves[name].append(mean)
-        self._signals.append(block.values[:, MONITORS.index("generator_signal")])
+        self._monitored.append(block.values)
         self.first_nonfinite_step = block.first_nonfinite_step
 
     def _evaluate(self, step: int) -> None:
@@ -236,13 +234,12 @@ class _Run:
 
     def stability(self) -> dict[str, float | None]:
         """Return the scalar measures of how the run went."""
-        signals = torch.cat(self._signals) if self._signals else torch.zeros(0)
+        primary = self._evaluator.primary
         return {
-            "late_regression": late_regression(self.distances),
             "first_nonfinite_step": self.first_nonfinite_step,
             "completed_steps": self.completed_steps,
-            "signal_first": _median(signals[:SIGNAL_WINDOW]),
-            "signal_last": _median(signals[-SIGNAL_WINDOW:]),
+            **course(self.evaluations, primary, self._evaluator.constants[f"{primary}_floor"]),
+            **step_measures(torch.cat([torch.empty(0, len(MONITORS)), *self._monitored])),
         }
 
     def cost(self) -> dict[str, float | None]:
@@ -257,11 +254,6 @@ class _Run:
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
             "peak_memory_bytes": _peak_memory(self._device),
         }
-
-
-def _median(values: Tensor) -> float | None:
-    finite = values[torch.isfinite(values)]
-    return float(finite.median()) if len(finite) else None
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -38,9 +38,10 @@ def test_only_the_first_or_the_last_layer_is_widened(method: str, layer: str, sh
 def test_monitors_of_a_vector_head_read_its_critic(method: str) -> None:
     step = step_of(method)
     discriminator, generator = step.run(0)
-    _, _, gap, accuracy = discriminator.tolist()
+    _, _, gap, accuracy, saturation, _ = discriminator.tolist()
     assert torch.isfinite(torch.cat([discriminator, generator])).all()
     assert 0 <= accuracy <= 1
+    assert 0 <= saturation <= 1
     assert gap != 0
     assert generator[3].item() > 0, "the loss's own share of the signal"
 
