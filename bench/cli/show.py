@@ -32,8 +32,9 @@ def show(trial: str, results: Path) -> None:
     _pairs(_spec_words(record))
     _heading("metrics")
     _pairs({name: _number(value) for name, value in sorted(record.metrics.items())})
-    _heading("stability and cost")
-    _pairs({name: _number(value) for name, value in sorted({**record.stability, **record.cost}.items())})
+    _stability(record.stability)
+    _heading("cost")
+    _pairs({name: _number(value) for name, value in sorted(record.cost.items())})
     _heading("curves")
     for name, values in curves(record).items():
         click.echo(f"  {name:<30} {sparkline(values):<{_SPARK_WIDTH}}  {_number(values[0])} to {_number(values[-1])}")
@@ -87,6 +88,20 @@ def sparkline(values: Sequence[float | None]) -> str:
     return "".join(
         _BARS[round((value - low) * scale)] if value is not None and math.isfinite(value) else "·" for value in shown
     )
+
+
+def _stability(measures: Mapping[str, float | None]) -> None:
+    """Print the measures that the record has by groups; one that no group knows comes last."""
+    from bench.report.wording import STABILITY_WORDS
+
+    known = {name for group in STABILITY_WORDS.values() for name in group}
+    others = dict.fromkeys(sorted(measures.keys() - known), "")
+    for title, group in {**STABILITY_WORDS, "others": others}.items():
+        present = {name: words for name, words in group.items() if name in measures}
+        if present:
+            _heading(f"stability: {title}")
+        for name, words in present.items():
+            click.echo(f"  {name:<26} {_number(measures[name]):<12} {words}".rstrip())
 
 
 def _finite(value: float | None) -> bool:

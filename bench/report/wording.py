@@ -13,6 +13,45 @@ STATUS_WORDS: Final = {
     "error": "stopped by an error",
 }
 
+STABILITY_WORDS: Final = {
+    "the run": {
+        "completed_steps": "steps trained",
+        "first_nonfinite_step": "first step with a loss or gradient norm that was not finite",
+    },
+    "distance to the data": {
+        "best_step": "evaluation with the smallest distance",
+        "late_regression": "log(last / best): 0 where the last is the best",
+        "late_regression_onset": "step from which it stayed above 1.5 times the best",
+        "time_to_target": "first evaluation halfway, in logs, from untrained to real data",
+        "auc_log_distance": "area under the log distance, divided by the steps",
+        "oscillation": "median change of the log distance, second half",
+    },
+    "signal to the generator": {
+        "signal_first": "median over the first 100 steps",
+        "signal_last": "median over the last 100 steps",
+        "signal_vanishing_share": "share of steps below 1e-4 of the first",
+        "signal_vanished": "1 where that is 1 % of the steps or more",
+        "signal_exploding_share": "share of steps above 1e4 times the first",
+        "signal_exploded": "1 where that is 1 % of the steps or more",
+        "generator_dead_fraction": "share of samples that receive next to nothing",
+    },
+    "diversity": {
+        "collapse_onset": "evaluation from which more than a tenth of the modes was lost",
+        "diversity_collapse_share": "share of batches with less than a tenth of the real variance",
+    },
+    "balance of the players": {
+        "discriminator_saturation": "share of logits at which its loss is flat",
+        "discriminator_spike_rate": "share of steps with a gradient 10 times the usual",
+        "generator_spike_rate": "the same for the generator",
+        "discriminator_update_ratio": "mean |change| / |weights| of one update",
+        "generator_update_ratio": "the same for the generator",
+        "update_ratio_quotient": "generator's over discriminator's",
+        "logit_gap_autocorrelation": "from one step to the next, second half",
+        "logit_gap_deviation": "standard deviation, second half",
+    },
+}
+"""The stability measures in groups, and what each says; their definitions are in docs/protocol.md."""
+
 
 def distance(value: float | None) -> str:
     """Write a distance with about three significant digits: 1,234 · 56.7 · 8.90 · 0.0123."""

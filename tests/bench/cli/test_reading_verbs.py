@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import msgspec
 import pandas as pd
 import pytest
 from click.shell_completion import ShellComplete
@@ -87,6 +88,26 @@ def test_show_tells_everything_about_one_trial(bench, results):
     for words in (record.trial_id, record.spec.method, "distance_floor", "generator_signal", "▁", "d_norm ln"):
         assert words in result.stdout
     assert str(results / "logs" / f"{record.trial_id}.0.log") in result.stdout
+
+
+def test_show_groups_the_stability_measures_that_a_record_has(bench, results, record, workload):
+    made = record(workload, "nsgan", 7)
+    measures = {"collapse_onset": 1500, "signal_vanished": 0.0, "late_regression": None, "of_one_s_own": 0.25}
+    made = msgspec.structs.replace(made, stability=measures)
+    (results / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+    lines = bench("show", made.trial_id, "--results", results).stdout.splitlines()
+    first, last = lines.index("stability: distance to the data"), lines.index("cost")
+    assert [line.split()[:2] for line in lines[first:last]] == [
+        ["stability:", "distance"],
+        ["late_regression", "–"],
+        ["stability:", "signal"],
+        ["signal_vanished", "0"],
+        ["stability:", "diversity"],
+        ["collapse_onset", "1,500"],
+        ["stability:", "others"],
+        ["of_one_s_own", "0.25"],
+    ]
+    assert "more than a tenth of the modes was lost" in lines[last - 3]
 
 
 def test_show_says_why_a_run_failed(bench, results):

@@ -1,5 +1,6 @@
 """The trainer: what an outcome holds, that it repeats bit for bit, and that a failure stops early and is kept."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,13 @@ from bench.config.suite import load_suite
 from bench.config.trial import Optimizer, Trial
 from bench.events import Progress
 from bench.plan import expand
+from bench.report.wording import STABILITY_WORDS
 from bench.store.record import Outcome
 from bench.training.monitors import MONITORS
 from bench.training.trainer import BLOCK_STEPS, block_ends, train
+
+STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words in group.items()}
+"""What `show` has words for: every measure, in the groups of its table."""
 
 
 def toy_trial(**changes: object) -> Trial:
@@ -47,6 +52,17 @@ def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
 
     assert outcome.stability["completed_steps"] == 120
     assert outcome.stability["first_nonfinite_step"] is None
+    assert set(outcome.stability) == set(STABILITY)
+    undefined = {name for name, value in outcome.stability.items() if value is None}
+    assert undefined <= {
+        "first_nonfinite_step",
+        "late_regression_onset",
+        "time_to_target",
+        "oscillation",
+        "collapse_onset",
+    }
+    due = [mean is not None for mean in training["generator_update_ratio"]]
+    assert due == [True, True, True, True]  # steps 0 and 25; 50; 75; 100
     assert outcome.cost["discriminator_images"] == 2 * 64 * 120
     assert all(value is not None and value > 0 for value in outcome.cost.values())
     assert (progress[-1].step, progress[-1].steps, progress[-1].distance) == (120, 120, distances[-1])
@@ -83,6 +99,18 @@ def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_
     assert outcome.history.training["discriminator_loss"][-1] is None
     assert outcome.metrics["distance_init"] is not None
     assert outcome.metrics["distance_best"] is None
+    assert set(outcome.stability) == set(STABILITY)
+    assert all(value is None or math.isfinite(value) for value in outcome.stability.values())
+    for name in ("best_step", "time_to_target", "auc_log_distance", "oscillation", "logit_gap_deviation"):
+        assert outcome.stability[name] is None
+    msgspec.json.decode(msgspec.json.encode(outcome), type=Outcome)
+
+
+def test_a_trial_of_one_step_has_the_same_measures(tmp_path: Path) -> None:
+    outcome, _ = run(toy_trial(steps=1, evaluate_every=1), tmp_path)
+    assert set(outcome.stability) == set(STABILITY)
+    assert outcome.stability["best_step"] == outcome.stability["completed_steps"] == 1
+    assert outcome.stability["auc_log_distance"] is outcome.stability["logit_gap_autocorrelation"] is None
 
 
 def test_a_trial_of_another_protocol_is_refused(tmp_path: Path) -> None:
