@@ -22,6 +22,7 @@ from bench.config.suite import Suite
 from bench.config.trial import Trial
 from bench.probes.common import OnProgress, label, one_thread
 from bench.training import artifacts
+from bench.training.monitors import DISCRIMINATOR_STATISTICS, GENERATOR_STATISTICS
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
@@ -158,9 +159,9 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
     points = []
     for done in range(updates + 1):
         measured = _generator_statistics(step) if done in wanted else None
-        *_, accuracy = step.discriminator_gradients(done).tolist()
+        found = dict(zip(DISCRIMINATOR_STATISTICS, step.discriminator_gradients(done).tolist(), strict=True))
         if measured is not None:
-            points.append(Point(done, *measured, accuracy))
+            points.append(Point(done, *measured, found["accuracy"]))
             if on_progress is not None:
                 on_progress(name, done, updates)
         if done < updates:
@@ -171,9 +172,9 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
 def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
     """Return [norm, signal, weight] of the generator's phase; what parts remember is as if nobody had looked."""
     remembered = {part: {name: tensor.clone() for name, tensor in own.items()} for part, own in step.state.items()}
-    _loss, norm, signal, weight, _diversity = step.generator_gradients(0).tolist()
+    found = dict(zip(GENERATOR_STATISTICS, step.generator_gradients(0).tolist(), strict=True))
     step.state = remembered
-    return norm, signal, weight
+    return found["gradient_norm"], found["signal"], found["weight"]
 
 
 def _trials(

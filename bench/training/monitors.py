@@ -56,10 +56,15 @@ SPIKE_FACTOR: Final = 10.0
 SPIKE_DECAY: Final = 0.99
 
 
+DISCRIMINATOR_STATISTICS: Final = ("loss", "gradient_norm", "logit_gap", "accuracy", "saturation")
+GENERATOR_STATISTICS: Final = ("loss", "gradient_norm", "signal", "weight", "diversity_ratio", "dead_fraction")
+"""What the two functions below return, in their order."""
+
+
 def discriminator_statistics(
     loss: Tensor, gradient_norm: Tensor, real_critic: Tensor, fake_critic: Tensor, saturation: Tensor
 ) -> Tensor:
-    """Return [loss, gradient norm, logit gap, accuracy, saturation] of one discriminator update.
+    """Return the `DISCRIMINATOR_STATISTICS` of one discriminator update.
 
     The critic values are [B], the rest scalars.
     """
@@ -71,7 +76,7 @@ def discriminator_statistics(
 def generator_statistics(
     loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor, real_images: Tensor
 ) -> Tensor:
-    """Return [loss, gradient norm, signal, weight, diversity ratio, dead fraction].
+    """Return the `GENERATOR_STATISTICS` of one generator update.
 
     The images and logits carry retained gradients.
     """
