@@ -91,7 +91,7 @@ def test_the_rate_and_the_verdict_of_a_made_trajectory():
         ("bce_ns + ortho", "reads layers of weights"),
         ("bce_ns + feature_variance", "reads features"),
         ("realness", "outputs a sample"),
-        ("bce_ns + bcr", "cannot run in a Dirac-GAN: bcr mirrors"),
+        ("bce_ns + bcr", "bcr works on images"),
     ],
 )
 def test_what_two_numbers_cannot_give_is_refused_with_the_reason(expression, words):
