@@ -101,7 +101,7 @@ def _stability(measures: Mapping[str, float | None]) -> None:
         if present:
             _heading(f"stability: {title}")
         for name, words in present.items():
-            click.echo(f"  {name:<26} {_number(measures[name]):<12} {words}".rstrip())
+            click.echo(f"  {name:<27} {_number(measures[name]):<12} {words}".rstrip())
 
 
 def _finite(value: float | None) -> bool:
