@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from losses.frozen import random_features
 from losses.kinds import INPUT_GRADIENTS, InputTransform, Need, Objective, Phase, Role
-from losses.numerics import in_full_precision
+from losses.numerics import autocast_dtype, in_full_precision, refuse_float16
 
 Discriminator = Callable[[Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Generator = Callable[[Tensor], Tensor]
@@ -75,11 +75,11 @@ class Evaluation:
         self._state = state
         # Losses are computed in full precision; only the networks run in whatever the caller's autocast says.
         kind = fake_images.device.type
-        ambient = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        ambient = autocast_dtype(kind)
         self._networks_precision = functools.partial(torch.autocast, kind, dtype=ambient, enabled=ambient is not None)
         self.losses_precision = functools.partial(torch.autocast, kind, enabled=False)
-        if needs & INPUT_GRADIENTS and torch.float16 in (ambient, fake_images.dtype):
-            raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+        if needs & INPUT_GRADIENTS:
+            refuse_float16(fake_images)
         self._input_dtype = fake_images.dtype if real_images is None else real_images.dtype
         self.real_images = None if real_images is None else _images("real", real_images.detach())
         self.fake_images = _images("fake", fake_images if phase == "generator" else fake_images.detach())

@@ -17,6 +17,17 @@ def in_full_precision(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
+def autocast_dtype(device: str) -> torch.dtype | None:
+    """Return what autocast computes in on this kind of device, or None where it is off."""
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+
+
+def refuse_float16(images: Tensor) -> None:
+    """Raise ValueError where gradients by these images would be taken in float16, whose range they leave."""
+    if torch.float16 in (images.dtype, autocast_dtype(images.device.type)):
+        raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+
+
 def squared_norms(g: Tensor) -> Tensor:
     """Return n^2 per sample, shape [B]. Free of square roots, so smooth everywhere."""
     return g.flatten(start_dim=1).square().sum(dim=1)
@@ -95,8 +106,12 @@ def mean_off_diagonal(square: Tensor) -> Tensor:
 
 def covariance(x: Tensor) -> Tensor:
     """Return the covariance [d, d] of the rows of x [B, d], of the population: repeating the batch changes nothing."""
-    centred = x - x.mean(dim=0)
-    return centred.T @ centred / x.shape[0]
+    return second_moment(x - x.mean(dim=0))
+
+
+def second_moment(x: Tensor) -> Tensor:
+    """Return the mean of r r^T over the rows r of x [B, d]."""
+    return x.T @ x / x.shape[0]
 
 
 def unit(x: Tensor) -> Tensor:

@@ -20,6 +20,11 @@ def shifted(images: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
     return _moved(_moved(images, dy, 2), dx, 3)
 
 
+def eighth(side: int) -> int:
+    """Return an eighth of a side in whole pixels, rounded half up: the longest move that augmentations make."""
+    return (side + 4) // 8
+
+
 def whole_numbers(uniform: Tensor, count: int) -> Tensor:
     """Turn draws from U[0, 1) into equally likely whole numbers from 0 to count - 1, int64."""
     return (uniform * count).long().clamp(max=count - 1)  # rounding may carry the largest draw to the excluded end

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from losses.context import input_gradient
 from losses.kinds import BatchNorm, Constraint, Need
-from losses.numerics import in_full_precision, norms
+from losses.numerics import in_full_precision, norms, refuse_float16
 from losses.registry import register
 
 WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
@@ -96,10 +96,7 @@ class GradientNormalized(nn.Module):
         Raises:
             ValueError: for a discriminator that gives several numbers a sample, or in float16.
         """
-        kind = images.device.type
-        autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-        if torch.float16 in (images.dtype, autocast):
-            raise ValueError("input gradients overflow and vanish in float16: train in bfloat16 or float32")
+        refuse_float16(images)
         keep_graph = torch.is_grad_enabled()
         points = images if images.requires_grad else images.detach().requires_grad_()
         with torch.enable_grad():
@@ -110,7 +107,7 @@ class GradientNormalized(nn.Module):
                     f"grad_norm divides one logit a sample by its slope: got logits of shape {tuple(logits.shape)} "
                     f"for {len(images)} samples"
                 )
-            with torch.autocast(kind, enabled=False):
+            with torch.autocast(images.device.type, enabled=False):
                 normalized = _normalized(in_full_precision(logits), points)
         if not keep_graph:
             normalized, features = normalized.detach(), None if features is None else features.detach()

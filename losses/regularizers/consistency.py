@@ -13,7 +13,7 @@ from torch import Tensor
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, Role, parameter
 from losses.registry import register
-from losses.shift import flipped, shifted, whole_moves
+from losses.shift import eighth, flipped, shifted, whole_moves
 
 if TYPE_CHECKING:
     from losses.context import Context
@@ -132,7 +132,7 @@ def flip_and_shift(images: Tensor, context: "Context") -> Tensor:
     # Drawn in float32 whatever the images are in: a half precision has too few steps for fair whole numbers.
     u = context.uniform(3, images.shape[0], like=torch.empty((), device=images.device))
     mirrored = flipped(images, u[0] < 0.5)
-    return shifted(mirrored, dx=whole_moves(u[1], _eighth(width)), dy=whole_moves(u[2], _eighth(height)))
+    return shifted(mirrored, dx=whole_moves(u[1], eighth(width)), dy=whole_moves(u[2], eighth(height)))
 
 
 def _change_under_moves(context: "Context", part: str, images: Tensor, values: Tensor, role: Role) -> Tensor:
@@ -144,7 +144,3 @@ def _change_under_moves(context: "Context", part: str, images: Tensor, values: T
         )
     moved = context.discriminator(flip_and_shift(images.detach(), context), role)
     return (values - context.critic_of(moved.logits)).square().mean()
-
-
-def _eighth(side: int) -> int:
-    return (side + 4) // 8

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from torch import Tensor
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
-from losses.numerics import check_pairs, covariance, deviation, unit
+from losses.numerics import check_pairs, covariance, deviation, second_moment, unit
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -256,11 +256,6 @@ def standardised(x: Tensor, dim: int) -> Tensor:
 def pearson(x: Tensor, y: Tensor) -> Tensor:
     """Return the correlation along the last dimension; zero where one of them does not vary."""
     return (standardised(x, -1) * standardised(y, -1)).mean(dim=-1)
-
-
-def second_moment(rows: Tensor) -> Tensor:
-    """Return the mean of r r^T over the rows r of [n, d]."""
-    return rows.T @ rows / rows.shape[0]
 
 
 def _positions(features: Tensor) -> Tensor:

@@ -14,11 +14,10 @@ from torch import Tensor
 from losses.kinds import InputTransform, Need, Role, parameter
 from losses.numerics import check_pairs
 from losses.registry import register
-from losses.shift import flipped, shifted, whole_moves, whole_numbers
+from losses.shift import eighth, flipped, shifted, whole_moves, whole_numbers
 from losses.transforms.augmentation import (
     check_images,
     each,
-    eighth,
     precise,
     saturated,
     scaled_and_rotated,

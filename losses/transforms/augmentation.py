@@ -14,7 +14,7 @@ from torch import Tensor
 from losses.kinds import InputTransform, Need, Role, parameter
 from losses.numerics import in_full_precision
 from losses.registry import register
-from losses.shift import shifted, whole_moves, whole_numbers
+from losses.shift import eighth, shifted, whole_moves, whole_numbers
 
 if TYPE_CHECKING:
     from losses.context import Context
@@ -86,11 +86,6 @@ def precise(images: Tensor) -> Tensor:
 def each(number: Tensor, images: Tensor) -> Tensor:
     """Shape one number a sample [B] to act on the images, in their precision."""
     return number[:, None, None, None].to(images.dtype)
-
-
-def eighth(side: int) -> int:
-    """Return an eighth of a side in whole pixels, rounded half up."""
-    return (side + 4) // 8
 
 
 def saturated(images: Tensor, factor: Tensor) -> Tensor:
