@@ -5,15 +5,12 @@ description, because versions of matplotlib draw the same numbers with other byt
 touched.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from bench.atlas import pages, pictures
 from bench.atlas.entries import PICTURES
+from bench.training.threads import one_thread
 
 MENDING_COMMAND: Final = "python -m bench atlas"
 
@@ -25,7 +22,7 @@ def directory() -> Path:
 
 def generate(folder: Path) -> int:
     """Write all pages and pictures, delete generated ones that have no place any more; return the number of files."""
-    with _one_thread():
+    with one_thread():
         found = {folder / name: text for name, text in pages.all_pages().items()}
         for objective in pages.scalar_objectives():
             found[folder / PICTURES / f"{objective.name}.svg"] = pictures.draw(objective)
@@ -39,7 +36,7 @@ def generate(folder: Path) -> int:
 
 def stale(folder: Path) -> list[str]:
     """Return what `generate` would change, by path within the folder: missing, outdated and orphaned files."""
-    with _one_thread():
+    with one_thread():
         texts = {folder / name: text for name, text in pages.all_pages().items()}
         drawn = {
             folder / PICTURES / f"{objective.name}.svg": pictures.stamp(objective)
@@ -61,14 +58,3 @@ def _generated(folder: Path) -> set[Path]:
     return found | {
         path for path in (folder / PICTURES).glob("*.svg") if pictures.stamp_in(_read(path) or "") is not None
     }
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: the tensors are tiny, and threads would wait for each other longer than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -2,9 +2,10 @@
 
 import io
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bench.atlas import signals
+from bench.svg import settings
 from losses import Objective
 
 if TYPE_CHECKING:
@@ -23,21 +24,7 @@ _STYLES: Final = (
 BEND: Final = 10.0
 """Where an axis turns from linear to logarithmic, if the curves leave the linear range."""
 _LINEAR: Final = 1000.0
-_SETTINGS: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gan-loss-bench",
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "text.color": _INK,
-    "path.simplify": True,
-    "path.simplify_threshold": 0.2,
-}
+_SETTINGS: Final = settings(ink=_INK, font_size=8) | {"path.simplify_threshold": 0.2}
 
 
 def stamp(objective: Objective) -> str:

@@ -1,7 +1,7 @@
 """Options that several verbs share, and what their values mean."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -83,6 +83,30 @@ def data_option(command: Command) -> Command:
     )(command)
 
 
+def losses_option(command: Command) -> Command:
+    """Add `--losses`; `use_losses` makes what it names known."""
+    return click.option(
+        "--losses",
+        "loss_files",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A Python file that registers losses of your own. Repeatable.",
+    )(command)
+
+
+def use_losses(files: Sequence[Path]) -> None:
+    """Make the losses of the user's files known by name; without any, torch is not imported.
+
+    Raises:
+        click.UsageError: for a file that is not there or cannot be imported.
+    """
+    if files:
+        from bench.plan import use_losses_of
+
+        with usage_errors():
+            use_losses_of(files)
+
+
 def suite_options(command: Command) -> Command:
     """Add the options that say which trials are meant."""
     options = [
@@ -98,13 +122,7 @@ def suite_options(command: Command) -> Command:
             shell_complete=complete_methods,
             help="A method by name or as an expression, instead of the suite's. Repeatable.",
         ),
-        click.option(
-            "--losses",
-            "loss_files",
-            multiple=True,
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="A Python file that registers losses of your own. Repeatable.",
-        ),
+        losses_option,
         click.option(
             "--workload",
             "workloads",
@@ -135,11 +153,7 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     """
     from bench.config.suite import load_suite
 
-    if options["loss_files"]:
-        from bench.plan import use_losses_of
-
-        with usage_errors():
-            use_losses_of(options["loss_files"])
+    use_losses(options["loss_files"])
     overrides: dict[str, object] = {}
     for setting in options["settings"]:
         key, sign, value = setting.partition("=")

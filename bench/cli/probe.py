@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from bench.cli.options import complete_methods, complete_workloads, usage_errors
+from bench.cli.options import complete_methods, complete_workloads, data_option, losses_option, usage_errors, use_losses
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,13 +34,7 @@ def probe_options(command: Command) -> Command:
     """Add what both probes take."""
     options = [
         click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods),
-        click.option(
-            "--losses",
-            "loss_files",
-            multiple=True,
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="A Python file that registers losses of your own. Repeatable.",
-        ),
+        losses_option,
         click.option(
             "--output",
             type=click.Path(path_type=Path, file_okay=False),
@@ -76,7 +70,7 @@ def probe(context: click.Context) -> None:
 @click.option("--width", type=click.IntRange(min=1), help="Of both networks.  [default: 8 on images]")
 @click.option("--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Of every batch.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
-@click.option("--data", "data_dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the data sets.")
+@data_option
 def gradients(
     methods: tuple[str, ...],
     loss_files: tuple[Path, ...],
@@ -91,7 +85,7 @@ def gradients(
     from bench.probes import figures
     from bench.probes import gradients as probing
 
-    _make_known(loss_files)
+    use_losses(loss_files)
     with usage_errors(), _progress(_methods(methods)) as on_progress:
         curves = probing.probe(_methods(methods), **options, on_progress=on_progress)
     if as_json:
@@ -128,7 +122,7 @@ def dirac(
     from bench.probes import dirac as probing
     from bench.probes import figures
 
-    _make_known(loss_files)
+    use_losses(loss_files)
     with usage_errors(), _progress(_methods(methods)) as on_progress:
         trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
     if as_json:
@@ -154,13 +148,6 @@ def _methods(given: Sequence[str]) -> list[str]:
     from bench.config.suite import load_suite
 
     return list(given) or load_suite(_DEFAULT_SUITE).methods
-
-
-def _make_known(loss_files: Sequence[Path]) -> None:
-    from bench.plan import use_losses_of
-
-    with usage_errors():
-        use_losses_of(loss_files)
 
 
 @contextmanager

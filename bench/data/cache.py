@@ -31,6 +31,16 @@ class _BrokenError(Exception):
     """A kept set is not what was written. The message says how."""
 
 
+def kept_sets(data_dir: Path) -> Path:
+    """Return the folder of all kept sets, beside the downloads."""
+    return data_dir / "decoded"
+
+
+def is_kept(folder: Path, name: str) -> bool:
+    """Whether a set of this name is in the folder of kept sets; it is checked only when it is read."""
+    return (folder / name).is_dir()
+
+
 def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
     """Return a data set from the cache, or build it and keep it there.
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from bench.config.workload import Workload
 from bench.data import download, pictures
-from bench.data.cache import decoded
+from bench.data.cache import decoded, is_kept, kept_sets
 from bench.data.family import Arrays, DataError, Family, OnProgress
 
 if TYPE_CHECKING:
@@ -143,11 +143,11 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
 
 
 def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
-    return decoded(data_dir / "decoded", _PREPARATION, lambda: _decode(data_dir, on_progress))
+    return decoded(kept_sets(data_dir), _PREPARATION, lambda: _decode(data_dir, on_progress))
 
 
 def _missing(_workload: Workload, data_dir: Path) -> str:
-    if _is_there(data_dir) or (data_dir / "decoded" / _PREPARATION).is_dir():
+    if _is_there(data_dir) or is_kept(kept_sets(data_dir), _PREPARATION):
         return ""
     return f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}; with gdown installed, `run` does"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.config.workload import Workload
 from bench.data import pictures
-from bench.data.cache import decoded
+from bench.data.cache import decoded, kept_sets
 from bench.data.family import Arrays, DataError, Family, Form, OnProgress
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _load(entry: Workload, data_dir: Path, on_progress: OnProgress | None) -> Ar
     folder, size = _folder_of(entry), entry.image_size
     paths = _looked_up(folder)
     name = _key(folder, paths, size)
-    return decoded(data_dir / "decoded", name, lambda: _decode(folder, size, paths, on_progress))
+    return decoded(kept_sets(data_dir), name, lambda: _decode(folder, size, paths, on_progress))
 
 
 FAMILY: Final = Family(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.config.workload import Workload
-from bench.data.cache import decoded
+from bench.data.cache import decoded, kept_sets
 from bench.data.family import Arrays, Family, OnProgress
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _draw_all() -> Arrays:
 
 def _load(_workload: Workload, data_dir: Path, _on_progress: OnProgress | None) -> Arrays:
     # The pin is in the name: what another version of this program drew is another file.
-    return decoded(data_dir / "decoded", f"polygons-{CONTENT_HASH[:16]}", _draw_all)
+    return decoded(kept_sets(data_dir), f"polygons-{CONTENT_HASH[:16]}", _draw_all)
 
 
 FAMILY: Final = Family(

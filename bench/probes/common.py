@@ -1,9 +1,6 @@
-"""What the probes share: how they tell of their progress, and one thread to run on."""
+"""What the probes share: how they tell of their progress, and how they name a method."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-
-import torch
+from collections.abc import Callable
 
 from losses import Method
 
@@ -14,14 +11,3 @@ OnProgress = Callable[[str, int, int], None]
 def label(method: Method) -> str:
     """Return a method's name, or of an expression without one the short spelling."""
     return method.short if method.name == str(method) else method.name
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: networks this small gain nothing by more, and lose much when cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 import losses
 from bench.config.trial import Optimizer
-from bench.probes.common import OnProgress, label, one_thread
+from bench.probes.common import OnProgress, label
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
+from bench.training.threads import one_thread
 from losses import Constraint, Method
 
 STEP_SIZE: Final = 0.2

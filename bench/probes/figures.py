@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.probes.dirac import SCHEDULES, Trajectory
 from bench.probes.gradients import Curve
+from bench.svg import settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,19 +20,7 @@ _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
 """Once the colours are used up, the next dash tells lines of one colour apart."""
 _MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^")
-SETTINGS: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gan-loss-bench",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "text.color": _INK,
-}
+SETTINGS: Final = settings(ink=_INK, font_size=9)
 """To be in force while a figure is drawn and saved: `with matplotlib.rc_context(SETTINGS)`."""
 
 _LABEL_GAP: Final = 0.042

@@ -20,11 +20,12 @@ from torch import Tensor
 from bench import data, plan
 from bench.config.suite import Suite
 from bench.config.trial import Trial
-from bench.probes.common import OnProgress, label, one_thread
+from bench.probes.common import OnProgress, label
 from bench.training import artifacts
 from bench.training.monitors import DISCRIMINATOR_STATISTICS, GENERATOR_STATISTICS
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
+from bench.training.threads import one_thread
 from bench.training.trainer import build_step
 
 UPDATES: Final = 500

@@ -9,9 +9,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bench.report.curves import Line, Points, median_line
+from bench.svg import settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,19 +32,7 @@ _VARIABLES: Final = {
 }
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIZE: Final = (2.9, 2.0)
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gan-loss-bench",
-    "font.family": "sans-serif",
-    "font.size": 7.5,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "text.color": _INK,
-    "path.simplify": True,
-}
+_STYLE: Final = settings(ink=_INK, edge=_FAINT, font_size=7.5)
 
 
 @dataclass(frozen=True, kw_only=True)
