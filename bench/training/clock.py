@@ -30,6 +30,11 @@ class BlockClock:
         rates = [steps / seconds for steps, seconds in ((n, _seconds(t)) for n, t in blocks) if seconds > 0]
         return statistics.median(rates) if rates else None
 
+    def mean_seconds(self) -> float | None:
+        """Return the seconds of one step, averaged over all blocks; `None` for no block."""
+        steps = sum(n for n, _ in self._blocks)
+        return self.train_seconds() / steps if steps else None
+
     def train_seconds(self) -> float:
         return sum(_seconds(interval) for _, interval in self._blocks)
 

@@ -31,6 +31,9 @@ from bench.training.verdict import course, status_of
 BLOCK_STEPS = 50
 """Monitors are flushed and the clock is read once in so many steps."""
 
+PHASE_STEPS = 16
+"""Updates of each player that are timed apart when training has ended; the most common interval of a lazy term."""
+
 _SAMPLING_BATCH = 500
 _PROGRESS_INTERVAL = 0.25
 
@@ -67,6 +70,7 @@ def train(
     files.save_generator(run.step.generator, trial, artifacts)
     if run.samples is not None:
         files.save_samples(run.samples, run.workload, artifacts)
+    run.time_phases()
     return Outcome(
         status=status_of(run.distances, run.first_nonfinite_step),
         metrics=run.metrics(),
@@ -133,6 +137,7 @@ class _Run:
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
         self._clock = BlockClock(device)
+        self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
         # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
         bank = Stream(0, f"evaluation/{self.workload.kind}", device)
@@ -164,6 +169,19 @@ class _Run:
             self._monitors.record(step, *self.step.run(step))
         self._clock.stop(last - first)
         self.completed_steps = last
+
+    def time_phases(self) -> None:
+        """Time the players' updates apart. They change the networks, so this comes after everything is measured."""
+        critic, first = self.step.critic_steps, self.completed_steps
+        for step in range(first, first + PHASE_STEPS):
+            self._phases["discriminator"].start()
+            self.step.discriminator_gradients(step * critic)
+            self.step.apply_discriminator()
+            self._phases["discriminator"].stop(1)
+            self._phases["generator"].start()
+            self.step.generator_gradients(step)
+            self.step.apply_generator()
+            self._phases["generator"].stop(1)
 
     def _keep(self, block: Block | None) -> None:
         if block is None:
@@ -250,6 +268,7 @@ class _Run:
             "steps_per_second": rate,
             "images_per_second": None if rate is None else rate * spec.batch_size,
             "train_seconds": self._clock.train_seconds(),
+            **{f"{player}_update_seconds": clock.mean_seconds() for player, clock in self._phases.items()},
             "evaluation_seconds": self._evaluation_seconds,
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
             "peak_memory_bytes": _peak_memory(self._device),

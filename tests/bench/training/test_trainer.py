@@ -1,6 +1,7 @@
 """The trainer: what an outcome holds, that it repeats bit for bit, and that a failure stops early and is kept."""
 
 import math
+import time
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from bench.plan import expand
 from bench.report.wording import STABILITY_WORDS
 from bench.store.record import Outcome
 from bench.training.monitors import MONITORS
+from bench.training.step import TrainingStep
 from bench.training.trainer import BLOCK_STEPS, block_ends, train
 
 STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words in group.items()}
@@ -67,6 +69,32 @@ def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
     assert all(value is not None and value > 0 for value in outcome.cost.values())
     assert (progress[-1].step, progress[-1].steps, progress[-1].distance) == (120, 120, distances[-1])
     assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", "samples.png"}
+
+
+def test_timing_the_players_apart_changes_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed, _ = run(toy_trial(), tmp_path / "timed")
+    monkeypatch.setattr("bench.training.trainer.PHASE_STEPS", 0)
+    untimed, _ = run(toy_trial(), tmp_path / "untimed")
+    assert untimed.cost["discriminator_update_seconds"] is None
+    assert (timed.metrics, timed.history, timed.stability) == (untimed.metrics, untimed.history, untimed.stability)
+    generators = [load_file(tmp_path / name / "generator.safetensors") for name in ("timed", "untimed")]
+    assert all(torch.equal(tensor, generators[1][name]) for name, tensor in generators[0].items())
+
+
+def test_a_slow_discriminator_update_is_found_by_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = TrainingStep.apply_discriminator
+
+    def slowly(step: TrainingStep) -> None:
+        time.sleep(0.05)
+        apply(step)
+
+    monkeypatch.setattr(TrainingStep, "apply_discriminator", slowly)
+    outcome, _ = run(toy_trial(steps=10, evaluate_every=10), tmp_path)
+    discriminator, generator = (outcome.cost[f"{player}_update_seconds"] for player in ("discriminator", "generator"))
+    assert discriminator is not None
+    assert generator is not None
+    assert 0.05 < discriminator < 1.0
+    assert generator < 0.5 * discriminator
 
 
 def test_a_trial_repeats_bit_for_bit(tmp_path: Path) -> None:
