@@ -17,7 +17,7 @@ from bench import data
 from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
 from bench.config.suite import Suite
 from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
-from bench.config.workload import Workload
+from bench.config.workload import Budget, Workload
 from bench.metrics import pins
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
@@ -124,7 +124,9 @@ def encode_index() -> bytes:
 
 def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial:
     d_norm = _d_norm(suite, workload, method)
-    steps = suite.steps or workload.steps
+    quick = workload.quick if suite.budget == "quick" else None
+    budget = quick or Budget(steps=workload.steps, evaluate_every=workload.evaluate_every)
+    steps = suite.steps or budget.steps
     recipe = _recipe(suite, method)
     ill_defined = d_norm == "bn" and method.batch_norm == "invalid"
     if ill_defined and not suite.allow_invalid:
@@ -151,7 +153,7 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
         batch_size=batch_size,
         steps=steps,
         # The last step is evaluated in any case: a longer interval is the same trial.
-        evaluate_every=min(suite.evaluate_every or workload.evaluate_every, steps),
+        evaluate_every=min(suite.evaluate_every or budget.evaluate_every, steps),
         samples=suite.samples or workload.samples,
         precision=suite.precision,
         seed=seed,

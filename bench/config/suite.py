@@ -15,9 +15,13 @@ from msgspec import Struct
 from bench.config.protocol import CONTROLLED_BATCH_SIZE
 from bench.config.trial import DiscriminatorNorm, Precision, Track
 
+BudgetName = Literal["full", "quick"]
+
 
 class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every method on every workload with seeds 0..seeds-1. `None` stands for the workload's own budget.
+
+    `budget` says which of a workload's own; one that has no quick budget trains its full one in either case.
 
     `methods` are names of the catalogue or expressions. `d_norm` is the discriminator's norm on the controlled track;
     on the paper track each method brings its own. An attempt is stopped after `timeout_minutes`.
@@ -30,6 +34,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     summary: str = ""
     track: Track = "controlled"
     d_norm: DiscriminatorNorm = "ln"
+    budget: BudgetName = "full"
     steps: int | None = None
     evaluate_every: int | None = None
     samples: int | None = None

@@ -12,6 +12,13 @@ class Mixture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sigma: float
 
 
+class Budget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a trial trains, in generator updates, and how often it is evaluated."""
+
+    steps: int
+    evaluate_every: int
+
+
 def workload_kind(name: str) -> str:
     """Return a workload's name without the folder it reads: `imagefolder:/my/cats?size=64` gives `imagefolder-64`.
 
@@ -49,6 +56,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The frozen network in whose features distances are measured; none for toys."""
     mixture: Mixture | None = None
     scored_by: Literal["distance", "modes"] = "distance"
+    quick: Budget | None = None
+    """A shorter budget of its own, where the protocol knows one."""
 
     @property
     def is_toy(self) -> bool:

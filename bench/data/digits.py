@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench.config.workload import Workload
+from bench.config.workload import Budget, Workload
 from bench.data.family import Arrays, DataError, Family, OnProgress
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ FAMILY: Final = Family(
             samples=2000,
             modes=10,
             extractor="digits-cnn-v1",
+            quick=Budget(steps=600, evaluate_every=200),
         ),
         Workload(
             name="stacked-digits",

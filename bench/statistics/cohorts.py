@@ -1,8 +1,8 @@
 """Which records may stand in one table, and which of its cells count.
 
 Records are comparable when protocol version, track, discriminator norm, precision, batch size and budget agree. On the
-paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of `ln`
-where there is one.
+paper track norm and batch size are the method's own. Toys have no norm, and one budget for quick and full suites alike:
+they join the images' table, that of `ln` and of the full budget where there is one.
 
 Within such a cohort every workload is held to one setting (data, component versions, network), the newest one, and a
 method with a loss of the user's own to its newest version; older records stay on disk and are counted as superseded,
@@ -29,6 +29,9 @@ OWN: Final = "own"
 """Stands for what each method brings itself on the paper track."""
 
 CORE_NORM: Final = "ln"
+
+FULL_BUDGET: Final = "full budget"
+QUICK_BUDGET: Final = "quick budget"
 
 
 @dataclass(frozen=True, order=True)
@@ -111,11 +114,13 @@ def cohorts(records: Iterable[Record], workloads: Mapping[str, Workload]) -> lis
 
 def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
     """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
-    matching = [each for each in image_keys if replace(each, d_norm=key.d_norm) == key]
-    core = [each for each in matching if each.d_norm == CORE_NORM]
-    if core:
-        return core[0]
-    return matching[0] if len(matching) == 1 else key
+    known = list(image_keys)
+    for budget in (FULL_BUDGET, QUICK_BUDGET) if key.budget == FULL_BUDGET else (key.budget,):
+        matching = [each for each in known if each == replace(key, d_norm=each.d_norm, budget=budget)]
+        core = [each for each in matching if each.d_norm == CORE_NORM]
+        if core or len(matching) == 1:
+            return (core or matching)[0]
+    return key
 
 
 def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
@@ -144,12 +149,19 @@ def _key(spec: Spec, workload: Workload) -> CohortKey:
 
 def _budget(spec: Spec, workload: Workload) -> str:
     """Name the budget by what deviates from the workload's own, so that workloads at full budget share a table."""
+    quick = workload.quick
+    if quick and (spec.steps, spec.evaluate_every, spec.samples) == (
+        quick.steps,
+        quick.evaluate_every,
+        workload.samples,
+    ):
+        return QUICK_BUDGET
     deviations = [] if spec.steps == workload.steps else [f"{spec.steps:,} steps"]
     if spec.evaluate_every != min(workload.evaluate_every, spec.steps):
         deviations.append(f"evaluated every {spec.evaluate_every:,}")
     if spec.samples != workload.samples:
         deviations.append(f"{spec.samples:,} samples")
-    return ", ".join(deviations) or "full budget"
+    return ", ".join(deviations) or FULL_BUDGET
 
 
 def _setting(record: Record) -> tuple[object, ...]:

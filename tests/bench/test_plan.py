@@ -120,6 +120,13 @@ def test_longer_interval_than_the_run_is_the_same_trial() -> None:
     assert only(steps=10).spec.evaluate_every == 10
 
 
+def test_a_quick_budget_is_the_workloads_own_and_gives_way_to_numbers() -> None:
+    quick = only(workloads=["digits"], budget="quick").spec
+    assert (quick.steps, quick.evaluate_every) == (600, 200)
+    assert only(workloads=["digits"], budget="quick", steps=50).spec.evaluate_every == 50
+    assert only(workloads=["ring8"], budget="quick").id == only(workloads=["ring8"], budget="full").id
+
+
 def test_norm_counts_and_timeouts_do_not() -> None:
     assert only(d_norm="bn").id != only().id
     assert only(timeout_minutes=1.0, summary="x").id == only().id

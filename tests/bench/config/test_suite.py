@@ -7,7 +7,7 @@ from bench.config.suite import Suite, load_suite, nearest, shipped_suites, suite
 
 def test_shipped_suites_load_and_say_what_they_are() -> None:
     topics = ["topic-balance", "topic-correlation", "topic-diversity", "topic-gradients"]
-    assert suite_names() == ["digits", "mnist-mini", "quick", "smoke", *topics]
+    assert suite_names() == ["classics", "digits", "mnist-mini", "quick", "smoke", *topics]
     for suite in shipped_suites():
         assert suite.summary
         assert suite.track == "controlled"
@@ -111,7 +111,7 @@ def test_broken_suite_files_are_named(tmp_path: Path, text: str, message: str) -
 
 
 def test_unknown_suites(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"unknown suite 'quik' \(did you mean 'quick'\?\); there are digits, "):
+    with pytest.raises(ValueError, match=r"unknown suite 'quik' \(did you mean 'quick'\?\); there are classics, digits, "):
         load_suite("quik")
     with pytest.raises(ValueError, match=r"cannot read the suite file .*none\.toml: No such file"):
         load_suite(tmp_path / "none.toml")

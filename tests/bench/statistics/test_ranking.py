@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bench.config.workload import Budget
 from bench.statistics.ranking import rank
 
 
@@ -196,6 +197,21 @@ def test_a_toy_has_no_norm_and_joins_the_images(record, workload, toy, image_nor
     boards = rank(records, {"digits": workload, "ring8": toy})
     (home,) = [board for board in boards if "ring8" in [column.name for column in board.workloads]]
     assert home.key.d_norm == joined
+
+
+def test_a_toy_has_one_budget_and_joins_the_quick_table_where_there_is_no_full_one(record, workload, toy):
+    short = msgspec.structs.replace(
+        workload, steps=3000, evaluate_every=500, quick=Budget(steps=600, evaluate_every=200)
+    )
+    quick = [record(short, "nsgan", 0, steps=600, evaluate_every=200), record(toy, "nsgan", 0)]
+    (board,) = rank(quick, {"digits": short, "ring8": toy})
+    assert (board.key.budget, [column.name for column in board.workloads]) == ("quick budget", ["digits", "ring8"])
+
+    boards = rank([*quick, record(short, "nsgan", 0)], {"digits": short, "ring8": toy})
+    assert {board.key.budget: [column.name for column in board.workloads] for board in boards} == {
+        "full budget": ["digits", "ring8"],
+        "quick budget": ["digits"],
+    }
 
 
 def test_the_paper_track_is_one_table_of_own_recipes(record, workload):
