@@ -18,7 +18,7 @@ from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PR
 from bench.config.suite import Suite
 from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
 from bench.config.workload import Budget, Workload
-from bench.metrics import pins
+from bench.metrics import pins, prepare, trained
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
 from bench.training.version import ENGINE_VERSION
@@ -42,8 +42,9 @@ def expand(
     Args:
         suite: what is asked for.
         data_dir: where data lies whose content no workload pins, as in `data.resolve`; the other data is not read.
-        on_progress: is told how the reading of such data gets on.
-        fetch: whether such data may be downloaded for it.
+        on_progress: is told how the reading of such data gets on, and the training of a classifier.
+        fetch: whether such data may be downloaded, and a classifier trained that a workload is measured in and lacks.
+            Otherwise its trials stand for those that there will be: they have another id, and cannot be run.
 
     Raises:
         DataError: data that a workload does not pin is not there or cannot be read.
@@ -57,6 +58,9 @@ def expand(
     _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
     _refuse_repetition("method", suite.methods, [str(method) for method in methods])
     workloads = [data.resolve(workload.name, data_dir, on_progress, fetch=fetch) for workload in workloads]
+    if fetch:
+        for workload in workloads:
+            prepare.train_if_lacking(workload, data_dir, on_progress)
     return [
         _trial(suite, workload, method, seed)
         for seed in range(suite.seeds)
@@ -220,7 +224,8 @@ def _components(workload: Workload) -> dict[str, str]:
         "data": workload.content_hash,
     }
     if workload.extractor is not None:
-        components["extractor"] = pins.extractor_component(workload.extractor)
+        known = trained.known(workload.extractor, workload.content_hash)
+        components["extractor"] = known.component if known else f"{workload.extractor}:{trained.UNTRAINED}"
     return components
 
 

@@ -149,6 +149,9 @@ def weight_checks() -> list[Check]:
         if pin.generated:
             checks.append(Check(name, "ok", f"weights {pin.sha256[:12]} are drawn and checked whenever they are used"))
             continue
+        if pin.trained_here:
+            checks.append(_trained_check(name))
+            continue
         path = files("bench.metrics").joinpath("weights", f"{name}.safetensors")
         mend = "reinstall the package: its distances cannot be measured without these weights"
         if not path.is_file():
@@ -160,6 +163,17 @@ def weight_checks() -> list[Check]:
         else:
             checks.append(Check(name, "ok", f"weights {digest[:12]}, as pinned"))
     return checks
+
+
+def _trained_check(name: str) -> Check:
+    """Say whether a classifier that is not shipped is in the cache; that it is not is no defect."""
+    cache = importlib.import_module("bench.metrics.cache")
+    recipe = importlib.import_module("bench.metrics.recipes").recipe_of(name)
+    kept = list((cache.default_cache_dir() / "extractors").glob(f"{name}-*.safetensors"))
+    if kept:
+        return Check(name, "ok", f"trained here, in {', '.join(map(str, kept))}")
+    words = f"not trained yet; `prepare {recipe.workload}` does it (about {recipe.minutes:g} min), and so does `run`"
+    return Check(name, "ok", words)
 
 
 def data_checks(data_dir: Path | None) -> list[Check]:

@@ -19,6 +19,7 @@ DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
 
 VERBS: Final = {
     "run": "bench.cli.run:run",
+    "prepare": "bench.cli.prepare:prepare",
     "list": "bench.cli.list:list_",
     "check": "bench.cli.check:check",
     "probe": "bench.cli.probe:probe",

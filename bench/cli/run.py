@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
+from bench.cli.prepare import data_progress, untrained, untrained_notes
 
 if TYPE_CHECKING:
     from bench.cli.progress import Tally
@@ -61,7 +62,7 @@ def run(
     from bench.plan import expand
 
     quiet = progress == "json"
-    report = None if quiet else _data_progress()
+    report = None if quiet else data_progress()
     with usage_errors():
         trials = expand(suite, data_dir, report, fetch=not dry_run)
     store = open_store(results)
@@ -114,20 +115,6 @@ def _fetch_data(
 
     for name in dict.fromkeys(trial.spec.workload for trial, _ in pending(trials, store)):
         data.load(name, data_dir, report)
-
-
-def _data_progress() -> Callable[[str, int, int], None]:
-    """Return a callback that writes a line at each tenth of a download or a decoding."""
-    written: dict[str, int] = {}
-
-    def report(name: str, done: int, total: int) -> None:
-        tenth = 10 * done // total if total else done // 10_000_000
-        if written.get(name) != tenth:
-            written[name] = tenth
-            share = f"{100 * done // total} %" if total else f"{done / 1e6:.0f} MB"
-            click.echo(f"{name}: {share}", err=True)
-
-    return report
 
 
 def _campaign(
@@ -183,10 +170,13 @@ def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store") -> No
     click.echo(
         f"suite {suite.name}: {plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
     )
+    for note in untrained_notes(trials):
+        click.echo(f"  {note}")
     for trial in trials:
         spec = trial.spec
         state = "to run  " if trial.id in wanted else "recorded"
+        shown = "?".ljust(len(trial.id)) if untrained(trial) else trial.id
         click.echo(
-            f"  {state}  {trial.id}  {spec.workload:<16} seed {spec.seed:<3} {spec.steps:>7,} steps  {spec.method_name}"
+            f"  {state}  {shown}  {spec.workload:<16} seed {spec.seed:<3} {spec.steps:>7,} steps  {spec.method_name}"
         )
     click.echo(f"records: {store.root}; how long it takes is not known before the first trial has run")

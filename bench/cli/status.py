@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
+from bench.cli.prepare import untrained_notes
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
@@ -48,6 +49,8 @@ def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noq
     to = console()
     to.print(f"suite {suite.name}, {plural(len(trials), 'trial')}; records in {results}", markup=False, soft_wrap=True)
     to.print(table)
+    for note in untrained_notes(trials):
+        to.print(note, markup=False, soft_wrap=True)
     todo = sum(count["missing"] + count["lost"] for count in cells.values())
     to.print(
         "Everything is recorded."

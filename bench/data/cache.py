@@ -61,7 +61,7 @@ def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
         return kept
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(folder / f".{name}.lock", name)
+        lock = wait_for(folder / f".{name}.lock", f"decoding {name}")
     except OSError as error:
         _log.warning("decoded images cannot be kept in %s (%s)", folder, error)
         return build()
@@ -69,12 +69,21 @@ def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
         return _read_or_build(target, build)
 
 
-def _acquire(path: Path, name: str) -> FileLock:
+def wait_for(path: Path, work: str) -> FileLock:
+    """Take the lock that one process at a time holds, and say after a while what is waited for.
+
+    Args:
+        path: of the lock's file, which stays.
+        work: what whoever holds it is doing: "decoding celeba64".
+
+    Raises:
+        OSError: the file cannot be made.
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS)
     except Timeout:
-        _log.warning("another process is decoding %s; waiting for it", name)
+        _log.warning("another process is %s; waiting for it", work)
         lock.acquire()
     return lock
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bench.config.workload import Workload
-from bench.data import Arrays
+from bench.data import Arrays, content_hash
+from bench.metrics import trained
 from bench.metrics.extractors import load_extractor
 from bench.metrics.neighbours import PRECISION_NEIGHBOUR
 from bench.metrics.reference import load_or_build
@@ -45,6 +46,7 @@ class Evaluator:
         device: torch.device,
         cache_dir: Path | None = None,
         samples: int | None = None,
+        extractor: str = "",
     ) -> None:
         """Measure the real data, or read from the cache what was measured before.
 
@@ -54,13 +56,17 @@ class Evaluator:
             device: where features are computed.
             cache_dir: where measurements of the real data are kept; a folder in the user's cache when None.
             samples: how many samples an evaluation will have, for the floors; the workload's number when None.
+            extractor: the name and version of the extractor that a trial was planned with, which is checked.
+
+        Raises:
+            ValueError: the extractor's weights are not there, or are not those that were planned.
         """
         count = samples if samples is not None else workload.samples
         with full_precision(device):
             self._sampled: _Sampled = (
                 _Points(workload, arrays, device, count)
                 if workload.is_toy
-                else _Images(workload, arrays, device, count, cache_dir)
+                else _Images(workload, arrays, device, count, cache_dir, extractor)
             )
             self.constants: Scores = {
                 each.about.name: each(self._sampled.real) for each in applicable(workload, "constant")
@@ -106,14 +112,28 @@ class _Images:
     primary = "fd"
 
     def __init__(
-        self, workload: Workload, arrays: Arrays, device: torch.device, count: int, cache_dir: Path | None
+        self,
+        workload: Workload,
+        arrays: Arrays,
+        device: torch.device,
+        count: int,
+        cache_dir: Path | None,
+        expected: str,
     ) -> None:
         assert workload.extractor is not None
         self._workload = workload
         self._device = device
-        self._extractor = load_extractor(workload.extractor, device)
+        data_hash = content_hash(arrays)
+        self._extractor = load_extractor(workload.extractor, device, data_hash=data_hash)
+        known = trained.known(workload.extractor, data_hash)
+        assert known is not None
+        if expected not in ("", known.component):
+            raise ValueError(
+                f"the extractor of {workload.name} has changed since the trial was planned: it is {known.component}, "
+                f"planned was {expected}. Run the same command again: it plans with what is there now"
+            )
         reference = load_or_build(workload, arrays, self._extractor, device, cache_dir)
-        self.real = RealImages(workload, reference, count)
+        self.real = RealImages(workload, reference, count, known.accuracy)
 
     def check(self, samples: Tensor) -> None:
         if len(samples) <= PRECISION_NEIGHBOUR:

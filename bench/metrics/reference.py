@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import logging
 import math
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,14 +16,15 @@ from torch import Tensor, nn
 
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
+from bench.metrics import trained
+from bench.metrics.cache import default_cache_dir, digest, write_whole
 from bench.metrics.extractors import embed
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
 from bench.metrics.kernel import kid
 from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
 from bench.metrics.neighbours import authentic_share, compare, median_distance, nearest, nearest_other, real_radii
-from bench.metrics.pins import VERSION, extractor_component
+from bench.metrics.pins import VERSION
 
-CACHE_VARIABLE: Final = "GAN_LOSS_BENCH_CACHE"
 NEIGHBOUR_IMAGES: Final = 10_000
 """Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
 
@@ -191,29 +190,18 @@ def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torc
     )
 
 
-def default_cache_dir() -> Path:
-    """Return where references are kept: $GAN_LOSS_BENCH_CACHE, else a folder in the user's cache."""
-    given = os.environ.get(CACHE_VARIABLE)
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "gan-loss-bench"
-
-
 def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_dir: Path) -> Path:
     """Return the file a reference is kept in. Its name holds everything the numbers depend on, never a bare label."""
     assert workload.extractor is not None
-    parts = (content_hash(arrays), extractor_component(workload.extractor), f"metrics {VERSION}")
+    # With a cache of its own a classifier is still the user's: nothing but references is kept in `cache_dir`.
+    known = trained.known(workload.extractor, content_hash(arrays))
+    assert known is not None, f"{workload.extractor} is not trained"
+    parts = (content_hash(arrays), known.component, f"metrics {VERSION}")
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
     key = hashlib.sha256("\n".join((workload.kind, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
     return cache_dir / f"reference-{workload.kind}-{key[:16]}.safetensors"
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> Reference | None:
@@ -228,7 +216,7 @@ def _read(path: Path) -> Reference | None:
         _log.warning("%s cannot be read (%s); it is built again", path, error)
         return None
     if set(tensors) != {field.name for field in dataclasses.fields(Reference)} or (
-        _digest(tensors) != metadata.get("sha256")
+        digest(tensors) != metadata.get("sha256")
     ):
         _log.warning("%s is damaged; it is built again", path)
         return None
@@ -239,14 +227,7 @@ def _write(path: Path, reference: Reference) -> None:
     """Store a reference whole or not at all. A cache that cannot be written costs time, never a run."""
     tensors = {name: tensor.contiguous().cpu() for name, tensor in _tensors(reference).items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(safetensors.torch.save(tensors, {"sha256": _digest(tensors)}))
-            Path(partial).replace(path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
+        write_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
     except OSError as error:
         _log.warning("the reference features of the data cannot be kept in %s (%s)", path.parent, error)
 

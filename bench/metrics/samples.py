@@ -29,13 +29,14 @@ class _Shared:
 
 
 class RealImages(_Shared):
-    """The real images of a workload, and how many samples an evaluation has."""
+    """The real images of a workload, how many samples an evaluation has, and how well the classifier reads images."""
 
-    def __init__(self, workload: Workload, reference: Reference, count: int) -> None:
+    def __init__(self, workload: Workload, reference: Reference, count: int, accuracy: float | None) -> None:
         super().__init__()
         self.workload = workload
         self.reference = reference
         self.count = count
+        self.accuracy = accuracy
 
     @cached_property
     def uniform(self) -> Tensor:

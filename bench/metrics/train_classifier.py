@@ -1,59 +1,32 @@
-"""Train the frozen classifiers: `python -m bench.metrics.train_classifier digits|mnist [--data DIR] [--out DIR]`.
+"""Train the frozen classifiers; what is shipped was written by
 
-The run is deterministic on one machine: one thread, fixed seed. The printed SHA-256 goes into `pins.py`; new weights
-change every distance measured with them, so they also need a new extractor name.
+    python -m bench.metrics.train_classifier digits|mnist [--data DIR] [--out DIR]
+
+The run is deterministic on one machine: fixed seed, fixed threads. The printed SHA-256 goes into `pins.py`; new weights
+change every distance measured with them, so they also need a new extractor name. What is not shipped is trained by
+`bench.metrics.trained` where it is needed.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import math
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from bench import data
 from bench.metrics.extractors import WEIGHTS, Classifier, batches
-from bench.metrics.pins import extractor_pin
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one classifier is trained: AdamW under a one-cycle schedule on randomly moved and faded images.
-
-    A classifier that has only seen full contrast answers to contrast first: a generator's grey digits lie farther from
-    the data than noise does, and the distance says nothing about their shapes. Fading and noise teach it shapes.
-    """
-
-    workload: str
-    extractor: str
-    epochs: int
-    batch_size: int = 128
-    peak_learning_rate: float = 4e-3
-    weight_decay: float = 1e-2
-    shift: float = 2.0
-    """Largest shift, in pixels."""
-    turn: float = 10.0
-    """Largest rotation, in degrees."""
-    stretch: float = 0.1
-    """Largest relative change of size."""
-    fade: float = 1.0
-    """How far black may rise and white may sink, as shares of 0.6 and 0.8 in the range [-1, 1]."""
-    noise: float = 0.25
-    """Largest standard deviation of added Gaussian noise."""
-
-
-RECIPES: Final = {
-    "digits": Recipe(workload="digits", extractor="digits-cnn-v1", epochs=60, batch_size=64, shift=3.0),
-    "mnist": Recipe(workload="mnist", extractor="mnist-cnn-v1", epochs=8),
-}
+from bench.metrics.pins import EXTRACTORS, extractor_pin
+from bench.metrics.recipes import RECIPES, Recipe
 
 
 def _uniform(count: int, bound: float, rng: torch.Generator) -> Tensor:
@@ -61,7 +34,7 @@ def _uniform(count: int, bound: float, rng: torch.Generator) -> Tensor:
 
 
 def _move(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
-    """Shift, turn and stretch each image [N, 1, H, W] in [-1, 1] at random; what comes into view is black."""
+    """Shift, turn and stretch each image [N, C, H, W] in [-1, 1] at random, and mirror it if the recipe says so."""
     count = len(images)
     angle = _uniform(count, math.radians(recipe.turn), rng)
     scale = 1.0 + _uniform(count, recipe.stretch, rng)
@@ -69,11 +42,13 @@ def _move(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     cosine, sine = angle.cos() * scale, angle.sin() * scale
     rows = [torch.stack([cosine, -sine, shift[:, 0]], 1), torch.stack([sine, cosine, shift[:, 1]], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    return functional.grid_sample(images + 1.0, grid, align_corners=False) - 1.0
+    if recipe.flip:
+        images = torch.where(torch.rand(count, 1, 1, 1, generator=rng) < 0.5, images.flip(-1), images)
+    return functional.grid_sample(images + 1.0, grid, padding_mode=recipe.border, align_corners=False) - 1.0
 
 
 def _fade(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
-    """Raise black, sink white and add noise, each image [N, 1, H, W] by its own random amounts."""
+    """Raise black, sink white and add noise, each image [N, C, H, W] by its own random amounts."""
 
     def amounts(bound: float) -> Tensor:
         return torch.rand(len(images), 1, 1, 1, generator=rng) * bound
@@ -83,40 +58,72 @@ def _fade(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     return faded + torch.randn(images.shape, generator=rng) * amounts(recipe.noise)
 
 
-def _scaled(images: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Tensor:
-    return torch.from_numpy(images).float() / 127.5 - 1.0
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1.0
 
 
 @torch.no_grad()
 def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
-    """Return the share of images in [-1, 1] whose class is right."""
-    guesses = torch.cat([classifier(batch)[1].argmax(1) for batch in batches(images, 1000)])
+    """Return the share of uint8 images [N, C, H, W] whose class is right."""
+    guesses = torch.cat([classifier(_scaled(batch))[1].argmax(1) for batch in batches(images, 1000)])
     return (guesses == labels).double().mean().item()
 
 
-def train(recipe: Recipe, arrays: data.Arrays, seed: int = 0) -> tuple[Classifier, float]:
-    """Train a classifier and return it with its accuracy on the test part, which training never looks at."""
-    torch.manual_seed(seed)
-    rng = torch.Generator().manual_seed(seed)
-    classifier = Classifier(extractor_pin(recipe.extractor)).to(memory_format=torch.channels_last)
-    images, labels = _scaled(arrays.train), torch.from_numpy(arrays.train_labels)
-    steps = len(images) // recipe.batch_size
-    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.peak_learning_rate, total_steps=recipe.epochs * steps
-    )
-    for epoch in range(recipe.epochs):
-        order = torch.randperm(len(images), generator=rng)[: steps * recipe.batch_size]
-        for batch in batches(order, recipe.batch_size):
-            _, logits = classifier(_fade(_move(images[batch], recipe, rng), recipe, rng))
-            loss = functional.cross_entropy(logits, labels[batch])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-            schedule.step()
-        sys.stderr.write(f"epoch {epoch + 1}/{recipe.epochs}: loss {loss.item():.4f}\n")
-    classifier.eval()
-    return classifier, accuracy(classifier, _scaled(arrays.test), torch.from_numpy(arrays.test_labels))
+@contextlib.contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Compute with so many threads and by deterministic algorithms alone; what was set before is restored."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def train(
+    recipe: Recipe, arrays: data.Arrays, seed: int = 0, on_progress: data.OnProgress | None = None
+) -> tuple[Classifier, float]:
+    """Train a classifier and return it with its accuracy on the test part, which training never looks at.
+
+    Args:
+        recipe: how; two runs of it on one machine give the same bits.
+        arrays: the data, with labels.
+        seed: of the first weights, the order and the changes of the images.
+        on_progress: is told the batches done and their number.
+    """
+    pin = extractor_pin(recipe.extractor)
+    words = f"training {recipe.extractor}" + (f" (about {recipe.minutes:g} min on two cores)" if recipe.minutes else "")
+    with reproducible(recipe.threads):
+        torch.manual_seed(seed)
+        rng = torch.Generator().manual_seed(seed)
+        classifier = Classifier(pin).to(memory_format=torch.channels_last)
+        images, labels = torch.from_numpy(arrays.train), torch.from_numpy(arrays.train_labels)
+        steps = len(images) // recipe.batch_size
+        total = recipe.epochs * steps
+        optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak_learning_rate, total_steps=total)
+        done = 0
+        for _ in range(recipe.epochs):
+            order = torch.randperm(len(images), generator=rng)[: steps * recipe.batch_size]
+            for batch in batches(order, recipe.batch_size):
+                if on_progress is not None:
+                    on_progress(words, done, total)
+                seen = _fade(_move(_scaled(images[batch]), recipe, rng), recipe, rng)
+                _, logits = classifier(seen)
+                loss = functional.cross_entropy(logits, labels[batch])
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                schedule.step()
+                done += 1
+        classifier.eval()
+        reached = accuracy(classifier, torch.from_numpy(arrays.test), torch.from_numpy(arrays.test_labels))
+    if on_progress is not None:
+        on_progress(words, total, total)
+    return classifier, reached
 
 
 def main(arguments: list[str] | None = None) -> None:

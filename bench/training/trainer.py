@@ -132,7 +132,8 @@ class _Run:
         self._device = device
         self._emit = emit
         self._last_emitted = 0.0
-        self._evaluator = Evaluator(self.workload, arrays, device, samples=spec.samples)
+        planned = trial.components.get("extractor", "")
+        self._evaluator = Evaluator(self.workload, arrays, device, samples=spec.samples, extractor=planned)
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)

@@ -62,6 +62,15 @@ def unreadable_floor(real: RealImages) -> float:
     return real.reference.unreadable.item()
 
 
+@constant("classifier accuracy", needs=("classes",), unit="share", bounds=(0.0, 1.0))
+def extractor_accuracy(real: RealImages) -> float | None:
+    """Share of the test images whose class the classifier gets right.
+
+    Of a stack of images it is the single images'.
+    """
+    return real.accuracy
+
+
 @metric("classifier score", needs=("logits",), higher_is_better=True, bounds=(1.0, None))
 def classifier_score(samples: ImageSamples) -> float:
     """Inception score in the data set's own classifier, between 1 and the number of modes."""

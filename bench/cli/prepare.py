@@ -1,0 +1,147 @@
+"""`prepare`: get everything that a workload needs before its first trial."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from bench.cli.options import complete_workloads, data_option, usage_errors
+
+if TYPE_CHECKING:
+    from bench.config.trial import Trial
+    from bench.metrics.prepare import Prepared
+
+_MANY: Final = 1_000_000
+"""More trials than any machine runs at once: what is measured depends on the threads that a trial has then."""
+
+_INTERRUPTED: Final = "stopped; what was finished is kept, and the same command goes on with the rest"
+
+
+@click.command(short_help="Get a workload's data, classifier and reference statistics.")
+@click.argument("workloads", nargs=-1, required=True, metavar="WORKLOAD...", shell_complete=complete_workloads)
+@click.option("--retrain", is_flag=True, help="Train the classifiers again, and see whether the weights are the same.")
+@click.option("--device", default="auto", show_default=True, help="Where trials will run: cpu, cuda, cuda:N, or auto.")
+@data_option
+def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir: Path | None) -> None:
+    """Fetch and check a workload's data, train its classifier if none is there, and measure the real images.
+
+    `run` does all of this by itself when it needs it; here it is done beforehand, where there is a network. What is
+    there already is not done again. Trials are known by the classifier's weights, so --retrain leaves the kept ones
+    as they are, and exits with 1 if training gives others now.
+    """
+    from bench import data
+    from bench.report.wording import duration
+
+    with usage_errors():  # a misspelt name is told before anything is fetched
+        names = list(dict.fromkeys(data.workload(name).name for name in workloads))
+    from bench import campaign
+    from bench.execution import device as devices
+    from bench.metrics import prepare as preparation
+
+    report = data_progress()
+    prepared = []
+    same = True
+    try:
+        with usage_errors():
+            chosen = devices.resolve(device)
+            threads = campaign.divide(_MANY, None, chosen)[1]
+            for name in names:
+                if retrain:
+                    same &= _retrain(name, data_dir, report)
+                prepared.append(preparation.prepare(name, data_dir, chosen, threads, report))
+                done = "ready" if prepared[-1].was_ready else f"prepared in {duration(prepared[-1].seconds)}"
+                click.echo(f"{name}: {done}", err=True)
+    except KeyboardInterrupt:
+        click.echo(_INTERRUPTED, err=True)
+        click.get_current_context().exit(130)
+    _print(prepared)
+    if not same:
+        click.get_current_context().exit(1)
+
+
+def _retrain(name: str, data_dir: Path | None, report: Callable[[str, int, int], None]) -> bool:
+    """Train a classifier again, say what came of it, and return whether it is the one that is kept."""
+    from bench.metrics.prepare import retrain
+
+    repetition = retrain(name, data_dir, report)
+    if repetition is None:
+        click.echo(f"{name}: there was no classifier to compare with; it is trained now")
+        return True
+    first, again = repetition.first, repetition.again
+    if repetition.same:
+        click.echo(f"{name}: trained again, the same weights ({first.component})")
+        return True
+    click.echo(
+        f"{name}: trained again, other weights: {again.component} by torch {again.provenance.torch} (accuracy "
+        f"{again.provenance.test_accuracy:.2%}), kept is {first.component} by torch {first.provenance.torch} "
+        f"({first.provenance.test_accuracy:.2%}). What is kept stays, and with it the records that name it"
+    )
+    return False
+
+
+def _print(prepared: "Sequence[Prepared]") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.reading import console
+    from bench.report.wording import MISSING, count, distance, duration
+
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for title in ("workload", "data"):
+        table.add_column(title, overflow="fold")
+    for title in ("train", "test"):
+        table.add_column(title, justify="right")
+    table.add_column("extractor", overflow="fold")
+    for title in ("accuracy", "real floor", "took"):
+        table.add_column(title, justify="right")
+    for each in prepared:
+        known = each.extractor
+        table.add_row(
+            Text(each.workload.name),
+            each.workload.content_hash[:12],
+            count(each.train),
+            count(each.test),
+            known.component if known else MISSING,
+            f"{100 * known.accuracy:.1f} %" if known and known.accuracy is not None else MISSING,
+            distance(each.floor),
+            "ready" if each.was_ready else duration(each.seconds),
+        )
+    console().print(table)
+
+
+def data_progress() -> Callable[[str, int, int], None]:
+    """Return a callback that writes a line at each tenth of a download, a decoding or a training."""
+    written: dict[str, int] = {}
+
+    def report(name: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else done // 10_000_000
+        if written.get(name) != tenth:
+            written[name] = tenth
+            share = f"{100 * done // total} %" if total else f"{done / 1e6:.0f} MB"
+            click.echo(f"{name}: {share}", err=True)
+
+    return report
+
+
+def untrained_notes(trials: "Iterable[Trial]") -> list[str]:
+    """Say which classifiers `run` will train before the first of these trials, and how long that takes."""
+    from bench.metrics.recipes import recipe_of
+
+    names = {
+        trial.spec.workload: trial.components["extractor"].partition(":")[0] for trial in trials if untrained(trial)
+    }
+    return [
+        f"{workload}: its classifier {name} is not trained yet; `run` does that first (about "
+        f"{recipe_of(name).minutes:g} min on two cores), and so does `prepare {workload}`. The ids of its trials are "
+        "not known before"
+        for workload, name in names.items()
+    ]
+
+
+def untrained(trial: "Trial") -> bool:
+    """Whether a trial stands for one whose classifier is not trained yet."""
+    from bench.metrics.trained import UNTRAINED
+
+    return trial.components.get("extractor", "").endswith(f":{UNTRAINED}")
