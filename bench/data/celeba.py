@@ -5,10 +5,14 @@ left alone. Read from DIR/celeba, where torchvision puts it: `list_eval_partitio
 `img_align_celeba` or the archive `img_align_celeba.zip`, which need not be unpacked.
 """
 
+import contextlib
+import importlib
 import io
 import os
+import tempfile
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -31,6 +35,9 @@ _PARTITION: Final = "list_eval_partition.txt"
 _TRAIN, _TEST = "0", "2"
 _PREPARATION: Final = "celeba64-v1"
 _CHUNK: Final = 1000
+_BYTES: Final = {_PARTITION: 2_836_386, _ARCHIVE: 1_443_490_838}
+"""The size of each download."""
+_WATCH_SECONDS: Final = 0.5
 
 
 def _absent(data_dir: Path, reason: str) -> DataError:
@@ -54,18 +61,59 @@ def _sums() -> dict[str, tuple[str, str]]:
     return {name: (address, md5) for address, md5, name in CelebA.file_list}
 
 
-def _download(data_dir: Path) -> None:
-    """Fetch the two files as torchvision does, from Google's store and with a progress bar of its own."""
-    from torchvision.datasets import utils
-
+def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
+    """Fetch the two files from Google's store, where torchvision has them from too."""
     listed = _sums()
     folder = data_dir / _FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (_PARTITION, _ARCHIVE):
-            utils.download_file_from_google_drive(listed[name][0], str(folder), name, listed[name][1])
+            address, md5 = listed[name]
+            if not (folder / name).is_file() or download.md5_of(folder / name) != md5:
+                _fetch(address, md5, folder / name, on_progress)
     except Exception as error:  # gdown has errors of many kinds, its own absence among them
         raise _absent(data_dir, f"the download failed ({type(error).__name__}: {error})") from error
+
+
+def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download one file into a folder of its own, and move it to its place once it is whole.
+
+    gdown tells nobody how it gets on; how much has arrived is seen by the size of that folder.
+    """
+    gdown = importlib.import_module("gdown")
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as partial:
+        arrived = Path(partial) / target.name
+        with _watched(Path(partial), target.name, on_progress) if on_progress else contextlib.nullcontext():
+            gdown.download(id=address, output=str(arrived), quiet=True)
+        found = download.md5_of(arrived)
+        if found != md5:
+            raise OSError(f"Google sent something else for {target.name}: its MD5 is {found}, expected {md5}")
+        arrived.replace(target)
+
+
+@contextlib.contextmanager
+def _watched(folder: Path, name: str, on_progress: OnProgress) -> Iterator[None]:
+    """Report the size of all files in a folder, twice a second and at the end."""
+    total = _BYTES[name]
+    stop = threading.Event()
+
+    def report() -> None:
+        with contextlib.suppress(FileNotFoundError):  # a file that was renamed while we looked
+            done = sum(path.stat().st_size for path in folder.iterdir())
+            on_progress(f"fetching {name}", min(done, total), total)
+
+    def watch() -> None:
+        while not stop.wait(_WATCH_SECONDS):
+            report()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+        on_progress(f"fetching {name}", total, total)
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def read_partition(path: Path) -> dict[str, list[str]]:
@@ -111,7 +159,7 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     if not _is_there(data_dir):
         if reason := download.why_not():
             raise _absent(data_dir, reason)
-        _download(data_dir)
+        _download(data_dir, on_progress)
     folder = data_dir / _FOLDER
     parts = read_partition(folder / _PARTITION)
     total = len(parts[_TRAIN]) + len(parts[_TEST])
@@ -149,7 +197,8 @@ def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -
 def _missing(_workload: Workload, data_dir: Path) -> str:
     if _is_there(data_dir) or is_kept(kept_sets(data_dir), _PREPARATION):
         return ""
-    return f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}; with gdown installed, `run` does"
+    place = f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}"
+    return f"{place}; with gdown installed, `prepare celeba64` does"
 
 
 FAMILY: Final = Family(

@@ -87,7 +87,7 @@ def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -
 def _missing(workload: Workload, data_dir: Path) -> str:
     if _is_there(data_dir) or is_kept(kept_sets(data_dir), _PREPARATION):
         return ""
-    return f"`run --workload {workload.name}` downloads it (170 MB), or put the batches into {data_dir / _FOLDER}"
+    return f"`prepare {workload.name}` downloads it (170 MB), or put the batches into {data_dir / _FOLDER}"
 
 
 FAMILY: Final = Family(

@@ -102,7 +102,7 @@ class IdxFiles:
         if all(self._present(data_dir, name) is not None for name in _FILES.values()):
             return ""
         return (
-            f"`run --workload {workload.name}` downloads it ({self.megabytes} MB), "
+            f"`prepare {workload.name}` downloads it ({self.megabytes} MB), "
             f"or put the four files into {self.folder(data_dir)}"
         )
 

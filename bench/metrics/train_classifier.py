@@ -16,16 +16,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from bench import data
 from bench.metrics.extractors import WEIGHTS, Classifier, batches
-from bench.metrics.pins import EXTRACTORS, extractor_pin
+from bench.metrics.pins import extractor_pin
 from bench.metrics.recipes import RECIPES, Recipe
 
 

@@ -94,7 +94,7 @@ def test_data_that_is_not_there_is_no_defect(tmp_path):
     assert list(missing) == ["data", "celeba64", "cifar10", "fashion-mnist", "mnist"]
     assert "polygons need no download" in missing["data"].found
     assert {missing[name].state for name in missing if name != "data"} == {"note"}
-    assert "`run --workload mnist` downloads it (11 MB)" in missing["mnist"].mend
+    assert "`prepare mnist` downloads it (11 MB)" in missing["mnist"].mend
     assert "stacked-mnist" in missing["mnist"].found
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)

@@ -217,5 +217,5 @@ def test_data_that_is_not_there_is_not_fetched_for_a_plan(bench, tmp_path, monke
     for verb in (("run", "--dry-run"), ("status",)):
         result = bench(*verb, "--workload", "cifar10", "--data", tmp_path, "--results", tmp_path / "results")
         assert result.exit_code == 2
-        assert "`run --workload cifar10` downloads it (170 MB)" in result.stderr
+        assert "`prepare cifar10` downloads it (170 MB)" in result.stderr
     assert not (tmp_path / "cifar-10-python.tar.gz").exists()

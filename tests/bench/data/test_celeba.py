@@ -1,4 +1,7 @@
 import hashlib
+import shutil
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -7,7 +10,9 @@ import pytest
 from PIL import Image
 
 from bench import data
+from bench.data import celeba
 
+ARCHIVE = "img_align_celeba.zip"
 PARTS = {"000001.jpg": 0, "000002.jpg": 0, "000003.jpg": 1, "000004.jpg": 2, "000005.jpg": 0}
 
 
@@ -85,11 +90,58 @@ def test_a_wrong_folder_is_named_with_the_mend(tmp_path):
         data.resolve("celeba64", tmp_path, fetch=False)
 
 
-def test_a_download_that_fails_says_how_else(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise RuntimeError("gdown is required")
+class Store:
+    """Stands for the module gdown: writes files piece by piece, as slowly as a watcher can follow."""
 
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def download(self, id: str, output: str, quiet: bool) -> None:  # noqa: A002 - gdown's own name
+        assert quiet
+        with Path(output).with_suffix(".part").open("wb") as file:
+            for start in range(0, len(self.files[id]), 100):
+                file.write(self.files[id][start : start + 100])
+                file.flush()
+                time.sleep(0.02)
+        Path(output).with_suffix(".part").rename(output)
+
+
+@pytest.fixture
+def store(tmp_path, folder, monkeypatch) -> Store:
+    """A store that has the two files, which are no longer in the folder."""
+    pack(folder)
+    contents = {path.name: path.read_bytes() for path in (folder / "list_eval_partition.txt", folder / ARCHIVE)}
+    shutil.rmtree(folder)
+    listed = [(f"id of {name}", hashlib.md5(content).hexdigest(), name) for name, content in contents.items()]
+    monkeypatch.setattr("torchvision.datasets.CelebA.file_list", listed)
+    monkeypatch.setattr(celeba, "_BYTES", {name: len(content) for name, content in contents.items()})
+    monkeypatch.setattr(celeba, "_WATCH_SECONDS", 0.01)
     monkeypatch.delenv("GAN_LOSS_BENCH_OFFLINE")
-    monkeypatch.setattr("torchvision.datasets.utils.download_file_from_google_drive", refuse)
-    with pytest.raises(data.DataError, match=r"the download failed \(RuntimeError: gdown is required\).*home page"):
+    made = Store({f"id of {name}": content for name, content in contents.items()})
+    monkeypatch.setitem(sys.modules, "gdown", made)
+    return made
+
+
+def test_the_download_is_watched_and_checked(tmp_path, store):
+    seen = []
+    arrays = data.load("celeba64", tmp_path, lambda *report: seen.append(report))
+    assert arrays.train.shape == (3, 3, 64, 64)
+    reports = [(done, total) for name, done, total in seen if name == f"fetching {ARCHIVE}"]
+    assert len({done for done, _ in reports}) > 2, "not only its end is told"
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert reports[-1][0] == reports[-1][1] == len(store.files[f"id of {ARCHIVE}"])
+    assert {path.name for path in (tmp_path / "celeba").iterdir()} == {"list_eval_partition.txt", ARCHIVE}
+
+
+def test_what_is_not_the_archive_is_not_kept(tmp_path, store):
+    store.files[f"id of {ARCHIVE}"] = b"a page that says that the quota is exceeded"
+    with pytest.raises(data.DataError, match=r"the download failed \(OSError: Google sent something else"):
+        data.load("celeba64", tmp_path)
+    assert {path.name for path in (tmp_path / "celeba").iterdir()} == {"list_eval_partition.txt"}
+
+
+def test_a_download_that_cannot_be_says_how_else(tmp_path, monkeypatch):
+    monkeypatch.delenv("GAN_LOSS_BENCH_OFFLINE")
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    with pytest.raises(data.DataError, match=r"the download failed \(ModuleNotFoundError: .*gdown.*home page"):
         data.load("celeba64", tmp_path)

@@ -23,9 +23,9 @@ def test_the_workloads_are_those_of_the_protocol():
         ("grid25", "mlp-v1", 128, 2, 3000, 500, 10_000, 25, 2, 1),
         ("mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
         ("stacked-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 26_000, 1000, 3, 3),
-        ("fashion-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
+        ("fashion-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
         ("polygons", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
-        ("cifar10", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("cifar10", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 10, 3, 1),
         ("celeba64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
         ("imagefolder:/x?size=64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
     ],
@@ -82,7 +82,7 @@ def test_a_pinned_workload_is_resolved_without_reading_anything(tmp_path):
 
 
 def test_an_unpinned_workload_is_not_planned_before_its_data_is_there(tmp_path):
-    with pytest.raises(data.DataError, match=r"on cifar10 is known by its data, which is not in .*`run --workload cif"):
+    with pytest.raises(data.DataError, match=r"on cifar10 is known by its data, which is not in .*`prepare cifar10"):
         data.resolve("cifar10", tmp_path, fetch=False)
     assert not any(tmp_path.iterdir())
 
