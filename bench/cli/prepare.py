@@ -74,8 +74,8 @@ def _retrain(name: str, data_dir: Path | None, report: Callable[[str, int, int],
         return True
     click.echo(
         f"{name}: trained again, other weights: {again.component} by torch {again.provenance.torch} (accuracy "
-        f"{again.provenance.test_accuracy:.2%}), kept is {first.component} by torch {first.provenance.torch} "
-        f"({first.provenance.test_accuracy:.2%}). What is kept stays, and with it the records that name it"
+        f"{_share(again.provenance.test_accuracy)}), kept is {first.component} by torch {first.provenance.torch} "
+        f"({_share(first.provenance.test_accuracy)}). What is kept stays, and with it the records that name it"
     )
     return False
 
@@ -104,11 +104,15 @@ def _print(prepared: "Sequence[Prepared]") -> None:
             count(each.train),
             count(each.test),
             known.component if known else MISSING,
-            f"{100 * known.accuracy:.1f} %" if known and known.accuracy is not None else MISSING,
+            MISSING if known is None or known.accuracy is None else _share(known.accuracy),
             distance(each.floor),
             "ready" if each.was_ready else duration(each.seconds),
         )
     console().print(table)
+
+
+def _share(accuracy: float) -> str:
+    return f"{100 * accuracy:.1f} %"
 
 
 def data_progress() -> Callable[[str, int, int], None]:
@@ -134,7 +138,7 @@ def untrained_notes(trials: "Iterable[Trial]") -> list[str]:
     }
     return [
         f"{workload}: its classifier {name} is not trained yet; `run` does that first (about "
-        f"{recipe_of(name).minutes:g} min on two cores), and so does `prepare {workload}`. The ids of its trials are "
+        f"{recipe_of(name).minutes:g} min), and so does `prepare {workload}`. The ids of its trials are "
         "not known before"
         for workload, name in names.items()
     ]

@@ -41,9 +41,11 @@ class Recipe:
     noise: float = 0.25
     """Largest standard deviation of added Gaussian noise."""
     threads: int = 1
-    """Of the processor. Fixed, because sums that are divided otherwise come out with other bits."""
+    """Of the processor. Fixed, because sums that are divided otherwise come out with other bits; one, because several
+    wait for each other wherever something else is running.
+    """
     minutes: float = 0.0
-    """About how long it takes, for who waits; nothing depends on it."""
+    """About how long it takes on a free core, for who waits; nothing depends on it."""
 
     def key(self, data_hash: str) -> str:
         """Return a name for the weights that this recipe makes of data of that content: sixteen hexadecimal digits."""
@@ -58,7 +60,9 @@ class Recipe:
 RECIPES: Final = {
     "digits": Recipe(workload="digits", extractor="digits-cnn-v1", epochs=60, batch_size=64, shift=3.0),
     "mnist": Recipe(workload="mnist", extractor="mnist-cnn-v1", epochs=8),
-    "fashion-mnist": Recipe(workload="fashion-mnist", extractor="fashion-cnn-v1", epochs=8, flip=True, turn=5.0),
+    "fashion-mnist": Recipe(
+        workload="fashion-mnist", extractor="fashion-cnn-v1", epochs=8, flip=True, turn=5.0, minutes=3
+    ),
     "cifar10": Recipe(
         workload="cifar10",
         extractor="cifar10-cnn-v1",
@@ -66,6 +70,7 @@ RECIPES: Final = {
         turn=5.0,
         flip=True,
         border="reflection",
+        minutes=5,
     ),
 }
 """By the data set's name."""

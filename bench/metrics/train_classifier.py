@@ -93,7 +93,7 @@ def train(
         on_progress: is told the batches done and their number.
     """
     pin = extractor_pin(recipe.extractor)
-    words = f"training {recipe.extractor}" + (f" (about {recipe.minutes:g} min on two cores)" if recipe.minutes else "")
+    words = f"training {recipe.extractor}" + (f" (about {recipe.minutes:g} min)" if recipe.minutes else "")
     with reproducible(recipe.threads):
         torch.manual_seed(seed)
         rng = torch.Generator().manual_seed(seed)
