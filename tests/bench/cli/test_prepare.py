@@ -1,4 +1,4 @@
-"""`prepare`, and `run` on a workload whose classifier is not there yet: small files in the real format, small trainings."""
+"""`prepare`, and `run` on a workload whose classifier is not there yet: small files in the real format."""
 
 import msgspec
 import pytest
