@@ -45,6 +45,8 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
     try:
         with usage_errors():
             chosen = devices.resolve(device)
+            for name in names if retrain else ():
+                preparation.check_trainable(name)
             threads = campaign.divide(_MANY, None, chosen)[1]
             for name in names:
                 if retrain:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 
 from bench import data
@@ -72,7 +73,8 @@ def prepare(
     """
     started = time.perf_counter()
     arrays = data.load(name, data_dir, on_progress)
-    workload = data.resolve(name, data_dir, fetch=False)
+    entry = data.workload(name)
+    workload = entry if entry.content_hash else msgspec.structs.replace(entry, content_hash=content_hash(arrays))
     was_ready = True
     if lacks_classifier(workload):
         was_ready = False
@@ -119,6 +121,14 @@ def train_if_lacking(workload: Workload, data_dir: Path | None, on_progress: OnP
         ensure(_extractor(workload), arrays, on_progress)
 
 
+def check_trainable(name: str) -> None:
+    """Raise ValueError unless the workload of this name is measured in a classifier that is not shipped."""
+    workload = data.workload(name)
+    if workload.is_toy or not extractor_pin(_extractor(workload)).trained_here:
+        measured = "a known mixture" if workload.is_toy else f"{workload.extractor}, which is part of the package"
+        raise ValueError(f"{workload.name} is measured by {measured}: there is no classifier to train again")
+
+
 def retrain(name: str, data_dir: Path | None, on_progress: OnProgress | None = None) -> Repetition | None:
     """Train a workload's classifier again and compare it with the one that is kept, which stays as it is.
 
@@ -129,11 +139,8 @@ def retrain(name: str, data_dir: Path | None, on_progress: OnProgress | None = N
         DataError: the data cannot be had or read.
         ValueError: no classifier is trained for the workload, or the cache cannot be written.
     """
-    workload = data.workload(name)
-    if workload.is_toy or not extractor_pin(_extractor(workload)).trained_here:
-        measured = "a known mixture" if workload.is_toy else f"{workload.extractor}, which is part of the package"
-        raise ValueError(f"{workload.name} is measured by {measured}: there is no classifier to train again")
-    extractor = _extractor(workload)
+    check_trainable(name)
+    extractor = _extractor(data.workload(name))
     arrays = data.load(name, data_dir, on_progress)
     first = trained.find(extractor, content_hash(arrays))
     if first is None:

@@ -141,7 +141,7 @@ def test_ctrl_c_leaves_nothing_half_done(bench, folder, cache, monkeypatch):
         (["digits", "fashion"], "unknown workload 'fashion'; did you mean 'fashion-mnist'?"),
         (["digits", "--retrain"], "digits is measured by digits-cnn-v1, which is part of the package"),
         (["ring8", "--retrain"], "ring8 is measured by a known mixture"),
-        (["polygons", "--retrain"], "polygons is measured by random-conv-v1"),
+        (["fashion-mnist", "polygons", "--retrain"], "polygons is measured by random-conv-v1"),
         (["digits", "--device", "gpu"], "--device takes cpu, cuda"),
         (["cifar10"], "CIFAR-10 is not in"),
     ],
