@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bench import data
 from bench.config.trial import Trial
 from bench.events import (
     CampaignFinished,
@@ -33,6 +34,7 @@ from bench.events import (
     TrialStarted,
 )
 from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
+from bench.metrics.inception_weights import InceptionPlan
 from bench.plan import pending
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
@@ -67,6 +69,7 @@ def run(
     data_dir: Path | None = None,
     timeout_minutes: float = 240.0,
     trainer: str = TRAINER,
+    inception: InceptionPlan | None = None,
 ) -> Iterator[Event]:
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
@@ -83,6 +86,7 @@ def run(
         data_dir: the folder of downloaded data; `None` for the default one.
         timeout_minutes: how long an attempt may take, where the executor can enforce it.
         trainer: what trains, as `module:function` with the signature of `bench.training.trainer.train`.
+        inception: on which workloads FID, KID and the Inception score are measured, and with which weights.
 
     Raises:
         RecordError: the store holds a file that is no usable record.
@@ -90,11 +94,12 @@ def run(
     started = time.monotonic()
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with scratch_folder(store.root) as scratch, contextlib.closing(executor):
-        todo = pending(trials, store)
+        todo = pending(trials, store, inception)
         recorded = len(trials) - len(todo)
         yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))
 
         def task_of(trial: Trial, attempt: int) -> Task:
+            covered = inception is not None and inception.covers(data.workload(trial.spec.workload))
             return Task(
                 trial=trial,
                 attempt=attempt,
@@ -105,6 +110,7 @@ def run(
                 data_dir=None if data_dir is None else str(data_dir.resolve()),
                 timeout_seconds=60 * timeout_minutes,
                 trainer=trainer,
+                inception=inception.weights if inception is not None and covered else None,
             )
 
         attendant = _Attendant(executor, store, task_of)

@@ -14,6 +14,8 @@ class Progress(Struct, frozen=True, tag="progress"):
     images_per_second: float
     distance: float | None = None
     """The latest primary distance to the data, if one has been measured."""
+    doing: str = ""
+    """What goes on beside the steps, where that takes long: "FID 6,400/50,000"."""
 
 
 class CampaignStarted(Struct, frozen=True, tag="campaign-started"):

@@ -19,6 +19,7 @@ from bench.config.suite import Suite
 from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
 from bench.config.workload import Budget, Workload
 from bench.metrics import pins, prepare, trained
+from bench.metrics.inception_weights import InceptionPlan
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
 from bench.training.version import ENGINE_VERSION
@@ -80,10 +81,11 @@ def use_losses_of(files: Iterable[Path]) -> None:
         losses.plugins.name_file(path)
 
 
-def pending(trials: Iterable[Trial], store: Store) -> list[tuple[Trial, int]]:
+def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | None = None) -> list[tuple[Trial, int]]:
     """Return the trials without a conclusive record, in their order, each with the number of the attempt to make.
 
-    A trial that timed out or broke is tried again; one whose loss failed is not, since that is its result.
+    A trial that timed out or broke is tried again; one whose loss failed is not, since that is its result. Where FID is
+    required, so is one whose record has none, or has it with other weights.
     """
     latest = store.latest()
     todo = []
@@ -91,7 +93,9 @@ def pending(trials: Iterable[Trial], store: Store) -> list[tuple[Trial, int]]:
         record = latest.get(trial.id)
         if record is None:
             todo.append((trial, 0))
-        elif record.status in INFRASTRUCTURE_STATUSES:
+        elif record.status in INFRASTRUCTURE_STATUSES or (
+            inception is not None and inception.misses(data.workload(trial.spec.workload), record)
+        ):
             todo.append((trial, record.attempt + 1))
     return todo
 

@@ -23,6 +23,7 @@ def doctor(results: Path, data_dir: Path | None) -> None:
         *checks.library_checks(),
         checks.threads_check(),
         *checks.weight_checks(),
+        checks.inception_check(),
         *checks.data_checks(data_dir),
         checks.results_check(results),
     ]

@@ -179,9 +179,10 @@ class PlainRenderer(Renderer):
         distance = "" if event.distance is None else f", distance {wording.distance(event.distance)}"
         left = self.tally.seconds_left()
         remaining = "" if left is None else f"; about {wording.duration(left)} left"
+        doing = f", {event.doing}" if event.doing else ""
         return (
             f"[{self.tally.done}/{self.tally.planned}] {self.tally.name(event.trial_id)}: step {event.step:,} of "
-            f"{event.steps:,}, {event.images_per_second:,.0f} images/s{distance}{remaining}"
+            f"{event.steps:,}, {event.images_per_second:,.0f} images/s{distance}{doing}{remaining}"
         )
 
 
@@ -253,7 +254,7 @@ def _running_cells(running: Running) -> list["RenderableType"]:
         Text(running.label),
         ProgressBar(total=latest.steps, completed=latest.step, width=14),
         f"step {latest.step:,}/{latest.steps:,}",
-        f"{latest.images_per_second:,.0f} images/s",
+        latest.doing or f"{latest.images_per_second:,.0f} images/s",
         distance,
     ]
 

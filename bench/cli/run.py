@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bench.cli.inception import inception_options, inception_plan, measure_real_images
 from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
 from bench.cli.prepare import data_progress, untrained, untrained_notes
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bench.config.suite import Suite
     from bench.config.trial import Trial
     from bench.execution.interface import Executor
+    from bench.metrics.inception_weights import InceptionPlan
     from bench.store.journal import Store
 
 _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
@@ -33,6 +35,7 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
 )
 @results_option
 @data_option
+@inception_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and run nothing.")
 @click.option(
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
@@ -45,6 +48,8 @@ def run(
     workers: int | None,
     results: Path,
     data_dir: Path | None,
+    inception: str,
+    inception_weights: Path | None,
     dry_run: bool,
     progress: str,
     **options: Any,  # noqa: ANN401 - the suite's options, by name
@@ -59,7 +64,7 @@ def run(
     from bench.report.wording import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
-    from bench.plan import expand
+    from bench.plan import expand, pending
 
     quiet = progress == "json"
     report = None if quiet else data_progress()
@@ -67,18 +72,23 @@ def run(
         trials = expand(suite, data_dir, report, fetch=not dry_run)
     store = open_store(results)
     if dry_run:
-        _print_plan(suite, trials, store)
+        fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
+        _print_plan(suite, trials, store, fid)
         return
     from bench.execution import device as devices
 
     with usage_errors():
         chosen = devices.resolve(device)
     executor, threads = _executor(kind, len(trials), workers, chosen)
+    fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
-        _fetch_data(trials, store, data_dir, report)
+        todo = [trial for trial, _ in pending(trials, store, fid)]
+        _fetch_data(todo, data_dir, report)
+        measure_real_images(fid, todo, data_dir, chosen, report)
     tally = _campaign(
         trials, executor, store, progress,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
+        inception=fid,
     )  # fmt: skip
     _conclude(trials, results, quiet=quiet)
     if tally.problems:
@@ -107,13 +117,12 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
 
 
 def _fetch_data(
-    trials: "Sequence[Trial]", store: "Store", data_dir: Path | None, report: Callable[[str, int, int], None] | None
+    trials: "Sequence[Trial]", data_dir: Path | None, report: Callable[[str, int, int], None] | None
 ) -> None:
     """Read every workload that is needed once, so that a download happens here and not in each worker."""
     from bench import data
-    from bench.plan import pending
 
-    for name in dict.fromkeys(trial.spec.workload for trial, _ in pending(trials, store)):
+    for name in dict.fromkeys(trial.spec.workload for trial in trials):
         data.load(name, data_dir, report)
 
 
@@ -159,13 +168,13 @@ def _conclude(trials: "Sequence[Trial]", results: Path, *, quiet: bool) -> None:
     to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
 
 
-def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store") -> None:
+def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store", inception: "InceptionPlan | None") -> None:
     """Show what would be run, in its order, and what is there already."""
     from bench.plan import pending
     from bench.report.wording import plural
 
     with usage_errors():
-        todo = pending(trials, store)
+        todo = pending(trials, store, inception)
     wanted = {trial.id for trial, _ in todo}
     click.echo(
         f"suite {suite.name}: {plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"

@@ -4,6 +4,15 @@ from typing import Final
 
 PROTOCOL_VERSION: Final = "1.0"
 
+INCEPTION: Final = "inception-v3-compat"
+"""torch-fidelity's extractor, in whose features alone a Fréchet distance is called FID."""
+
+INCEPTION_SHA256: Final = "6726825d"
+"""The first digits of the SHA-256 of its official weights, as the file's name carries them."""
+
+INCEPTION_METRICS: Final = frozenset({"fid", "fid_floor", "fid_samples", "inception_kid", "inception_score"})
+"""What is measured with it: a run may do without, so that equal trials differ in having it."""
+
 REFERENCE_METHOD: Final = "nsgan"
 """The method that every other is compared with."""
 

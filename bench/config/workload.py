@@ -58,10 +58,21 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scored_by: Literal["distance", "modes"] = "distance"
     quick: Budget | None = None
     """A shorter budget of its own, where the protocol knows one."""
+    inception_samples: int = 10_000
+    """How many generated images FID, KID and IS in Inception are computed from."""
 
     @property
     def is_toy(self) -> bool:
         return self.mixture is not None
+
+    @property
+    def has_single_images(self) -> bool:
+        """Whether there is a training set of images: points are none, and stacks are drawn at random."""
+        return not self.is_toy and self.stack == 1
+
+    @property
+    def has_colour(self) -> bool:
+        return self.has_single_images and self.channels == 3
 
     @property
     def kind(self) -> str:

@@ -218,6 +218,7 @@ FAMILY: Final = Family(
             channels=3,
             image_size=SIZE,
             extractor="random-conv-v1",
+            inception_samples=50_000,
         ),
     ),
     load=_load,

@@ -106,6 +106,7 @@ FAMILY: Final = Family(
             modes=10,
             channels=3,
             extractor="cifar10-cnn-v1",
+            inception_samples=50_000,
         ),
     ),
     load=_load,

@@ -1,4 +1,4 @@
-"""Downloads: from the addresses and against the MD5 sums that torchvision lists, whole or not at all."""
+"""Downloads: from the addresses and against the sums that torchvision and torch-fidelity list, whole or not at all."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ def fetch(addresses: Sequence[str], md5: str, target: Path, on_progress: OnProgr
     failures = []
     for address in addresses:
         try:
-            _fetch(address, md5, target, on_progress)
+            _fetch(address, hashlib.md5(usedforsecurity=False), md5, target, on_progress)
         except OSError as error:
             failures.append(f"{address}: {error}")
         else:
@@ -39,9 +39,20 @@ def fetch(addresses: Sequence[str], md5: str, target: Path, on_progress: OnProgr
     raise OSError("; ".join(failures))
 
 
-def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
-    """Download a file beside its place and move it there whole, so that no reader ever sees half of it."""
-    digest = hashlib.md5(usedforsecurity=False)
+def fetch_sha256(address: str, prefix: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download one file whose SHA-256 begins so.
+
+    Raises:
+        OSError: the address does not have it, or it cannot be written.
+    """
+    _fetch(address, hashlib.sha256(), prefix, target, on_progress)
+
+
+def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download a file beside its place and move it there whole, so that no reader ever sees half of it.
+
+    The digest that is given is fed with the file; what it says has to begin with what is expected.
+    """
     handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         # The addresses are torchvision's own.
@@ -52,8 +63,10 @@ def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None)
                 digest.update(block)
                 if on_progress is not None:
                     on_progress(f"fetching {target.name}", file.tell(), total)
-        if digest.hexdigest() != md5:
-            raise OSError(f"{address} sent something else: MD5 {digest.hexdigest()}, expected {md5}")
+        found = digest.hexdigest()
+        if not found.startswith(expected):
+            what = digest.name.upper().replace("SHA", "SHA-")
+            raise OSError(f"{address} sent something else: {what} {found}, expected {expected}")
         Path(partial).replace(target)
     finally:
         Path(partial).unlink(missing_ok=True)

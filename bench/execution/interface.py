@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.config.trial import Trial
 from bench.events import Progress
+from bench.metrics.inception_weights import Weights
 from bench.store.record import Environment, Outcome
 
 TRAINER: Final = "bench.training.trainer:train"
@@ -28,6 +29,8 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: str | None = None
     timeout_seconds: float = 240 * 60.0
     trainer: str = TRAINER
+    inception: Weights | None = None
+    """What FID is measured with at the end; `None` where it is not."""
 
     @property
     def artifacts(self) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import Announcement, Task
@@ -28,7 +29,8 @@ OUTCOME_FILE: Final = "outcome.json"
 _MESSAGE_LENGTH: Final = 300
 
 Trainer = Callable[..., Outcome]
-"""`train(trial, *, data_dir, device, threads, artifacts, emit) -> Outcome`, as `bench.training.trainer.train`."""
+"""`train(trial, *, data_dir, device, threads, artifacts, emit) -> Outcome`, as `bench.training.trainer.train`; with
+`inception` too, where FID is to be measured."""
 
 
 def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
@@ -43,6 +45,8 @@ def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
             threads=task.threads,
             artifacts=task.artifacts,
             emit=emit,
+            # Said only where it is wanted: a trainer of one's own need not know of it.
+            **({} if task.inception is None else {"inception": task.inception}),
         )
     except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
         write_log(task, traceback.format_exc())
@@ -98,7 +102,11 @@ def _placed(outcome: Outcome, task: Task) -> Outcome:
 
 
 def _environment(task: Task) -> Environment:
-    return environment(task.device, task.threads, accelerator_name(task.device))
+    found = environment(task.device, task.threads, accelerator_name(task.device))
+    if task.inception is None:
+        return found
+    # After the fingerprint, which says what the training and its timings depend on.
+    return msgspec.structs.replace(found, versions={**found.versions, INCEPTION: task.inception.label})
 
 
 def _claim_stdout() -> int:

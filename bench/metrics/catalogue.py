@@ -17,13 +17,16 @@ Unit = Literal["", "share", "nats", "count"]
 Kind = Literal["measured", "constant", "summary"]
 """Measured on samples at every evaluation; known from the real data alone; or a whole run's, as its best distance."""
 
-Need = Literal["features", "logits", "classes", "train", "test", "training_images", "modes", "points", "mixture"]
+Need = Literal[
+    "features", "logits", "classes", "train", "test", "training_images", "modes", "points", "mixture", "inception"
+]
 """What a metric is computed from.
 
 `features` and `logits` are the extractor's, of the samples; `classes` is how often each mode occurs in the training
 part; `train` and `test` are the real parts' moments and features; `training_images` are the single training images,
 which a workload of random stacks does not have; `modes` is how many samples fell into each mode, of classes or of a
-mixture; `points` and `mixture` are a toy's samples and the distribution they should have.
+mixture; `points` and `mixture` are a toy's samples and the distribution they should have. `inception` is Inception and
+its weights, which a run may do without: what needs it is measured once, when a trial has ended.
 """
 
 

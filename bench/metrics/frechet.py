@@ -1,7 +1,7 @@
 """The Fréchet distance between two sets of features, in double precision.
 
 FD = |m - n|^2 + tr(A + B - 2 (A B)^(1/2)) is the squared 2-Wasserstein distance of the Gaussians N(m, A) and N(n, B)
-(Dowson and Landau, 1982). In Inception's features it is called FID (Heusel et al., 2017); here it never is.
+(Dowson and Landau, 1982). In Inception's features and only there it is called FID (Heusel et al., 2017).
 """
 
 import itertools
@@ -31,6 +31,16 @@ def moments(features: Tensor) -> Moments:
     mean = exact.mean(0)
     centred = exact - mean
     return Moments(mean, centred.T @ centred / (len(features) - 1))
+
+
+def moments_in_blocks(features: Tensor, device: torch.device, block: int = 8192) -> Moments:
+    """Return the moments of features [N, d], N >= 2, that no device has to hold at once in double precision."""
+    mean = features.mean(0, dtype=torch.float64).to(device)
+    products = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=device)
+    for part in features.split(block):
+        centred = part.to(device).double() - mean
+        products += centred.T @ centred
+    return Moments(mean, products / (len(features) - 1))
 
 
 def square_root(covariance: Tensor) -> Tensor:

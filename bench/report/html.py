@@ -159,6 +159,7 @@ def _table_row(board: Leaderboard, row: LeaderboardRow) -> list[TableCell]:
         row.cells_done,
         row.failures,
         *(row.distances.get(column.name) for column in board.workloads),
+        *(column.medians.get(row.entrant) for column in leaderboard.shown_fid(board)),
         row.late_regression,
         row.images_per_second,
     ]

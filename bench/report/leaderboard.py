@@ -9,6 +9,7 @@ import msgspec
 
 from bench.config.protocol import PUBLISHABLE_SEEDS
 from bench.report import wording
+from bench.statistics.inception import FidColumn
 from bench.statistics.ranking import Leaderboard, LeaderboardRow
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         values[f"{column.name}_distance"] = row.distances.get(column.name)
         values[f"{column.name}_floor"] = column.floor
         values[f"{column.name}_untrained"] = column.untrained
-    return values
+    return values | {f"{column.workload}_fid": column.medians.get(row.entrant) for column in shown_fid(board)}
+
+
+def shown_fid(board: Leaderboard) -> list[FidColumn]:
+    """Return the columns of FID that have a value; of the others a note says why they have none."""
+    return [column for column in board.fid if column.measured]
 
 
 def to_json(boards: Sequence[Leaderboard], command: str) -> str:
@@ -124,7 +130,8 @@ def to_table(board: Leaderboard) -> "Table":
 def headings(board: Leaderboard) -> list[str]:
     """Name the columns that people read."""
     distances = [f"{column.name} {column.measure.split('[')[0]}" for column in board.workloads]
-    return ["rank", "method", "score", "95 %", "cells", "failed", *distances, "late", "images/s"]
+    fids = [f"{column.workload} FID" for column in shown_fid(board)]
+    return ["rank", "method", "score", "95 %", "cells", "failed", *distances, *fids, "late", "images/s"]
 
 
 def cells(board: Leaderboard, row: LeaderboardRow) -> list[str]:
@@ -138,6 +145,7 @@ def cells(board: Leaderboard, row: LeaderboardRow) -> list[str]:
         f"{row.cells_done}/{row.cells_counting}",
         f"{row.failures}/{row.runs}",
         *(wording.distance(row.distances.get(column.name)) for column in board.workloads),
+        *(wording.distance(column.medians.get(row.entrant)) for column in shown_fid(board)),
         wording.score(row.late_regression),
         wording.count(row.images_per_second),
     ]
@@ -149,6 +157,7 @@ def notes(board: Leaderboard) -> list[str]:
         f"Score: interquartile mean over {_counting_words(board)}; a failed run counts 0. {_score_words(board)}",
         *_certainty(board),
         *(_scale(board)),
+        *(_fid(column) for column in board.fid),
         f"Made from {wording.plural(len(board.record_ids), 'record')}, digest {board.digest}, "
         f"protocol {board.key.protocol_version}.",
     ]
@@ -201,6 +210,20 @@ def _scale(board: Leaderboard) -> list[str]:
         f"untrained {wording.distance(column.untrained)}; lower is better."
         for column in board.workloads
     ] + ["late: median of log(last / best distance), 0 if training never got worse again."]
+
+
+def _fid(column: FidColumn) -> str:
+    if not column.measured:
+        return (
+            f"{column.workload}: no FID, as these runs were made without Inception (not asked for, or its weights were "
+            "not there); run --inception require measures it, in new attempts."
+        )
+    several = column.results > column.measured
+    share = f" {column.measured} of {column.results} results have it;" if several else ""
+    return (
+        f"{column.workload} FID: median {column.measure} of the last step;{share} real test images "
+        f"{wording.distance(column.floor)}; no part of the score."
+    )
 
 
 def _left_out(board: Leaderboard) -> list[str]:

@@ -1,6 +1,7 @@
-"""Point estimates and intervals: the interquartile mean, its joint stratified bootstrap, and Clopper-Pearson."""
+"""Point estimates and intervals: medians, the interquartile mean, its joint bootstrap, and Clopper-Pearson."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -95,3 +96,19 @@ def clopper_pearson(failures: int, runs: int, confidence: float = CONFIDENCE) ->
     low = 0.0 if failures == 0 else float(betaincinv(failures, runs - failures + 1, tail))
     high = 1.0 if failures == runs else float(betaincinv(failures + 1, runs - failures, 1.0 - tail))
     return low, high
+
+
+def median_with_failures(values: Iterable[float | None]) -> float | None:
+    """Return the median where a missing value is infinitely bad, or `None` if the median is itself missing."""
+    filled = [math.inf if value is None or not math.isfinite(value) else value for value in values]
+    if not filled:
+        return None
+    ordered = sorted(filled)
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return middle if math.isfinite(middle) else None
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """Return the median of the values that there are and that are finite; `None` if there are none."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return float(np.median(known)) if known else None

@@ -1,7 +1,6 @@
 """The leaderboard: records in, rows with scores, rank intervals and tie groups out. No bare first place."""
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,15 @@ import numpy as np
 from bench.config.protocol import PUBLISHABLE_SEEDS
 from bench.config.workload import Workload
 from bench.statistics.cohorts import Cohort, CohortKey, Entrant, cohorts
+from bench.statistics.inception import FidColumn, fid_columns
 from bench.statistics.intervals import (
     RESAMPLES,
     Array,
     bootstrap_iqm,
     clopper_pearson,
     iqm,
+    median,
+    median_with_failures,
     percentile_interval,
     rank_intervals,
 )
@@ -60,6 +62,10 @@ class LeaderboardRow:
     images_per_second: float | None
 
     @property
+    def entrant(self) -> Entrant:
+        return Entrant(self.expression, self.variant)
+
+    @property
     def complete(self) -> bool:
         return self.cells_done == self.cells_counting
 
@@ -92,6 +98,7 @@ class Leaderboard:
     fingerprints: int
     resamples: int
     seed: int
+    fid: tuple[FidColumn, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -144,6 +151,7 @@ def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: i
         fingerprints=len({record.environment.fingerprint for record in cohort.cells.values() if record.environment}),
         resamples=resamples,
         seed=seed,
+        fid=fid_columns(cohort, workloads),
     )
 
 
@@ -235,13 +243,13 @@ def _row(
         failure_high=high,
         lost=len(records) - len(results),
         distances={
-            name: _median_with_failures(
+            name: median_with_failures(
                 [r.metrics.get("distance") for r in cohort.records_of(entrant, name) if is_result(r)]
             )
             for name in cohort.workloads
         },
-        late_regression=_median_with_failures([record.stability.get("late_regression") for record in results]),
-        images_per_second=_median(
+        late_regression=median_with_failures([record.stability.get("late_regression") for record in results]),
+        images_per_second=median(
             [
                 r.cost.get("images_per_second")
                 for r in results
@@ -258,8 +266,8 @@ def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[
         name=workload.name,
         measure=measure,
         scored_by=workload.scored_by,
-        floor=_median([record.metrics.get("distance_floor") for record in records]),
-        untrained=_median([record.metrics.get("distance_init") for record in records]),
+        floor=median([record.metrics.get("distance_floor") for record in records]),
+        untrained=median([record.metrics.get("distance_init") for record in records]),
         seeds=tuple(counting.get(workload.name, ())),
     )
 
@@ -273,18 +281,3 @@ def _commonest_fingerprint(records: Iterable[Record]) -> str | None:
     """Times never cross machines: throughput is shown for the hardware that most of the records come from."""
     counted = Counter(record.environment.fingerprint for record in records if record.environment)
     return min(counted, key=lambda fingerprint: (-counted[fingerprint], fingerprint)) if counted else None
-
-
-def _median_with_failures(values: Iterable[float | None]) -> float | None:
-    """Return the median where a missing value is infinitely bad, or `None` if the median is itself missing."""
-    filled = [math.inf if value is None or not math.isfinite(value) else value for value in values]
-    if not filled:
-        return None
-    ordered = sorted(filled)
-    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    return middle if math.isfinite(middle) else None
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    return float(np.median(known)) if known else None

@@ -20,6 +20,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.protocol import INCEPTION_METRICS
 from bench.store.record import INFRASTRUCTURE_STATUSES, SCHEMA_VERSION, Record
 
 Appended = Literal["stored", "same", "incomparable"]
@@ -183,7 +184,8 @@ def _compare(first: Record, second: Record) -> Appended | list[str]:
     if {first.status, second.status} & INFRASTRUCTURE_STATUSES:
         return "incomparable"
     differing = [name for name in ("status", "history") if getattr(first, name) != getattr(second, name)]
+    apart = frozenset() if first.inception_weights == second.inception_weights else INCEPTION_METRICS
     for name in ("metrics", "stability"):
         one, other = getattr(first, name), getattr(second, name)
-        differing += [f"{name}.{key}" for key in sorted({*one, *other}) if one.get(key) != other.get(key)]
+        differing += [f"{name}.{key}" for key in sorted({*one, *other} - apart) if one.get(key) != other.get(key)]
     return differing or "same"

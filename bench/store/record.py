@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.protocol import INCEPTION
 from bench.config.trial import Spec, Trial
 
 SCHEMA_VERSION: Final = 1
@@ -82,6 +83,11 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commit: str | None
     started_at: str
     finished_at: str
+
+    @property
+    def inception_weights(self) -> str | None:
+        """The first digits of the hash of the weights that FID was measured with; `None` where it was not."""
+        return self.environment.versions.get(INCEPTION) if self.environment else None
 
     @property
     def trial(self) -> Trial:

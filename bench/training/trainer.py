@@ -1,8 +1,9 @@
 """One trial from its description to its outcome: build, train in blocks, evaluate, conclude."""
 
+import math
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +16,11 @@ from bench import data
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial
 from bench.events import Progress
-from bench.metrics.evaluate import Evaluator
+from bench.metrics.evaluate import Evaluator, Scores
+from bench.metrics.inception import Inception, samples_of, unmeasurable, verified
+from bench.metrics.inception_weights import Weights
 from bench.networks import build_discriminator, build_generator
-from bench.store.record import Evaluation, History, Outcome
+from bench.store.record import Evaluation, History, Outcome, Status
 from bench.training import artifacts as files
 from bench.training.batches import Batches, to_uint8
 from bench.training.clock import BlockClock
@@ -46,6 +49,7 @@ def train(
     threads: int,
     artifacts: Path,
     emit: Callable[[Progress], None],
+    inception: Weights | None = None,
 ) -> Outcome:
     """Train and evaluate one trial.
 
@@ -56,27 +60,37 @@ def train(
         threads: intra-op threads of the CPU.
         artifacts: an existing folder that receives `generator.safetensors` and `samples.png`.
         emit: called with the trial's progress, a few times a second at most.
+        inception: the weights that FID, KID and the Inception score are measured with once training has ended.
 
     Raises:
-        ValueError: for a trial of another protocol version, or data that cannot be had.
+        ValueError: for a trial of another protocol version, or data or weights that cannot be had.
     """
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
     torch.set_num_threads(threads)
     configure(trial.spec.precision)
     started = datetime.now(UTC)
+    if inception is not None:
+        verified(inception)  # before anything is trained; they are loaded when they are needed
     run = _Run(trial, data_dir=data_dir, device=torch.device(device), emit=emit)
     run.train()
     files.save_generator(run.step.generator, trial, artifacts)
     if run.samples is not None:
         files.save_samples(run.samples, run.workload, artifacts)
+    fakes = run.fakes() if inception is not None else None
     run.time_phases()
+    cost = run.cost()
+    beside: Scores = {}
+    if inception is not None:
+        started_measuring = time.perf_counter()
+        beside = run.measure_inception(fakes, inception)
+        cost["inception_seconds"] = time.perf_counter() - started_measuring
     return Outcome(
-        status=status_of(run.distances, run.first_nonfinite_step),
-        metrics=run.metrics(),
+        status=run.status,
+        metrics=run.metrics() | beside,
         history=History(evaluations=run.evaluations, training=run.curves),
         stability=run.stability(),
-        cost=run.cost(),
+        cost=cost,
         started_at=started.isoformat(timespec="seconds"),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -127,7 +141,7 @@ class _Run:
     ) -> None:
         spec = trial.spec
         self.workload = data.workload(spec.workload)
-        arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
+        self._arrays = arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
         self._trial = trial
         self._device = device
         self._emit = emit
@@ -141,8 +155,8 @@ class _Run:
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
         # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
-        bank = Stream(0, f"evaluation/{self.workload.kind}", device)
-        self._latents = bank.normal(0, (spec.samples, spec.network.latent_size))[0]
+        self._bank = Stream(0, f"evaluation/{self.workload.kind}", device)
+        self._latents = self._bank.normal(0, (spec.samples, spec.network.latent_size))[0]
         self.samples: Tensor | None = None
         self.evaluations: list[Evaluation] = []
         self.curves: dict[str, list[float | None]] = {"step": [], **{name: [] for name in MONITORS}}
@@ -195,7 +209,7 @@ class _Run:
 
     def _evaluate(self, step: int) -> None:
         started = time.perf_counter()
-        samples = torch.cat(list(self._generate()))
+        samples = torch.cat(list(self._generate(self._latents.split(_SAMPLING_BATCH))))
         finite = bool(torch.isfinite(samples).all())
         if finite:
             self.samples = samples if self.workload.is_toy else to_uint8(samples)
@@ -206,18 +220,49 @@ class _Run:
         self._evaluation_seconds += time.perf_counter() - started
 
     @torch.no_grad()
-    def _generate(self) -> Iterator[Tensor]:
+    def _generate(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
         generator = self.step.generator
         was_training = generator.training
         generator.eval()
         with autocast(self._trial.spec.precision, self._device):
-            for latents in self._latents.split(_SAMPLING_BATCH):
+            for latents in batches:
                 yield generator(latents).float()
         generator.train(was_training)
 
-    def _report(self) -> None:
+    def fakes(self) -> Tensor | None:
+        """Return the images that Inception looks at: the last evaluation's, and as many more of the bank as it needs.
+
+        None where there are none, since a number has ceased to be finite.
+        """
+        spec = self._trial.spec
+        if self.samples is None or self.status == "nonfinite":
+            return None
+        wanted = samples_of(self.workload, spec.samples)
+        # Step 0 of the bank are the evaluation's latents; each later step is one batch more.
+        more = range(1, 1 + math.ceil(max(0, wanted - spec.samples) / _SAMPLING_BATCH))
+        batches = (self._bank.normal(step, (_SAMPLING_BATCH, spec.network.latent_size))[0] for step in more)
+        pieces, finite = [self.samples.cpu()], True
+        for images in self._generate(batches):
+            finite = finite and bool(images.isfinite().all())
+            pieces.append(to_uint8(images).cpu())
+        return torch.cat(pieces)[:wanted] if finite else None
+
+    def measure_inception(self, fakes: Tensor | None, weights: Weights) -> Scores:
+        """Return FID, KID and the Inception score of the fakes; what there is to say where there are none."""
+        if fakes is None:
+            return unmeasurable()
+        measured, total = 0, len(fakes)
+
+        def report(images: int) -> None:
+            nonlocal measured
+            measured += images
+            self._report(f"FID {measured:,}/{total:,}")
+
+        return Inception(self.workload, self._arrays, weights, self._device).measure(fakes, report)
+
+    def _report(self, doing: str = "") -> None:
         now = time.monotonic()
-        done = self.completed_steps == self._trial.spec.steps
+        done = self.completed_steps == self._trial.spec.steps and not doing
         if now - self._last_emitted < _PROGRESS_INTERVAL and not done:
             return
         self._last_emitted = now
@@ -230,8 +275,13 @@ class _Run:
                 steps=spec.steps,
                 images_per_second=rate * spec.batch_size,
                 distance=self.distances[-1],
+                doing=doing,
             )
         )
+
+    @property
+    def status(self) -> Status:
+        return status_of(self.distances, self.first_nonfinite_step)
 
     @property
     def distances(self) -> list[float | None]:

@@ -1,7 +1,7 @@
 """Synthetic records with a planted order, for everything that reads records and never trains."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -83,3 +83,24 @@ def photos(tmp_path: Path) -> Path:
     for number in range(560):
         Image.new("RGB", (36, 40), (number % 256, number // 4, 255 - number % 256)).save(folder / f"{number:03}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights for Inception."""
+    import inception_file
+
+    return inception_file.write(tmp_path_factory.mktemp("inception") / "weights.pth")
+
+
+@pytest.fixture(scope="module")
+def small_inception() -> Iterator[None]:
+    """Inception on images of 75x75 and with 192 features, a twentieth of the work; also for torch-fidelity itself."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    from bench.metrics import inception
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "INPUT_IMAGE_SIZE", 75)
+        patch.setattr(inception, "LAYERS", ("192", "logits_unbiased"))
+        yield

@@ -86,6 +86,23 @@ def test_weights_are_compared_with_their_pins(monkeypatch):
     assert all(each.state == "broken" and each.mend for each in found.values())
 
 
+def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
+    from bench.metrics.inception_weights import cached_path
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    missing = checks.inception_check()
+    assert missing.state == "note"
+    assert str(tmp_path) in missing.found
+    assert "`run --inception require` downloads them (91 MB)" in missing.mend
+    cached_path().parent.mkdir(parents=True)
+    cached_path().write_bytes(b"cut short")
+    assert checks.inception_check().state == "note"
+    assert "damaged" in checks.inception_check().found
+    monkeypatch.setattr("bench.metrics.inception_weights.FILE", "weights.pth")
+    cached_path().write_bytes(b"whole")
+    assert checks.inception_check().state == "ok"
+
+
 def test_data_that_is_not_there_is_no_defect(tmp_path):
     def found():
         return {each.name: each for each in checks.data_checks(tmp_path)}

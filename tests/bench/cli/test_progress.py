@@ -129,3 +129,14 @@ def test_the_live_display_survives_a_whole_campaign(events, capsys):
 )
 def test_auto_is_plain_where_there_is_no_terminal(kind, expected, capsys):
     assert type(progress.renderer(kind)).__name__ == f"{expected}Renderer"
+
+
+def test_what_goes_on_beside_the_steps_is_told(events):
+    measuring = Progress(trial_id="x", step=600, steps=600, images_per_second=1234.5, doing="FID 6,400/50,000")
+    lines = []
+    plain = progress.PlainRenderer(lines.append, interval=0.0)
+    for event in [*events[:2], measuring]:
+        plain.handle(event)
+    assert lines[-1].startswith("[1/4] x: step 600 of 600, 1,234 images/s, FID 6,400/50,000")
+    cells = progress._running_cells(progress.Running("x", measuring))
+    assert "FID 6,400/50,000" in cells

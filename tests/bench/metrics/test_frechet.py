@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.metrics.frechet import Moments, fd_bias, frechet_distance, moments, square_root
+from bench.metrics.frechet import Moments, fd_bias, frechet_distance, moments, moments_in_blocks, square_root
 
 
 def distance(first: Moments, second: Moments) -> float:
@@ -131,3 +131,10 @@ def test_the_bias_has_the_tabulated_values():
 
 def test_a_singular_covariance_has_a_bias():
     assert fd_bias(torch.diag(torch.tensor([2.0, 0.0, 0.0]).double()), 10, 10) == pytest.approx(3.0 * 0.2)
+
+
+def test_moments_in_blocks_are_the_moments(correlated):
+    features = correlated(500, shift=100.0).float()
+    whole, parts = moments(features), moments_in_blocks(features, torch.device("cpu"), block=70)
+    torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts.covariance, whole.covariance, rtol=1e-10, atol=1e-12)

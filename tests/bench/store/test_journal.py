@@ -84,6 +84,25 @@ def test_a_differing_twin_is_told_by_its_fields(store: Store, one: Record) -> No
     assert store.append(twin) == ["status", "history", "metrics.extra", "metrics.modes", "stability.signal_last"]
 
 
+def test_having_fid_is_no_disagreement_and_another_fid_is(store: Store, one: Record) -> None:
+    assert one.environment is not None
+
+    def with_fid(fid: float, weights: str) -> Record:
+        versions = {**one.environment.versions, "inception-v3-compat": weights}
+        return replace(
+            one,
+            metrics={**one.metrics, "fid": fid, "fid_samples": 10.0},
+            environment=replace(one.environment, versions=versions),
+        )
+
+    store.append(one)
+    assert store.append(with_fid(3.0, "a" * 12)) == "same"
+    store.append(replace(with_fid(3.0, "a" * 12), attempt=1))
+    assert store.append(replace(with_fid(3.0, "a" * 12), attempt=1)) == "same"
+    assert store.append(replace(with_fid(4.0, "b" * 12), attempt=1)) == "same", "other weights say nothing"
+    assert store.append(replace(with_fid(4.0, "a" * 12), attempt=1)) == ["metrics.fid"]
+
+
 def test_nan_is_stored_as_nothing_and_equals_itself(store: Store, one: Record) -> None:
     strange = replace(one, metrics={**one.metrics, "modes": float("nan")})
     assert store.append(strange) == "stored"

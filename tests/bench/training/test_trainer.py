@@ -177,3 +177,22 @@ def test_a_folder_of_images_gives_the_same_numbers_wherever_it_lies(tmp_path: Pa
         )
         outcomes.append((trial.id, made.metrics, made.history))
     assert outcomes[0] == outcomes[1]
+
+
+def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> None:
+    from bench.training import trainer
+
+    settings = {"methods": ["nsgan"], "seeds": 1, "steps": 1, "batch_size": 2, "workloads": ["digits"], "samples": 12}
+    (trial,) = expand(load_suite("quick", settings))
+    run_ = trainer._Run(trial, data_dir=None, device=torch.device("cpu"), emit=lambda _: None)
+    run_.train()
+    fakes = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for wanted in (5, 12, 700, 1100):
+            patch.setattr(trainer, "samples_of", lambda *_, wanted=wanted: wanted)
+            fakes[wanted] = run_.fakes()
+    assert {wanted: len(images) for wanted, images in fakes.items()} == {each: each for each in fakes}
+    assert torch.equal(fakes[12], run_.samples)
+    assert all(torch.equal(fakes[1100][:wanted], images) for wanted, images in fakes.items())
+    assert fakes[1100].dtype == torch.uint8
+    assert len(fakes[1100].flatten(1).unique(dim=0)) > 1000, "no latents come twice"

@@ -1,0 +1,139 @@
+"""`--inception`: whether FID is measured, with which weights, and the long work on real images before trials start."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from bench.cli.options import usage_errors
+
+if TYPE_CHECKING:
+    from bench.config.trial import Trial
+    from bench.config.workload import Workload
+    from bench.data import OnProgress
+    from bench.metrics.inception_weights import InceptionPlan, Weights
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_REQUIRE: Final = "--inception require measures it"
+
+
+def inception_options(command: Command) -> Command:
+    """Add `--inception` and `--inception-weights`."""
+    choice = click.option(
+        "--inception",
+        type=click.Choice(["auto", "off", "require"]),
+        default="auto",
+        show_default=True,
+        help="FID, KID and IS at the end of each trial: auto for colour images, on cuda or with a file of weights; "
+        "require for all images, with a download (91 MB).",
+    )
+    weights = click.option(
+        "--inception-weights",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="torch-fidelity's weights of Inception, instead of its cached download.",
+    )
+    return choice(weights(command))
+
+
+def inception_plan(
+    choice: str,
+    file: Path | None,
+    trials: "Sequence[Trial]",
+    *,
+    device: str,
+    report: "OnProgress | None",
+    fetch: bool = True,
+) -> "InceptionPlan | None":
+    """Decide on which workloads FID is measured. Where colour images go without, say why on stderr.
+
+    Args:
+        choice: auto, off or require.
+        file: of weights, if the user names one.
+        trials: the whole plan.
+        device: where trials run.
+        report: is told how a download gets on; None where nothing but errors is to be said.
+        fetch: whether what is required may be downloaded for it.
+
+    Raises:
+        click.UsageError: the weights that are required or named cannot be used, or there is nothing to measure.
+    """
+    from bench import data
+    from bench.metrics import inception_weights as weights
+    from bench.metrics.inception_weights import InceptionPlan
+
+    if choice == "off":
+        if file is not None:
+            raise click.UsageError("--inception off leaves no use for --inception-weights; leave one of them out")
+        return None
+    workloads = [data.workload(name) for name in dict.fromkeys(trial.spec.workload for trial in trials)]
+    if choice == "require":
+        return InceptionPlan(weights=_required(file, workloads, report, fetch=fetch), required=True)
+    colour = ", ".join(workload.name for workload in workloads if workload.has_colour)
+    if file is not None:
+        if not colour:
+            raise click.UsageError(f"--inception-weights: no workload here has colour images; {_REQUIRE} on grey ones")
+        with usage_errors():
+            return InceptionPlan(weights=weights.identify(file))
+    reason = ""
+    if device.partition(":")[0] != "cuda":
+        reason = "on a CPU Inception takes a fifth of a second an image"
+    elif not weights.cached_path().is_file():
+        reason = f"its weights are not in {weights.cached_path().parent}"
+    else:
+        try:
+            return InceptionPlan(weights=weights.identify(weights.cached_path())) if colour else None
+        except ValueError as error:
+            reason = str(error)
+    if colour and report is not None:
+        click.echo(f"{colour}: FID is left out, as {reason}; {_REQUIRE}", err=True)
+    return None
+
+
+def _required(
+    file: Path | None, workloads: "Sequence[Workload]", report: "OnProgress | None", *, fetch: bool
+) -> "Weights":
+    from bench.config.protocol import INCEPTION_SHA256
+    from bench.metrics import inception_weights as weights
+
+    if not any(workload.has_single_images for workload in workloads):
+        names = ", ".join(workload.name for workload in workloads)
+        raise click.UsageError(
+            f"--inception require: {names} has no training set of images to measure FID to; leave it out"
+        )
+    if file is None and not fetch and not weights.cached_path().is_file():
+        return weights.Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
+    with usage_errors():
+        return weights.fetch(report) if file is None else weights.identify(file)
+
+
+def measure_real_images(
+    plan: "InceptionPlan | None",
+    trials: "Sequence[Trial]",
+    data_dir: Path | None,
+    device: str,
+    report: "OnProgress | None",
+) -> None:
+    """Measure the real images of these trials once, and try the weights, before the first trial starts.
+
+    Raises:
+        ValueError: the weights cannot be used.
+    """
+    from bench import data
+
+    names = dict.fromkeys(trial.spec.workload for trial in trials)
+    covered = [name for name in names if plan is not None and plan.covers(data.workload(name))]
+    if plan is None or not covered:
+        return
+    from bench.metrics.inception import prepare
+
+    for name in covered:
+        prepare(data.workload(name), data.load(name, data_dir), plan.weights, device, report)
+    if not plan.weights.official:
+        click.echo(
+            f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labelled "
+            f"{plan.weights.label}, and compares with nobody else's FID",
+            err=True,
+        )

@@ -1,0 +1,58 @@
+"""FID beside the ranking, and no part of it: a column for each workload on which results have it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.config.protocol import INCEPTION, INCEPTION_SHA256
+from bench.config.workload import Workload
+from bench.statistics.cohorts import Cohort, Entrant
+from bench.statistics.intervals import median, median_with_failures
+from bench.statistics.scores import is_result
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidColumn:
+    """FID on one workload, with the weights that most of its results were measured with."""
+
+    workload: str
+    measure: str
+    """Its full name: "FID[inception-v3-compat, 50,000]", with the hash of weights that are not the official ones."""
+    floor: float | None
+    """FID of the real test images."""
+    medians: Mapping[Entrant, float | None]
+    """Of each method, over its seeds; `None` unless all its results have it."""
+    measured: int
+    results: int
+
+
+def fid_columns(cohort: Cohort, workloads: Mapping[str, Workload]) -> tuple[FidColumn, ...]:
+    """Return the column of every workload of which a result has FID, and of those in colour, where it is expected."""
+    found = [_column(cohort, name) for name in cohort.workloads]
+    return tuple(each for each in found if each.measured or workloads[each.workload].has_colour)
+
+
+def _column(cohort: Cohort, workload: str) -> FidColumn:
+    results = [record for (_, name, _), record in cohort.cells.items() if name == workload and is_result(record)]
+    used = Counter(record.inception_weights for record in results if record.inception_weights)
+    weights = min(used, key=lambda each: (-used[each], each), default=None)
+    measured = [record for record in results if weights and record.inception_weights == weights]
+    samples = median([record.metrics.get("fid_samples") for record in measured])
+    medians = {}
+    for entrant in cohort.entrants:
+        own = [record for record in cohort.records_of(entrant, workload) if is_result(record)]
+        whole = own and weights and all(record.inception_weights == weights for record in own)
+        medians[entrant] = median_with_failures([record.metrics.get("fid") for record in own]) if whole else None
+    return FidColumn(
+        workload=workload,
+        measure=_name(weights, samples),
+        floor=median([record.metrics.get("fid_floor") for record in measured]),
+        medians=medians,
+        measured=len(measured),
+        results=len(results),
+    )
+
+
+def _name(weights: str | None, samples: float | None) -> str:
+    label = INCEPTION if weights is None or weights.startswith(INCEPTION_SHA256) else f"{INCEPTION}:{weights}"
+    return f"FID[{label}]" if samples is None else f"FID[{label}, {samples:,.0f}]"

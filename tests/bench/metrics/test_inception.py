@@ -1,0 +1,312 @@
+"""Inception: torch-fidelity as the oracle, what is kept of the real images, and files that are no weights."""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from bench import data
+from bench.config.protocol import INCEPTION_METRICS
+from bench.metrics import inception, kept
+from bench.metrics.catalogue import CATALOGUE
+from bench.metrics.inception import Inception, embed, inception_score, kid, load, samples_of, unmeasurable
+from bench.metrics.inception_weights import identify
+
+CPU = torch.device("cpu")
+COLOUR = data.workload("imagefolder:photos")
+GREY = data.workload("digits")
+
+
+def pictures(count: int, seed: int, channels: int = 3, size: int = 32) -> np.ndarray:
+    """Smooth coloured fields, brighter with the seed."""
+    rng = np.random.RandomState(seed)
+    coarse = torch.from_numpy(rng.uniform(0, 200 + 10 * seed, (count, channels, 4, 4)))
+    smooth = torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+    return (smooth + torch.from_numpy(rng.uniform(0, 20, smooth.shape))).clamp(0, 255).to(torch.uint8).numpy()
+
+
+def arrays_of(train: np.ndarray, test: np.ndarray) -> data.Arrays:
+    labels = [np.zeros(len(each), dtype=np.int64) for each in (train, test)]
+    return data.Arrays(train=train, train_labels=labels[0], test=test, test_labels=labels[1])
+
+
+class Images(Dataset):
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = torch.from_numpy(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.images[index]
+
+
+def oracle(file: Path, fakes: np.ndarray, reals: np.ndarray, **settings: object) -> Mapping[str, float]:
+    """torch-fidelity's own numbers."""
+    import torch_fidelity
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Its data loader asks for more workers than small machines have, and warns.
+        patch.setattr("torch_fidelity.utils.DataLoader", lambda *a, **k: DataLoader(*a, **{**k, "num_workers": 0}))
+        return torch_fidelity.calculate_metrics(
+            input1=Images(fakes),
+            input2=Images(reals),
+            feature_extractor_weights_path=str(file),
+            fid=True,
+            kid=True,
+            isc=True,
+            kid_subset_size=min(1000, len(fakes), len(reals)),
+            cache=False,
+            cuda=False,
+            verbose=False,
+            **settings,
+        )
+
+
+def assert_equal_numbers(ours: Mapping[str, float | None], theirs: Mapping[str, float]) -> None:
+    assert ours["fid"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
+    assert ours["inception_kid"] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
+    assert ours["inception_score"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return {"train": pictures(110, 1), "test": pictures(40, 2), "fakes": pictures(90, 5)}
+
+
+@pytest.fixture(scope="module")
+def weights(inception_file, small_inception):
+    return identify(inception_file)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def measured(weights, images, folder, told):
+    arrays = arrays_of(images["train"], images["test"])
+    return Inception(COLOUR, arrays, weights, CPU, folder, lambda *progress: told.append(progress))
+
+
+@pytest.fixture(scope="module")
+def scores(measured, images):
+    return measured.measure(torch.from_numpy(images["fakes"]))
+
+
+def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
+    ours = scores
+    layer = {"feature_layer_fid": "192", "feature_layer_kid": "192"}
+    theirs = oracle(inception_file, images["fakes"], images["train"], **layer)
+    assert theirs["frechet_inception_distance"] > 0.1
+    assert theirs["inception_score_mean"] > 1.01
+    assert_equal_numbers(ours, theirs)
+    floor = oracle(inception_file, images["test"], images["train"], **layer)
+    assert ours["fid_floor"] == pytest.approx(floor["frechet_inception_distance"], rel=1e-3)
+    assert ours["fid_floor"] < 0.5 * ours["fid"]
+    assert ours["fid_samples"] == 90
+
+
+@pytest.mark.slow
+def test_the_numbers_are_torch_fidelitys_in_full_size(inception_file, images, tmp_path):
+    reals, fakes = images["train"][:24], images["fakes"][:20]
+    network = Inception(COLOUR, arrays_of(reals, images["test"][:2]), identify(inception_file), CPU, tmp_path)
+    ours = network.measure(torch.from_numpy(fakes))
+    assert_equal_numbers(ours, oracle(inception_file, fakes, reals))
+
+
+def test_everything_that_is_measured_is_named(scores):
+    assert set(scores) == INCEPTION_METRICS
+    assert {name for name, each in CATALOGUE.items() if "inception" in each.needs} == INCEPTION_METRICS
+    assert {name for name, each in CATALOGUE.items() if each.title.startswith("FID")} <= INCEPTION_METRICS
+    assert unmeasurable() == {"fid": None, "inception_kid": None, "inception_score": None}
+
+
+def test_what_is_near_the_data_is_near(measured, scores, images):
+    near, far = measured.measure(torch.from_numpy(images["test"])), scores
+    assert near["fid"] == pytest.approx(near["fid_floor"], rel=1e-4)
+    assert near["fid"] < 0.5 * far["fid"]
+    assert near["inception_kid"] < 0.1 * far["inception_kid"]
+
+
+def test_grey_images_are_repeated_as_three_channels(weights, tmp_path):
+    grey = torch.from_numpy(pictures(12, 3, channels=1))
+    network = load(weights, CPU)
+    for ours, expected in zip(embed(network, grey, CPU), embed(network, grey.repeat(1, 3, 1, 1), CPU), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"uint8 images \[N, 1 or 3, H, W\]"):
+        embed(network, grey.float(), CPU)
+
+
+def test_batches_do_not_matter(weights, images, monkeypatch):
+    network, few = load(weights, CPU), torch.from_numpy(images["fakes"][:20])
+    whole = embed(network, few, CPU)
+    monkeypatch.setattr(inception, "_BATCH", 7)
+    seen = []
+    pieces = embed(network, few, CPU, seen.append)
+    assert seen == [7, 7, 6]
+    for one, other in zip(whole, pieces, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_the_real_images_are_measured_once(measured, told, weights, images, folder, scores, monkeypatch):
+    assert told[-1] == ("measuring imagefolder-32 in Inception", 150, 150)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    monkeypatch.setattr(inception, "_build", lambda *_: pytest.fail("measured again"))
+    again = Inception(COLOUR, arrays_of(images["train"], images["test"]), weights, CPU, folder)
+    assert again.measure(torch.from_numpy(images["fakes"])) == scores
+
+
+def test_the_cache_is_keyed_by_everything_the_numbers_depend_on(weights, images, tmp_path, monkeypatch):
+    def path(train=images["train"], used=weights, device=CPU, workload=COLOUR):
+        return inception._cache_path(workload, arrays_of(train, images["test"]), used, device, tmp_path)
+
+    other = type(weights)(path=weights.path, sha256="0" * 64)
+    found = {path(), path(images["train"][::-1].copy()), path(used=other), path(device=torch.device("cuda"))}
+    found.add(path(workload=data.workload("imagefolder:photos?size=64")))
+    monkeypatch.setattr(inception, "LAYERS", ("768", "logits_unbiased"))
+    assert len({*found, path()}) == 6
+
+
+def test_settings_are_as_before(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(inception, "usable_cpus", lambda: 2)
+    before = torch.get_num_threads(), torch.backends.cudnn.deterministic, True
+    with inception._settled(CPU):
+        assert (torch.get_num_threads(), torch.backends.cudnn.deterministic) == (2, True)
+        assert not torch.backends.cudnn.benchmark
+    assert (torch.get_num_threads(), torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == before
+
+
+def test_kid_takes_smaller_subsets_where_there_are_fewer_images(correlated):
+    fakes, reals = correlated(40, shift=1.0), correlated(60)
+    assert kid(fakes, reals, CPU) == pytest.approx(kid(fakes, reals, CPU, size=40), rel=1e-12)
+    assert kid(fakes, reals, CPU, size=10) == pytest.approx(kid(fakes, reals, CPU), rel=0.2)
+    assert kid(fakes, reals, CPU, size=10) != kid(fakes, reals, CPU)
+
+
+def test_the_score_is_the_number_of_classes_named_surely_and_evenly():
+    logits = 50.0 * torch.eye(10).repeat(20, 1)
+    assert inception_score(logits, splits=1) == pytest.approx(10.0, rel=1e-6)
+    assert inception_score(torch.zeros(50, 10)) == pytest.approx(1.0, rel=1e-9)
+    assert inception_score(logits[:9]) is None
+
+
+def test_how_many_images_are_measured():
+    cifar, folder = data.workload("cifar10"), data.workload("imagefolder:photos")
+    assert (samples_of(cifar, cifar.samples), samples_of(folder, folder.samples)) == (50_000, 10_000)
+    assert (samples_of(cifar, 20), samples_of(cifar, 60_000), samples_of(folder, 60_000)) == (20, 50_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path, _: path.write_bytes(b"<html>not found</html>"), "no file of tensors"),
+        (lambda path, content: path.write_bytes(content[: len(content) // 2]), "cut short"),
+        (lambda path, _: path.write_bytes(b""), "cut short"),
+        (lambda path, _: torch.save(torch.nn.Linear(2, 2), path), "no file of tensors"),
+        (lambda path, _: torch.save({"fc.weight": torch.zeros(3)}, path), "names or shapes of its tensors are others"),
+        (lambda path, _: torch.save([1, 2], path), "names or shapes of its tensors are others"),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_told_in_one_line(tmp_path, inception_file, spoil, reason):
+    path = tmp_path / "spoilt.pth"
+    spoil(path, inception_file.read_bytes())
+    with pytest.raises(ValueError, match=reason) as caught:
+        load(identify(path), CPU)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "--inception-weights" in str(caught.value)
+
+
+def test_what_a_file_would_run_is_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "trapped"),)
+
+    path = tmp_path / "trap.pth"
+    torch.save({"fc.weight": Trap()}, path)
+    with pytest.raises(ValueError, match="no weights"):
+        load(identify(path), CPU)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_a_file_that_changes_under_way_is_noticed(tmp_path, inception_file):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(inception_file.read_bytes())
+    found = identify(path)
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="has changed since the run began"):
+        load(found, CPU)
+    path.unlink()
+    with pytest.raises(ValueError, match="cannot be read"):
+        load(found, CPU)
+
+
+class TestKept:
+    NAMES = ("one", "two")
+
+    def build(self):
+        return {"one": torch.arange(6.0).reshape(2, 3), "two": torch.tensor(0.5, dtype=torch.float64)}
+
+    def test_gives_back_what_was_built(self, tmp_path):
+        built = kept.once(tmp_path / "new" / "it.safetensors", self.NAMES, self.build)
+        again = kept.once(tmp_path / "new" / "it.safetensors", self.NAMES, lambda: pytest.fail("built again"))
+        assert all(torch.equal(built[name], again[name]) for name in self.NAMES)
+        assert again["two"].shape == ()
+
+    @pytest.mark.parametrize(
+        ("damage", "reason"),
+        [
+            (lambda content: content[: len(content) // 2], "cannot be read"),
+            (lambda content: b"", "cannot be read"),
+            (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is damaged"),
+        ],
+    )
+    def test_what_is_broken_is_noticed_and_built_again(self, tmp_path, caplog, damage, reason):
+        path = tmp_path / "it.safetensors"
+        kept.once(path, self.NAMES, self.build)
+        whole = path.read_bytes()
+        path.write_bytes(damage(whole))
+        with caplog.at_level(logging.WARNING):
+            found = kept.once(path, self.NAMES, self.build)
+        assert torch.equal(found["one"], self.build()["one"])
+        assert reason in caplog.text
+        assert path.read_bytes() == whole
+
+    def test_a_folder_that_cannot_be_written_costs_only_time(self, tmp_path, caplog):
+        (tmp_path / "file").write_text("in the way")
+        with caplog.at_level(logging.WARNING):
+            assert kept.once(tmp_path / "file" / "it", self.NAMES, self.build)["two"] == 0.5
+        assert "cannot be kept" in caplog.text
+
+    def test_two_at_once_build_it_once(self, tmp_path):
+        import threading
+        import time
+
+        calls = []
+
+        def build():
+            calls.append(1)
+            time.sleep(0.2)
+            return self.build()
+
+        threads = [
+            threading.Thread(target=kept.once, args=(tmp_path / "it.safetensors", self.NAMES, build)) for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(calls) == 1
