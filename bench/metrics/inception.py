@@ -25,13 +25,13 @@ from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
 from bench.metrics import kept
+from bench.metrics.cache import default_cache_dir
 from bench.metrics.evaluate import Scores, full_precision
 from bench.metrics.extractors import batches
 from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
 from bench.metrics.inception_weights import HOW_TO_GET, Weights
 from bench.metrics.kernel import squared_mmd
 from bench.metrics.pins import VERSION
-from bench.metrics.reference import default_cache_dir
 from bench.metrics.registry import Entry, entries
 from bench.store.environment import usable_cpus
 

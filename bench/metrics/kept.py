@@ -1,22 +1,17 @@
 """Tensors kept on disk: measured once, by one process while others wait, and checked whenever they are read."""
 
-import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final
 
 import safetensors
 import safetensors.torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
-Tensors = dict[str, Tensor]
+from bench.data.cache import wait_for
+from bench.metrics.cache import digest, write_whole
 
-_PATIENCE_SECONDS: Final = 3.0
-"""So long another process may be busy before it is said what is being waited for."""
+Tensors = dict[str, Tensor]
 
 _log = logging.getLogger(__name__)
 
@@ -33,34 +28,16 @@ def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Te
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(path)
+        lock = wait_for(path.with_name(f".{path.stem}.lock"), f"measuring the data for {path.name}")
     except OSError as error:
         _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)
-        return build()
+        return _read(path, names) or build()
     with lock:
         stored = _read(path, names)
         if stored is None:
             stored = build()
             _write(path, stored)
         return stored
-
-
-def _acquire(path: Path) -> FileLock:
-    lock = FileLock(path.with_name(f".{path.stem}.lock"))
-    try:
-        lock.acquire(timeout=_PATIENCE_SECONDS)
-    except Timeout:
-        _log.warning("another process is measuring the data for %s; waiting for it", path.name)
-        lock.acquire()
-    return lock
-
-
-def _digest(tensors: Tensors) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
-        digest.update(tensor.numpy().data)
-    return digest.hexdigest()
 
 
 def _read(path: Path, names: Collection[str]) -> Tensors | None:
@@ -74,21 +51,14 @@ def _read(path: Path, names: Collection[str]) -> Tensors | None:
     except (OSError, safetensors.SafetensorError) as error:
         _log.warning("%s cannot be read (%s); it is built again", path, error)
         return None
-    if set(tensors) != set(names) or _digest(tensors) != metadata.get("sha256"):
+    if set(tensors) != set(names) or digest(tensors) != metadata.get("sha256"):
         _log.warning("%s is damaged; it is built again", path)
         return None
     return tensors
 
 
 def _write(path: Path, tensors: Tensors) -> None:
-    """Write the file whole or not at all."""
     try:
-        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
-        os.close(handle)
-        try:
-            safetensors.torch.save_file(tensors, partial, {"sha256": _digest(tensors)})
-            Path(partial).replace(path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
+        write_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
     except OSError as error:
         _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)

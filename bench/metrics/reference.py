@@ -2,22 +2,19 @@
 
 import dataclasses
 import hashlib
-import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
-from bench.metrics import trained
-from bench.metrics.cache import default_cache_dir, digest, write_whole
+from bench.metrics import kept, trained
+from bench.metrics.cache import default_cache_dir
 from bench.metrics.extractors import embed
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
 from bench.metrics.kernel import kid
@@ -35,7 +32,6 @@ _SMALL: Final = 10_000
 """A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough."""
 
 _STACKS: Final = 26_000
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,42 +200,15 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
     return cache_dir / f"reference-{workload.kind}-{key[:16]}.safetensors"
 
 
-def _read(path: Path) -> Reference | None:
-    """Return the stored reference; None where there is none, or where the file is not what was written."""
-    if not path.is_file():
-        return None
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, safetensors.SafetensorError) as error:
-        _log.warning("%s cannot be read (%s); it is built again", path, error)
-        return None
-    if set(tensors) != {field.name for field in dataclasses.fields(Reference)} or (
-        digest(tensors) != metadata.get("sha256")
-    ):
-        _log.warning("%s is damaged; it is built again", path)
-        return None
-    return Reference(**tensors)
-
-
-def _write(path: Path, reference: Reference) -> None:
-    """Store a reference whole or not at all. A cache that cannot be written costs time, never a run."""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in _tensors(reference).items()}
-    try:
-        write_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
-    except OSError as error:
-        _log.warning("the reference features of the data cannot be kept in %s (%s)", path.parent, error)
-
-
 def load_or_build(
     workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, cache_dir: Path | None = None
 ) -> Reference:
     """Return the reference from the cache, or build it and keep it there."""
     path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir())
-    stored = _read(path)
-    if stored is not None:
-        return stored.to(device)
-    reference = build(workload, arrays, extractor, device)
-    _write(path, reference)
-    return reference.to(device)
+    names = [field.name for field in dataclasses.fields(Reference)]
+
+    def measure() -> kept.Tensors:
+        found = _tensors(build(workload, arrays, extractor, device))
+        return {name: tensor.contiguous().cpu() for name, tensor in found.items()}
+
+    return Reference(**kept.once(path, names, measure)).to(device)
