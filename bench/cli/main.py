@@ -1,7 +1,7 @@
 """The group of verbs: loaded lazily, with one place where errors become one line and an exit code.
 
-Exit codes: 0 done; 1 something went wrong that is not the user's doing (a trial ended in an error, a check failed);
-2 bad input; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 something went wrong that is not the user's doing (a trial ended in an error, a check failed, a
+comparison found a regression); 2 bad input; 3 nothing was comparable; 130 stopped by Ctrl-C.
 """
 
 import importlib
@@ -26,6 +26,8 @@ VERBS: Final = {
     "status": "bench.cli.status:status",
     "show": "bench.cli.show:show",
     "leaderboard": "bench.cli.leaderboard:leaderboard",
+    "compare": "bench.cli.compare:compare",
+    "baseline": "bench.cli.baseline:baseline",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",
     "atlas": "bench.cli.atlas:atlas",

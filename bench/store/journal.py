@@ -115,13 +115,21 @@ def read_record(path: Path) -> Record:
     Raises:
         RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
     """
-    name = _RECORD_NAME.fullmatch(path.name)
-    if name is None:
-        raise RecordError(f"{path} is not a record (<trial id>.<attempt>.json); move it out of the records folder")
+    _name_of(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_record(path, content)
+
+
+def parse_record(path: Path, content: bytes) -> Record:
+    """Turn the bytes of one record into it; `path` is where they come from, which its name must fit.
+
+    Raises:
+        RecordError: as for `read_record`.
+    """
+    name = _name_of(path)
     try:
         record = msgspec.json.decode(content, type=Record)
     except msgspec.DecodeError as error:
@@ -133,6 +141,13 @@ def read_record(path: Path) -> Record:
     if record.trial_id != name["trial_id"] or record.attempt != int(name["attempt"]):
         raise RecordError(f"{path} holds the record of {record.trial_id}.{record.attempt}; give it its own name back")
     return record
+
+
+def _name_of(path: Path) -> re.Match[str]:
+    name = _RECORD_NAME.fullmatch(path.name)
+    if name is None:
+        raise RecordError(f"{path} is not a record (<trial id>.<attempt>.json); move it out of the records folder")
+    return name
 
 
 class _Version(Struct):

@@ -21,6 +21,8 @@ OPTIONS = {
     "status": "suite method losses workload seeds steps d-norm allow-invalid set results data",
     "show": "trial results",
     "leaderboard": "format results",
+    "compare": "base new stage flagged threshold allow-improvement format output",
+    "baseline": "",
     "report": "results output",
     "export": "format results output",
     "atlas": "check output",

@@ -1,0 +1,191 @@
+"""`compare`: hold new results against old ones, and leave with an exit code that a build can stand on."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+from bench.cli.options import DEFAULT_RESULTS, usage_errors
+
+if TYPE_CHECKING:
+    from bench.cli.sources import Source
+    from bench.report.compare import Presented
+    from bench.statistics.gates.comparison import Comparison, Outcome
+    from bench.statistics.gates.speed import Timing
+    from bench.statistics.gates.verdicts import Settings
+
+STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+"""GitHub Actions names here the file whose Markdown it shows on the page of a run."""
+
+_EXIT_CODES: "Final[Mapping[Outcome, int]]" = {
+    "passed": 0,
+    "regression": 1,
+    "improvement": 1,
+    "flagged": 1,
+    "nothing": 3,
+}
+
+_SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
+
+
+@click.command(short_help="Compare two sets of results; exit 1 on a regression.")
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--stage", type=click.Choice(["once", "1", "2"]), default="once", show_default=True,
+    help="Decide at once; or flag cells (1), and decide them on fresh seeds (2).",
+)  # fmt: skip
+@click.option(
+    "--flagged", type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of flagged cells, which stage 1 writes and stage 2 reads.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, metavar="PERCENT",
+    help="By how much slower is a slow-down.",
+)  # fmt: skip
+@click.option("--allow-improvement", is_flag=True, help="Let improvements pass; else they fail like regressions.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table", show_default=True,
+    help="How it is written.",
+)  # fmt: skip
+@click.option(
+    "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write it to a file too: .md, .json or .xml (JUnit). Repeatable.",
+)  # fmt: skip
+def compare(
+    *,
+    base: str,
+    new: str,
+    stage: Literal["once", "1", "2"],
+    flagged: Path | None,
+    threshold: float,
+    allow_improvement: bool,
+    style: str,
+    outputs: tuple[Path, ...],
+) -> None:
+    """Compare NEW with BASE cell by cell: quality, failures and throughput, or kernel timings.
+
+    Each is a results folder, a baseline (by name or file), git:REV[:PATH], or a file of pytest --benchmark-json.
+
+    Exit codes: 0 no regression; 1 a regression, an improvement that is not allowed, or (--stage 1) a flagged cell;
+    2 bad input; 3 nothing comparable.
+    """
+    from bench.cli.sources import not_there, read_source
+    from bench.report.compare import Presented
+    from bench.report.flags import commands
+    from bench.statistics.gates.verdicts import Settings
+
+    _check(stage, flagged, outputs)
+    before, after = read_source(base), read_source(new)
+    if after.absent:
+        raise not_there(after, "NEW")
+    settings = Settings(stage=stage, threshold=threshold / 100)
+    comparison = _comparison(before, after, settings, flagged)
+    results = str(after.results or DEFAULT_RESULTS)
+    shown = Presented(
+        comparison=comparison,
+        base=before.words,
+        new=after.words,
+        allow_improvement=allow_improvement,
+        commands=tuple(commands(comparison.reruns, results)),
+    )
+    _write(shown, style, outputs)
+    if stage == "1" and flagged is not None:
+        from bench.cli.reading import write_text
+        from bench.report.flags import encode_flags
+
+        write_text(flagged, encode_flags(comparison.reruns, results))
+    if shown.outcome == "nothing" and not (before.records or before.timings):
+        click.echo(_how_to_begin(before, after), err=True)
+    click.get_current_context().exit(_EXIT_CODES[shown.outcome])
+
+
+def _check(stage: str, flagged: Path | None, outputs: tuple[Path, ...]) -> None:
+    if stage == "2" and flagged is None:
+        raise click.UsageError("--stage 2 needs --flagged FILE, which --stage 1 --flagged FILE has written")
+    if stage == "once" and flagged is not None:
+        raise click.UsageError("--flagged belongs to --stage 1, which writes it, or --stage 2, which reads it")
+    for path in outputs:
+        if path.suffix not in _SUFFIXES:
+            raise click.UsageError(f"--output {path}: name it .md, .json or .xml, which says how it is written")
+
+
+def _comparison(before: "Source", after: "Source", settings: "Settings", flagged: Path | None) -> "Comparison":
+    from bench.statistics.gates.comparison import compare as compare_records
+    from bench.statistics.gates.comparison import compare_timings
+
+    if after.timings is not None:
+        if before.records or (before.timings is None and not before.absent):
+            raise click.UsageError(f"BASE is {before.words}, and NEW holds kernel timings: give two of a kind")
+        return compare_timings(_timed(before), _timed(after), settings)
+    if before.timings is not None:
+        raise click.UsageError(f"BASE holds kernel timings, and NEW is {after.words}: give two of a kind")
+    from bench.cli.reading import workloads_of
+    from bench.report.flags import read_flags
+
+    workloads = workloads_of([*before.records, *after.records])
+    with usage_errors():
+        flags = read_flags(flagged) if settings.stage == "2" and flagged is not None else None
+        return compare_records(before.records, after.records, workloads, settings, flags)
+
+
+def _timed(source: "Source") -> "list[Timing]":
+    from bench.statistics.gates.speed import Timing
+
+    found = source.timings
+    if found is None:
+        return []
+    return [Timing(each.name, found.fingerprint, found.machine, each.seconds) for each in found.benchmarks]
+
+
+def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:
+    from bench.cli.reading import write_text
+    from bench.report.compare import to_json, to_markdown
+    from bench.report.junit import to_junit
+
+    formats: dict[str, Callable[[Presented], str]] = {"md": to_markdown, "json": to_json, "junit": to_junit}
+    if style == "table":
+        _print(shown)
+    else:
+        click.echo(formats[style](shown), nl=False)
+    for path in outputs:
+        write_text(path, formats[_SUFFIXES[path.suffix]](shown))
+    step_summary = os.environ.get(STEP_SUMMARY)
+    if step_summary:
+        try:
+            with Path(step_summary).open("a", encoding="utf-8") as file:
+                file.write(to_markdown(shown))
+        except OSError as error:
+            raise click.UsageError(f"cannot append to ${STEP_SUMMARY}, {step_summary}: {error.strerror}") from error
+
+
+def _print(shown: "Presented") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from bench.cli.reading import console
+    from bench.report.compare import changes, notes, summary, to_table, verdict
+
+    to = console()
+    to.print(summary(shown), style="bold", markup=False, soft_wrap=True)
+    to.print(verdict(shown), markup=False, soft_wrap=True)
+    to.print()
+    for line in (f"BASE  {shown.base}", f"NEW   {shown.new}", *(f"changed: {line}" for line in changes(shown))):
+        to.print(line, markup=False, soft_wrap=True)
+    to.print(to_table(shown))
+    if shown.commands:
+        to.print("Fresh seeds for the flagged cells:", markup=False)
+        for command in shown.commands:
+            to.print(f"  {command}", markup=False, soft_wrap=True)
+    for note in notes(shown):
+        to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+
+
+def _how_to_begin(before: "Source", after: "Source") -> str:
+    said = f"nothing to compare with: BASE is {before.words}."
+    if after.timings is not None:
+        return f"{said} Keep a file of pytest --benchmark-json as the baseline."
+    results = after.results or DEFAULT_RESULTS
+    return f"{said} To begin: python -m bench baseline freeze NAME --results {results}, and commit the file it writes."

@@ -1,0 +1,116 @@
+"""What `compare` compares: a results folder, a baseline file, `git:REV[:PATH]`, or kernel timings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from bench.cli.options import usage_errors
+
+if TYPE_CHECKING:
+    from bench.store.baseline import Baseline
+    from bench.store.record import Record
+    from bench.store.timings import Timings
+
+BASELINES: Final = Path("baselines")
+"""Where `baseline freeze` writes, and where names are looked up."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One side of a comparison."""
+
+    words: str
+    """What it is, for people."""
+    records: "tuple[Record, ...]" = ()
+    timings: "Timings | None" = None
+    results: Path | None = None
+    """The results folder, where it is one."""
+    absent: bool = False
+    """There is nothing of that name, as on the first run."""
+
+
+def baseline_path(name: str) -> Path:
+    from bench.store.baseline import SUFFIX
+
+    return BASELINES / f"{name}{SUFFIX}"
+
+
+def read_source(text: str) -> Source:
+    """Read one side.
+
+    Raises:
+        click.UsageError: what is there cannot be used. That nothing is there is no error here.
+    """
+    from bench.store.revision import PREFIX
+
+    with usage_errors():
+        if text.startswith(PREFIX):
+            return _revision(text)
+        path = Path(text)
+        if path.is_dir():
+            return _folder(path)
+        if not path.exists() and baseline_path(text).is_file():
+            path = baseline_path(text)
+        if path.is_file():
+            return _timings(path) if path.suffix == ".json" else _baseline(path)
+    return Source(f"{text} (not there)", absent=True)
+
+
+def _revision(text: str) -> Source:
+    from bench.store.baseline import Baseline
+    from bench.store.revision import AbsentError, read_revision
+
+    try:
+        found = read_revision(text, Path.cwd())
+    except AbsentError as error:
+        return Source(f"{text} (not there: {error})", absent=True)
+    if isinstance(found, Baseline):
+        return Source(_named(found, text), found.records)
+    return Source(_counted(text, tuple(found)), tuple(found))
+
+
+def _folder(path: Path) -> Source:
+    from bench.store.journal import Store
+
+    # A folder of several results folders, as results/published is, is read as one set.
+    roots = [path] if (path / "records").is_dir() else sorted(found.parent for found in path.glob("**/records"))
+    records = tuple(record for root in roots for record in Store(root).records())
+    return Source(_counted(str(path), records), records, results=path)
+
+
+def _baseline(path: Path) -> Source:
+    from bench.store.baseline import read_baseline
+
+    found = read_baseline(path)
+    return Source(_named(found, str(path)), found.records)
+
+
+def _timings(path: Path) -> Source:
+    from bench.report.wording import plural
+    from bench.store.timings import read_timings
+
+    found = read_timings(path)
+    return Source(f"{path}, {plural(len(found.benchmarks), 'benchmark')} on {found.machine}", timings=found)
+
+
+def _named(found: "Baseline", where: str) -> str:
+    from bench.report.wording import plural
+
+    header = found.header
+    return f"baseline {header.baseline} ({where}), {plural(header.trials, 'trial')}, digest {header.digest[:12]}"
+
+
+def _counted(where: str, records: "tuple[Record, ...]") -> str:
+    from bench.report.wording import plural
+    from bench.store.baseline import records_digest
+
+    return f"{where}, {plural(len(records), 'record')}, digest {records_digest(records)}"
+
+
+def not_there(source: Source, name: str) -> click.UsageError:
+    return click.UsageError(
+        f"{name} is {source.words}: give a results folder, a baseline's name or file, git:REV[:PATH], or a file of "
+        "pytest --benchmark-json"
+    )

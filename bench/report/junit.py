@@ -1,0 +1,55 @@
+"""A comparison as JUnit XML, which every continuous integration shows: a suite a gate, a case a cell."""
+
+import re
+import xml.etree.ElementTree as ET
+
+from bench.report.compare import Presented, effect, summary, verdict
+from bench.statistics.gates.comparison import Row
+from bench.statistics.gates.verdicts import Finding
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold at all, escaped or not."""
+
+
+def to_junit(shown: Presented) -> str:
+    """Write a case a cell and gate: failed where there is an alarm, skipped where nothing could be compared.
+
+    If nothing was compared at all there is one more case, which is an error, so that the whole does not look green.
+    """
+    root = ET.Element("testsuites", name="bench compare")
+    gates = dict.fromkeys(finding.gate for row in shown.comparison.rows for finding in row.findings)
+    for gate in gates:
+        findings = [(row, finding) for row in shown.rows for finding in row.findings if finding.gate == gate]
+        suite = ET.SubElement(root, "testsuite", name=gate, tests=str(len(findings)))
+        results = [_case(suite, row, finding, allowed=shown.allow_improvement) for row, finding in findings]
+        suite.set("failures", str(results.count("failure")))
+        suite.set("skipped", str(results.count("skipped")))
+        suite.set("errors", "0")
+    if shown.outcome == "nothing":
+        suite = ET.SubElement(root, "testsuite", name="comparison", tests="1", failures="0", skipped="0", errors="1")
+        case = ET.SubElement(suite, "testcase", classname="comparison", name="anything comparable")
+        ET.SubElement(case, "error", message=_clean(f"{summary(shown)} {verdict(shown)}"))
+    for count in ("tests", "failures", "skipped", "errors"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: ET.Element, row: Row, finding: Finding, *, allowed: bool) -> str:
+    name = f"{row.name} on {row.workload}, {row.key.setting}" if row.key else row.name
+    case = ET.SubElement(suite, "testcase", classname=_clean(f"{finding.gate}.{row.workload}"), name=_clean(name))
+    words = "; ".join(word for word in (effect(finding), finding.note, *row.notes) if word)
+    alarm = finding.flagged is not None or finding.verdict == "worse" or (finding.verdict == "better" and not allowed)
+    if alarm:
+        kind = "flagged" if finding.flagged else finding.verdict
+        ET.SubElement(case, "failure", message=_clean(f"{kind}: {words}"), type=kind)
+        return "failure"
+    if finding.verdict == "not comparable":
+        ET.SubElement(case, "skipped", message=_clean(f"not comparable: {words}"))
+        return "skipped"
+    ET.SubElement(case, "system-out").text = _clean(f"{finding.verdict}: {words}")
+    return "passed"
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)

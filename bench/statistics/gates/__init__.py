@@ -1,0 +1,1 @@
+"""The gates of a comparison of two sets of results: quality, failures, throughput and timings. Torch-free, seeded."""

@@ -1,0 +1,201 @@
+"""Which records of two sets may be held against each other, cell by cell.
+
+A cell is everything of a trial's spec but the seed. Within one set a cell is held to one setting, the newest one, as on
+the leaderboard. Two cells are comparable when protocol version, data, network and optimiser agree. Versions of the
+engine, the losses and the user's own losses may differ, since they are what is compared; versions of what measures
+(metrics, extractor, data) may not, as far as distances are concerned.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.config.trial import Spec, canonical_json
+from bench.config.workload import workload_kind
+from bench.statistics.scores import is_result
+from bench.store.journal import latest_attempts
+from bench.store.record import Record
+
+MEASURING_COMPONENTS: Final = ("metrics", "extractor", "data")
+"""Components that make distances: numbers of different versions are different quantities."""
+
+
+@dataclass(frozen=True, order=True)
+class CellKey:
+    """By what the cells of two sets find each other."""
+
+    workload: str
+    """Without the folder it reads."""
+    track: str
+    d_norm: str
+    precision: str
+    steps: int
+    evaluate_every: int
+    samples: int
+    batch_size: int
+    method: str
+    allow_invalid: bool
+
+    @property
+    def setting(self) -> str:
+        """Everything but method and workload, in words."""
+        return (
+            f"{self.track} track, d_norm {self.d_norm}, {self.precision}, {self.steps:,} steps of {self.batch_size}, "
+            f"evaluated every {self.evaluate_every:,} on {self.samples:,} samples"
+        )
+
+
+@dataclass(frozen=True)
+class Side:
+    """One cell of one set: a result a seed, all of one setting."""
+
+    runs: Mapping[int, Record]
+    superseded: int
+    """Records of older data or component versions, left out."""
+    lost: int
+    """Runs that ended in a timeout or an error of the machinery: they say nothing about the loss."""
+
+    @property
+    def any(self) -> Record | None:
+        return next(iter(self.runs.values()), None)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A cell of both sets, and why it is not comparable, if it is not."""
+
+    key: CellKey
+    base: Side
+    new: Side
+    refusal: str = ""
+    """Why nothing of the two may be compared."""
+    measured_otherwise: str = ""
+    """Why distances, scores and failures may not be compared, though time may."""
+
+    @property
+    def method(self) -> str:
+        """The shortest name of the method."""
+        names = [record.spec.method_name for side in (self.base, self.new) for record in side.runs.values()]
+        return min(names, key=lambda name: (len(name), name), default=self.key.method)
+
+    @property
+    def identical(self) -> bool:
+        """Whether both sets hold the same trials with the same results, so that nothing was left to chance."""
+        return (
+            bool(self.base.runs)
+            and self.base.runs.keys() == self.new.runs.keys()
+            and all(_same(self.base.runs[seed], self.new.runs[seed]) for seed in self.base.runs)
+        )
+
+    @property
+    def contradictions(self) -> tuple[int, ...]:
+        """Seeds at which the very same trial on equal machines came out otherwise."""
+        return tuple(
+            seed
+            for seed, base in self.base.runs.items()
+            if seed in self.new.runs
+            and base.trial_id == self.new.runs[seed].trial_id
+            and _fingerprint(base) is not None
+            and _fingerprint(base) == _fingerprint(self.new.runs[seed])
+            and not _same(base, self.new.runs[seed])
+        )
+
+
+def sides(records: Iterable[Record]) -> dict[CellKey, Side]:
+    """Divide the last attempts of a set into cells, each held to its newest setting."""
+    grouped: dict[CellKey, list[Record]] = defaultdict(list)
+    for record in latest_attempts(records):
+        grouped[cell_key(record.spec)].append(record)
+    return {key: _side(grouped[key]) for key in sorted(grouped)}
+
+
+def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
+    """Pair the cells of two sets, in the order of their keys; a cell that one lacks is paired with an empty one."""
+    empty = Side(runs={}, superseded=0, lost=0)
+    left, right = sides(base), sides(new)
+    pairs = []
+    for key in sorted({*left, *right}):
+        one, other = left.get(key, empty), right.get(key, empty)
+        pairs.append(Pair(key, one, other, _refusal(one, other), _measured_otherwise(one, other)))
+    return pairs
+
+
+def cell_key(spec: Spec) -> CellKey:
+    return CellKey(
+        workload=workload_kind(spec.workload),
+        track=spec.track,
+        d_norm=spec.network.d_norm,
+        precision=spec.precision,
+        steps=spec.steps,
+        evaluate_every=spec.evaluate_every,
+        samples=spec.samples,
+        batch_size=spec.batch_size,
+        method=spec.method,
+        allow_invalid=spec.allow_invalid,
+    )
+
+
+def _side(records: Iterable[Record]) -> Side:
+    by_age = sorted(records, key=lambda record: (record.finished_at, record.trial_id))
+    current = [record for record in by_age if _setting(record) == _setting(by_age[-1])]
+    runs = {record.spec.seed: record for record in current if is_result(record)}
+    return Side(
+        runs=dict(sorted(runs.items())),
+        superseded=len(by_age) - len(current),
+        lost=len(current) - len(runs),
+    )
+
+
+def _setting(record: Record) -> tuple[object, ...]:
+    spec = record.spec
+    fixed = (spec.protocol_version, spec.data_hash, spec.optimizer, spec.critic_steps)
+    return (*fixed, canonical_json(spec.network), tuple(sorted(record.components.items())))
+
+
+def _refusal(base: Side, new: Side) -> str:
+    one, other = base.any, new.any
+    if one is None or other is None:
+        words = [f"{name} has no result" for name, record in (("BASE", one), ("NEW", other)) if record is None]
+        return " and ".join(words)
+    before, after = one.spec, other.spec
+    if _release(before) != _release(after):
+        return f"protocol {before.protocol_version} against {after.protocol_version}"
+    if before.data_hash != after.data_hash:
+        return "other data"
+    if before.network != after.network:
+        return "another network"
+    if (before.optimizer, before.critic_steps) != (after.optimizer, after.critic_steps):
+        return "another recipe (optimiser or critic steps)"
+    return ""
+
+
+def _release(spec: Spec) -> list[str]:
+    """The two parts of a protocol version that change results."""
+    return spec.protocol_version.split(".")[:2]
+
+
+def _measured_otherwise(base: Side, new: Side) -> str:
+    one, other = base.any, new.any
+    if one is None or other is None:
+        return ""
+    differing = [
+        f"{name} {one.components.get(name, 'none')} against {other.components.get(name, 'none')}"
+        for name in MEASURING_COMPONENTS
+        if one.components.get(name) != other.components.get(name)
+    ]
+    return ", ".join(differing)
+
+
+def _same(base: Record, new: Record) -> bool:
+    """Whether two runs are one trial with one result; what a baseline does not keep is not looked at."""
+    shared = base.metrics.keys() & new.metrics.keys()
+    return (
+        base.trial_id == new.trial_id
+        and base.status == new.status
+        and all(base.metrics[name] == new.metrics[name] for name in shared)
+    )
+
+
+def _fingerprint(record: Record) -> str | None:
+    return record.environment.fingerprint if record.environment else None

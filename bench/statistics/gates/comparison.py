@@ -1,0 +1,184 @@
+"""Two sets of results through all gates: one row a cell, one verdict a row, and whether the whole passes."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from bench.config.workload import Workload
+from bench.statistics.gates.cells import CellKey, Pair, pair
+from bench.statistics.gates.failures import failures
+from bench.statistics.gates.quality import fresh_seeds_needed, quality
+from bench.statistics.gates.speed import Timing, throughput, timing
+from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
+from bench.store.record import Record
+
+Outcome = Literal["passed", "regression", "improvement", "flagged", "nothing"]
+
+VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "equivalent", "inconclusive", "not comparable")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell, or one kernel benchmark, with what every gate says about it."""
+
+    name: str
+    """The method, or the benchmark."""
+    key: CellKey | None
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def workload(self) -> str:
+        return self.key.workload if self.key else ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Worse where any gate says so, else better where any does, else what the first gate that can speak says."""
+        said = [finding.verdict for finding in self.findings]
+        for alarm in ("worse", "better"):
+            if alarm in said:
+                return alarm
+        return next((verdict for verdict in said if verdict != "not comparable"), "not comparable")
+
+    @property
+    def flagged(self) -> bool:
+        return any(finding.flagged for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs between the sets: a component's version, the commit, a version of torch, a machine."""
+
+    what: str
+    base: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A flagged cell, and up to which seed stage 2 wants it run."""
+
+    pair: Pair
+    seeds: int
+    flag: Flag
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Everything that is known about NEW in the light of BASE."""
+
+    rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
+    reruns: tuple[Rerun, ...]
+    settings: Settings
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        found = Counter(row.verdict for row in self.rows)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+    def outcome(self, *, allow_improvement: bool) -> Outcome:
+        """Say in one word what came of it; nothing comparable is never a pass."""
+        findings = [finding for row in self.rows for finding in row.findings]
+        if any(finding.verdict == "worse" for finding in findings):
+            return "regression"
+        if any(finding.flagged for finding in findings):
+            return "flagged"
+        if any(finding.verdict == "better" for finding in findings) and not allow_improvement:
+            return "improvement"
+        return "passed" if any(finding.able for finding in findings) else "nothing"
+
+
+def compare(
+    base: Iterable[Record],
+    new: Iterable[Record],
+    workloads: Mapping[str, Workload],
+    settings: Settings,
+    flags: Mapping[CellKey, Flag] | None = None,
+) -> Comparison:
+    """Compare two sets of records.
+
+    Args:
+        base: what there was.
+        new: what there is.
+        workloads: of both sets, by the names in the records' specs.
+        settings: the stage, the threshold of time, the seed of the bootstrap.
+        flags: what stage 1 has flagged, for stage 2.
+
+    Raises:
+        ValueError: a record lacks what its distance or score needs.
+    """
+    pairs = pair(base, new)
+    judged = quality(pairs, workloads, settings, flags)
+    rows = tuple(
+        Row(each.method, each.key, (finding, failures(each), throughput(each, settings)), _notes(each))
+        for each, finding in zip(pairs, judged, strict=True)
+    )
+    return Comparison(rows=rows, changes=_changes(pairs), reruns=_reruns(pairs, judged, flags or {}), settings=settings)
+
+
+def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: Settings) -> Comparison:
+    """Compare two sets of kernel benchmarks by their names."""
+    before, after = ({each.name: each for each in timings} for timings in (base, new))
+    names = sorted({*before, *after})
+    rows = tuple(Row(name, None, (timing(before.get(name), after.get(name), settings),)) for name in names)
+    machines = [tuple(sorted({each.machine for each in timings})) for timings in (base, new)]
+    changes = (Change("machine", *machines),) if machines[0] != machines[1] else ()
+    return Comparison(rows=rows, changes=changes, reruns=(), settings=settings)
+
+
+def _notes(each: Pair) -> tuple[str, ...]:
+    said = []
+    for name, side in (("BASE", each.base), ("NEW", each.new)):
+        if side.lost:
+            said.append(f"{name}: {side.lost} lost to a timeout or an error of the machinery")
+        if side.superseded:
+            said.append(f"{name}: {side.superseded} of older versions left out")
+    if each.contradictions:
+        seeds = ", ".join(map(str, each.contradictions))
+        said.append(f"not deterministic: the same trial on an equal machine came out otherwise at seed {seeds}")
+    return tuple(said)
+
+
+def _reruns(pairs: Sequence[Pair], judged: Sequence[Finding], flags: Mapping[CellKey, Flag]) -> tuple[Rerun, ...]:
+    """Plan the fresh seeds of what is flagged; in stage 2, of what has too few of them still."""
+    suspected = [
+        (each, finding.flagged) for each, finding in zip(pairs, judged, strict=True) if finding.flagged is not None
+    ]
+    family = len(flags) or len(suspected)
+    planned = []
+    for each, direction in suspected:
+        seen = flags[each.key].seeds if each.key in flags else tuple(each.new.runs)
+        needed, seeds = fresh_seeds_needed(len(each.base.runs), family), 0
+        while needed:
+            needed -= seeds not in seen
+            seeds += 1
+        planned.append(Rerun(each, seeds, Flag(direction, seen)))
+    return tuple(planned)
+
+
+def _changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
+    """List what differs between the sets, over the cells that both have."""
+    shared = [each for each in pairs if each.base.runs and each.new.runs]
+    seen: dict[str, tuple[set[str], set[str]]] = {}
+    for each in shared:
+        for place, side in enumerate((each.base, each.new)):
+            for record in side.runs.values():
+                for what, value in _traits(record).items():
+                    seen.setdefault(what, (set(), set()))[place].add(value)
+    return tuple(
+        Change(what, tuple(sorted(base)), tuple(sorted(new))) for what, (base, new) in seen.items() if base != new
+    )
+
+
+def _traits(record: Record) -> dict[str, str]:
+    traits = {"protocol": record.protocol_version}
+    # Data and extractors differ from workload to workload in any set; where one changed, its cell says so.
+    traits |= {name: value for name, value in record.components.items() if name not in ("data", "extractor")}
+    traits["commit"] = record.commit or "unknown"
+    if record.environment is not None:
+        traits |= {name: version for name, version in record.environment.versions.items() if name != "gan-loss-bench"}
+        traits["machine"] = record.environment.device_name
+        traits["fingerprint"] = record.environment.fingerprint
+    return traits

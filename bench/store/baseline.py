@@ -1,0 +1,123 @@
+"""Baselines: a named set of trials with the values that a comparison needs, in one file that lives in git.
+
+A baseline is JSON lines: a header with name, digest and counts, then one line a trial, sorted, with sorted keys. It is
+a record without its curves, so it stands alone: the results folder it was frozen from may go. Equal records give equal
+bytes, and a re-baselining shows in `git diff` trial by trial.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bench.config.trial import canonical_json
+from bench.store.record import SCHEMA_VERSION, History, Record
+
+SUFFIX: Final = ".jsonl"
+
+_METRICS: Final = ("distance", "distance_init", "distance_floor", "modes", "kl_uniform")
+_COST: Final = ("images_per_second",)
+
+
+class BaselineError(ValueError):
+    """A file is no usable baseline. The message names it, and says what to do."""
+
+
+class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first line of a baseline file."""
+
+    baseline: str
+    """Its name."""
+    schema_version: int
+    trials: int
+    digest: str
+    """SHA-256 over the lines that follow."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline and its trials, which are records without curves."""
+
+    header: Header
+    records: tuple[Record, ...]
+
+
+def encode_baseline(name: str, records: Iterable[Record]) -> bytes:
+    """Return the bytes of a baseline file."""
+    kept = sorted(records, key=_order)
+    body = b"".join(canonical_json(_slim(record)) + b"\n" for record in kept)
+    header = Header(
+        baseline=name,
+        schema_version=SCHEMA_VERSION,
+        trials=len(kept),
+        digest=hashlib.sha256(body).hexdigest(),
+    )
+    return canonical_json(header) + b"\n" + body
+
+
+def decode_baseline(content: bytes, where: str) -> Baseline:
+    """Read the bytes of a baseline file; `where` names it in messages.
+
+    Raises:
+        BaselineError: it is none, was changed by hand or by a merge, or is of a newer program.
+    """
+    first, _, body = content.partition(b"\n")
+    try:
+        header = msgspec.json.decode(first, type=Header)
+    except msgspec.DecodeError as error:
+        raise BaselineError(
+            f"{where} is no baseline ({error}); make one with: python -m bench baseline freeze NAME"
+        ) from error
+    if header.schema_version > SCHEMA_VERSION:
+        raise BaselineError(
+            f"{where} was written by a newer program (schema {header.schema_version}; this one reads up to "
+            f"{SCHEMA_VERSION}); run: pip install --upgrade gan-loss-bench"
+        )
+    if hashlib.sha256(body).hexdigest() != header.digest:
+        raise BaselineError(
+            f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
+            f"with: python -m bench baseline freeze {header.baseline} --replace"
+        )
+    try:
+        records = [msgspec.json.decode(line, type=Record) for line in body.splitlines()]
+    except msgspec.DecodeError as error:
+        raise BaselineError(f"{where} holds a trial that this program cannot read ({error})") from error
+    return Baseline(header, tuple(records))
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file.
+
+    Raises:
+        BaselineError: it cannot be read, or as for `decode_baseline`.
+    """
+    try:
+        return decode_baseline(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BaselineError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def records_digest(records: Sequence[Record]) -> str:
+    """Return twelve hexadecimal digits that name these attempts, in whatever order they come."""
+    names = sorted(f"{record.trial_id}.{record.attempt}" for record in records)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
+def _slim(record: Record) -> Record:
+    return msgspec.structs.replace(
+        record,
+        metrics={name: record.metrics[name] for name in _METRICS if name in record.metrics},
+        cost={name: record.cost[name] for name in _COST if name in record.cost},
+        history=History(),
+        stability={},
+        message="",
+    )
+
+
+def _order(record: Record) -> tuple[object, ...]:
+    spec = record.spec
+    return spec.workload, spec.track, spec.network.d_norm, spec.steps, spec.method, spec.seed, record.trial_id
