@@ -91,12 +91,13 @@ def compare(
         allow_improvement=allow_improvement,
         commands=tuple(commands(comparison.reruns, results)),
     )
-    _write(shown, style, outputs)
+    # Files first: whoever reads the output may leave early (`| head`).
     if stage == "1" and flagged is not None:
         from bench.cli.reading import write_text
         from bench.report.flags import encode_flags
 
         write_text(flagged, encode_flags(comparison.reruns, results))
+    _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings):
         click.echo(_how_to_begin(before, after), err=True)
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
@@ -146,10 +147,6 @@ def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:
     from bench.report.junit import to_junit
 
     formats: dict[str, Callable[[Presented], str]] = {"md": to_markdown, "json": to_json, "junit": to_junit}
-    if style == "table":
-        _print(shown)
-    else:
-        click.echo(formats[style](shown), nl=False)
     for path in outputs:
         write_text(path, formats[_SUFFIXES[path.suffix]](shown))
     step_summary = os.environ.get(STEP_SUMMARY)
@@ -159,6 +156,10 @@ def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:
                 file.write(to_markdown(shown))
         except OSError as error:
             raise click.UsageError(f"cannot append to ${STEP_SUMMARY}, {step_summary}: {error.strerror}") from error
+    if style == "table":
+        _print(shown)
+    else:
+        click.echo(formats[style](shown), nl=False)
 
 
 def _print(shown: "Presented") -> None:

@@ -106,7 +106,7 @@ def _counted(where: str, records: "tuple[Record, ...]") -> str:
     from bench.report.wording import plural
     from bench.store.baseline import records_digest
 
-    return f"{where}, {plural(len(records), 'record')}, digest {records_digest(records)}"
+    return f"{where}, {plural(len(records), 'record')}, digest {records_digest(records)[:12]}"
 
 
 def not_there(source: Source, name: str) -> click.UsageError:

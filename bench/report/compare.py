@@ -2,14 +2,16 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bench.report import wording
-from bench.statistics.gates.comparison import Comparison, Outcome, Row
+from bench.statistics.gates.cells import SETTING, CellKey
+from bench.statistics.gates.comparison import CONTRADICTION, Comparison, Outcome, Row
 from bench.statistics.gates.verdicts import RATIO_BOUND, SCORE_BOUND, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +42,22 @@ class Presented:
     @property
     def rows(self) -> list[Row]:
         """The rows, alarms first."""
-        return sorted(self.comparison.rows, key=lambda row: (not row.flagged, _ORDER.index(row.verdict)))
+        return sorted(
+            self.comparison.rows,
+            key=lambda row: (not row.flagged, _ORDER.index(row.verdict), row.workload, row.name, row.key),
+        )
+
+    @cached_property
+    def ambiguous(self) -> Mapping[str, tuple[str, ...]]:
+        """What else tells the cells of a workload apart, where a method stands there more than once."""
+        found: dict[str, list[CellKey]] = {}
+        for row in self.comparison.rows:
+            if row.key is not None:
+                found.setdefault(row.workload, []).append(row.key)
+        return {
+            workload: tuple(name for name in SETTING if len({getattr(key, name) for key in keys}) > 1)
+            for workload, keys in found.items()
+        }
 
 
 def summary(shown: Presented) -> str:
@@ -67,7 +84,7 @@ def verdict(shown: Presented) -> str:
         "passed": "No regression found." + _blindness(shown.comparison),
         "regression": "Regression.",
         "improvement": "An improvement that nobody has explained fails like a regression of its size: the protocol "
-        "or a measurement may have changed. If it is meant, allow it with --allow-improvement, and freeze a new baseline.",
+        "or a measurement may have changed. Where it is meant, allow it with --allow-improvement and freeze it.",
         "flagged": "Not passed yet: run the flagged cells on fresh seeds, then compare with --stage 2.",
         "nothing": "Nothing was compared, which is no pass." + _blindness(shown.comparison),
     }[shown.outcome]
@@ -99,6 +116,11 @@ def notes(shown: Presented) -> list[str]:
     elsewhere = {f.note for f in findings if f.gate == "throughput" and f.verdict == "not comparable" and f.note}
     if any("other machines" in note for note in elsewhere):
         said.append("Throughput was not compared where the sets come from other machines or versions of torch.")
+    if any(word.startswith(CONTRADICTION) for row in shown.comparison.rows for word in row.notes):
+        said.append(
+            f"{CONTRADICTION.capitalize()}: trials that are equal to the last component, on equal machines, came out "
+            "otherwise. Something that changes results has no version of its own, or the machine is not deterministic."
+        )
     return said
 
 
@@ -120,8 +142,8 @@ def cells(shown: Presented, row: Row) -> list[str]:
     remarks = "; ".join(dict.fromkeys([*_remarks(row), *row.notes]))
     if row.key is None:
         return [words, row.name, effect(found["timing"]), remarks]
-    several = len({each.key.setting for each in shown.comparison.rows if each.key}) > 1
-    workload = f"{row.workload} ({row.key.setting})" if several else row.workload
+    telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
+    workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
     quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))
     return [words, row.name, workload, effect(quality), _counts(failed), effect(time), remarks]
 
@@ -256,15 +278,10 @@ def _blindness(comparison: Comparison) -> str:
 def _remarks(row: Row) -> list[str]:
     """Name the gate that gave an alarm, and what else is worth a word."""
     said = [f"{finding.gate} {finding.verdict}" for finding in row.findings if finding.verdict in ("worse", "better")]
-    words = [finding.note for finding in row.findings if finding.note and finding.verdict == "not comparable"]
-    common = words and len(words) == len(row.findings)
-    if common:
-        return [*said, *words]
-    return [*said, *(f"{finding.gate}: {finding.note}" for finding in row.findings if _worth(finding))]
-
-
-def _worth(finding: Finding) -> bool:
-    return bool(finding.note) and not (finding.gate != "quality" and finding.note.startswith("identical"))
+    words = {finding.note for finding in row.findings}
+    if len(words) == 1:  # of all gates alike
+        return [*said, *(word for word in words if word)]
+    return [*said, *(f"{finding.gate}: {finding.note}" for finding in row.findings if finding.note)]
 
 
 def _counts(finding: Finding) -> str:
@@ -275,7 +292,7 @@ def _counts(finding: Finding) -> str:
 
 
 def _p(value: float) -> str:
-    return "< .0001" if value < 1e-4 else f"{value:.4f}".removeprefix("0") if value < 0.1 else f"{value:.2f}"
+    return "< .0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def _listed(values: Sequence[str]) -> str:

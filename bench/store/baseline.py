@@ -6,7 +6,7 @@ bytes, and a re-baselining shows in `git diff` trial by trial.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,12 +48,11 @@ class Baseline:
 
 def encode_baseline(name: str, records: Iterable[Record]) -> bytes:
     """Return the bytes of a baseline file."""
-    kept = sorted(records, key=_order)
-    body = b"".join(canonical_json(_slim(record)) + b"\n" for record in kept)
+    body = _body(records)
     header = Header(
         baseline=name,
         schema_version=SCHEMA_VERSION,
-        trials=len(kept),
+        trials=body.count(b"\n"),
         digest=hashlib.sha256(body).hexdigest(),
     )
     return canonical_json(header) + b"\n" + body
@@ -101,10 +100,13 @@ def read_baseline(path: Path) -> Baseline:
         raise BaselineError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def records_digest(records: Sequence[Record]) -> str:
-    """Return twelve hexadecimal digits that name these attempts, in whatever order they come."""
-    names = sorted(f"{record.trial_id}.{record.attempt}" for record in records)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+def records_digest(records: Iterable[Record]) -> str:
+    """Return the digest that a baseline of these records has, in whatever order they come."""
+    return hashlib.sha256(_body(records)).hexdigest()
+
+
+def _body(records: Iterable[Record]) -> bytes:
+    return b"".join(canonical_json(_slim(record)) + b"\n" for record in sorted(records, key=_order))
 
 
 def _slim(record: Record) -> Record:
@@ -120,4 +122,13 @@ def _slim(record: Record) -> Record:
 
 def _order(record: Record) -> tuple[object, ...]:
     spec = record.spec
-    return spec.workload, spec.track, spec.network.d_norm, spec.steps, spec.method, spec.seed, record.trial_id
+    return (
+        spec.workload,
+        spec.track,
+        spec.network.d_norm,
+        spec.steps,
+        spec.method,
+        spec.seed,
+        record.trial_id,
+        record.attempt,
+    )

@@ -15,6 +15,8 @@ from bench.store.record import Record
 
 Outcome = Literal["passed", "regression", "improvement", "flagged", "nothing"]
 
+CONTRADICTION: Final = "same trials, other results"
+
 VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "equivalent", "inconclusive", "not comparable")
 
 
@@ -136,8 +138,7 @@ def _notes(each: Pair) -> tuple[str, ...]:
         if side.superseded:
             said.append(f"{name}: {side.superseded} of older versions left out")
     if each.contradictions:
-        seeds = ", ".join(map(str, each.contradictions))
-        said.append(f"not deterministic: the same trial on an equal machine came out otherwise at seed {seeds}")
+        said.append(f"{CONTRADICTION} at {len(each.contradictions)} of {len(each.base.runs)} seeds")
     return tuple(said)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bench.statistics.exact import fisher, fisher_least
-from bench.statistics.gates.cells import Pair
+from bench.statistics.gates.cells import IDENTICAL, Pair
 from bench.statistics.gates.verdicts import FAILURE_SIGNIFICANCE, Finding, incomparable
 from bench.statistics.scores import is_failure
 
@@ -43,7 +43,7 @@ def failures(each: Pair) -> Finding:
 
 def _judged(finding: Finding, each: Pair, *, worse: bool) -> Finding:
     if each.identical:
-        return replace(finding, verdict="equivalent", able=True, note="identical: the same trials, the same results")
+        return replace(finding, verdict="equivalent", able=True, note=IDENTICAL)
     if finding.p is not None and finding.p < FAILURE_SIGNIFICANCE:
         return replace(finding, verdict="worse" if worse else "better")
     return replace(finding, note="" if finding.able else "too few runs to tell")

@@ -4,10 +4,10 @@ A run's value is log F of its last evaluation, or 1 - y where the workload score
 others; in the mean it counts as untrained (log F_init, or 1), as it does in the score. The effect is the ratio of the
 geometric means of F, or the difference of the mean scores, with a bootstrap interval.
 
-The test is Wilcoxon's signed-rank test where both sets have the very same ten or more seeds and their number can reach
-the level asked for; else it is Mann and Whitney's, over all seeds. Which of the two follows from counts alone. Equal
-seeds have the same initial weights and batches, so pairs gain power if the two programs still train alike; of few
-pairs, though, a signed-rank test knows too little to reject anything.
+Equal seeds have the same initial weights and batches, so where both sets have the very same seeds they can be paired
+(Wilcoxon's signed-rank test), which gains power if the two programs still train alike. Of few pairs, though, a
+signed-rank test knows too little to pass a sharp level: it is taken where its smallest p, 2^-seeds, is a tenth of the
+level or less, and Mann and Whitney's over all seeds elsewhere. Which of the two it is follows from counts alone.
 
 Stages, for the cost of many cells (the reasons are in docs/guide.md):
     once    one test a cell, Holm over all cells of a direction.
@@ -24,7 +24,7 @@ import numpy as np
 
 from bench.config.workload import Workload
 from bench.statistics.exact import mann_whitney, mann_whitney_least, signed_rank, signed_rank_least
-from bench.statistics.gates.cells import CellKey, Pair
+from bench.statistics.gates.cells import IDENTICAL, CellKey, Pair
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
     RATIO_BOUND,
@@ -42,7 +42,10 @@ from bench.statistics.paired import holm
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
 
-PAIRED_SEEDS: Final = 10
+PAIRED_RESOLUTION: Final = 10
+"""By what factor the smallest p of the paired test must lie below the level. By simulation of ten seeds and a fifth
+worse, pairing then loses at most a tenth of the power where equal seeds share nothing, and gains up to a quarter."""
+
 _SMALLEST_DISTANCE: Final = 1e-12
 """A Frechet distance can come out as 0 or below by rounding; its logarithm must exist."""
 
@@ -66,7 +69,6 @@ class _Tested:
 
     finding: Finding
     p: Mapping[Direction, float]
-    least: float
 
 
 def quality(
@@ -89,19 +91,23 @@ def quality(
     flags = flags or {}
     tested: dict[int, _Tested] = {}
     findings: list[Finding] = []
-    # The sharpest level that Holm may ask for decides how few pairs are enough, before any result is looked at.
-    comparable = sum(_comparable(each) for each in pairs)
-    level = {"once": SIGNIFICANCE / max(1, comparable), "1": SIGNIFICANCE, "2": SIGNIFICANCE / max(1, len(flags))}
+    # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
+    family = {
+        "once": sum(_comparable(each) and not each.identical for each in pairs),
+        "1": 1,
+        "2": len(flags),
+    }[settings.stage]
     for place, each in enumerate(pairs):
         flag = flags.get(each.key) if settings.stage == "2" else None
+        level = SIGNIFICANCE if settings.stage == "2" and flag is None else SIGNIFICANCE / max(1, family)
         if not _comparable(each):
             findings.append(incomparable("quality", _why_not(each)))
-        elif each.identical:
+        elif each.identical and flag is None:
             findings.append(_identical(each, workloads))
         else:
-            tested[place] = _test(each, workloads, settings, level[settings.stage], flag)
+            tested[place] = _test(each, workloads, settings, level, flag)
             findings.append(tested[place].finding)
-    decided = _decide(tested, pairs, flags, settings, level[settings.stage])
+    decided = _decide(tested, pairs, flags, settings)
     return [decided.get(place, finding) for place, finding in enumerate(findings)]
 
 
@@ -174,8 +180,8 @@ def _test(
     if not new.seeds:
         note = "flagged, and no fresh seed has been run"
         empty = Finding(gate="quality", verdict="inconclusive", note=note, base_count=len(base.seeds))
-        return _Tested(empty, {"worse": 1.0, "better": 1.0}, 1.0)
-    paired = base.seeds == new.seeds and len(base.seeds) >= PAIRED_SEEDS and signed_rank_least(len(new.seeds)) < level
+        return _Tested(empty, {"worse": 1.0, "better": 1.0})
+    paired = base.seeds == new.seeds and PAIRED_RESOLUTION * signed_rank_least(len(new.seeds)) <= level
     if paired:
         moved = [b - a if a != b else 0.0 for a, b in zip(base.ranked, new.ranked, strict=True)]
         p: dict[Direction, float] = {"worse": signed_rank(moved), "better": signed_rank([-value for value in moved])}
@@ -190,8 +196,9 @@ def _test(
         new_count=len(new.seeds),
         scale="difference" if workload.scored_by == "modes" else "ratio",
         test=test,
+        able=least < level,
     )
-    return _Tested(_with_effect(finding, base, new, paired=paired, settings=settings), p, least)
+    return _Tested(_with_effect(finding, base, new, paired=paired, settings=settings), p)
 
 
 def _with_effect(finding: Finding, base: Sample, new: Sample, *, paired: bool, settings: Settings) -> Finding:
@@ -216,7 +223,7 @@ def _identical(each: Pair, workloads: Mapping[str, Workload]) -> Finding:
     return Finding(
         gate="quality",
         verdict="equivalent",
-        note="identical: the same trials with the same results",
+        note=IDENTICAL,
         base=centre,
         new=centre,
         base_count=count,
@@ -232,13 +239,12 @@ def _decide(
     pairs: Sequence[Pair],
     flags: Mapping[CellKey, Flag],
     settings: Settings,
-    level: float,
 ) -> dict[int, Finding]:
     if settings.stage == "2":
         family = [place for place in tested if pairs[place].key in flags]
         adjusted = _adjusted([tested[place].p[flags[pairs[place].key].direction] for place in family], len(flags))
         confirmed = {
-            place: _confirmed(tested[place], flags[pairs[place].key].direction, p, level)
+            place: _confirmed(tested[place], flags[pairs[place].key].direction, p)
             for place, p in zip(family, adjusted, strict=True)
         }
         return {place: confirmed.get(place) or _unflagged(each) for place, each in tested.items()}
@@ -249,7 +255,7 @@ def _decide(
     decided = {}
     for place, each in tested.items():
         direction = _direction(each)
-        finding = replace(each.finding, p=each.p[direction], able=each.least < level)
+        finding = replace(each.finding, p=each.p[direction])
         if settings.stage == "1":
             decided[place] = _screened(finding, direction)
         else:
@@ -272,19 +278,19 @@ def _direction(each: _Tested) -> Direction:
     return "worse" if effect >= (1.0 if each.finding.scale == "ratio" else 0.0) else "better"
 
 
-def _confirmed(each: _Tested, direction: Direction, adjusted: float, level: float) -> Finding:
-    able = each.least < level
-    finding = replace(each.finding, p=each.p[direction], adjusted_p=adjusted, able=able)
-    if able:
+def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> Finding:
+    finding = replace(each.finding, p=each.p[direction], adjusted_p=adjusted)
+    if finding.able:
         return _judged(finding, direction, adjusted < SIGNIFICANCE)
     few = f"flagged, and {finding.new_count} fresh seeds are too few to tell"
-    return replace(finding, verdict="inconclusive", flagged=direction, note=finding.note or few)
+    return replace(finding, flagged=direction, note=finding.note or few)
 
 
 def _unflagged(each: _Tested) -> Finding:
     """What stage 1 has let pass, it has let pass."""
-    finding = replace(each.finding, p=each.p[_direction(each)], able=True, note="passed the screen")
-    return replace(finding, verdict=_without_alarm(finding))
+    finding = replace(each.finding, p=each.p[_direction(each)])
+    finding = _judged(finding, "worse", significant=False)
+    return replace(finding, note=finding.note or "passed the screen")
 
 
 def _screened(finding: Finding, direction: Direction) -> Finding:

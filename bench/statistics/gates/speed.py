@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from bench.statistics.exact import mann_whitney, mann_whitney_least
-from bench.statistics.gates.cells import Pair
+from bench.statistics.gates.cells import IDENTICAL, Pair
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
     SPEED_SIGNIFICANCE,
@@ -61,7 +61,7 @@ def throughput(each: Pair, settings: Settings) -> Finding:
     chosen = min(common, key=lambda name: (-common[name], name))
     before, after = np.array(base[chosen]), np.array(new[chosen])
     if each.identical and sorted(before) == sorted(after):
-        finding = Finding(gate="throughput", verdict="equivalent", note="identical", effect=1.0, able=True)
+        finding = Finding(gate="throughput", verdict="equivalent", note=IDENTICAL, effect=1.0, able=True)
         return _with_centres(finding, before, after)
     return _with_centres(_slower("throughput", 1.0 / before, 1.0 / after, settings), before, after)
 
