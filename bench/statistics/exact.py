@@ -44,7 +44,9 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
 
 def mann_whitney_least(base: int, new: int) -> float:
     """Return the smallest p-value that so many values can give: 1 / C(base + new, new)."""
-    return 1.0 / math.comb(base + new, new) if base and new else 1.0
+    if base + new > _COUNTED:
+        return math.exp(math.lgamma(base + 1) + math.lgamma(new + 1) - math.lgamma(base + new + 1))
+    return 1.0 / math.comb(base + new, new)
 
 
 def signed_rank(differences: Sequence[float]) -> float:

@@ -1,0 +1,96 @@
+"""Which records are held against each other, and which are not."""
+
+import msgspec
+import pytest
+from planted_records import make_workload, planted_record
+
+from bench.statistics.gates.cells import pair, sides
+
+OLD, NEW = "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"
+
+
+def runs(seeds=3, method="nsgan", workload=None, **changes):
+    return [planted_record(workload or make_workload(), method, seed, **changes) for seed in range(seeds)]
+
+
+def only(base, new):
+    (found,) = pair(base, new)
+    return found
+
+
+def test_a_cell_is_everything_but_the_seed():
+    records = [*runs(), *runs(method="hinge"), *runs(batch_size=32), *runs(steps=1200)]
+    assert [len(side.runs) for side in sides(records).values()] == [3, 3, 3, 3]
+
+
+def test_components_that_are_compared_may_differ():
+    found = only(runs(components={"losses": "1", "engine": "1"}), runs(components={"losses": "2", "engine": "1"}))
+    assert not found.refusal
+    assert not found.measured_otherwise
+
+
+@pytest.mark.parametrize("component", ["metrics", "extractor", "data"])
+def test_distances_measured_by_other_versions_are_not_compared(component):
+    found = only(runs(components={component: "1"}), runs(components={component: "2"}))
+    assert found.measured_otherwise == f"{component} 1 against 2"
+    assert not found.refusal
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"protocol_version": "1.1"}, "protocol 1.0 against 1.1"),
+        ({"data_hash": "1" * 64}, "other data"),
+        ({"critic_steps": 5}, "another recipe"),
+    ],
+)
+def test_what_is_another_experiment_is_refused(changes, words):
+    assert words in only(runs(), runs(**changes)).refusal
+
+
+def test_a_patch_of_the_protocol_changes_no_results():
+    assert not only(runs(), runs(protocol_version="1.0.7")).refusal
+
+
+def test_another_network_is_refused():
+    assert only(runs(), runs(workload=make_workload(width=64))).refusal == "another network"
+
+
+def test_a_cell_that_one_side_lacks_is_said_to_be_lacking():
+    found = pair(runs(), runs(method="hinge"))
+    assert {each.key.method: each.refusal for each in found} == {
+        "nsgan": "NEW has no result",
+        "hinge": "BASE has no result",
+    }
+
+
+def test_a_folder_of_images_may_move():
+    here, there = (make_workload(f"imagefolder:/{place}/cats?size=64") for place in ("here", "there"))
+    assert not only(runs(workload=here), runs(workload=there)).refusal
+
+
+def test_one_side_is_held_to_its_newest_versions_and_last_attempts():
+    old = runs(components={"losses": "1"}, finished_at=OLD)
+    new = runs(2, components={"losses": "2"}, finished_at=NEW)
+    lost = planted_record(
+        make_workload(), seed=2, components={"losses": "2"}, finished_at=NEW, status="timeout", attempt=0
+    )
+    (side,) = sides([*old, *new, lost]).values()
+    assert [record.components["losses"] for record in side.runs.values()] == ["2", "2"]
+    assert (side.superseded, side.lost) == (3, 1)
+
+
+def test_identical_sets_are_recognised_and_so_are_subsets():
+    assert only(runs(5), runs(5)).identical
+    assert only(runs(5), runs(3)).identical
+    assert not only(runs(5), runs(5, components={"losses": "2"})).identical
+    assert not only(runs(5), runs(5, distance=99.0)).identical
+
+
+def test_the_same_trial_with_another_result_is_a_contradiction_on_equal_machines_only():
+    base, new = runs(3), runs(3)
+    new[1] = msgspec.structs.replace(new[1], metrics={**new[1].metrics, "distance": 7.0})
+    assert only(base, new).contradictions == (1,)
+    elsewhere = msgspec.structs.replace(new[1].environment, fingerprint="elsewhere")
+    new[1] = msgspec.structs.replace(new[1], environment=elsewhere)
+    assert only(base, new).contradictions == ()

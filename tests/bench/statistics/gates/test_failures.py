@@ -1,0 +1,56 @@
+"""The failure gate."""
+
+import pytest
+from planted_records import make_workload, planted_record
+
+from bench.statistics.gates.cells import pair
+from bench.statistics.gates.failures import failures
+
+
+def runs(failed, total, losses="1", status="diverged", **components):
+    return [
+        planted_record(
+            make_workload(),
+            seed=seed,
+            status=status if seed < failed else "ok",
+            components={"losses": losses, **components},
+        )
+        for seed in range(total)
+    ]
+
+
+def judge(base, new):
+    (each,) = pair(base, new)
+    return failures(each)
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "verdict", "p"),
+    [
+        ((0, 10), (6, 10), "worse", 0.0054),
+        ((0, 10), (5, 10), "inconclusive", 0.0163),
+        ((7, 10), (0, 10), "better", 0.0015),
+        ((1, 10), (1, 10), "inconclusive", 0.763),
+        ((0, 20), (3, 5), "worse", 0.0043),
+    ],
+)
+def test_more_failures_than_chance_gives(base, new, verdict, p):
+    found = judge(runs(*base), runs(*new, losses="2"))
+    assert (found.verdict, found.able) == (verdict, True)
+    assert found.p == pytest.approx(p, abs=6e-5 if p < 0.1 else 6e-4)
+    assert found.effect == pytest.approx(new[0] / new[1] - base[0] / base[1])
+
+
+def test_three_runs_are_too_few():
+    found = judge(runs(0, 3), runs(3, 3, losses="2"))
+    assert (found.verdict, found.able, found.note) == ("inconclusive", False, "too few runs to tell")
+
+
+def test_a_lost_run_is_no_failure():
+    found = judge(runs(0, 10), runs(7, 10, losses="2", status="timeout"))
+    assert (found.verdict, found.new_count, found.new) == ("inconclusive", 3, 0.0)
+
+
+def test_what_was_judged_by_other_metrics_is_not_compared():
+    found = judge(runs(0, 10, metrics="1"), runs(9, 10, metrics="2"))
+    assert (found.verdict, found.note) == ("not comparable", "measured by other versions: metrics 1 against 2")

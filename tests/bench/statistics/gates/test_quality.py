@@ -1,0 +1,219 @@
+"""The quality gate on made-up distances and scores."""
+
+import math
+
+import numpy as np
+import pytest
+from planted_records import UNTRAINED, make_toy, make_workload, planted_record
+
+from bench.statistics.gates.cells import pair
+from bench.statistics.gates.quality import fresh_seeds_needed, mean_difference_interval, quality
+from bench.statistics.gates.verdicts import Flag, Settings
+
+DIGITS, TOY = make_workload(), make_toy()
+WORKLOADS = {"digits": DIGITS, "ring8": TOY}
+SPREAD = np.exp(0.05 * np.array([-1.5, -1.0, -0.6, -0.3, -0.1, 0.1, 0.3, 0.6, 1.0, 1.5]))
+
+
+def runs(distances, method="nsgan", start=0, **changes):
+    return [
+        planted_record(
+            DIGITS,
+            method,
+            start + place,
+            distance=None if value is None else float(value),
+            status="ok" if value is not None else "nonfinite",
+            components={"losses": changes.get("losses", "1")},
+        )
+        for place, value in enumerate(distances)
+    ]
+
+
+def judge(base, new, stage="once", flags=None):
+    pairs = pair(base, new)
+    return pairs, quality(pairs, WORKLOADS, Settings(stage=stage, resamples=2000), flags)
+
+
+def one(base, new, stage="once", flags=None):
+    return judge(base, new, stage, flags)[1][0]
+
+
+def test_twice_the_distance_is_worse_and_half_of_it_is_better():
+    worse = one(runs(100 * SPREAD), runs(200 * SPREAD[::-1], losses="2"))
+    assert (worse.verdict, worse.base_count, worse.new_count) == ("worse", 10, 10)
+    assert worse.effect == pytest.approx(2.0, rel=1e-9)
+    assert 1.8 < worse.low < 2.0 < worse.high < 2.2
+    assert worse.base == pytest.approx(100.0)
+    better = one(runs(200 * SPREAD), runs(100 * SPREAD[::-1], losses="2"))
+    assert better.verdict == "better"
+    assert better.effect == pytest.approx(0.5, rel=1e-9)
+
+
+def test_a_sure_difference_below_the_bound_is_equivalent():
+    found = one(runs(100 * SPREAD), runs(102 * SPREAD, losses="2"))
+    assert found.p < 0.01
+    assert found.verdict == "equivalent"
+    assert found.effect == pytest.approx(1.02)
+
+
+def test_a_difference_that_may_be_chance_is_inconclusive():
+    assert one(runs(100 * SPREAD**8), runs(120 * SPREAD[::-1] ** 8, losses="2")).verdict == "inconclusive"
+
+
+def test_nobody_is_called_equivalent_on_fewer_than_five_seeds():
+    found = one(runs([100, 100.1, 99.9]), runs([100, 100.2, 99.8], losses="2"))
+    assert (found.verdict, found.able) == ("inconclusive", False)
+    assert found.note == "too few seeds to tell"
+
+
+def test_the_very_same_results_are_called_identical():
+    found = one(runs(100 * SPREAD), runs(100 * SPREAD))
+    assert (found.verdict, found.effect, found.able) == ("equivalent", 1.0, True)
+    assert found.note.startswith("identical")
+
+
+def test_equal_seeds_are_paired_where_pairs_can_pass_the_level():
+    assert "paired" in one(runs(100 * SPREAD), runs(100 * SPREAD[::-1], losses="2"), stage="1").test
+    few = one(runs(100 * SPREAD[:5]), runs(110 * SPREAD[:5], losses="2"), stage="1")
+    assert few.test == "Mann-Whitney"  # five pairs could not get below 1/32
+    other_seeds = one(runs(100 * SPREAD), runs(100 * SPREAD, start=10, losses="2"), stage="1")
+    assert other_seeds.test == "Mann-Whitney"
+
+
+def test_pairing_uses_what_equal_seeds_share():
+    wide = SPREAD**6  # the seeds scatter by a factor of six, and 15 % is common to all
+    assert one(runs(100 * wide), runs(115 * wide, losses="2")).verdict == "worse"
+    apart = one(runs(100 * wide), runs(115 * wide, start=20, losses="2"))
+    assert apart.verdict == "inconclusive"
+
+
+def test_failed_runs_are_worst_and_count_as_untrained():
+    found = one(runs([100] * 6), runs([100, 100, 100, None, None, None], losses="2"))
+    assert found.effect == pytest.approx(math.sqrt(UNTRAINED / 100))
+    assert found.verdict == "inconclusive"
+    ruined = one(runs(100 * SPREAD[:6]), runs([None] * 6, losses="2"))
+    assert ruined.verdict == "worse"
+    assert ruined.effect == pytest.approx(UNTRAINED / 100, rel=0.05)
+    assert one(runs([None] * 6), runs([None] * 6, losses="2")).verdict == "equivalent"
+
+
+def test_scores_of_mode_workloads_are_compared_by_their_difference():
+    def modes(found, losses):
+        records = []
+        for seed, count in enumerate(found):
+            record = planted_record(TOY, seed=seed, components={"losses": losses})
+            record.metrics.update(modes=float(count), kl_uniform=0.0)
+            records.append(record)
+        return records
+
+    worse = one(modes([8] * 10, "1"), modes([6, 6, 6, 6, 6, 6, 6, 6, 7, 6], "2"))
+    assert (worse.verdict, worse.scale) == ("worse", "difference")
+    assert worse.effect == pytest.approx(1 - (9 * 6 + 7) / 80)
+    assert (worse.base, worse.new) == (pytest.approx(1.0), pytest.approx(61 / 80))
+    assert one(modes([8] * 10, "1"), modes([8] * 10, "2")).verdict == "equivalent"
+    assert one(modes([6] * 10, "1"), modes([8] * 10, "2")).verdict == "better"
+
+
+def test_holm_asks_for_more_where_more_cells_are_compared():
+    base, new = runs(100 * SPREAD[:5]), runs(125 * SPREAD[:5], losses="2")
+    assert one(base, new).verdict == "worse"  # p = 1/252
+    names = [f"method{place:02}" for place in range(20)]
+    many = [record for name in names for record in runs(100 * SPREAD[:5], name)]
+    same = [record for name in names for record in runs(100 * SPREAD[4::-1], name, losses="2")]
+    _, findings = judge([*base, *many], [*new, *same])
+    suspect = next(finding for finding in findings if finding.effect > 1.2)
+    assert (suspect.verdict, suspect.able) == ("inconclusive", False)
+    assert suspect.adjusted_p == pytest.approx(21 / 252)
+
+
+def test_a_damaged_record_is_named():
+    records = runs(100 * SPREAD)
+    records[3].metrics["distance"] = None
+    with pytest.raises(ValueError, match=records[3].trial_id):
+        one(records, runs(100 * SPREAD, losses="2"))
+
+
+# Two stages
+
+
+def test_the_screen_flags_and_decides_nothing():
+    found = one(runs(100 * SPREAD), runs(130 * SPREAD[::-1], losses="2"), stage="1")
+    assert (found.verdict, found.flagged) == ("inconclusive", "worse")
+    assert one(runs(100 * SPREAD), runs(70 * SPREAD[::-1], losses="2"), stage="1").flagged == "better"
+    assert one(runs(100 * SPREAD), runs(104 * SPREAD, losses="2"), stage="1").flagged is None  # below the bound
+
+
+def flags_of(base, new):
+    pairs, findings = judge(base, new, stage="1")
+    return {
+        each.key: Flag(finding.flagged, tuple(each.new.runs))
+        for each, finding in zip(pairs, findings, strict=True)
+        if finding.flagged
+    }
+
+
+def test_stage_2_looks_at_fresh_seeds_alone():
+    base, seen = runs(100 * SPREAD), runs(130 * SPREAD[:5], losses="2")
+    flags = flags_of(base, seen)
+    assert [flag.seeds for flag in flags.values()] == [(0, 1, 2, 3, 4)]
+    innocent = one(base, [*seen, *runs(100 * SPREAD[:5], start=10, losses="2")], "2", flags)
+    assert (innocent.verdict, innocent.flagged, innocent.new_count) == ("equivalent", None, 5)
+    guilty = one(base, [*seen, *runs(130 * SPREAD[:5], start=10, losses="2")], "2", flags)
+    assert (guilty.verdict, guilty.flagged) == ("worse", None)
+    assert guilty.effect == pytest.approx(1.3, rel=0.05)
+
+
+def test_stage_2_confirms_the_suspected_direction_only():
+    base, seen = runs(100 * SPREAD), runs(130 * SPREAD[:5], losses="2")
+    found = one(base, [*seen, *runs(50 * SPREAD[:5], start=10, losses="2")], "2", flags_of(base, seen))
+    assert (found.verdict, found.flagged) == ("inconclusive", None)
+
+
+def test_a_suspect_without_enough_fresh_seeds_is_not_cleared():
+    base, seen = runs(100 * SPREAD), runs(130 * SPREAD[:5], losses="2")
+    flags = flags_of(base, seen)
+    for more in ([], runs(100 * SPREAD[:1], start=10, losses="2")):
+        found = one(base, [*seen, *more], "2", flags)
+        assert (found.verdict, found.flagged) == ("inconclusive", "worse")
+        assert "fresh seed" in found.note
+    gone = one(base, [], "2", flags)
+    assert (gone.verdict, gone.flagged) == ("not comparable", "worse")
+
+
+def test_a_file_of_other_cells_is_refused():
+    base, seen = runs(100 * SPREAD), runs(130 * SPREAD[:5], losses="2")
+    with pytest.raises(ValueError, match="belongs to other results"):
+        one(runs(SPREAD, "hinge"), runs(SPREAD, "hinge"), "2", flags_of(base, seen))
+
+
+@pytest.mark.parametrize(("base", "flagged", "needed"), [(10, 1, 5), (10, 20, 5), (5, 20, 6), (3, 1, 5), (1, 1, 20)])
+def test_as_many_fresh_seeds_are_asked_for_as_can_decide(base, flagged, needed):
+    assert fresh_seeds_needed(base, flagged) == needed
+    assert math.comb(base + needed, needed) > flagged / 0.05
+
+
+# The interval
+
+
+@pytest.mark.parametrize(("seeds", "least", "most"), [(5, 0.89, 0.96), (10, 0.92, 0.97)])
+def test_the_interval_covers_what_it_promises(seeds, least, most):
+    rng = np.random.default_rng(5)
+    hits = 0
+    for _ in range(1000):
+        base, new = rng.normal(0, 0.2, seeds), rng.normal(0.1, 0.2, seeds)
+        _, low, high = mean_difference_interval(base, new, paired=False, resamples=400, seed=int(rng.integers(1 << 30)))
+        hits += low <= 0.1 <= high
+    assert least < hits / 1000 < most
+
+
+def test_the_interval_of_pairs_is_that_of_their_differences():
+    base = np.random.default_rng(6).normal(size=12)
+    moved = base + 0.1
+    difference, low, high = mean_difference_interval(base, moved, paired=True, resamples=500, seed=0)
+    assert (difference, low, high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
+    assert mean_difference_interval(base, moved, paired=False, resamples=500, seed=0)[2] > 0.5
+
+
+def test_equal_seeds_give_equal_bits():
+    base, new = runs(100 * SPREAD), runs(110 * SPREAD[::-1], losses="2")
+    assert one(base, new) == one(base, new)

@@ -1,0 +1,121 @@
+"""Throughput and kernel timings: a threshold and a test, on equal machines only."""
+
+import msgspec
+import numpy as np
+import pytest
+from planted_records import make_workload, planted_record
+
+from bench.statistics.gates.cells import pair
+from bench.statistics.gates.comparison import compare_timings
+from bench.statistics.gates.speed import Timing, throughput, timing
+from bench.statistics.gates.verdicts import Settings
+
+SETTINGS = Settings(resamples=1000)
+JITTER = 1 + 0.01 * np.array([-1.2, 0.4, -0.3, 0.9, -0.6, 0.1, 1.1, -0.9, 0.7, -0.1])
+
+
+def runs(speeds, losses="1", fingerprint="cafe01234567", start=0):
+    return [
+        msgspec.structs.replace(record, cost={"images_per_second": speed})
+        for record, speed in (
+            (
+                planted_record(
+                    make_workload(), seed=start + seed, components={"losses": losses}, fingerprint=fingerprint
+                ),
+                None if speed is None else float(speed),
+            )
+            for seed, speed in enumerate(speeds)
+        )
+    ]
+
+
+def judge(base, new, settings=SETTINGS):
+    (each,) = pair(base, new)
+    return throughput(each, settings)
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(0.85, "worse"), (0.97, "equivalent"), (1.0, "equivalent"), (1.15, "better")]
+)
+def test_a_slow_down_needs_the_threshold_and_the_test(factor, verdict):
+    found = judge(runs(2000 * JITTER), runs(2000 * factor * JITTER[::-1], "2"))
+    assert found.verdict == verdict
+    assert found.effect == pytest.approx(1 / factor, rel=1e-3)
+    assert found.low <= found.effect <= found.high
+    assert (found.base, found.new) == (pytest.approx(2000, rel=0.01), pytest.approx(2000 * factor, rel=0.01))
+
+
+def test_the_threshold_can_be_chosen():
+    base, new = runs(2000 * JITTER), runs(1860 * JITTER, "2")
+    assert judge(base, new).verdict == "worse"
+    assert judge(base, new, Settings(threshold=0.10, resamples=1000)).verdict == "equivalent"
+
+
+def test_a_large_difference_within_the_noise_is_no_verdict():
+    noisy = 1 + 20 * (JITTER - 1)
+    found = judge(runs(2000 * noisy), runs(1850 * noisy, "2"))
+    assert found.verdict == "inconclusive"
+
+
+def test_five_runs_on_each_side_are_too_few():
+    found = judge(runs(2000 * JITTER[:5]), runs(1000 * JITTER[:5], "2"))
+    assert (found.verdict, found.able, found.note) == ("inconclusive", False, "too few values to tell")
+    assert judge(runs(2000 * JITTER[:6]), runs(1000 * JITTER[:6], "2")).verdict == "worse"
+
+
+def test_times_never_cross_machines():
+    found = judge(runs(2000 * JITTER), runs(1000 * JITTER, "2", "other"))
+    assert found.verdict == "not comparable"
+    assert "other machines" in found.note
+
+
+def test_the_common_machine_is_compared_where_there_are_several():
+    base = [*runs(2000 * JITTER), *runs(9000 * JITTER, fingerprint="fast", start=10)]
+    new = [*runs(2000 * JITTER, "2"), *runs(4000 * JITTER, "2", fingerprint="unknown", start=10)]
+    found = judge(base, new)
+    assert (found.verdict, found.base_count, found.new_count) == ("equivalent", 10, 10)
+
+
+def test_runs_without_a_time_are_said_to_have_none():
+    found = judge(runs(2000 * JITTER), runs([None] * 10, "2"))
+    assert (found.verdict, found.note) == ("not comparable", "NEW has no throughput")
+
+
+def rounds(name, seconds, fingerprint="a"):
+    return Timing(name, fingerprint, f"machine {fingerprint}", tuple(map(float, seconds)))
+
+
+def test_kernels_are_compared_by_the_medians_of_their_rounds():
+    base = rounds("test_r1", 1e-3 * JITTER)
+    assert timing(base, rounds("test_r1", 1.2e-3 * JITTER), SETTINGS).verdict == "worse"
+    assert timing(base, rounds("test_r1", 0.8e-3 * JITTER), SETTINGS).verdict == "better"
+    assert timing(base, rounds("test_r1", 1.01e-3 * JITTER), SETTINGS).verdict == "equivalent"
+    assert timing(base, rounds("test_r1", 2e-3 * JITTER, "b"), SETTINGS).verdict == "not comparable"
+
+
+def test_very_many_rounds_are_compared_in_a_moment():
+    rng = np.random.default_rng(0)
+    base, new = (rounds("x", rng.normal(mean, 0.1, 100_000)) for mean in (1.0, 1.2))
+    found = timing(base, new, Settings())
+    assert found.verdict == "worse"
+    assert found.effect == pytest.approx(1.2, rel=0.01)
+
+
+def test_benchmarks_are_paired_by_name():
+    made = compare_timings(
+        [rounds("a", JITTER), rounds("b", JITTER)], [rounds("b", 2 * JITTER), rounds("c", JITTER)], SETTINGS
+    )
+    assert {row.name: row.verdict for row in made.rows} == {"a": "not comparable", "b": "worse", "c": "not comparable"}
+    assert made.outcome(allow_improvement=False) == "regression"
+    assert compare_timings([], [rounds("a", JITTER)], SETTINGS).outcome(allow_improvement=False) == "nothing"
+
+
+def test_the_interval_of_a_ratio_of_medians_is_the_bootstraps():
+    rng = np.random.default_rng(4)
+    before, after = rng.normal(1.0, 0.1, 15), rng.normal(1.3, 0.1, 21)
+    found = timing(rounds("x", before), rounds("x", after), Settings(resamples=20_000))
+    drawn = [
+        np.median(values[rng.integers(len(values), size=(20_000, len(values)))], axis=1) for values in (before, after)
+    ]
+    low, high = np.percentile(drawn[1] / drawn[0], [2.5, 97.5])
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
