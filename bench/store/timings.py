@@ -26,22 +26,22 @@ class Timings(Struct, frozen=True, kw_only=True):
     benchmarks: tuple[Rounds, ...]
 
 
-class _Stats(Struct):
+class _Stats(Struct, frozen=True):
     data: list[float] = []
 
 
-class _Benchmark(Struct):
+class _Benchmark(Struct, frozen=True):
     fullname: str
     stats: _Stats
 
 
-class _Processor(Struct):
+class _Processor(Struct, frozen=True):
     brand_raw: str = ""
     arch: str = ""
     count: int = 0
 
 
-class _Machine(Struct):
+class _Machine(Struct, frozen=True):
     """What times depend on; host name, kernel build and the clock rate of the moment are left out."""
 
     machine: str = ""
@@ -52,7 +52,7 @@ class _Machine(Struct):
     cpu: _Processor = _Processor()
 
 
-class _File(Struct):
+class _File(Struct, frozen=True):
     machine_info: _Machine
     benchmarks: list[_Benchmark]
 

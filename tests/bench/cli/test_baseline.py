@@ -1,0 +1,89 @@
+"""`baseline freeze`."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+from synthetic import World, make, write
+
+from bench.store.baseline import read_baseline
+from bench.store.journal import Store
+
+WORLD = World(methods=("nsgan", "hinge"), workloads=("digits", "polygons"), scatter=0.1)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write(make(WORLD, 3, 0), tmp_path / "results")
+
+
+def test_freeze_writes_where_compare_looks(bench, folder):
+    result = bench("baseline", "freeze", "main", "--results", folder)
+    assert result.exit_code == 0
+    found = read_baseline(folder.parent / "baselines" / "main.jsonl")
+    assert result.stdout == (f"12 trials of 4 cells: baselines/main.jsonl, digest {found.header.digest[:12]}\n")
+    again = bench("compare", "main", folder)
+    assert again.exit_code == 0
+    assert "4 equivalent" in again.stdout
+
+
+def test_freezing_twice_gives_the_same_bytes(bench, folder):
+    for name in ("a", "b"):
+        bench("baseline", "freeze", "main", "--results", folder, "--output", folder / f"{name}.jsonl")
+    assert (folder / "a.jsonl").read_bytes() == (folder / "b.jsonl").read_bytes()
+
+
+def test_a_baseline_is_replaced_on_request_only_and_says_what_changes(bench, folder):
+    bench("baseline", "freeze", "main", "--results", folder)
+    path = folder.parent / "baselines" / "main.jsonl"
+    old = path.read_bytes()
+    other = replace(WORLD, methods=("nsgan", "lsgan"), effects={"nsgan": math.log(2)}, failure_rates={"lsgan": 1.0})
+    changed = write(make(other, 3, 0), folder.parent / "changed")
+    refused = bench("baseline", "freeze", "main", "--results", changed)
+    assert refused.exit_code == 2
+    assert "--replace" in refused.stderr
+    assert path.read_bytes() == old
+
+    result = bench("baseline", "freeze", "main", "--results", changed, "--replace")
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    nsgan = next(line for line in lines if line.startswith("nsgan digits"))
+    assert nsgan.endswith("×2.00")
+    assert nsgan.count("(3 runs)") == 2
+    assert any(line.startswith("hinge digits") and line.endswith("removed") for line in lines)
+    assert any(line.startswith("lsgan digits") and "failed (3 runs) added" in line for line in lines)
+    assert {record.spec.method_name for record in read_baseline(path).records} == {"nsgan", "lsgan"}
+
+
+@pytest.mark.parametrize("name", ["", "../x", ".hidden", "a b", "x/y"])
+def test_a_name_is_a_name(bench, folder, name):
+    result = bench("baseline", "freeze", name, "--results", folder)
+    assert result.exit_code == 2
+    assert "name" in result.stderr
+
+
+def test_lost_runs_are_left_out_and_counted(bench, folder):
+    record = Store(folder).records()[0]
+    write([msgspec.structs.replace(record, status="timeout", attempt=1)], folder)
+    result = bench("baseline", "freeze", "main", "--results", folder)
+    assert result.stdout.startswith("11 trials of 4 cells")
+    assert "left out: 1 record ended in a timeout or an error" in result.stdout
+
+
+def test_nothing_to_freeze(bench, folder, tmp_path):
+    assert bench("baseline", "freeze", "main", "--results", tmp_path / "none").exit_code == 2
+    lost = [msgspec.structs.replace(record, status="error") for record in make(WORLD, 2, 0)]
+    result = bench("baseline", "freeze", "main", "--results", write(lost, tmp_path / "lost"))
+    assert result.exit_code == 2
+    assert "has a result" in result.stderr
+
+
+def test_a_damaged_baseline_is_not_replaced_blindly(bench, folder):
+    bench("baseline", "freeze", "main", "--results", folder)
+    path = folder.parent / "baselines" / "main.jsonl"
+    path.write_text("<<<<<<< ours\n")
+    result = bench("baseline", "freeze", "main", "--results", folder, "--replace")
+    assert result.exit_code == 2
+    assert "is no baseline" in result.stderr

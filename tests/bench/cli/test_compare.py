@@ -1,0 +1,282 @@
+"""`compare`: exit codes, formats, what may be compared, and the way through two stages."""
+
+import json
+import math
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import msgspec
+import pytest
+from synthetic import World, make, write
+
+from bench.config.suite import load_suite
+from bench.plan import expand
+from bench.store.journal import Store
+from bench.store.record import Outcome, make_record
+
+WORLD = World(methods=("nsgan", "hinge", "lsgan"), workloads=("digits",), scatter=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_actions(monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+@pytest.fixture
+def base(tmp_path):
+    return write(make(WORLD, 10, 0), tmp_path / "base")
+
+
+@pytest.fixture
+def sets(tmp_path, base):
+    """Write a set that differs from the base by luck and by what is given."""
+
+    def make_set(name="new", seeds=10, draw=1, **truth):
+        return write(make(replace(WORLD, **truth), seeds, draw), tmp_path / name)
+
+    return make_set
+
+
+def test_0_where_nothing_got_worse(bench, base, sets):
+    result = bench("compare", base, sets())
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 of 3 cells worse; ")
+    assert "No regression found." in result.stdout
+
+
+@pytest.mark.parametrize("truth", [{"effects": {"hinge": math.log(1.4)}}, {"speeds": {"hinge": 0.85}}])
+def test_1_for_a_regression(bench, base, sets, truth):
+    result = bench("compare", base, sets(**truth))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 of 3 cells worse")
+
+
+@pytest.mark.parametrize("truth", [{"effects": {"hinge": -math.log(1.4)}}, {"speeds": {"hinge": 1.2}}])
+def test_1_for_an_improvement_that_is_not_allowed(bench, base, sets, truth):
+    new = sets(**truth)
+    result = bench("compare", base, new)
+    assert result.exit_code == 1
+    assert "nobody has explained" in result.stdout
+    assert bench("compare", base, new, "--allow-improvement").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["base"], "Missing argument 'NEW'"),
+        (["base", "nowhere"], "NEW is nowhere (not there)"),
+        (["base", "base", "--stage", "2"], "--stage 2 needs --flagged FILE"),
+        (["base", "base", "--flagged", "x.json"], "--flagged belongs to --stage 1"),
+        (["base", "base", "--stage", "2", "--flagged", "x.json"], "cannot read the flagged cells from x.json"),
+        (["base", "base", "--output", "report.html"], "name it .md, .json or .xml"),
+        (["base", "base", "--threshold", "0"], "--threshold"),
+        (["base", "git:nonsense"], "not a git repository"),
+        (["base", "--stage", "3", "base"], "'3' is not one of"),
+    ],
+)
+def test_2_for_bad_input(bench, base, monkeypatch, arguments, words):
+    monkeypatch.chdir(base.parent)
+    result = bench("compare", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_3_on_the_first_run_says_how_to_begin(bench, sets, tmp_path):
+    new = sets()
+    for missing in ("main", tmp_path / "nowhere.jsonl"):
+        result = bench("compare", missing, new)
+        assert result.exit_code == 3
+        assert f"python -m bench baseline freeze NAME --results {new}" in result.stderr
+        assert "Nothing was compared, which is no pass." in result.stdout
+
+
+@pytest.mark.parametrize("side", ["base", "new"])
+def test_3_for_an_empty_folder(bench, base, tmp_path, side):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    sides = (empty, base) if side == "base" else (base, empty)
+    result = bench("compare", *sides)
+    assert result.exit_code == 3
+    assert f"{side.upper()} has no result" in result.stdout
+
+
+def test_3_where_the_sets_have_nothing_in_common(bench, base, sets):
+    assert bench("compare", base, sets(methods=("wgan-gp",))).exit_code == 3
+
+
+def test_3_for_another_protocol(bench, base, tmp_path):
+    changed = []
+    for record in make(WORLD, 10, 1):
+        trial = msgspec.structs.replace(record.trial, spec=msgspec.structs.replace(record.spec, protocol_version="1.1"))
+        changed.append(msgspec.structs.replace(record, protocol_version="1.1", spec=trial.spec, trial_id=trial.id))
+    result = bench("compare", base, write(changed, tmp_path / "next"))
+    assert result.exit_code == 3
+    assert "3 not comparable: protocol 1.0 against 1.1" in result.stdout
+
+
+def test_3_for_too_few_seeds_to_tell_anything(bench, base, sets):
+    result = bench("compare", base, sets(seeds=1))
+    assert result.exit_code == 3
+    assert "Too few seeds for any difference to be found: quality 3 of 3" in result.stdout
+
+
+def test_other_machines_have_no_throughput_gate_and_it_is_said(bench, base, sets):
+    result = bench("compare", base, sets(fingerprint="elsewhere", speeds={"hinge": 0.5}))
+    assert result.exit_code == 0
+    assert "changed: fingerprint: cafe01234567 → elsewhere" in result.stdout
+    assert "Throughput was not compared" in result.stdout
+
+
+def test_the_threshold_is_a_percentage(bench, base, sets):
+    new = sets(speeds={"hinge": 0.85})
+    assert bench("compare", base, new, "--threshold", 30).exit_code == 0
+    assert bench("compare", base, new, "--threshold", 10).exit_code == 1
+
+
+def test_all_formats_and_files_agree(bench, base, sets, tmp_path):
+    new = sets(effects={"hinge": math.log(1.4)})
+    files = [tmp_path / "out" / name for name in ("a.md", "a.json", "a.xml")]
+    outputs = [word for path in files for word in ("--output", path)]
+    table = bench("compare", base, new, *outputs)
+    for style, path in zip(("md", "json", "junit"), files, strict=True):
+        printed = bench("compare", base, new, "--format", style)
+        assert printed.exit_code == table.exit_code == 1
+        assert printed.stdout == path.read_text()
+    summary = json.loads(files[1].read_text())["summary"]
+    assert table.stdout.startswith(summary)
+    assert files[0].read_text().startswith(f"### {summary}")
+    assert ET.parse(files[2]).getroot().get("failures") == "1"
+
+
+def test_markdown_is_appended_to_the_step_summary(bench, base, sets, tmp_path, monkeypatch):
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    markdown = bench("compare", base, sets(), "--format", "md").stdout
+    assert path.read_text() == f"before\n{markdown}"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder.md"))
+    assert bench("compare", base, base).exit_code == 2
+
+
+def test_a_reader_that_leaves_early_costs_no_file(base, sets, tmp_path):
+    new = sets(effects={"hinge": math.log(1.4)})
+    flagged = tmp_path / "flagged.json"
+    command = f"{sys.executable} -m bench compare {base} {new} --stage 1 --flagged {flagged} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert "1 flagged" in done.stdout
+    assert len(json.loads(flagged.read_text())["cells"]) == 1
+
+
+def test_git_revisions_and_baselines_are_read(bench, base, sets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    new = sets(effects={"hinge": math.log(1.4)})
+    assert bench("baseline", "freeze", "main", "--results", base).exit_code == 0
+    for command in ("init -q", "add -A", "-c user.name=X -c user.email=x@example.org commit -q -m first"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True, capture_output=True)
+    said = {
+        bench("compare", old, new, "--format", "json").stdout.partition('"base":')[0]
+        for old in (base, "main", "baselines/main.jsonl", "git:HEAD:base", "git:HEAD:baselines/main.jsonl")
+    }
+    assert len(said) == 1
+    assert "1 of 3 cells worse" in said.pop()
+    assert bench("compare", "git:HEAD", new).exit_code == 3
+    assert bench("compare", "git:gone", new).exit_code == 2
+
+
+def test_a_folder_of_results_folders_is_one_set(bench, base, sets, tmp_path):
+    records = make(WORLD, 10, 0)
+    write(records[:15], tmp_path / "published" / "a")
+    write(records[15:], tmp_path / "published" / "b")
+    result = bench("compare", tmp_path / "published", base)
+    assert result.exit_code == 0
+    assert "3 equivalent" in result.stdout
+    assert "identical" in result.stdout
+
+
+def timings(path, seconds, brand="Test CPU"):
+    machine = {"cpu": {"brand_raw": brand, "count": 2}, "python_version": "3.12.0"}
+    rounds = [seconds * (1 + 0.001 * place) for place in range(20)]
+    path.write_text(
+        json.dumps({"machine_info": machine, "benchmarks": [{"fullname": "r1", "stats": {"data": rounds}}]})
+    )
+    return path
+
+
+def test_kernel_timings(bench, base, tmp_path):
+    old, slow, other = (
+        timings(tmp_path / name, seconds, brand)
+        for name, seconds, brand in (
+            ("old.json", 1.0, "Test CPU"),
+            ("slow.json", 1.2, "Test CPU"),
+            ("other.json", 1.2, "Other CPU"),
+        )
+    )
+    result = bench("compare", old, slow)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 of 1 benchmark worse")
+    assert bench("compare", old, old).exit_code == 0
+    assert bench("compare", old, other).exit_code == 3
+    assert bench("compare", tmp_path / "none.json", slow).exit_code == 3
+    for mixed in ((old, base), (base, old)):
+        result = bench("compare", *mixed)
+        assert result.exit_code == 2
+        assert "two of a kind" in result.stderr
+
+
+def test_two_stages_from_the_screen_to_the_verdict(bench, base, sets, tmp_path):
+    truth = {"effects": {"hinge": math.log(1.4)}}
+    new, flagged = sets(seeds=5, draw=2, **truth), tmp_path / "flagged.json"
+    screen = bench("compare", base, new, "--stage", 1, "--flagged", flagged)
+    assert screen.exit_code == 1
+    assert "1 flagged, which fresh seeds must confirm" in screen.stdout
+    (command,) = json.loads(flagged.read_text())["commands"]
+    assert command in screen.stdout
+
+    early = bench("compare", base, new, "--stage", 2, "--flagged", flagged)
+    assert early.exit_code == 1
+    assert "no fresh seed has been run" in " ".join(early.stdout.split())
+
+    write(make(replace(WORLD, methods=("hinge",), **truth), range(5, 10), 2), new)
+    confirmed = bench("compare", base, new, "--stage", 2, "--flagged", flagged)
+    assert confirmed.exit_code == 1
+    assert confirmed.stdout.startswith("1 of 3 cells worse")
+
+    innocent = sets("innocent", seeds=5, draw=2, **truth)
+    write(make(replace(WORLD, methods=("hinge",)), range(5, 10), 2), innocent)
+    assert bench("compare", base, innocent, "--stage", 2, "--flagged", flagged).exit_code == 0
+
+
+def test_the_commands_of_the_screen_run_exactly_the_fresh_seeds(bench, tmp_path):
+    """Planned by the program itself, so that the trials of the command and of the records are the same."""
+    overrides = {"methods": ["nsgan", "hinge + r1(gamma=1)"], "workloads": ["digits", "ring8"], "steps": 40}
+    suite = load_suite("quick", overrides | {"evaluate_every": 20, "seeds": 5, "batch_size": 32})
+    made_up = {record.spec.seed: record for record in make(replace(WORLD, methods=("nsgan",)), 5, 0)}
+    for name, factor in (("old", 1.0), ("new", 2.0)):
+        records = []
+        for trial in expand(suite):
+            like = made_up[trial.spec.seed]
+            metrics = {**like.metrics, "distance": like.metrics["distance"] * factor, "modes": 8.0 / factor}
+            times = {"started_at": like.started_at, "finished_at": like.finished_at}
+            records.append(make_record(trial, 0, Outcome(status="ok", metrics=metrics, cost=like.cost, **times)))
+        write(records, tmp_path / name)
+    flagged = tmp_path / "flagged.json"
+    assert bench("compare", tmp_path / "old", tmp_path / "new", "--stage", 1, "--flagged", flagged).exit_code == 1
+    document = json.loads(flagged.read_text())
+    assert len(document["cells"]) == 4
+    planned = {}
+    for command in document["commands"]:
+        words = subprocess.run(
+            ["bash", "-c", f"for word in {command}; do printf '%s\\0' \"$word\"; done"],
+            capture_output=True, text=True, check=True,
+        ).stdout.split("\0")[:-1]  # fmt: skip
+        assert words[:4] == ["python", "-m", "bench", "run"]
+        result = bench(*words[3:], "--dry-run")
+        assert result.exit_code == 0
+        planned |= {
+            line.split()[2 if "to run" in line else 1]: "to run" in line for line in result.stdout.splitlines()[1:-1]
+        }
+    recorded = {record.trial_id for record in Store(tmp_path / "new").records()}
+    assert {name for name, fresh in planned.items() if not fresh} == recorded
+    assert len([name for name, fresh in planned.items() if fresh]) == 4 * 5

@@ -1,0 +1,65 @@
+"""Baselines: deterministic bytes, a digest that notices, and nothing that a comparison needs left out."""
+
+import msgspec
+import pytest
+from planted_records import make_workload, planted_record
+
+from bench.statistics.gates.comparison import compare
+from bench.statistics.gates.verdicts import Settings
+from bench.store.baseline import BaselineError, decode_baseline, encode_baseline, read_baseline, records_digest
+
+WORKLOAD = make_workload()
+
+
+@pytest.fixture
+def records():
+    return [planted_record(WORKLOAD, method, seed) for method in ("nsgan", "hinge") for seed in range(3)]
+
+
+def test_the_same_records_give_the_same_bytes_in_whatever_order(records):
+    assert encode_baseline("main", records) == encode_baseline("main", records[::-1])
+
+
+def test_a_line_a_trial_and_no_curves(records):
+    content = encode_baseline("main", records)
+    lines = content.decode().splitlines()
+    assert len(lines) == 7
+    assert all(len(line) < 1500 for line in lines)
+    made = decode_baseline(content, "here")
+    assert (made.header.baseline, made.header.trials) == ("main", 6)
+    assert {record.trial_id for record in made.records} == {record.trial_id for record in records}
+    assert all(record.history == msgspec.convert({}, type(record.history)) for record in made.records)
+
+
+def test_a_comparison_cannot_tell_a_baseline_from_its_records(records):
+    new = [msgspec.structs.replace(each, metrics={**each.metrics, "distance": 130.0}) for each in records]
+    kept = decode_baseline(encode_baseline("main", records), "here").records
+    workloads, settings = {"digits": WORKLOAD}, Settings(resamples=200)
+    assert compare(kept, new, workloads, settings) == compare(records, new, workloads, settings)
+    assert compare(kept, records, workloads, settings).rows[0].findings[0].note.startswith("identical")
+    assert (
+        records_digest(records)
+        == records_digest(kept)
+        == decode_baseline(encode_baseline("other name", records), "here").header.digest
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda content: content.replace(b'"seed":1', b'"seed":7', 1), "does not fit its digest"),
+        (lambda content: content[:-200], "does not fit its digest"),
+        (lambda content: b"<<<<<<< ours\n" + content, "is no baseline"),
+        (lambda content: b"", "is no baseline"),
+        (lambda content: content.replace(b'"schema_version":1', b'"schema_version":9', 1), "newer program"),
+    ],
+)
+def test_a_file_that_was_touched_is_refused(records, spoil, words):
+    with pytest.raises(BaselineError, match=words) as caught:
+        decode_baseline(spoil(encode_baseline("main", records)), "baselines/main.jsonl")
+    assert "baselines/main.jsonl" in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(BaselineError, match="cannot be read"):
+        read_baseline(tmp_path)
