@@ -17,6 +17,7 @@ averaged, and nobody can choose their seeds.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from bench.config.trial import OWN_LOSS, Spec
@@ -80,11 +81,16 @@ class Cohort:
 
     def records_of(self, entrant: Entrant, workload: str | None = None) -> list[Record]:
         """The entrant's records, in the order of workloads and seeds."""
-        return [
-            record
-            for (owner, name, _), record in sorted(self.cells.items(), key=lambda item: item[0])
-            if owner == entrant and workload in (None, name)
-        ]
+        return self._sorted.get((entrant, workload), [])
+
+    @cached_property
+    def _sorted(self) -> dict[tuple[Entrant, str | None], list[Record]]:
+        """The records of each entrant, on all workloads (`None`) and on each: sorted once, asked for many times."""
+        found: dict[tuple[Entrant, str | None], list[Record]] = defaultdict(list)
+        for (entrant, name, _), record in sorted(self.cells.items(), key=lambda item: item[0]):
+            found[entrant, None].append(record)
+            found[entrant, name].append(record)
+        return dict(found)
 
     def counting(self) -> dict[str, list[int]]:
         """The counting seeds of every workload that has any, by the rule of this module."""

@@ -1,6 +1,7 @@
 """The leaderboard: records in, rows with scores, rank intervals and tie groups out. No bare first place."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,22 +9,16 @@ from typing import Literal
 
 import numpy as np
 
-from bench.config.protocol import PUBLISHABLE_SEEDS
+from bench.config.protocol import PUBLISHABLE_SEEDS, REFERENCE_METHOD
+from bench.config.trial import canonical_json
 from bench.config.workload import Workload
 from bench.statistics.cohorts import Cohort, CohortKey, Entrant, cohorts
+from bench.statistics.costs import relative_cost
 from bench.statistics.inception import FidColumn, fid_columns
-from bench.statistics.intervals import (
-    RESAMPLES,
-    Array,
-    bootstrap_iqm,
-    clopper_pearson,
-    iqm,
-    median,
-    median_with_failures,
-    percentile_interval,
-    rank_intervals,
-)
+from bench.statistics.intervals import RESAMPLES, clopper_pearson, median, median_with_failures
 from bench.statistics.scores import is_failure, is_result, score
+from bench.statistics.spread import Spread, distance_with_failures, spread
+from bench.statistics.standing import Standing, standings
 from bench.store.record import Record
 
 
@@ -47,8 +42,16 @@ class LeaderboardRow:
     rank: int | None = None
     rank_low: int | None = None
     rank_high: int | None = None
-    ties_with_leader: bool | None = None
-    """The interval of the paired difference to the leader contains 0; unknown where there is a single seed."""
+    tie_group: int | None = None
+    """1 for all that cannot be told apart from the highest score, 2 for the next leader's: `standing.tie_groups`."""
+    better_than_reference: float | None = None
+    """P(better) + P(equal) / 2 for a run of this method and one of the reference, averaged over workloads."""
+    better_low: float | None = None
+    better_high: float | None = None
+    p_value: float | None = None
+    """Of the paired permutation test of the scores against the reference's."""
+    p_adjusted: float | None = None
+    """The same after Holm over all ranked methods but the reference."""
     runs: int
     failures: int
     failure_low: float | None
@@ -60,6 +63,16 @@ class LeaderboardRow:
     late_regression: float | None
     """Median of log(F_last / F_best): 0 where training never got worse again."""
     images_per_second: float | None
+    relative_throughput: float | None = None
+    """Images a second over the reference's: median over runs of equal workload and seed on equal hardware."""
+    relative_discriminator_update: float | None = None
+    """Seconds of a discriminator update over the reference's, likewise."""
+    cost_pairs: int = 0
+    """How many pairs of runs the two are medians of."""
+    modes: Mapping[str, float | None]
+    """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
+    spreads: Mapping[str, Spread | None]
+    """How the last distances of each workload depend on the seed."""
 
     @property
     def entrant(self) -> Entrant:
@@ -68,6 +81,11 @@ class LeaderboardRow:
     @property
     def complete(self) -> bool:
         return self.cells_done == self.cells_counting
+
+    @property
+    def ties_with_leader(self) -> bool | None:
+        """Whether it cannot be told apart from the highest score; unknown where there is a single seed."""
+        return None if self.tie_group is None else self.tie_group == 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +98,8 @@ class WorkloadColumn:
     scored_by: Literal["distance", "modes"]
     floor: float | None
     untrained: float | None
+    modes: int
+    """How many modes there are to find; 0 where none are counted."""
     seeds: tuple[int, ...]
     """The counting seeds; empty where the workload does not count."""
 
@@ -92,6 +112,10 @@ class Leaderboard:
     rows: tuple[LeaderboardRow, ...]
     workloads: tuple[WorkloadColumn, ...]
     record_ids: tuple[str, ...]
+    digest: str
+    """Twelve hexadecimal digits that name exactly the records behind the table, to the last byte of each."""
+    reference: str | None
+    """The ranked method that the others are tested against; none where it has no rank."""
     superseded: int
     uncounted: int
     """Results outside the counting cells: stored, shown, in no score."""
@@ -101,24 +125,8 @@ class Leaderboard:
     fid: tuple[FidColumn, ...] = ()
 
     @property
-    def digest(self) -> str:
-        """Twelve hexadecimal digits that name exactly the records behind the table."""
-        return hashlib.sha256("\n".join(self.record_ids).encode()).hexdigest()[:12]
-
-    @property
     def ranked(self) -> tuple[LeaderboardRow, ...]:
         return tuple(row for row in self.rows if row.rank is not None)
-
-
-@dataclass(frozen=True)
-class _Standing:
-    score: float
-    rank: int
-    low: float | None = None
-    high: float | None = None
-    rank_low: int | None = None
-    rank_high: int | None = None
-    ties: bool | None = None
 
 
 def rank(
@@ -135,14 +143,27 @@ def rank(
 def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: int, seed: int) -> Leaderboard:
     counting = cohort.counting()
     complete = [entrant for entrant in cohort.entrants if not entrant.variant and _done(cohort, entrant, counting)]
-    standings = _standings(cohort, complete, counting, workloads, resamples, seed) if counting and complete else {}
+    reference = _reference(cohort)
+    found: dict[Entrant, Standing] = {}
+    if counting and complete:
+        strata = [
+            np.array(
+                [[score(cohort.cells[each, name, number], workloads[name]) for number in seeds] for each in complete]
+            )
+            for name, seeds in sorted(counting.items())
+        ]
+        place = complete.index(reference) if reference in complete else None
+        listed = standings(strata, reference=place, resamples=resamples, seed=seed)
+        found = dict(zip(complete, listed, strict=True))
     hardware = _commonest_fingerprint(cohort.cells.values())
-    rows = [_row(cohort, entrant, counting, standings.get(entrant), hardware) for entrant in cohort.entrants]
+    rows = [_row(cohort, entrant, counting, found.get(entrant), hardware, reference) for entrant in cohort.entrants]
     return Leaderboard(
         key=cohort.key,
         rows=tuple(sorted(rows, key=_order)),
         workloads=tuple(_column(cohort, workloads[name], counting) for name in cohort.workloads),
         record_ids=tuple(sorted(f"{record.trial_id}.{record.attempt}" for record in cohort.cells.values())),
+        digest=_digest(cohort.cells.values()),
+        reference=REFERENCE_METHOD if reference in found else None,
         superseded=cohort.superseded,
         uncounted=sum(
             is_result(record) and not entrant.variant and number not in counting.get(name, ())
@@ -155,6 +176,24 @@ def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: i
     )
 
 
+def _digest(records: Iterable[Record]) -> str:
+    """Digest the content and not the ids alone, which would not tell that a result was changed."""
+    sums = sorted(hashlib.sha256(canonical_json(record)).hexdigest() for record in records)
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:12]
+
+
+def _reference(cohort: Cohort) -> Entrant | None:
+    named = [
+        entrant for entrant in cohort.entrants if not entrant.variant and _name(cohort, entrant) == REFERENCE_METHOD
+    ]
+    return named[0] if named else None
+
+
+def _name(cohort: Cohort, entrant: Entrant) -> str:
+    """Records of one expression may have been named before and after the catalogue knew it: the short name wins."""
+    return min((record.spec.method_name for record in cohort.records_of(entrant)), key=lambda name: (len(name), name))
+
+
 def _done(cohort: Cohort, entrant: Entrant, counting: Mapping[str, Sequence[int]]) -> bool:
     return _cells_done(cohort, entrant, counting) == sum(len(seeds) for seeds in counting.values())
 
@@ -164,66 +203,26 @@ def _cells_done(cohort: Cohort, entrant: Entrant, counting: Mapping[str, Sequenc
     return sum(record is not None and is_result(record) for record in found)
 
 
-def _standings(
-    cohort: Cohort,
-    entrants: Sequence[Entrant],
-    counting: Mapping[str, Sequence[int]],
-    workloads: Mapping[str, Workload],
-    resamples: int,
-    seed: int,
-) -> dict[Entrant, _Standing]:
-    strata = [
-        np.array(
-            [[score(cohort.cells[entrant, name, number], workloads[name]) for number in seeds] for entrant in entrants]
-        )
-        for name, seeds in sorted(counting.items())
-    ]
-    points = iqm(np.concatenate(strata, axis=1))
-    ranks = [1 + int((points > point).sum()) for point in points]
-    if min(stratum.shape[1] for stratum in strata) == 1:
-        # One seed resampled is the same seed again: the interval would have no width and claim certainty.
-        return {e: _Standing(float(points[i]), ranks[i]) for i, e in enumerate(entrants)}
-    return _with_intervals(entrants, points, ranks, bootstrap_iqm(strata, resamples=resamples, seed=seed))
-
-
-def _with_intervals(
-    entrants: Sequence[Entrant], points: Array, ranks: Sequence[int], replicates: Array
-) -> dict[Entrant, _Standing]:
-    low, high = percentile_interval(replicates)
-    rank_low, rank_high = rank_intervals(replicates)
-    leader = int(np.argmax(points))
-    gap_low, gap_high = percentile_interval(replicates[:, leader : leader + 1] - replicates)
-    return {
-        entrant: _Standing(
-            score=float(points[i]),
-            rank=ranks[i],
-            low=float(low[i]),
-            high=float(high[i]),
-            rank_low=int(rank_low[i]),
-            rank_high=int(rank_high[i]),
-            ties=bool(gap_low[i] <= 0.0 <= gap_high[i]),
-        )
-        for i, entrant in enumerate(entrants)
-    }
-
-
 def _row(
     cohort: Cohort,
     entrant: Entrant,
     counting: Mapping[str, Sequence[int]],
-    standing: _Standing | None,
+    standing: Standing | None,
     hardware: str | None,
+    reference: Entrant | None,
 ) -> LeaderboardRow:
     records = cohort.records_of(entrant)
     results = [record for record in records if is_result(record)]
+    by_workload = {
+        name: [record for record in cohort.records_of(entrant, name) if is_result(record)] for name in cohort.workloads
+    }
     failures = sum(is_failure(record) for record in results)
     low, high = clopper_pearson(failures, len(results)) if results else (None, None)
-    done = [
-        sum(is_result(record) for record in cohort.records_of(entrant, name) if record.spec.seed in seeds)
-        for name, seeds in counting.items()
-    ]
+    done = [sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()]
+    against = standing.against if standing else None
+    cost = relative_cost(results, cohort.records_of(reference)) if reference else None
     return LeaderboardRow(
-        method=min((record.spec.method_name for record in records), key=len),
+        method=_name(cohort, entrant),
         expression=entrant.expression,
         variant=entrant.variant,
         provisional=min(done, default=0) < PUBLISHABLE_SEEDS,
@@ -236,17 +235,20 @@ def _row(
         rank=standing.rank if standing else None,
         rank_low=standing.rank_low if standing else None,
         rank_high=standing.rank_high if standing else None,
-        ties_with_leader=standing.ties if standing else None,
+        tie_group=standing.group if standing else None,
+        better_than_reference=against.probability if against else None,
+        better_low=against.low if against else None,
+        better_high=against.high if against else None,
+        p_value=against.p_value if against else None,
+        p_adjusted=against.p_adjusted if against else None,
         runs=len(results),
         failures=failures,
         failure_low=low,
         failure_high=high,
         lost=len(records) - len(results),
         distances={
-            name: median_with_failures(
-                [r.metrics.get("distance") for r in cohort.records_of(entrant, name) if is_result(r)]
-            )
-            for name in cohort.workloads
+            name: median_with_failures([record.metrics.get("distance") for record in found])
+            for name, found in by_workload.items()
         },
         late_regression=median_with_failures([record.stability.get("late_regression") for record in results]),
         images_per_second=median(
@@ -256,7 +258,25 @@ def _row(
                 if r.environment and r.environment.fingerprint == hardware
             ]
         ),
+        relative_throughput=cost.throughput if cost else None,
+        relative_discriminator_update=cost.discriminator_update if cost else None,
+        cost_pairs=cost.pairs if cost else 0,
+        modes={name: _median_modes(found) for name, found in by_workload.items()},
+        spreads={name: _spread(found) for name, found in by_workload.items()},
     )
+
+
+def _median_modes(records: Sequence[Record]) -> float | None:
+    """Return the median over all runs; over those that lasted to their end alone, it would reward failing."""
+    found = [record.metrics.get("modes") for record in records]
+    if all(value is None for value in found):
+        return None
+    return median(0.0 if value is None else value for value in found)
+
+
+def _spread(records: Sequence[Record]) -> Spread | None:
+    known = [distance_with_failures(record) for record in records]
+    return spread([value for value in known if value is not None and math.isfinite(value)])
 
 
 def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[int]]) -> WorkloadColumn:
@@ -268,6 +288,7 @@ def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[
         scored_by=workload.scored_by,
         floor=median([record.metrics.get("distance_floor") for record in records]),
         untrained=median([record.metrics.get("distance_init") for record in records]),
+        modes=workload.modes,
         seeds=tuple(counting.get(workload.name, ())),
     )
 
