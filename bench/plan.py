@@ -1,7 +1,7 @@
 """From a suite to the ordered list of its trials, with every default written out, and what of it is still to be done.
 
-`python -m bench.plan` writes the index of the loss library, `bench/config/methods.json`, from which `list` reads
-without importing torch; run it after adding a loss.
+`python -m bench.plan` writes the index of the loss library, `bench/config/methods.json`, and its version beside it;
+`list` and `verify` read them without importing torch. Run it after adding a loss.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PR
 from bench.config.suite import Suite
 from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
 from bench.config.workload import Budget, Workload
-from bench.metrics import pins, prepare, trained
+from bench.metrics import prepare, trained
 from bench.metrics.inception_weights import InceptionPlan
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
-from bench.training.version import ENGINE_VERSION
+from bench.training.version import components
 from losses import Kind, Method
 
 _KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
@@ -130,6 +130,16 @@ def encode_index() -> bytes:
     return msgspec.json.format(msgspec.json.encode(method_index()), indent=2) + b"\n"
 
 
+def version_path() -> Path:
+    """Return where the version of the loss library is kept."""
+    return Path(__file__).parent / "config" / "losses.version"
+
+
+def encode_version() -> bytes:
+    """Return what the version file must contain."""
+    return f"{losses.VERSION}\n".encode()
+
+
 def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial:
     d_norm = _d_norm(suite, workload, method)
     quick = workload.quick if suite.budget == "quick" else None
@@ -221,16 +231,11 @@ def _refuse_unfit(method: Method, workload: Workload, batch_size: int) -> None:
 
 
 def _components(workload: Workload) -> dict[str, str]:
-    components = {
-        "engine": ENGINE_VERSION,
-        "losses": losses.VERSION,
-        "metrics": pins.VERSION,
-        "data": workload.content_hash,
-    }
-    if workload.extractor is not None:
-        known = trained.known(workload.extractor, workload.content_hash)
-        components["extractor"] = known.component if known else f"{workload.extractor}:{trained.UNTRAINED}"
-    return components
+    if workload.extractor is None:
+        return components(workload, losses.VERSION)
+    known = trained.known(workload.extractor, workload.content_hash)
+    extractor = known.component if known else f"{workload.extractor}:{trained.UNTRAINED}"
+    return components(workload, losses.VERSION, extractor)
 
 
 def _losses_from_elsewhere(method: Method) -> dict[str, str]:
@@ -253,9 +258,10 @@ def _refuse_repetition(what: str, spellings: Sequence[str], meanings: Sequence[s
 
 
 def main() -> None:
-    """Write the index file."""
-    index_path().write_bytes(encode_index())
-    sys.stdout.write(f"wrote {index_path()}\n")
+    """Write the index file and the version file."""
+    for path, content in ((index_path(), encode_index()), (version_path(), encode_version())):
+        path.write_bytes(content)
+        sys.stdout.write(f"wrote {path}\n")
 
 
 if __name__ == "__main__":

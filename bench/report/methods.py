@@ -28,6 +28,11 @@ def index() -> tuple[MethodEntry, ...]:
     )
 
 
+def library_version() -> str:
+    """Return the version of the loss library that the index describes."""
+    return files("bench.config").joinpath("losses.version").read_text(encoding="utf-8").strip()
+
+
 def methods() -> list[MethodEntry]:
     return [entry for entry in index() if entry.kind == "method"]
 

@@ -38,22 +38,49 @@ def paired_permutation(differences: Sequence[Array], *, resamples: int = PERMUTA
     Raises:
         ValueError: there is no workload, or one without a difference, or one that is not finite.
     """
-    weighted = _weighted(differences)
-    weighted = weighted[weighted != 0.0]
-    if weighted.size == 0:
-        return 1.0
-    observed = abs(weighted.sum()) - _ROUNDING * np.abs(weighted).sum()
-    if weighted.size <= _EXACT_PAIRS:
-        patterns = np.arange(2**weighted.size, dtype=np.uint32)
-        flipped = (patterns[:, None] >> np.arange(weighted.size, dtype=np.uint32)) & 1
-        return float(np.mean(_flipped_distance(weighted, flipped) >= observed))
+    (p_value,) = paired_permutations([differences], resamples=resamples, seed=seed)
+    return p_value
+
+
+def paired_permutations(
+    families: Sequence[Sequence[Array]], *, resamples: int = PERMUTATIONS, seed: int = 0
+) -> list[float]:
+    """Return `paired_permutation` of several methods, whose seeds and workloads are the same, from the same draws."""
+    weighted = [_weighted(differences) for differences in families]
+    p_values = [_exact_p(each[each != 0.0]) for each in weighted]
+    many = [place for place, p_value in enumerate(p_values) if p_value is None]
+    if many:
+        drawn = _drawn_p(np.stack([weighted[place] for place in many], axis=1), resamples, seed)
+        for place, p_value in zip(many, drawn, strict=True):
+            p_values[place] = p_value
+    return [p_value for p_value in p_values if p_value is not None]
+
+
+def _exact_p(weighted: Array) -> float | None:
+    """Try all sign patterns, or return none if there are too many."""
+    if weighted.size > _EXACT_PAIRS:
+        return None
+    patterns = np.arange(2**weighted.size)[:, None] >> np.arange(weighted.size) & 1
+    return float(np.mean(_as_far(weighted[:, None], patterns.astype(np.float64))))
+
+
+def _drawn_p(weighted: Array, resamples: int, seed: int) -> list[float]:
+    """Draw sign patterns for `weighted` `[pairs, methods]`."""
+    pairs = weighted.shape[0]
     rng = np.random.default_rng(seed)
-    extreme = 0
-    chunk = max(1, _CHUNK_VALUES // weighted.size)
+    extreme = np.zeros(weighted.shape[1], dtype=np.int64)
+    chunk = max(1, _CHUNK_VALUES // pairs)
     for start in range(0, resamples, chunk):
-        flipped = rng.integers(2, size=(min(chunk, resamples - start), weighted.size), dtype=np.uint8)
-        extreme += int(np.count_nonzero(_flipped_distance(weighted, flipped) >= observed))
-    return (extreme + 1) / (resamples + 1)
+        flipped = rng.integers(2, size=(min(chunk, resamples - start), pairs), dtype=np.uint8)
+        extreme += np.count_nonzero(_as_far(weighted, flipped.astype(np.float64)), axis=0)
+    return [(int(count) + 1) / (resamples + 1) for count in extreme]
+
+
+def _as_far(weighted: Array, flipped: Array) -> NDArray[np.bool_]:
+    """Say which patterns `[patterns, pairs]`, 1 where a sign is flipped, take the sum as far from 0 as it is."""
+    total = weighted.sum(axis=0)
+    observed = np.abs(total) - _ROUNDING * np.abs(weighted).sum(axis=0)
+    return np.asarray(np.abs(total - 2.0 * (flipped @ weighted)) >= observed)
 
 
 def _weighted(differences: Sequence[Array]) -> Array:
@@ -64,11 +91,6 @@ def _weighted(differences: Sequence[Array]) -> Array:
     if not np.isfinite(weighted).all():
         raise ValueError("a paired test needs finite differences; give a failed run the worst score instead")
     return weighted
-
-
-def _flipped_distance(weighted: Array, flipped: NDArray[np.integer]) -> Array:
-    """Return |sum of the differences| with those negated whose entry in `flipped` `[patterns, pairs]` is 1."""
-    return np.asarray(np.abs(weighted.sum() - 2.0 * (flipped @ weighted)), dtype=np.float64)
 
 
 def holm(p_values: Sequence[float]) -> Array:

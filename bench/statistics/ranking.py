@@ -71,6 +71,8 @@ class LeaderboardRow:
     """How many pairs of runs the two are medians of."""
     modes: Mapping[str, float | None]
     """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
+    done: Mapping[str, int]
+    """How many of the counting seeds of each workload have a result."""
     spreads: Mapping[str, Spread | None]
     """How the last distances of each workload depend on the seed."""
 
@@ -218,16 +220,16 @@ def _row(
     }
     failures = sum(is_failure(record) for record in results)
     low, high = clopper_pearson(failures, len(results)) if results else (None, None)
-    done = [sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()]
+    done = {name: sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()}
     against = standing.against if standing else None
     cost = relative_cost(results, cohort.records_of(reference)) if reference else None
     return LeaderboardRow(
         method=_name(cohort, entrant),
         expression=entrant.expression,
         variant=entrant.variant,
-        provisional=min(done, default=0) < PUBLISHABLE_SEEDS,
-        seeds=min(done, default=0),
-        cells_done=sum(done),
+        provisional=min(done.values(), default=0) < PUBLISHABLE_SEEDS,
+        seeds=min(done.values(), default=0),
+        cells_done=sum(done.values()),
         cells_counting=sum(len(seeds) for seeds in counting.values()),
         score=standing.score if standing else None,
         score_low=standing.low if standing else None,
@@ -262,6 +264,7 @@ def _row(
         relative_discriminator_update=cost.discriminator_update if cost else None,
         cost_pairs=cost.pairs if cost else 0,
         modes={name: _median_modes(found) for name, found in by_workload.items()},
+        done=done,
         spreads={name: _spread(found) for name, found in by_workload.items()},
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from bench.statistics.intervals import Array, bootstrap_iqm, iqm, percentile_interval, rank_intervals
-from bench.statistics.paired import holm, improvement_intervals, paired_permutation, probability_of_improvement
+from bench.statistics.paired import holm, improvement_intervals, paired_permutations, probability_of_improvement
 
 IMPROVEMENT_RESAMPLES: Final = 10_000
 """Of the probability of improvement: its interval is read to two digits, and costs the square of the seeds."""
@@ -104,7 +104,7 @@ def _against(strata: Sequence[Array], reference: int, resamples: int, seed: int)
     base = [stratum[reference] for stratum in strata]
     scores = [[stratum[method] for stratum in strata] for method in others]
     differences = [[x - y for x, y in zip(own, base, strict=True)] for own in scores]
-    p_values = [paired_permutation(each, seed=seed) for each in differences]
+    p_values = paired_permutations(differences, seed=seed)
     intervals = improvement_intervals(scores, base, resamples=min(resamples, IMPROVEMENT_RESAMPLES), seed=seed)
     found: list[Against | None] = [None] * strata[0].shape[0]
     for place, (method, adjusted) in enumerate(zip(others, holm(p_values), strict=True)):

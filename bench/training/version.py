@@ -1,5 +1,30 @@
-"""The version of the training engine's arithmetic; raised whenever a change alters any trained number."""
+"""The versions of everything that a trial's numbers depend on. Importing it needs no torch."""
 
 from typing import Final
 
+from bench.config.workload import Workload
+from bench.metrics import pins
+
 ENGINE_VERSION: Final = "1"
+"""The training engine's arithmetic; raised whenever a change alters any trained number."""
+
+
+def components(workload: Workload, losses_version: str, extractor: str | None = None) -> dict[str, str]:
+    """Return the component versions of a trial on a workload, but for losses that this library does not ship.
+
+    `extractor` names the weights of one that is trained here; if it is left out, and no weights are shipped, the
+    component is empty: like data that nobody pins, it is known by its content alone.
+    """
+    found = {
+        "engine": ENGINE_VERSION,
+        "losses": losses_version,
+        "metrics": pins.VERSION,
+        "data": workload.content_hash,
+    }
+    if workload.extractor is not None:
+        found["extractor"] = _shipped(workload.extractor) if extractor is None else extractor
+    return found
+
+
+def _shipped(extractor: str) -> str:
+    return "" if pins.extractor_pin(extractor).trained_here else pins.extractor_component(extractor)

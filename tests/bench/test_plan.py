@@ -10,7 +10,16 @@ import losses
 from bench import data
 from bench.config.suite import Suite, load_suite, shipped_suites
 from bench.config.trial import Trial
-from bench.plan import encode_index, expand, index_path, method_index, pending, use_losses_of
+from bench.plan import (
+    encode_index,
+    encode_version,
+    expand,
+    index_path,
+    method_index,
+    pending,
+    use_losses_of,
+    version_path,
+)
 from bench.store.journal import Store
 from bench.store.record import Record, Status
 from losses import registry
@@ -214,6 +223,7 @@ def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
 
 def test_index_file_has_not_drifted() -> None:
     assert index_path().read_bytes() == encode_index(), "run: python -m bench.plan"
+    assert version_path().read_bytes() == encode_version(), "run: python -m bench.plan"
 
 
 def test_index_has_every_name_of_every_kind() -> None:

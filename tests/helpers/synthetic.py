@@ -18,6 +18,7 @@ from planted_records import FLOOR, UNTRAINED, planted_record
 from bench import data
 from bench.report import methods as index
 from bench.store.record import Record
+from bench.training.version import components
 
 IMAGE_WORKLOADS = ("digits", "fashion-mnist", "mnist", "polygons", "cifar10")
 BASE = 60.0
@@ -85,6 +86,7 @@ def _record(world: World, method: str, expression: str, workload_name: str, seed
         status="nonfinite" if failed else "ok",
         name=method,
         fingerprint=world.fingerprint,
+        components=components(workload, index.library_version()),
     )
     cost = {
         **record.cost,

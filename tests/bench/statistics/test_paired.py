@@ -12,6 +12,7 @@ from bench.statistics.paired import (
     improvement_interval,
     improvement_intervals,
     paired_permutation,
+    paired_permutations,
     probability_of_improvement,
 )
 
@@ -43,7 +44,7 @@ def test_the_smallest_p_of_ten_equal_signs():
 def test_pairs_that_are_equal_say_nothing():
     some = np.array([0.3, 0.1, 0.2, -0.05])
     assert paired_permutation([np.zeros(8)]) == 1.0
-    # Ten zeros change the mean of a workload by a factor, and no comparison of two sign patterns.
+    # Thirty zeros change the mean of a workload by a factor, and no comparison of two sign patterns.
     assert paired_permutation([np.concatenate([some, np.zeros(30)])]) == paired_permutation([some])
 
 
@@ -68,6 +69,15 @@ def test_chunks_of_patterns_do_not_show(monkeypatch):
     whole = paired_permutation(differences, resamples=5000)
     monkeypatch.setattr("bench.statistics.paired._CHUNK_VALUES", 40 * 1000)
     assert paired_permutation(differences, resamples=5000) == whole
+
+
+def test_several_methods_share_their_draws_and_change_nothing():
+    rng = np.random.default_rng(0)
+    families = [[rng.normal(0.3, 1.0, 12), rng.normal(0.3, 1.0, 9)] for _ in range(3)]
+    families.append([np.concatenate([[0.1], np.zeros(11)]), np.zeros(9)])  # one that is tried exactly among them
+    alone = [paired_permutation(each, resamples=2000) for each in families]
+    assert paired_permutations(families, resamples=2000) == alone
+    assert alone[-1] == 1.0
 
 
 @pytest.mark.parametrize("scale", [1.0, -1.0, 1e-12, 1e9])

@@ -27,6 +27,49 @@ def test_the_same_records_give_the_same_table_in_any_order(planted, workload):
     assert forth[0].digest == back[0].digest
 
 
+def test_the_digest_names_the_content_and_not_the_ids_alone(planted, workload):
+    records = planted(2)
+    changed = [msgspec.structs.replace(records[0], stability={"late_regression": 0.5}), *records[1:]]
+    (one,), (other,) = (rank(each, {"digits": workload}, resamples=50) for each in (records, changed))
+    assert one.record_ids == other.record_ids
+    assert one.digest != other.digest
+
+
+def test_everybody_is_tested_against_the_reference(planted, workload, planted_order):
+    (board,) = rank(planted(10), {"digits": workload}, resamples=500)
+    rows = {row.method: row for row in board.rows}
+    assert board.reference == "nsgan"
+    assert (rows["nsgan"].p_adjusted, rows["nsgan"].better_than_reference) == (None, None)
+    assert [rows[name].better_than_reference for name in planted_order if name != "nsgan"] == [1.0, 1.0, 0.0]
+    # Ten pairs of one sign: p = 2 / 2^10, and Holm multiplies the smallest of three by three.
+    assert [rows[name].p_value for name in planted_order if name != "nsgan"] == [2 / 2**10] * 3
+    assert [rows[name].p_adjusted for name in planted_order if name != "nsgan"] == [6 / 2**10] * 3
+    assert [row.tie_group for row in board.rows] == [1, 2, 3, 4]
+
+
+def test_a_reference_that_is_incomplete_tests_nobody_and_still_is_the_measure_of_cost(planted, workload):
+    records = [each for each in planted(3) if not (each.spec.method == "nsgan" and each.spec.seed == 1)]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    assert board.reference is None
+    assert all(row.p_value is None for row in board.rows)
+    assert {row.method: (row.relative_throughput, row.cost_pairs) for row in board.rows}["mmgan"] == (1.0, 2)
+
+
+def test_modes_are_a_median_over_failed_runs_too(record, toy):
+    records = [record(toy, "nsgan", seed) for seed in range(2)]
+    failed = record(toy, "nsgan", 2, distance=None, status="nonfinite")
+    for metrics, expected in (({}, 8.0), ({**failed.metrics, "modes": 3.0}, 8.0)):
+        made = [*records, msgspec.structs.replace(failed, metrics=metrics)]
+        assert rank(made, {"ring8": toy}, resamples=50)[0].rows[0].modes["ring8"] == expected
+    lost = [
+        records[0],
+        *(msgspec.structs.replace(record(toy, "nsgan", s, status="nonfinite"), metrics={}) for s in (1, 2)),
+    ]
+    (board,) = rank(lost, {"ring8": toy}, resamples=50)
+    assert board.rows[0].modes["ring8"] == 0.0
+    assert board.rows[0].done == {"ring8": 3}
+
+
 def test_methods_that_cannot_be_told_apart_share_the_leaders_group(record, workload):
     records = []
     for seed, (first, second) in enumerate([(50, 60), (60, 50), (55, 52), (52, 58), (58, 55)]):
