@@ -30,6 +30,8 @@ VERBS: Final = {
     "baseline": "bench.cli.baseline:baseline",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",
+    "publish": "bench.cli.publish:publish",
+    "verify": "bench.cli.verify:verify",
     "atlas": "bench.cli.atlas:atlas",
     "doctor": "bench.cli.doctor:doctor",
 }

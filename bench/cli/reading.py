@@ -1,6 +1,8 @@
 """What the verbs that only read have in common: the records, their workloads, and somewhere to print."""
 
+import io
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.config.workload import Workload
+    from bench.report.verification import Finding
     from bench.statistics.ranking import Leaderboard
     from bench.store.journal import Store
     from bench.store.record import Record
 
 _PIPE_WIDTH: Final = 140
+_SHOWN_FINDINGS: Final = 20
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -67,21 +71,58 @@ def read_leaderboards(records: "Iterable[Record]") -> "list[Leaderboard]":
 
 
 def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
-    """Print each table with its notes below."""
+    """Print each table in its parts, with their notes below."""
     from rich.padding import Padding
     from rich.text import Text
 
-    from bench.report.leaderboard import notes, to_table
+    from bench.report.formats import to_tables
+    from bench.report.leaderboard import facts, title
+
+    def say(notes: "Iterable[str]") -> None:
+        for note in notes:
+            to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
 
     for board in boards:
-        to.print(board.key.title, style="bold", markup=False, soft_wrap=True)
-        to.print(to_table(board))
-        for note in notes(board):
-            to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+        to.print(title(board), style="bold", markup=False, soft_wrap=True)
+        for part, table in to_tables(board):
+            to.print()
+            to.print(part.title, style="italic", markup=False)
+            to.print(table)
+            say(part.notes)
+        to.print()
+        say(facts(board))
         to.print()
 
 
+def print_findings(folder: Path, findings: "Iterable[Finding]") -> None:
+    """Print what was found about a folder's files, one line each; of one kind, a few and the number of the others."""
+    shown: Counter[str] = Counter()
+    for finding in findings:
+        kind = finding.mend or finding.what
+        shown[kind] += 1
+        if shown[kind] <= _SHOWN_FINDINGS:
+            mend = f"; {finding.mend}" if finding.mend else ""
+            click.echo(f"{'' if finding.wrong else 'note: '}{folder / finding.file}: {finding.what}{mend}")
+    for kind, number in shown.items():
+        if number > _SHOWN_FINDINGS:
+            click.echo(f"... and {number - _SHOWN_FINDINGS:,} more of the kind: {kind}")
+
+
+def plain_leaderboards(boards: "Iterable[Leaderboard]") -> str:
+    """Return what `print_leaderboards` prints, without colours, for a file."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    print_leaderboards(boards, Console(file=text, width=_PIPE_WIDTH, highlight=False, color_system=None))
+    return text.getvalue()
+
+
 def write_text(path: Path, text: str) -> None:
+    """Write a text file; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole, making its folder; a reader never sees half of it.
 
     Raises:
@@ -90,7 +131,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -1,19 +1,13 @@
-"""The leaderboard as a terminal table, Markdown, CSV or JSON. All four carry the same columns and the same notes."""
+"""What the leaderboard says: its values, its columns and its notes. `bench.report.formats` writes them down."""
 
-import csv
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Final
 
-import msgspec
-
-from bench.config.protocol import PUBLISHABLE_SEEDS
-from bench.report import wording
+from bench.config.protocol import PUBLISHABLE_SEEDS, REFERENCE_METHOD
+from bench.report import methods, wording
 from bench.statistics.inception import FidColumn
-from bench.statistics.ranking import Leaderboard, LeaderboardRow
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from bench.statistics.ranking import Leaderboard, LeaderboardRow, WorkloadColumn
 
 Value = str | int | float | bool | None
 
@@ -21,19 +15,163 @@ TIE_MARK: Final = "≈"
 VARIANT_MARK: Final = "†"
 
 
+@dataclass(frozen=True)
+class Column:
+    """A heading, and how a row is written under it."""
+
+    heading: str
+    text: Callable[[LeaderboardRow], str]
+    reference_texts: tuple[str, str] = ("", "")
+    """What real data and the untrained generator reach."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns that are read together, under a title of their own; every part has the method's name first or second."""
+
+    title: str
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+    reference_lines: bool = False
+    """Whether lines of real data and of the untrained generator stand above the methods."""
+
+
+def title(board: Leaderboard) -> str:
+    """Name the table by what its records share, and say if it has too few seeds to be quoted."""
+    provisional = any(row.provisional for row in board.ranked)
+    return f"{board.key.title} · provisional" if provisional else board.key.title
+
+
+def parts(board: Leaderboard) -> list[Part]:
+    """Divide the table into what is narrow enough to be read: the ranking, each workload, and the cost."""
+    ranking = Part("Ranking", _ranking_columns(), tuple(_reference_notes(board)))
+    measured = [column for workload in board.workloads for column in _workload_columns(workload)]
+    fids = [_fid_column(column) for column in shown_fid(board)]
+    workloads = Part("Each workload", (_METHOD, *measured, *fids), tuple(_scale(board)), reference_lines=True)
+    return [ranking, workloads, Part("Cost", _cost_columns(), tuple(_cost_notes(board)))]
+
+
+def lines(board: Leaderboard, part: Part) -> list[list[str]]:
+    """Write the part's rows, the reference lines first."""
+    written = [[column.text(row) for column in part.columns] for row in board.rows]
+    if not part.reference_lines:
+        return written
+    names = ("real data", "untrained generator")
+    above = [
+        [names[i] if column is _METHOD else column.reference_texts[i] for column in part.columns] for i in range(2)
+    ]
+    return above + written
+
+
+def label(row: LeaderboardRow) -> str:
+    return f"{row.method} {VARIANT_MARK}" if row.variant else row.method
+
+
+def rank_text(row: LeaderboardRow) -> str:
+    """Write the interval of the rank; `TIE_MARK` joins the leader's group."""
+    rank = wording.ranks(row.rank_low, row.rank_high)
+    return f"{TIE_MARK} {rank}" if row.ties_with_leader else rank
+
+
+_METHOD: Final = Column("method", label)
+
+
+def _ranking_columns() -> tuple[Column, ...]:
+    return (
+        Column("group", lambda row: wording.MISSING if row.tie_group is None else str(row.tie_group)),
+        Column("rank", rank_text),
+        _METHOD,
+        Column("score", lambda row: wording.score(row.score)),
+        Column("95 %", lambda row: wording.interval(row.score_low, row.score_high)),
+        Column(f"P > {REFERENCE_METHOD}", _better),
+        Column("p", lambda row: wording.p_value(row.p_adjusted)),
+        Column("failed", _failed),
+        Column("cells", lambda row: f"{row.cells_done}/{row.cells_counting}"),
+        Column("seeds", lambda row: str(row.seeds)),
+        Column("late", lambda row: wording.score(row.late_regression)),
+    )
+
+
+def _better(row: LeaderboardRow) -> str:
+    if row.better_than_reference is None:
+        return wording.MISSING
+    interval = f"{wording.probability(row.better_low)}–{wording.probability(row.better_high)}"
+    return f"{wording.probability(row.better_than_reference)} ({interval})"
+
+
+def _failed(row: LeaderboardRow) -> str:
+    return f"{row.failures}/{row.runs} ({wording.percents(row.failure_low, row.failure_high)})"
+
+
+def _workload_columns(column: WorkloadColumn) -> list[Column]:
+    def distance(row: LeaderboardRow) -> str:
+        written = wording.distance(row.distances.get(column.name))
+        return written if _whole(row, column) else f"{written} ({row.done.get(column.name, 0)}/{len(column.seeds)})"
+
+    def modes(row: LeaderboardRow) -> str:
+        return wording.count(row.modes.get(column.name))
+
+    references = (wording.distance(column.floor), wording.distance(column.untrained))
+    found = [Column(f"{column.name} {column.measure.split('[')[0]}", distance, references)]
+    if column.scored_by == "modes":
+        found.append(Column(f"{column.name} modes", modes, (wording.count(column.modes), wording.MISSING)))
+    return found
+
+
+def _fid_column(column: FidColumn) -> Column:
+    def fid(row: LeaderboardRow) -> str:
+        return wording.distance(column.medians.get(row.entrant))
+
+    return Column(f"{column.workload} FID", fid, (wording.distance(column.floor), wording.MISSING))
+
+
+def shown_fid(board: Leaderboard) -> list[FidColumn]:
+    """Return the columns of FID that have a value; of the others a note says why they have none."""
+    return [column for column in board.fid if column.measured]
+
+
+def _whole(row: LeaderboardRow, column: WorkloadColumn) -> bool:
+    return row.done.get(column.name, 0) == len(column.seeds)
+
+
+def _cost_columns() -> tuple[Column, ...]:
+    return (
+        _METHOD,
+        Column("images/s", lambda row: wording.count(row.images_per_second)),
+        Column(f"pace to {REFERENCE_METHOD}", lambda row: wording.ratio(row.relative_throughput)),
+        Column("D update", lambda row: wording.ratio(row.relative_discriminator_update)),
+        Column("pairs", lambda row: str(row.cost_pairs)),
+    )
+
+
+def aliases_of(name: str) -> list[str]:
+    """Return the other names of a method, which have no rows of their own."""
+    return sorted(entry.name for entry in methods.methods() if entry.alias_of == name)
+
+
 def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
-    """Return one row with everything it is known by; the machine-readable formats write exactly this."""
+    """Return one row with everything it is known by; the machine-readable formats write exactly this.
+
+    Numbers have ten significant digits: the last bits of a sum differ among machines, the bytes of a table must not.
+    """
     values: dict[str, Value] = {
         "table": board.key.title,
         "rank": row.rank,
         "rank_low": row.rank_low,
         "rank_high": row.rank_high,
+        "tie_group": row.tie_group,
         "ties_with_leader": row.ties_with_leader,
         "method": row.method,
+        "aliases": " ".join(aliases_of(row.method)),
         "expression": row.expression,
         "score": row.score,
         "score_low": row.score_low,
         "score_high": row.score_high,
+        "better_than_reference": row.better_than_reference,
+        "better_low": row.better_low,
+        "better_high": row.better_high,
+        "p_value": row.p_value,
+        "p_adjusted": row.p_adjusted,
         "cells_done": row.cells_done,
         "cells_counting": row.cells_counting,
         "seeds": row.seeds,
@@ -46,100 +184,45 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         "lost": row.lost,
         "late_regression": row.late_regression,
         "images_per_second": row.images_per_second,
+        "relative_throughput": row.relative_throughput,
+        "relative_discriminator_update": row.relative_discriminator_update,
+        "cost_pairs": row.cost_pairs,
     }
     for column in board.workloads:
-        values[f"{column.name}_distance"] = row.distances.get(column.name)
-        values[f"{column.name}_floor"] = column.floor
-        values[f"{column.name}_untrained"] = column.untrained
-    return values | {f"{column.workload}_fid": column.medians.get(row.entrant) for column in shown_fid(board)}
+        values |= {f"{column.name}_{name}": value for name, value in _workload_values(row, column).items()}
+    values |= {f"{column.workload}_fid": column.medians.get(row.entrant) for column in shown_fid(board)}
+    return {name: _stable(value) for name, value in values.items()}
 
 
-def shown_fid(board: Leaderboard) -> list[FidColumn]:
-    """Return the columns of FID that have a value; of the others a note says why they have none."""
-    return [column for column in board.fid if column.measured]
-
-
-def to_json(boards: Sequence[Leaderboard], command: str) -> str:
-    """Write all tables as one JSON document."""
-    document = {
-        "command": command,
-        "tables": [
-            {
-                "title": board.key.title,
-                "protocol_version": board.key.protocol_version,
-                "records": len(board.record_ids),
-                "digest": board.digest,
-                "measures": {column.name: column.measure for column in board.workloads},
-                "notes": notes(board),
-                "rows": [flat_row(board, row) for row in board.rows],
-            }
-            for board in boards
-        ],
+def _workload_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, Value]:
+    spread = row.spreads.get(column.name)
+    return {
+        "distance": row.distances.get(column.name),
+        "floor": column.floor,
+        "untrained": column.untrained,
+        "modes": row.modes.get(column.name),
+        "cells_done": row.done.get(column.name, 0),
+        "cells_counting": len(column.seeds),
+        **(asdict(spread) if spread else dict.fromkeys(("tail", "luck", "relative"))),
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def to_csv(boards: Sequence[Leaderboard]) -> str:
-    """Write all rows of all tables; a value that does not exist is empty, and truth is written true or false."""
-    rows = [flat_row(board, row) for board in boards for row in board.rows]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_csv_value(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue()
-
-
-def _csv_value(value: Value) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def to_markdown(boards: Sequence[Leaderboard], command: str) -> str:
-    """Write every table as GitHub Markdown with its notes below."""
-    sections = []
-    for board in boards:
-        names, lines = headings(board), [cells(board, row) for row in board.rows]
-        rulers = ["---" if name == "method" else "---:" for name in names]
-        grid = [names, rulers, *lines]
-        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in grid)
-        listed = "\n".join(f"- {note}" for note in notes(board))
-        sections.append(f"### {board.key.title}\n\n{table}\n\n{listed}\n")
-    return "\n".join([*sections, f"Regenerate with `{command}`.\n"])
-
-
-def to_table(board: Leaderboard) -> "Table":
-    """Return the table for a terminal; failures are red, the leader's group is bold."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for name in headings(board):
-        left = name == "method"
-        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
-    for row in board.rows:
-        line = [Text(cell) for cell in cells(board, row)]
-        line[headings(board).index("failed")].stylize("red" if row.failures else "")
-        style = "bold" if row.ties_with_leader else ("dim" if row.rank is None else "")
-        table.add_row(*line, style=style)
-    return table
+def _stable(value: Value) -> Value:
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def headings(board: Leaderboard) -> list[str]:
-    """Name the columns that people read."""
+    """Name the columns of the whole table in one, as the page shows it."""
     distances = [f"{column.name} {column.measure.split('[')[0]}" for column in board.workloads]
     fids = [f"{column.workload} FID" for column in shown_fid(board)]
     return ["rank", "method", "score", "95 %", "cells", "failed", *distances, *fids, "late", "images/s"]
 
 
 def cells(board: Leaderboard, row: LeaderboardRow) -> list[str]:
-    """Write one row for people; `TIE_MARK` joins the leader's group, `VARIANT_MARK` marks what is never ranked."""
-    rank = wording.ranks(row.rank_low, row.rank_high)
+    """Write one row under `headings`."""
     return [
-        f"{TIE_MARK} {rank}" if row.ties_with_leader else rank,
-        f"{row.method} {VARIANT_MARK}" if row.variant else row.method,
+        rank_text(row),
+        label(row),
         wording.score(row.score),
         wording.interval(row.score_low, row.score_high),
         f"{row.cells_done}/{row.cells_counting}",
@@ -153,11 +236,16 @@ def cells(board: Leaderboard, row: LeaderboardRow) -> list[str]:
 
 def notes(board: Leaderboard) -> list[str]:
     """Say in full sentences what the table is made of and what it does not show."""
+    said = facts(board)
+    return [*said[:1], *_scale(board), *said[1:]]
+
+
+def facts(board: Leaderboard) -> list[str]:
+    """The notes that belong to no part."""
     said = [
         f"Score: interquartile mean over {_counting_words(board)}; a failed run counts 0. {_score_words(board)}",
         *_certainty(board),
-        *(_scale(board)),
-        *(_fid(column) for column in board.fid),
+        _LATE,
         f"Made from {wording.plural(len(board.record_ids), 'record')}, digest {board.digest}, "
         f"protocol {board.key.protocol_version}.",
     ]
@@ -167,16 +255,19 @@ def notes(board: Leaderboard) -> list[str]:
         )
     if any(row.variant for row in board.rows):
         said.append(f"{VARIANT_MARK} not well defined on this discriminator: a labelled variant, never ranked.")
+    said.extend(_aliases(board))
     said.extend(_left_out(board))
     return said
 
 
+def _aliases(board: Leaderboard) -> list[str]:
+    found = {row.method: aliases_of(row.method) for row in board.rows}
+    said = [f"{name} is also {' and '.join(others)}" for name, others in found.items() if others]
+    return [f"The same gradients under another name: {'; '.join(said)}."] if said else []
+
+
 def _counting_words(board: Leaderboard) -> str:
-    counting = [
-        f"{column.name} {'seed' if len(column.seeds) == 1 else 'seeds'} {wording.seeds(column.seeds)}"
-        for column in board.workloads
-        if column.seeds
-    ]
+    counting = [f"{column.name} {wording.seed_words(column.seeds)}" for column in board.workloads if column.seeds]
     return " and ".join(counting) or "no cell yet, as no seed has results of most methods"
 
 
@@ -209,10 +300,10 @@ def _scale(board: Leaderboard) -> list[str]:
         f"{column.name}: median {column.measure} of the last step; real data {wording.distance(column.floor)}, "
         f"untrained {wording.distance(column.untrained)}; lower is better."
         for column in board.workloads
-    ] + ["late: median of log(last / best distance), 0 if training never got worse again."]
+    ] + [_fid_note(column) for column in board.fid]
 
 
-def _fid(column: FidColumn) -> str:
+def _fid_note(column: FidColumn) -> str:
     if not column.measured:
         return (
             f"{column.workload}: no FID, as these runs were made without Inception (not asked for, or its weights were "
@@ -224,6 +315,36 @@ def _fid(column: FidColumn) -> str:
         f"{column.workload} FID: median {column.measure} of the last step;{share} real test images "
         f"{wording.distance(column.floor)}; no part of the score."
     )
+
+
+_LATE: Final = "late: median of log(last / best distance), 0 if training never got worse again."
+
+
+def _reference_notes(board: Leaderboard) -> list[str]:
+    family = [row for row in board.ranked if row.p_adjusted is not None]
+    said = ["failed: runs whose loss failed, with the exact 95 % interval of its rate."]
+    if board.reference is None:
+        return [*said, f"{REFERENCE_METHOD} has no rank here: nothing is tested against it."]
+    if not family:
+        return said
+    return [
+        *said,
+        f"P > {REFERENCE_METHOD}: how often a run is better than one of {REFERENCE_METHOD}, averaged over workloads, "
+        "with its 95 % interval; 0.5 is no difference. p: paired permutation test of the scores, after Holm over "
+        f"{wording.plural(len(family), 'method')}.",
+        "group: 1 for all that cannot be told apart from the highest score; the highest of the others leads 2, and "
+        "so on.",
+    ]
+
+
+def _cost_notes(board: Leaderboard) -> list[str]:
+    said = ["images/s: median over the runs on one kind of hardware, the most frequent."]
+    if board.reference is not None:
+        said.append(
+            f"pace, D update: images a second, and seconds of a discriminator update, over {REFERENCE_METHOD}'s; "
+            "medians over pairs of equal workload, seed and hardware."
+        )
+    return said
 
 
 def _left_out(board: Leaderboard) -> list[str]:

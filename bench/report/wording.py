@@ -71,8 +71,28 @@ def interval(low: float | None, high: float | None) -> str:
     return MISSING if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
+def probability(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.2f}"
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value with three decimals, and what is below them as such."""
+    if value is None:
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def ratio(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.2f}x"
+
+
 def percent(value: float | None) -> str:
     return MISSING if value is None else f"{100 * value:.0f} %"
+
+
+def percents(low: float | None, high: float | None) -> str:
+    """Write the interval of a share: "0–25 %"."""
+    return MISSING if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f} %"
 
 
 def ranks(low: int | None, high: int | None) -> str:
@@ -111,3 +131,8 @@ def seeds(numbers: tuple[int, ...]) -> str:
     if len(numbers) > 1 and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}–{numbers[-1]}"
     return ", ".join(map(str, numbers))
+
+
+def seed_words(numbers: tuple[int, ...]) -> str:
+    """Write "seed 3" or "seeds 0–4"."""
+    return f"{'seed' if len(numbers) == 1 else 'seeds'} {seeds(numbers)}"

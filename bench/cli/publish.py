@@ -1,0 +1,85 @@
+"""`publish`: write the tables and the manifest of a folder of records."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from bench.cli.options import usage_errors
+
+if TYPE_CHECKING:
+    from bench.report.verification import Contents
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@click.command(short_help="Write the tables of records that are to be quoted.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Copy the records of this results folder first.  [default: FOLDER has them already]",
+)  # fmt: skip
+@click.pass_context
+def publish(context: click.Context, folder: Path, source: Path | None) -> None:
+    """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
+
+    FOLDER is results/published/NAME. Records are checked as `verify` checks them; where something is off, it is said
+    file by file, no table is written, and the exit code is 1.
+    """
+    from bench.cli.reading import print_findings, write_bytes
+    from bench.data import workload
+    from bench.report.publication import MANIFEST, manifest, tables
+    from bench.report.verification import alien_files, published_before, ranked
+    from bench.report.wording import plural
+
+    name = folder.resolve().name
+    if not _NAME.fullmatch(name):
+        raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
+    contents = _checked(source or folder, context)
+    if source is not None and _copy(contents, folder):
+        contents = _checked(folder, context)
+    off = [*alien_files(folder, contents), *published_before(folder, contents)]
+    if off:
+        print_findings(folder, off)
+        context.exit(1)
+    with usage_errors():
+        boards = ranked(contents, workload)
+    made = tables(boards, name)
+    # The manifest comes last: a folder whose writing was interrupted has none, or one that does not fit.
+    there = {file: content for file, content in contents.files.items() if (folder / file).exists()}
+    written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made})}
+    for file, content in written.items():
+        write_bytes(folder / file, content)
+    click.echo(f"{plural(len(contents.records), 'record')}, {plural(len(made), 'file')} of tables: {folder}")
+
+
+def _checked(folder: Path, context: click.Context) -> "Contents":
+    """Read a folder's records, or say what is off and leave with exit code 1."""
+    from bench.cli.reading import print_findings, read_records
+    from bench.data import workload
+    from bench.report.verification import read_contents
+
+    contents = read_contents(folder, workload)
+    if not contents.files:
+        read_records(folder)  # says that there are none, and how to make some
+    if not contents.fine:
+        print_findings(folder, contents.findings)
+        context.exit(1)
+    return contents
+
+
+def _copy(contents: "Contents", folder: Path) -> bool:
+    """Copy records, none of which may be there with other bytes. Return whether others lay there before."""
+    from bench.cli.reading import write_bytes
+    from bench.report.publication import record_files
+
+    before = {path for path in (*record_files(folder), *(folder / "artifacts").glob("*")) if path.exists()}
+    copied = {folder / name: content for name, content in contents.files.items() if name.startswith("records/")}
+    for path, content in copied.items():
+        if path in before and path.read_bytes() != content:
+            raise click.UsageError(f"{path} is another record of the same attempt; keep one of the two")
+    for path, content in copied.items():
+        if path not in before:
+            write_bytes(path, content)
+    return bool(before - set(copied))

@@ -1,0 +1,171 @@
+"""The leaderboard as a terminal table, Markdown, CSV, JSON, LaTeX or HTML. All carry the same rows and notes.
+
+Each is a pure function of the tables and of the command that is written below them: equal records give equal bytes.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.report.latex import to_latex
+from bench.report.leaderboard import Part, Value, facts, flat_row, lines, parts, title
+from bench.statistics.ranking import Leaderboard
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TERMINAL_COLUMNS: Final = 6
+"""How many columns of workloads stand beside each other in a terminal."""
+
+
+def to_json(boards: Sequence[Leaderboard], command: str) -> str:
+    """Write all tables as one JSON document."""
+    document = {
+        "command": command,
+        "tables": [
+            {
+                "title": board.key.title,
+                "protocol_version": board.key.protocol_version,
+                "records": len(board.record_ids),
+                "digest": board.digest,
+                "reference": board.reference,
+                "resamples": board.resamples,
+                "measures": {column.name: column.measure for column in board.workloads},
+                "notes": [*facts(board), *(note for part in parts(board) for note in part.notes)],
+                "rows": [flat_row(board, row) for row in board.rows],
+            }
+            for board in boards
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def to_csv(boards: Sequence[Leaderboard], command: str) -> str:
+    """Write all rows of all tables; a value that does not exist is empty, and truth is written true or false.
+
+    What the table is made of stands in every row: CSV has no other place that programs read.
+    """
+    rows = [
+        {
+            **flat_row(board, row),
+            "protocol_version": board.key.protocol_version,
+            "records": len(board.record_ids),
+            "digest": board.digest,
+            "command": command,
+        }
+        for board in boards
+        for row in board.rows
+    ]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_value(row.get(name)) for name in columns] for row in rows)
+    return text.getvalue()
+
+
+def _csv_value(value: Value) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def to_markdown(boards: Sequence[Leaderboard], command: str) -> str:
+    """Write every table as GitHub Markdown with its notes below."""
+    sections = []
+    for board in boards:
+        written = [_markdown_part(board, part) for part in parts(board)]
+        notes = f"#### Notes\n\n{_markdown_notes(facts(board))}"
+        sections.append(f"### {title(board)}\n\n" + "\n".join([*written, notes]))
+    return "\n".join([*sections, f"Regenerate with `{command}`.\n"])
+
+
+def _markdown_part(board: Leaderboard, part: Part) -> str:
+    names = [column.heading for column in part.columns]
+    rulers = ["---" if name == "method" else "---:" for name in names]
+    grid = [names, rulers, *lines(board, part)]
+    table = "\n".join("| " + " | ".join(map(_markdown_cell, line)) + " |" for line in grid)
+    return f"#### {part.title}\n\n{table}\n\n{_markdown_notes(part.notes)}"
+
+
+def _markdown_cell(text: str) -> str:
+    """Keep a bar from ending the cell, and a name in angle brackets from becoming an element."""
+    return re.sub(r"\||<(?=[A-Za-z/!])", r"\\\g<0>", text)
+
+
+def _markdown_notes(notes: Sequence[str]) -> str:
+    return "".join(f"- {note}\n" for note in notes)
+
+
+def to_html(boards: Sequence[Leaderboard], command: str) -> str:
+    """Write a plain page without script that needs nothing beside itself; everything recorded is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # help and `list` do without
+
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("leaderboard.html.j2").render(
+        boards=boards, title=title, parts=parts, lines=lines, facts=facts, command=command
+    )
+
+
+WRITERS: Final[dict[str, Callable[[Sequence[Leaderboard], str], str]]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "json": to_json,
+    "latex": to_latex,
+    "html": to_html,
+}
+"""The formats of files, by name."""
+
+
+def to_tables(board: Leaderboard) -> list[tuple[Part, "Table"]]:
+    """Return the parts for a terminal; failures are red, the leader's group is bold, what has no rank is dim."""
+    return [(narrow, _terminal_table(board, narrow)) for part in parts(board) for narrow in _narrow(part)]
+
+
+def _narrow(part: Part) -> list[Part]:
+    """Split what has a column for each workload; its notes come with the last piece."""
+    if not part.reference_lines:
+        return [part]
+    first, rest = part.columns[:1], part.columns[1:]
+    starts = range(0, len(rest), _TERMINAL_COLUMNS)
+    return [
+        Part(
+            part.title,
+            (*first, *rest[start : start + _TERMINAL_COLUMNS]),
+            part.notes if start == starts[-1] else (),
+            reference_lines=True,
+        )
+        for start in starts
+    ]
+
+
+def _terminal_table(board: Leaderboard, part: Part) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [column.heading for column in part.columns]
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        left = name == "method"
+        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+    written = lines(board, part)
+    for line in written[: len(written) - len(board.rows)]:
+        table.add_row(*map(Text, line), style="italic")
+    for row, line in zip(board.rows, written[len(written) - len(board.rows) :], strict=True):
+        texts = [Text(cell) for cell in line]
+        if "failed" in names and row.failures:
+            texts[names.index("failed")].stylize("red")
+        table.add_row(*texts, style="bold" if row.ties_with_leader else ("dim" if row.rank is None else ""))
+    return table

@@ -1,0 +1,120 @@
+"""A published folder: the records, the tables made from them, and a manifest that names every file by its bytes.
+
+    NAME/records/TRIAL.ATTEMPT.json             every attempt of every trial
+    NAME/leaderboard.{md,csv,json,tex,html}     functions of the records
+    NAME/manifest.json                          SHA-256 of each file above, versions, and the command that wrote them
+
+Nothing in it depends on where it lies or on who wrote it, so that anybody can make the same bytes from the records.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bench.report.formats import WRITERS
+from bench.statistics.ranking import Leaderboard
+from bench.store.record import SCHEMA_VERSION, Record
+
+MANIFEST: Final = "manifest.json"
+FOLDER: Final = "results/published"
+"""Where published folders lie in the repository; the commands in them name this place."""
+
+TABLES: Final = {
+    "leaderboard.md": "md",
+    "leaderboard.csv": "csv",
+    "leaderboard.json": "json",
+    "leaderboard.tex": "latex",
+    "leaderboard.html": "html",
+}
+"""The published files and their formats."""
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a published folder says about itself."""
+
+    name: str
+    command: str
+    schema_version: int
+    protocol_versions: list[str]
+    components: dict[str, list[str]]
+    """The versions of each component that the records were made with."""
+    digests: dict[str, str]
+    """The digest of the records behind each table, by its title."""
+    files: dict[str, str]
+    """SHA-256 of each file, by its path in the folder."""
+
+
+def write_table(boards: Sequence[Leaderboard], style: str, results: Path) -> str:
+    """Write tables in a format of `formats.WRITERS`, with the command that writes them again below."""
+    return WRITERS[style](boards, f"python -m bench leaderboard --format {style} --results {shown(results)}")
+
+
+def shown(results: Path) -> str:
+    """Return a folder as commands in published files name it: never by a path of this machine.
+
+    A folder in `results/published` is named so wherever the repository lies, one below the working folder by the way
+    from here, and any other as it was given.
+    """
+    whole = results.resolve()
+    if whole.parent.as_posix().endswith(f"/{FOLDER}"):
+        return f"{FOLDER}/{whole.name}"
+    here = Path.cwd()
+    return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else results.as_posix()
+
+
+def tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
+    """Return the published tables by file name, for a published folder of that name."""
+    # The folder is named as if it lay in the repository already: where it is prepared must not change its bytes.
+    folder = f"{FOLDER}/{name}"
+    return {
+        file: WRITERS[style](boards, f"python -m bench leaderboard --format {style} --results {folder}").encode()
+        for file, style in TABLES.items()
+    }
+
+
+def manifest(name: str, records: Sequence[Record], boards: Sequence[Leaderboard], files: Mapping[str, bytes]) -> bytes:
+    """Return the manifest of a folder that holds the files, by their paths in it."""
+    components: dict[str, set[str]] = {}
+    for record in records:
+        for component, version in record.components.items():
+            components.setdefault(component, set()).add(version)
+    made = Manifest(
+        name=name,
+        command=publish_command(name),
+        schema_version=SCHEMA_VERSION,
+        protocol_versions=sorted({record.protocol_version for record in records}),
+        components={component: sorted(versions) for component, versions in sorted(components.items())},
+        digests={board.key.title: board.digest for board in boards},
+        files={path: sha256(content) for path, content in sorted(files.items())},
+    )
+    return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+
+
+def publish_command(name: str) -> str:
+    return f"python -m bench publish {FOLDER}/{name}"
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"is no manifest ({error})") from error
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def record_files(folder: Path) -> Iterable[Path]:
+    """Return the paths among a folder's records, in order; what is being written is left out."""
+    records = folder / "records"
+    return sorted(path for path in records.iterdir() if not path.name.startswith(".")) if records.is_dir() else []
