@@ -25,6 +25,7 @@ VERBS: Final = {
     "probe": "bench.cli.probe:probe",
     "status": "bench.cli.status:status",
     "show": "bench.cli.show:show",
+    "sample": "bench.cli.sample:sample",
     "leaderboard": "bench.cli.leaderboard:leaderboard",
     "compare": "bench.cli.compare:compare",
     "baseline": "bench.cli.baseline:baseline",

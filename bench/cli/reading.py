@@ -3,7 +3,7 @@
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -118,12 +118,17 @@ def plain_leaderboards(boards: "Iterable[Leaderboard]") -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file; see `write_bytes`."""
+    """Write a text file whole; see `write_whole`."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole, making its folder; a reader never sees half of it.
+    """Write a file of bytes whole; see `write_whole`."""
+    write_whole(path, lambda partial: partial.write_bytes(content))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written under another name and put in its place, making its folder; nobody ever sees half of it.
 
     Raises:
         click.UsageError: it cannot be written there.
@@ -131,7 +136,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(content)
-        partial.replace(path)
+        try:
+            write(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """What a trial leaves to look at: the generator's weights and a picture of its samples."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from bench.config.trial import Trial, canonical_json
 from bench.config.workload import Workload
 
 _GRID_SIDE = 8
+_POINTS = 2000
 _GAP = 2
 _UPSCALE = 2
 
@@ -45,14 +47,19 @@ def load_generator(path: Path) -> tuple[Trial, dict[str, Tensor]]:
 
 
 def save_samples(samples: Tensor, workload: Workload, folder: Path) -> None:
-    """Write `samples.png`: a grid of the first images, or the points over the mixture's centres."""
-    path = folder / "samples.png"
+    """Write `samples.png`: a grid of the first 64 images, or the first 2,000 points over the mixture's centres."""
+    shown = _POINTS if workload.is_toy else _GRID_SIDE**2
+    save_picture(samples[:shown], workload, folder / "samples.png")
+
+
+def save_picture(samples: Tensor, workload: Workload, path: Path) -> None:
+    """Write a PNG of all the samples: images in a grid as square as it can be, or points over the mixture's centres."""
     if workload.is_toy:
         _save_scatter(samples, workload, path)
         return
-    grid = image_grid(samples[: _GRID_SIDE**2], _GRID_SIDE).cpu()
+    grid = image_grid(samples, math.isqrt(len(samples) - 1) + 1).cpu()
     enlarged = grid.repeat_interleave(_UPSCALE, dim=0).repeat_interleave(_UPSCALE, dim=1)
-    Image.fromarray(enlarged.squeeze(2).numpy()).save(path)
+    Image.fromarray(enlarged.squeeze(2).numpy()).save(path, format="PNG")
 
 
 def image_grid(images: Tensor, columns: int) -> Tensor:
@@ -77,9 +84,9 @@ def _save_scatter(points: Tensor, workload: Workload, path: Path) -> None:
     limit = 1.25 * float(centres.abs().max())
     figure = Figure(figsize=(3.2, 3.2), dpi=120, layout="constrained")
     axes = figure.subplots()
-    shown = points[:2000].cpu()
+    shown = points.cpu()
     axes.scatter(shown[:, 0], shown[:, 1], s=3, alpha=0.4, linewidths=0, color="#0072b2")
     axes.scatter(centres[:, 0], centres[:, 1], s=40, marker="+", linewidths=1, color="#d55e00")
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axes.tick_params(labelsize=7)
-    figure.savefig(path)
+    figure.savefig(path, format="png")

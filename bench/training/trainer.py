@@ -1,6 +1,5 @@
 """One trial from its description to its outcome: build, train in blocks, evaluate, conclude."""
 
-import math
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,8 @@ from bench.training import artifacts as files
 from bench.training.batches import Batches, to_uint8
 from bench.training.clock import BlockClock
 from bench.training.monitors import MONITORS, Block, Monitors
-from bench.training.precision import autocast, configure
+from bench.training.precision import configure
+from bench.training.sampling import BATCH, evaluation_latents, further_latents, generate
 from bench.training.seeding import Stream
 from bench.training.stability import step_measures
 from bench.training.step import TrainingStep
@@ -37,7 +37,6 @@ BLOCK_STEPS = 50
 PHASE_STEPS = 16
 """Updates of each player that are timed apart when training has ended; the most common interval of a lazy term."""
 
-_SAMPLING_BATCH = 500
 _PROGRESS_INTERVAL = 0.25
 
 
@@ -154,9 +153,7 @@ class _Run:
         self._clock = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
-        # One bank of latents for every trial of a workload: differences between evaluations are never the latents'.
-        self._bank = Stream(0, f"evaluation/{self.workload.kind}", device)
-        self._latents = self._bank.normal(0, (spec.samples, spec.network.latent_size))[0]
+        self._latents = evaluation_latents(self.workload, spec, device)
         self.samples: Tensor | None = None
         self.evaluations: list[Evaluation] = []
         self.curves: dict[str, list[float | None]] = {"step": [], **{name: [] for name in MONITORS}}
@@ -209,7 +206,7 @@ class _Run:
 
     def _evaluate(self, step: int) -> None:
         started = time.perf_counter()
-        samples = torch.cat(list(self._generate(self._latents.split(_SAMPLING_BATCH))))
+        samples = torch.cat(list(self._generate(self._latents.split(BATCH))))
         finite = bool(torch.isfinite(samples).all())
         if finite:
             self.samples = samples if self.workload.is_toy else to_uint8(samples)
@@ -219,15 +216,8 @@ class _Run:
         self.evaluations.append(Evaluation(step=step, metrics=metrics))
         self._evaluation_seconds += time.perf_counter() - started
 
-    @torch.no_grad()
     def _generate(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-        generator = self.step.generator
-        was_training = generator.training
-        generator.eval()
-        with autocast(self._trial.spec.precision, self._device):
-            for latents in batches:
-                yield generator(latents).float()
-        generator.train(was_training)
+        return generate(self.step.generator, batches, self._trial.spec.precision, self._device)
 
     def fakes(self) -> Tensor | None:
         """Return the images that Inception looks at: the last evaluation's, and as many more of the bank as it needs.
@@ -238,11 +228,9 @@ class _Run:
         if self.samples is None or self.status == "nonfinite":
             return None
         wanted = samples_of(self.workload, spec.samples)
-        # Step 0 of the bank are the evaluation's latents; each later step is one batch more.
-        more = range(1, 1 + math.ceil(max(0, wanted - spec.samples) / _SAMPLING_BATCH))
-        batches = (self._bank.normal(step, (_SAMPLING_BATCH, spec.network.latent_size))[0] for step in more)
+        more = further_latents(self.workload, spec, wanted - spec.samples, self._device)
         pieces, finite = [self.samples.cpu()], True
-        for images in self._generate(batches):
+        for images in self._generate(more):
             finite = finite and bool(images.isfinite().all())
             pieces.append(to_uint8(images).cpu())
         return torch.cat(pieces)[:wanted] if finite else None

@@ -20,6 +20,7 @@ OPTIONS = {
     "probe": "",
     "status": "suite method losses workload seeds steps d-norm allow-invalid set results data",
     "show": "trial results",
+    "sample": "trial count output seed results device",
     "leaderboard": "format results output",
     "compare": "base new stage flagged threshold allow-improvement format output",
     "baseline": "",

@@ -1,0 +1,85 @@
+"""Samples from a stored generator are those that training saw."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from safetensors.torch import save_file
+from small_trials import make_trial
+
+from bench import data
+from bench.config.trial import Trial, canonical_json
+from bench.networks import build_generator
+from bench.training.artifacts import save_generator, save_picture, save_samples
+from bench.training.batches import to_uint8
+from bench.training.sampling import evaluation_latents, generate, sample
+from bench.training.seeding import Stream
+
+CPU = torch.device("cpu")
+
+
+def stored(trial: Trial, folder: Path) -> torch.nn.Module:
+    generator = build_generator(trial.spec.network, lambda name, shape: Stream(1, name).normal(0, shape)[0])
+    generator.to(memory_format=torch.channels_last)
+    save_generator(generator, trial, folder)
+    return generator
+
+
+@pytest.fixture
+def toy_trial() -> Trial:
+    trial = make_trial("nsgan", samples=3000, workload="ring8")
+    network = msgspec.structs.replace(
+        trial.spec.network, name="mlp-v1", width=16, latent_size=data.workload("ring8").latent_size
+    )
+    return msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, network=network))
+
+
+def test_the_default_picture_is_that_of_the_last_evaluation(tmp_path: Path, toy_trial: Trial) -> None:
+    for trial, count in ((make_trial("nsgan", samples=700), 64), (toy_trial, 2000)):
+        generator = stored(trial, tmp_path)
+        workload = data.workload(trial.spec.workload)
+        bank = evaluation_latents(workload, trial.spec, CPU)
+        seen = torch.cat(list(generate(generator, bank, "fp32", CPU)))
+        save_samples(seen if workload.is_toy else to_uint8(seen), workload, tmp_path)
+        drawn, found = sample(tmp_path / "generator.safetensors", count=count)
+        save_picture(drawn, found, tmp_path / "again.png")
+        assert (tmp_path / "again.png").read_bytes() == (tmp_path / "samples.png").read_bytes()
+
+
+def test_generating_restores_the_generators_mode(tmp_path: Path) -> None:
+    trial = make_trial("nsgan")
+    generator = stored(trial, tmp_path).train()
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    (drawn,) = generate(generator, torch.randn(4, 100), "fp32", CPU)
+    assert drawn.shape == (4, 1, 32, 32)
+    assert generator.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
+
+
+def test_a_seed_draws_other_samples_and_always_the_same(tmp_path: Path) -> None:
+    stored(make_trial("nsgan", samples=20), tmp_path)
+    path = tmp_path / "generator.safetensors"
+    default, first, again, other = (sample(path, count=20, seed=seed)[0] for seed in (None, 3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first, default)
+    assert sample(path, count=21, seed=3)[0].shape == (21, 1, 32, 32)
+
+
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    trial = make_trial("nsgan", samples=20)
+    generator = stored(trial, tmp_path)
+    path = tmp_path / "generator.safetensors"
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        sample(path, count=0)
+    with pytest.raises(ValueError, match="20 latents, fewer than 21; give a seed"):
+        sample(path, count=21)
+    with torch.no_grad():
+        next(generator.parameters()).fill_(float("nan"))
+    save_generator(generator, trial, tmp_path)
+    with pytest.raises(ValueError, match="not finite"):
+        sample(path, count=2)
+    save_file({"weight": torch.zeros(1)}, path, metadata={"trial": canonical_json(trial).decode()})
+    with pytest.raises(ValueError, match="does not hold the weights"):
+        sample(path, count=2)
