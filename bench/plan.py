@@ -14,6 +14,7 @@ import msgspec
 
 import losses
 from bench import data
+from bench.atlas.families import family_of, family_of_method
 from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
 from bench.config.suite import Suite
 from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
@@ -115,9 +116,19 @@ def method_index() -> list[dict[str, str]]:
             "formula": each.formula,
             "citation": each.citation,
             "alias_of": each.alias,
+            "family": _family(each.name, each.kind),
         }
         for each in described
     ]
+
+
+def _family(name: str, kind: Kind) -> str:
+    """Return the name of the atlas page that explains a name; empty for what other packages register."""
+    meant = losses.get(name) if kind == "method" else losses.registry.part(name)
+    try:
+        return (family_of_method(meant) if isinstance(meant, Method) else family_of(meant)).page
+    except ValueError:  # the page is the other package's to write
+        return ""
 
 
 def index_path() -> Path:

@@ -1,5 +1,6 @@
 """The index of the loss library: names, summaries and formulas, written from the registry and read without torch."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -18,6 +19,8 @@ class MethodEntry(Struct, frozen=True, kw_only=True):
     citation: str = ""
     alias_of: str = ""
     """The name whose gradients these are; an alias is planned, trained and ranked under that name."""
+    family: str = ""
+    """The page of the atlas that explains it, as in docs/atlas/FAMILY.md; empty for what other packages register."""
 
 
 @cache
@@ -39,6 +42,18 @@ def methods() -> list[MethodEntry]:
 
 def parts() -> list[MethodEntry]:
     return [entry for entry in index() if entry.kind != "method"]
+
+
+def entries_of(name: str, expression: str) -> list[MethodEntry]:
+    """Return what describes a method that was run: its own entry where the catalogue has it, else those of its parts."""
+    named = [entry for entry in methods() if entry.name == name]
+    return named or parts_of(expression)
+
+
+def family_of(entries: Sequence[MethodEntry]) -> str:
+    """Return the family of a method described by `entries_of`: the first part's that is no objective, as in the atlas."""
+    first = next((entry for entry in entries if entry.kind != "objective"), entries[0] if entries else None)
+    return first.family if first else ""
 
 
 def parts_of(expression: str) -> list[MethodEntry]:
