@@ -8,9 +8,11 @@ import click
 from bench.cli.options import results_option
 
 if TYPE_CHECKING:
+    from bench.statistics.ranking import Leaderboard
     from bench.store.record import Record
 
 REPORT_FILE = "report.html"
+CAPTIONS_FILE = "figures.md"
 
 
 @click.command(short_help="Write one HTML page about all records.")
@@ -18,14 +20,35 @@ REPORT_FILE = "report.html"
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help=f"The file.  [default: RESULTS/{REPORT_FILE}]"
 )
-def report(results: Path, output: Path | None) -> None:
-    """Write one self-contained HTML page: leaderboard, every run, curves and sample grids. It needs no network."""
-    from bench.cli.reading import read_records
+@click.option("--static", is_flag=True, help="Leave the interactive figures and their 4.8 MB out, as for e-mail.")
+@click.option(
+    "--png", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
+)
+@click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
+def report(results: Path, output: Path | None, static: bool, png: Path | None, svg: Path | None) -> None:  # noqa: FBT001
+    """Write one self-contained HTML page: leaderboard, every run, curves and sample grids. It needs no network.
 
-    click.echo(f"report: {write_report(results, read_records(results), output)}")
+    With --png or --svg the figures are written as files of their own as well, with their captions in figures.md.
+    """
+    from bench.cli.reading import read_leaderboards, read_records
+
+    records = read_records(results)
+    boards = read_leaderboards(records)
+    click.echo(f"report: {write_report(results, records, output, boards=boards, static=static)}")
+    for folder, style in ((png, "png"), (svg, "svg")):
+        if folder is not None:
+            written = _write_figures(records, boards, folder, style)
+            click.echo(f"{written} figures and {CAPTIONS_FILE}: {folder}")
 
 
-def write_report(results: Path, records: "list[Record]", output: Path | None = None) -> Path:
+def write_report(
+    results: Path,
+    records: "list[Record]",
+    output: Path | None = None,
+    *,
+    boards: "list[Leaderboard] | None" = None,
+    static: bool = False,
+) -> Path:
     """Write the page about all records of a folder and return where it lies."""
     from bench.cli.reading import open_store, read_leaderboards, workloads_of, write_text
     from bench.report.html import render
@@ -36,8 +59,22 @@ def write_report(results: Path, records: "list[Record]", output: Path | None = N
         records,
         workloads_of(records),
         sample_file=lambda trial_id: store.artifacts_dir(trial_id) / "samples.png",
-        command=f"python -m bench report --results {results}",
-        boards=read_leaderboards(records),
+        command=f"python -m bench report --results {results}{' --static' if static else ''}",
+        boards=read_leaderboards(records) if boards is None else boards,
+        scripted=not static,
     )
     write_text(path, page)
     return path
+
+
+def _write_figures(records: "list[Record]", boards: "list[Leaderboard]", folder: Path, style: str) -> int:
+    from bench.cli.reading import workloads_of, write_text, write_whole
+    from bench.report import paper
+
+    captions = []
+    for figure in paper.figures(records, boards, workloads_of(records)):
+        name = f"{figure.name}.{style}"
+        write_whole(folder / name, lambda partial, figure=figure: figure.save(partial, style))  # type: ignore[misc]
+        captions.append((name, figure))
+    write_text(folder / CAPTIONS_FILE, paper.captions(captions))
+    return len(captions)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH: Final = 40
+_NAME_WIDTH: Final = 20
+_FULL_HASH: Final = 64
+_HASH_DIGITS: Final = 12
+"""As many digits of a hash as tell data sets apart; the record has all of them."""
 
 
 @click.command(short_help="Show everything about one trial.")
@@ -131,13 +135,20 @@ def _spec_words(record: "Record") -> dict[str, str]:
         f"betas {optimizer.betas}, {spec.critic_steps} D steps a G step",
         "budget": f"{spec.steps:,} steps of {spec.batch_size}, evaluated every {spec.evaluate_every:,} "
         f"on {spec.samples:,} samples",
-        "components": ", ".join(f"{name} {version}" for name, version in sorted(record.components.items())),
+        "components": ", ".join(
+            f"{name} {version[:_HASH_DIGITS] if len(version) == _FULL_HASH else version}"
+            for name, version in sorted(record.components.items())
+        ),
     }
     if spec.allow_invalid:
         words["variant"] = "not well defined on this discriminator; never ranked"
     machine = record.environment
     if machine is not None:
-        words["machine"] = f"{machine.device}: {machine.device_name}, {machine.threads} threads ({machine.fingerprint})"
+        from bench.report.wording import plural
+
+        words["machine"] = (
+            f"{machine.device}: {machine.device_name}, {plural(machine.threads, 'thread')} ({machine.fingerprint})"
+        )
     return words
 
 
@@ -146,5 +157,6 @@ def _heading(words: str) -> None:
 
 
 def _pairs(pairs: Mapping[str, str]) -> None:
+    width = max([_NAME_WIDTH, *map(len, pairs)])
     for name, words in pairs.items():
-        click.echo(f"  {name:<22} {words}")
+        click.echo(f"  {name:<{width}}  {words}")

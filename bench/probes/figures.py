@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.probes.dirac import SCHEDULES, Trajectory
 from bench.probes.gradients import Curve
-from bench.svg import settings
+from bench.svg import settings, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,26 +84,6 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[tuple[float, float], str, str
             name, point, xytext=(1.06, place), textcoords="axes fraction", color=colour, va="center", fontsize=8.5,
             annotation_clip=False, arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
         )  # fmt: skip
-
-
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Move numbers apart until neighbours differ by `gap` or more: groups that touch are centred on their mean."""
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    groups: list[list[int]] = []
-    centres: list[float] = []
-    for index in order:
-        groups.append([index])
-        centres.append(heights[index])
-        while len(groups) > 1 and centres[-1] - centres[-2] < gap * (len(groups[-1]) + len(groups[-2])) / 2:
-            upper = groups.pop()
-            centres.pop()
-            groups[-1] += upper
-            centres[-1] = sum(heights[each] for each in groups[-1]) / len(groups[-1])
-    places = [0.0] * len(heights)
-    for group, centre in zip(groups, centres, strict=True):
-        for rank, index in enumerate(group):
-            places[index] = centre + gap * (rank - (len(group) - 1) / 2)
-    return places
 
 
 def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":

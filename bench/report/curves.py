@@ -3,12 +3,19 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.config.workload import Workload
 from bench.store.record import Record
 
 Points = list[tuple[float, float]]
+Array = NDArray[np.float64]
+
+MOST_BLOCKS: Final = 150
+"""How many blocks of a training monitor a curve has at most; of more, every k-th is drawn."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +28,30 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Band:
+    """Median and quartiles over seeds at each step; `None` where there is none to draw.
+
+    A quartile that lies among the runs that have failed by then is `None` too: it is off every scale.
+    """
+
+    steps: list[float]
+    low: list[float | None]
+    middle: list[float | None]
+    high: list[float | None]
+
+    @property
+    def points(self) -> Points:
+        """The median's points."""
+        return [(x, y) for x, y in zip(self.steps, self.middle, strict=True) if y is not None]
+
+
+@dataclass(frozen=True)
 class Monitor:
     """One training monitor worth a figure."""
 
     name: str
     title: str
+    unit: str
     reading: str
     logarithmic: bool
 
@@ -34,14 +60,16 @@ MONITORS = (
     Monitor(
         "generator_signal",
         "Gradient that reaches a generated image",
+        "median |dL_G/dx| of a batch, times its size",
         "The median length of the generator loss's gradient with respect to one generated image. A line that sinks by "
-        "orders of magnitude is a vanishing gradient: the generator is no longer told what to change. Loss scales "
-        "differ, so read each panel's shape and not the heights between panels.",
+        "orders of magnitude is a vanishing gradient: the generator is no longer told what to change. Losses differ "
+        "in scale, so read the shape of each line and not the heights between lines.",
         logarithmic=True,
     ),
     Monitor(
         "discriminator_accuracy",
         "How often the discriminator ranks a real image above a generated one",
+        "P[a > b]",
         "One half means that it cannot tell them apart; one means that it always can. A line glued to the top says "
         "that the discriminator has won, which starves some losses of their signal and leaves others unharmed.",
         logarithmic=False,
@@ -60,21 +88,54 @@ def distance_lines(records: Iterable[Record], workload: Workload) -> list[Line]:
 
 
 def monitor_lines(records: Iterable[Record], monitor: Monitor) -> list[Line]:
-    """Return a training monitor's block means, a line a seed."""
+    """Return a training monitor's block means, a line a seed; every k-th block where there are over `MOST_BLOCKS`."""
+    kept = sorted(records, key=lambda record: record.spec.seed)
+    blocks = max((len(record.history.training.get("step", [])) for record in kept), default=0)
+    stride = max(1, math.ceil(blocks / MOST_BLOCKS))
     lines = []
-    for record in sorted(records, key=lambda record: record.spec.seed):
+    for record in kept:
         training = record.history.training
-        steps = [step or 0.0 for step in training.get("step", [])]
-        values = list(zip(steps, training.get(monitor.name, []), strict=False))
+        steps = [step or 0.0 for step in training.get("step", [])[::stride]]
+        values = list(zip(steps, training.get(monitor.name, [])[::stride], strict=False))
         lines.append(Line(record.spec.seed, _finite(values, positive=monitor.logarithmic), ended=record.status != "ok"))
     return [line for line in lines if line.points]
 
 
-def median_line(lines: Sequence[Line]) -> Points:
-    """Return the median over seeds at every step that all lines reach; a run that ended early stops the median."""
-    shared = set.intersection(*({x for x, _ in line.points} for line in lines)) if lines else set()
-    by_seed = [dict(line.points) for line in lines]
-    return [(x, median(values[x] for values in by_seed)) for x in sorted(shared)]
+def band(lines: Sequence[Line], *, missing_is_worst: bool) -> Band:
+    """Return the median and the quartiles over seeds at every step that any of them has.
+
+    Args:
+        lines: one a seed.
+        missing_is_worst: a run that has ended counts as infinitely large from then on, as it does in the table. If
+            not, those still going are summarised while they are at least half of all.
+    """
+    steps = sorted({x for line in lines for x, _ in line.points})
+    if not steps:
+        return Band([], [], [], [])
+    place = {x: column for column, x in enumerate(steps)}
+    values = np.full((len(lines), len(steps)), np.inf)
+    for row, line in enumerate(lines):
+        values[row, [place[x] for x, _ in line.points]] = [y for _, y in line.points]
+    going = np.isfinite(values).sum(axis=0)
+    counted = np.full(len(steps), len(lines)) if missing_is_worst else np.where(2 * going < len(lines), 0, going)
+    low, middle, high = (_quantiles(np.sort(values, axis=0), counted, share) for share in (0.25, 0.5, 0.75))
+    return Band(steps, low, middle, high)
+
+
+def _quantiles(ordered: Array, counted: NDArray[np.int64], share: float) -> list[float | None]:
+    """Return a quantile of the first `counted` values of each column, interpolated as numpy does; none of none."""
+    position = share * np.maximum(counted - 1, 0)
+    below = np.floor(position).astype(np.int64)
+    columns = np.arange(ordered.shape[1])
+    lower, upper = ordered[below, columns], ordered[np.minimum(below + 1, np.maximum(counted - 1, 0)), columns]
+    share_above = position - below
+    found = [
+        low if part == 0 else low + part * (high - low) if math.isfinite(high) else math.inf
+        for low, high, part in zip(lower.tolist(), upper.tolist(), share_above.tolist(), strict=True)
+    ]
+    return [
+        value if count and math.isfinite(value) else None for value, count in zip(found, counted.tolist(), strict=True)
+    ]
 
 
 def limits(groups: Iterable[Sequence[Line]], extra: Iterable[float | None] = ()) -> tuple[float, float] | None:

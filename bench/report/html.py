@@ -1,37 +1,20 @@
 """One self-contained HTML page: no external file, no network, readable offline and years later."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bench.config.workload import Workload
-from bench.report import leaderboard, methods, wording
-from bench.report.sections import BoardSections, SampleFile
-from bench.statistics.ranking import Leaderboard, LeaderboardRow, rank
+from bench.report import cards, interactive, leaderboard, page_table, wording
+from bench.report.grids import Gallery, SampleFile
+from bench.report.leaderboard import label
+from bench.report.sections import MOST_PANELS, QUANTITIES, BoardSections
+from bench.statistics.ranking import Leaderboard, rank
 from bench.store.journal import latest_attempts
 from bench.store.record import Environment as Machine
 from bench.store.record import Record
-
-
-@dataclass(frozen=True)
-class MethodCard:
-    """What a reader needs to know about one method."""
-
-    name: str
-    expression: str
-    summary: str
-    formula: str
-    citation: str
-
-
-@dataclass(frozen=True)
-class TableCell:
-    words: str
-    value: str
-    """What the column is sorted by; empty sorts last."""
-    classes: str = ""
 
 
 def render(
@@ -41,6 +24,7 @@ def render(
     sample_file: SampleFile,
     command: str,
     boards: Sequence[Leaderboard] | None = None,
+    scripted: bool = True,
 ) -> str:
     """Return the page. It is a pure function of its arguments: equal records give equal bytes.
 
@@ -50,14 +34,15 @@ def render(
         sample_file: where the sample grid of a trial id would lie.
         command: what a reader types to make the page again.
         boards: the tables, if they have been computed already.
+        scripted: whether figures become interactive, which takes a library of 4.8 MB into the page.
     """
     kept = latest_attempts(records)
     tables = list(boards) if boards is not None else rank(kept, workloads)
-    by_id = {f"{record.trial_id}.{record.attempt}": record for record in kept}
-    sections = [
-        BoardSections(board, [by_id[name] for name in board.record_ids], workloads, sample_file, f"table{number}")
-        for number, board in enumerate(tables)
-    ]
+    sections = board_sections(kept, tables, workloads, sample_file)
+    anchors = cards.anchors(kept)
+    described = cards.cards(kept, sections, anchors)
+    # What a page without tables has no use for: it has no figures.
+    scripted = scripted and any(section.quantities for section in sections)
     environment = Environment(
         loader=PackageLoader("bench.report"),
         autoescape=select_autoescape(["html", "j2"]),
@@ -66,17 +51,71 @@ def render(
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
-        title=_title(tables, kept),
+        title=_title(kept),
         facts=_facts(tables, kept),
         sections=sections,
         findings={board.key: finding(board) for board in tables},
-        headings=leaderboard.headings,
-        table_row=_table_row,
+        columns=page_table.columns,
+        cells=page_table.cells,
         notes=leaderboard.notes,
-        cards=_cards(kept),
+        label=label,
+        anchors=anchors,
+        cards=described,
+        card_of={card.expression: card for card in described},
+        families=sorted({card.family for card in described if card.family}),
+        workload_names=sorted({record.spec.workload for record in kept}),
+        panels_left_out=_panels_left_out(tables),
         machines=_machines(kept),
         command=command,
+        data=interactive.encode(sections, anchors) if scripted else "",
+        library=interactive.library() if scripted else "",
     )
+
+
+def board_sections(
+    records: Sequence[Record],
+    boards: Sequence[Leaderboard],
+    workloads: Mapping[str, Workload],
+    sample_file: SampleFile | None = None,
+) -> list[BoardSections]:
+    """Return the sections of every table; what there is room for is shared among them. Without files, no grids."""
+    by_id = {f"{record.trial_id}.{record.attempt}": record for record in records}
+    tabled = [[by_id[name] for name in board.record_ids] for board in boards]
+    # In the order of the tables, so that where there is no room for all grids the best methods have theirs.
+    ordered = (record for board, own in zip(boards, tabled, strict=True) for record in _ranked(board, own))
+    gallery = Gallery([], Path) if sample_file is None else Gallery(ordered, sample_file)
+    return [
+        BoardSections(board, own, workloads, gallery, f"table{number}", _panel_quantities(boards))
+        for number, (board, own) in enumerate(zip(boards, tabled, strict=True))
+    ]
+
+
+def _ranked(board: Leaderboard, records: Sequence[Record]) -> list[Record]:
+    places = {(row.expression, row.variant): place for place, row in enumerate(board.rows)}
+    return sorted(
+        records,
+        key=lambda record: (
+            record.spec.seed,
+            places[record.spec.method, record.spec.allow_invalid],
+            record.spec.workload,
+        ),
+    )
+
+
+def _panel_quantities(boards: Sequence[Leaderboard]) -> int:
+    """Return how many quantities there is room for to draw in panels."""
+    panels = sum(len(board.rows) * len(board.workloads) for board in boards)
+    return min(len(QUANTITIES), MOST_PANELS // panels) if panels else 0
+
+
+def _panels_left_out(boards: Sequence[Leaderboard]) -> str:
+    drawn = _panel_quantities(boards)
+    if drawn == len(QUANTITIES):
+        return ""
+    which = (
+        "the distance alone has" if drawn == 1 else "no quantity has" if drawn == 0 else "the monitors do not all have"
+    )
+    return f"With so many methods and workloads {which} a panel a method: a page has room for {MOST_PANELS} panels."
 
 
 def finding(board: Leaderboard) -> str:
@@ -110,8 +149,8 @@ def _enumerate(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _title(boards: Sequence[Leaderboard], records: Sequence[Record]) -> str:
-    if not boards:
+def _title(records: Sequence[Record]) -> str:
+    if not records:
         return "No results yet"
     methods_run = {(record.spec.method, record.spec.allow_invalid) for record in records}
     workloads_run = {record.spec.workload for record in records}
@@ -147,49 +186,6 @@ def _period(started: str, finished: str) -> str:
     (first_day, first_time), (last_day, last_time) = (moment[:16].split("T") for moment in (started, finished))
     end = last_time if first_day == last_day else f"{last_day} {last_time}"
     return f"{first_day} {first_time} to {end} UTC"
-
-
-def _table_row(board: Leaderboard, row: LeaderboardRow) -> list[TableCell]:
-    """Return the cells under `leaderboard.headings(board)`, each with the number it is sorted by."""
-    values = [
-        row.rank,
-        None,
-        row.score,
-        row.score_low,
-        row.cells_done,
-        row.failures,
-        *(row.distances.get(column.name) for column in board.workloads),
-        *(column.medians.get(row.entrant) for column in leaderboard.shown_fid(board)),
-        row.late_regression,
-        row.images_per_second,
-    ]
-    cells = []
-    for heading, words, value in zip(leaderboard.headings(board), leaderboard.cells(board, row), values, strict=True):
-        classes = "number"
-        if heading == "method":
-            classes = "method"
-        elif heading == "failed" and row.failures:
-            classes = "number failed"
-        elif heading == "cells" and not row.complete:
-            classes = "number partial"
-        sorted_by = words if heading == "method" else ("" if value is None else repr(value))
-        cells.append(TableCell(words, sorted_by, classes))
-    return cells
-
-
-def _cards(records: Sequence[Record]) -> list[MethodCard]:
-    """Describe every method that was run, by its entry in the index; an expression is described by its parts'."""
-    known = {entry.name: entry for entry in methods.methods()}
-    names = {record.spec.method: record.spec.method_name for record in records}
-    cards = []
-    for expression, name in sorted(names.items(), key=lambda item: item[1]):
-        entries = [known[name]] if name in known else methods.parts_of(expression)
-        summary, formula, citation = (
-            separator.join(getattr(entry, field) for entry in entries if getattr(entry, field))
-            for field, separator in (("summary", " "), ("formula", "\n"), ("citation", " "))
-        )
-        cards.append(MethodCard(name, expression, summary, formula, citation))
-    return cards
 
 
 def _machines(records: Sequence[Record]) -> list[tuple[Machine, int]]:

@@ -83,7 +83,7 @@ def _ranking_columns() -> tuple[Column, ...]:
         _METHOD,
         Column("score", lambda row: wording.score(row.score)),
         Column("95 %", lambda row: wording.interval(row.score_low, row.score_high)),
-        Column(f"P > {REFERENCE_METHOD}", _better),
+        Column(f"P > {REFERENCE_METHOD}", better_text),
         Column("p", lambda row: wording.p_value(row.p_adjusted)),
         Column("failed", _failed),
         Column("cells", lambda row: f"{row.cells_done}/{row.cells_counting}"),
@@ -92,7 +92,8 @@ def _ranking_columns() -> tuple[Column, ...]:
     )
 
 
-def _better(row: LeaderboardRow) -> str:
+def better_text(row: LeaderboardRow) -> str:
+    """Write the probability of a better run than the reference's, with its interval."""
     if row.better_than_reference is None:
         return wording.MISSING
     interval = f"{wording.probability(row.better_low)}–{wording.probability(row.better_high)}"
@@ -209,29 +210,6 @@ def _workload_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, V
 
 def _stable(value: Value) -> Value:
     return float(f"{value:.10g}") if isinstance(value, float) else value
-
-
-def headings(board: Leaderboard) -> list[str]:
-    """Name the columns of the whole table in one, as the page shows it."""
-    distances = [f"{column.name} {column.measure.split('[')[0]}" for column in board.workloads]
-    fids = [f"{column.workload} FID" for column in shown_fid(board)]
-    return ["rank", "method", "score", "95 %", "cells", "failed", *distances, *fids, "late", "images/s"]
-
-
-def cells(board: Leaderboard, row: LeaderboardRow) -> list[str]:
-    """Write one row under `headings`."""
-    return [
-        rank_text(row),
-        label(row),
-        wording.score(row.score),
-        wording.interval(row.score_low, row.score_high),
-        f"{row.cells_done}/{row.cells_counting}",
-        f"{row.failures}/{row.runs}",
-        *(wording.distance(row.distances.get(column.name)) for column in board.workloads),
-        *(wording.distance(column.medians.get(row.entrant)) for column in shown_fid(board)),
-        wording.score(row.late_regression),
-        wording.count(row.images_per_second),
-    ]
 
 
 def notes(board: Leaderboard) -> list[str]:

@@ -45,13 +45,13 @@ def parts() -> list[MethodEntry]:
 
 
 def entries_of(name: str, expression: str) -> list[MethodEntry]:
-    """Return what describes a method that was run: its own entry where the catalogue has it, else those of its parts."""
+    """Return what describes a method that was run: its own entry if the catalogue has it, else its parts'."""
     named = [entry for entry in methods() if entry.name == name]
     return named or parts_of(expression)
 
 
 def family_of(entries: Sequence[MethodEntry]) -> str:
-    """Return the family of a method described by `entries_of`: the first part's that is no objective, as in the atlas."""
+    """Return the family of what `entries_of` describes: the first part's that is no objective, as in the atlas."""
     first = next((entry for entry in entries if entry.kind != "objective"), entries[0] if entries else None)
     return first.family if first else ""
 

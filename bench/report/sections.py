@@ -1,20 +1,26 @@
-"""What stands on the page, as plain values: the template lays them out and computes nothing."""
+"""What stands on the page about one table, as plain values: the template lays them out and computes nothing."""
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from typing import Final
 
 from bench.config.workload import Workload
-from bench.report import wording
-from bench.report.curves import MONITORS, Line, Monitor, distance_lines, limits, median_line, monitor_lines
-from bench.report.figures import Panel, draw
-from bench.report.leaderboard import VARIANT_MARK
+from bench.report import overview, wording
+from bench.report.curves import MONITORS, Band, Line, Monitor, band, distance_lines, limits, monitor_lines
+from bench.report.figures import MOST_LINES, Panel, draw
+from bench.report.grids import Gallery, Grid, result_words
+from bench.report.leaderboard import label
+from bench.report.overview import Curves
+from bench.report.style import PAGE, element_of
 from bench.statistics.ranking import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 
-SampleFile = Callable[[str], Path]
-"""Where the sample grid of a trial lies, if it has one."""
+MOST_PANELS: Final = 60
+"""A panel takes a twentieth of a second and 15 KB; a page of more than that is too slow to make and to read."""
+
+QUANTITIES: Final = ("distance", *(monitor.name for monitor in MONITORS))
+"""What has curves, the most important first."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class StripRow:
-    method: str
+    row: LeaderboardRow
     cells: Sequence[Cell]
 
 
@@ -41,153 +47,234 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Panels beside each other under one heading, with the words that say how to read them."""
+class Chart:
+    """A figure about all methods: an SVG, which a page with scripts replaces by an interactive figure of that id."""
 
+    id: str
     title: str
     caption: str
-    panels: Sequence[tuple[str, str]]
-    """The method and its SVG."""
+    svg: str
+    workload: str = ""
 
 
 @dataclass(frozen=True)
-class Grid:
-    seed: int
-    words: str
-    image: str
-    """The PNG in base64."""
+class CurveChart:
+    """All methods in one frame, and where there is room each in a panel of its own."""
+
+    chart: Chart
+    panels: Sequence[tuple[LeaderboardRow, str]]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The sample grids of one method on one workload; the first is shown, the others unfold."""
+    """The sample grids of one method on one workload, in the order of seeds."""
 
-    method: str
+    row: LeaderboardRow
     grids: Sequence[Grid]
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """The vertical axis that the panels of one figure share."""
+class Quantity:
+    """One quantity over the steps on one workload: what is drawn, and how it is to be read."""
 
-    limits: tuple[float, float] | None
-    logarithmic: bool
-    levels: Sequence[tuple[float | None, str]] = ()
+    name: str
+    workload: str
+    title: str
+    caption: str
+    lines: Sequence[Sequence[Line]]
+    """By row, then by seed."""
+    curves: Curves
 
 
 _MARKS = {"ok": "●", "nonfinite": "N", "diverged": "D", "not_learned": "L", "timeout": "T", "error": "E"}
-
-
-def label(row: LeaderboardRow) -> str:
-    return f"{row.method} {VARIANT_MARK}" if row.variant else row.method
+_HOW_TO_READ: Final = (
+    "The line is the median over seeds and the band its quartiles; a grey line is another method's median."
+)
 
 
 class BoardSections:
-    """The sections of one table: everything about the same comparable records."""
+    """The sections of one table: everything about the same comparable records.
+
+    Attributes:
+        board: the table.
+        id: of the table in the document.
+        workloads: by name, all that the records ran on.
+        gallery: the sample grids that the page has.
+    """
 
     def __init__(
         self,
         board: Leaderboard,
         records: Sequence[Record],
         workloads: Mapping[str, Workload],
-        sample_file: SampleFile,
-        prefix: str,
+        gallery: Gallery,
+        name: str,
+        panels: int = len(QUANTITIES),
     ) -> None:
+        """Gather what the sections need; `panels` is how many quantities have a panel for each method."""
         self.board = board
-        self._workloads = workloads
-        self._sample_file = sample_file
-        self._prefix = prefix
-        self._figures = 0
+        self.id = name
+        self.workloads = workloads
+        self.gallery = gallery
+        self._with_panels = QUANTITIES[:panels]
         self._records: dict[tuple[str, bool, str], list[Record]] = {}
         for record in sorted(records, key=lambda record: record.spec.seed):
             key = record.spec.method, record.spec.allow_invalid, record.spec.workload
             self._records.setdefault(key, []).append(record)
 
-    def _of(self, row: LeaderboardRow, workload: str) -> list[Record]:
+    def of(self, row: LeaderboardRow, workload: str) -> list[Record]:
+        """Return a method's records on a workload, in the order of seeds."""
         return self._records.get((row.expression, row.variant, workload), [])
 
     def strips(self) -> list[Strip]:
         """Every seed of every method, with gaps where one has not been run."""
         strips = []
         for column in self.board.workloads:
-            found = {record.spec.seed for row in self.board.rows for record in self._of(row, column.name)}
+            found = {record.spec.seed for row in self.board.rows for record in self.of(row, column.name)}
             seeds = sorted(found)
-            rows = [StripRow(label(row), self._strip_cells(row, column.name, seeds)) for row in self.board.rows]
+            rows = [StripRow(row, self._strip_cells(row, column.name, seeds)) for row in self.board.rows]
             strips.append(Strip(column.name, seeds, rows))
         return strips
 
     def _strip_cells(self, row: LeaderboardRow, workload: str, seeds: Sequence[int]) -> list[Cell]:
-        by_seed = {record.spec.seed: record for record in self._of(row, workload)}
+        by_seed = {record.spec.seed: record for record in self.of(row, workload)}
         return [_cell(by_seed.get(seed), seed) for seed in seeds]
 
-    def distance_figures(self) -> list[Figure]:
-        """The distance against the step, a figure a workload."""
-        return [self._distance_figure(column) for column in self.board.workloads]
+    def overviews(self) -> list[Chart]:
+        """The rank intervals, and the cost against quality, where there are any."""
+        return [chart for chart in (self._ranks(), self._costs()) if chart is not None]
 
-    def _distance_figure(self, column: WorkloadColumn) -> Figure:
-        workload = self._workloads[column.name]
-        lines = [distance_lines(self._of(row, column.name), workload) for row in self.board.rows]
+    def _ranks(self) -> Chart | None:
+        board = self.board
+        if not overview.has_ranks(board):
+            return None
+        with overview.drawing(PAGE, overview.ranks_size(board)) as (figure, axes):
+            overview.draw_ranks(figure, axes, board, PAGE)
+            described = "; ".join(f"{label(row)} {wording.ranks(row.rank_low, row.rank_high)}" for row in board.ranked)
+            svg = element_of(figure, f"{self.id}-ranks", f"Rank intervals: {described}", "wide")
+        return Chart(f"{self.id}-ranks", "Rank intervals", overview.RANKS_CAPTION, svg)
+
+    def _costs(self) -> Chart | None:
+        board = self.board
+        if not overview.has_costs(board):
+            return None
+        with overview.drawing(PAGE, overview.COST_SIZE) as (figure, axes):
+            overview.draw_costs(figure, axes, board, PAGE)
+            front = ", ".join(label(row) for row in overview.pareto_front(board))
+            svg = element_of(figure, f"{self.id}-cost", f"Score against speed; on the Pareto front: {front}", "wide")
+        return Chart(f"{self.id}-cost", "Cost against quality", overview.cost_caption(board), svg)
+
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        """Everything that has curves: the distance on each workload, then the monitors."""
+        distances = [self._distance(column) for column in self.board.workloads]
+        monitors = [self._monitor(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
+        return [each for each in (*distances, *monitors) if any(each.lines)]
+
+    def _distance(self, column: WorkloadColumn) -> Quantity:
+        lines = [distance_lines(self.of(row, column.name), self.workloads[column.name]) for row in self.board.rows]
         caption = (
-            f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. A thin line is one seed, "
-            "the bold line their median, grey lines are the other methods' medians. The dashed lines are real data "
+            f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. {_HOW_TO_READ} A run that "
+            "failed counts as infinitely far from there on. The dashed lines are real data "
             f"({wording.distance(column.floor)}, the best that can be reached) and the untrained generator "
-            f"({wording.distance(column.untrained)}). A cross ends a run that failed."
+            f"({wording.distance(column.untrained)})."
         )
         levels = ((column.floor, "real data"), (column.untrained, "untrained"))
-        axis = _Axis(limits(lines, (column.floor, column.untrained)), logarithmic=True, levels=levels)
-        return self._figure(f"Distance to the data: {column.name}", caption, column.name, lines, axis)
+        curves = Curves(
+            title=f"Distance to the data: {column.name}",
+            unit=column.measure,
+            bands=self._bands(lines, missing_is_worst=True),
+            limits=limits(lines, (column.floor, column.untrained)),
+            steps=self._steps(column.name),
+            logarithmic=True,
+            levels=levels,
+        )
+        return Quantity("distance", column.name, curves.title, caption, lines, curves)
 
-    def monitor_figures(self) -> list[Figure]:
-        """The training monitors, a figure a monitor and workload."""
-        return [self._monitor_figure(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
+    def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
+        lines = [monitor_lines(self.of(row, workload), monitor) for row in self.board.rows]
+        curves = Curves(
+            title=f"{monitor.title}: {workload}",
+            unit=monitor.unit,
+            bands=self._bands(lines, missing_is_worst=False),
+            limits=limits(lines) if monitor.logarithmic else (0.0, 1.03),
+            steps=self._steps(workload),
+            logarithmic=monitor.logarithmic,
+            levels=() if monitor.logarithmic else ((0.5, "cannot tell"),),
+        )
+        caption = f"{monitor.reading} {_HOW_TO_READ}"
+        return Quantity(monitor.name, workload, curves.title, caption, lines, curves)
 
-    def _monitor_figure(self, monitor: Monitor, workload: str) -> Figure:
-        lines = [monitor_lines(self._of(row, workload), monitor) for row in self.board.rows]
-        if monitor.logarithmic:
-            axis = _Axis(limits(lines), logarithmic=True)
-        else:
-            axis = _Axis((0.0, 1.03), logarithmic=False, levels=((0.5, "cannot tell"),))
-        return self._figure(f"{monitor.title}: {workload}", monitor.reading, workload, lines, axis)
+    def _bands(self, lines: Sequence[Sequence[Line]], *, missing_is_worst: bool) -> list[tuple[LeaderboardRow, Band]]:
+        return [
+            (row, band(own, missing_is_worst=missing_is_worst)) for row, own in zip(self.board.rows, lines, strict=True)
+        ]
 
-    def _figure(
-        self, title: str, caption: str, workload: str, lines: Sequence[Sequence[Line]], axis: "_Axis"
-    ) -> Figure:
-        medians = [median_line(drawn) for drawn in lines]
-        steps = max(record.spec.steps for row in self.board.rows for record in self._of(row, workload))
-        self._figures += 1
+    def _steps(self, workload: str) -> int:
+        return max(record.spec.steps for row in self.board.rows for record in self.of(row, workload))
+
+    def curve_charts(self) -> list[CurveChart]:
+        """The quantities, drawn."""
+        charts = []
+        for number, quantity in enumerate(self.quantities):
+            name = f"{self.id}-curves{number}"
+            with overview.drawing(PAGE, overview.CURVES_SIZE) as (figure, axes):
+                overview.draw_curves(figure, axes, self.board, quantity.curves, PAGE)
+                svg = element_of(figure, name, _ends(quantity), "wide")
+            chart = Chart(name, quantity.title, quantity.caption, svg, quantity.workload)
+            panels = self._panels(quantity, name) if quantity.name in self._with_panels else []
+            charts.append(CurveChart(chart, panels))
+        return charts
+
+    def _panels(self, quantity: Quantity, name: str) -> list[tuple[LeaderboardRow, str]]:
+        curves = quantity.curves
         panels = []
-        for number, (row, drawn) in enumerate(zip(self.board.rows, lines, strict=True)):
-            if not drawn:
+        for number, ((row, drawn), lines) in enumerate(zip(curves.bands, quantity.lines, strict=True)):
+            if not lines:
                 continue
             panel = Panel(
-                name=f"{self._prefix}-{self._figures}-{number}",
-                lines=drawn,
-                others=[points for other, points in enumerate(medians) if other != number and points],
-                limits=axis.limits,
-                steps=steps,
-                logarithmic=axis.logarithmic,
-                levels=axis.levels,
-                description=f"{title}, {row.method}: from {drawn[0].points[0][1]:.3g} to {drawn[0].points[-1][1]:.3g}",
+                name=f"{name}-{number}",
+                lines=lines,
+                band=drawn,
+                others=[
+                    other.points for place, (_, other) in enumerate(curves.bands) if place != number and other.points
+                ],
+                limits=curves.limits,
+                steps=curves.steps,
+                logarithmic=curves.logarithmic,
+                levels=curves.levels,
+                description=f"{quantity.title}, {row.method}: from {lines[0].points[0][1]:.3g} to "
+                f"{lines[0].points[-1][1]:.3g}",
             )
-            panels.append((label(row), draw(panel)))
-        return Figure(title, caption, panels)
+            panels.append((row, draw(panel)))
+        return panels
+
+    def panel_caption(self) -> str:
+        """Say what the panels show."""
+        seeds = max((len(own) for quantity in self.quantities for own in quantity.lines), default=0)
+        spread = "the band their quartiles" if seeds > MOST_LINES else "a thin line one of them"
+        return (
+            f"The bold line is the median of the method's seeds, {spread}, a cross ends a run that failed; grey lines "
+            "are the other methods' medians."
+        )
 
     def samples(self) -> list[tuple[str, list[Samples]]]:
         """The sample grids by workload, in the order of the table; methods without any are left out."""
         sections = []
         for column in self.board.workloads:
-            drawn = [Samples(label(row), self._grids(row, column.name)) for row in self.board.rows]
+            drawn = [Samples(row, self.grids(row, column.name)) for row in self.board.rows]
             sections.append((column.name, [samples for samples in drawn if samples.grids]))
         return [(workload, drawn) for workload, drawn in sections if drawn]
 
-    def _grids(self, row: LeaderboardRow, workload: str) -> list[Grid]:
-        grids = []
-        for record in self._of(row, workload):
-            path = self._sample_file(record.trial_id)
-            if path.is_file():
-                image = base64.b64encode(path.read_bytes()).decode()
-                grids.append(Grid(record.spec.seed, _result_words(record), image))
-        return grids
+    def grids(self, row: LeaderboardRow, workload: str) -> list[Grid]:
+        """Return the grids of a method on a workload that the page has, in the order of seeds."""
+        return self.gallery.of(self.of(row, workload))
+
+
+def _ends(quantity: Quantity) -> str:
+    """Say where the medians end, for those who do not see the lines."""
+    ends = [f"{label(row)} {drawn.points[-1][1]:.3g}" for row, drawn in quantity.curves.bands if drawn.points]
+    return f"{quantity.title}. Medians at the end: {'; '.join(ends)}"
 
 
 def _cell(record: Record | None, seed: int) -> Cell:
@@ -196,11 +283,4 @@ def _cell(record: Record | None, seed: int) -> Cell:
     kind = "ok" if record.status == "ok" else "failed"
     if record.status in INFRASTRUCTURE_STATUSES:
         kind = "lost"
-    return Cell(_MARKS[record.status], kind, f"seed {seed}: {_result_words(record)}, trial {record.trial_id}")
-
-
-def _result_words(record: Record) -> str:
-    measured = record.metrics.get("distance")
-    distance = "" if measured is None else f"distance {wording.distance(measured)}"
-    status = "" if record.status == "ok" else wording.STATUS_WORDS[record.status]
-    return ", ".join(part for part in (distance, status) if part) or wording.STATUS_WORDS[record.status]
+    return Cell(_MARKS[record.status], kind, f"seed {seed}: {result_words(record)}, trial {record.trial_id}")

@@ -24,7 +24,7 @@ OPTIONS = {
     "leaderboard": "format results output",
     "compare": "base new stage flagged threshold allow-improvement format output",
     "baseline": "",
-    "report": "results output",
+    "report": "results output static png svg",
     "export": "format results output",
     "publish": "folder from",
     "verify": "folders",

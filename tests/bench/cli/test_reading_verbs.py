@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import xml.etree.ElementTree as ElementTree
 
 import msgspec
 import pandas as pd
 import pytest
 from click.shell_completion import ShellComplete
+from PIL import Image
 
 from bench.cli.main import cli
 from bench.cli.show import sparkline
@@ -77,8 +79,37 @@ def test_report_lies_beside_the_records_or_where_it_is_asked_for(bench, index, r
     assert elsewhere.read_bytes() == (results / "report.html").read_bytes()
     page = elsewhere.read_text()
     assert all(method in page for method in planted_order)
-    assert page.count("data:image/png") == 8
+    assert page.partition("</main>")[0].count("data:image/png;base64,") == 8
     assert not list(elsewhere.parent.glob(".*"))
+
+
+def test_report_writes_the_figures_for_a_paper(bench, index, results, tmp_path):
+    arguments = ["report", "--results", results, "--static", "--output", tmp_path / "page.html"]
+    for run in ("first", "second"):
+        assert bench(*arguments, "--svg", tmp_path / run, "--png", tmp_path / run / "png").exit_code == 0
+    written = {path.name: path.read_bytes() for path in (tmp_path / "first").glob("*.*")}
+    names = ["cost", "discriminator-accuracy-digits", "distance-digits", "generator-signal-digits", "ranks"]
+    assert sorted(written) == sorted([*(f"{name}.svg" for name in names), "figures.md"])
+    assert written == {path.name: path.read_bytes() for path in (tmp_path / "second").glob("*.*")}
+    captions = written["figures.md"].decode()
+    assert all(f"![{name}]({name}.svg)" in captions for name in names)
+    for name in names:
+        svg = written[f"{name}.svg"].decode()
+        ElementTree.fromstring(svg)
+        assert "wgan-gp" in svg  # words stay words
+        assert "var(" not in svg
+        png = [tmp_path / run / "png" / f"{name}.png" for run in ("first", "second")]
+        assert png[0].read_bytes() == png[1].read_bytes()
+        with Image.open(png[0]) as picture:
+            assert picture.width == pytest.approx(7.2 * 300, abs=2)
+    assert (tmp_path / "page.html").stat().st_size < 1_000_000
+
+
+def test_figures_into_a_place_that_cannot_be_written(bench, index, results, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = bench("report", "--results", results, "--static", "--png", tmp_path / "file" / "figures")
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
 
 
 def test_show_tells_everything_about_one_trial(bench, results):
@@ -88,6 +119,10 @@ def test_show_tells_everything_about_one_trial(bench, results):
     for words in (record.trial_id, record.spec.method, "distance_floor", "generator_signal", "▁", "d_norm ln"):
         assert words in result.stdout
     assert str(results / "logs" / f"{record.trial_id}.0.log") in result.stdout
+    assert "1 thread (" in result.stdout
+    lines = result.stdout.splitlines()
+    cost = lines[lines.index("cost") + 1 : lines.index("curves")]
+    assert len({len(line) - len(line[2:].lstrip("abcdefghijklmnopqrstuvwxyz_").lstrip()) for line in cost}) == 1
 
 
 def test_show_groups_the_stability_measures_that_a_record_has(bench, results, record, workload):

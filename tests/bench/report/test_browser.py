@@ -1,9 +1,10 @@
-"""The report in a real browser, opened as a file: sorting, details, no error, no sideways scrolling."""
+"""The report in a real browser, opened as a file: sorting, filters, figures, methods, no error, no request."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.cli.report import write_report
@@ -26,17 +27,32 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.fixture
-def page(chromium, results: Path):
-    report = write_report(results, Store(results).records())
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+def report(results: Path) -> Path:
+    return write_report(results, Store(results).records())
+
+
+@pytest.fixture
+def page(chromium, report: Path):
     problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
-    page.goto(report.resolve().as_uri())
-    yield page
-    page.close()
+    tab = opened(chromium, report, problems)
+    yield tab
+    tab.context.close()
     assert problems == []
+
+
+def opened(chromium, report: Path, problems: list[str], **context):
+    """Open the page, and gather what goes wrong and what it asks the network for."""
+    tab = chromium.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
+    tab.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
+    tab.goto(report.resolve().as_uri())
+    return tab
+
+
+def shown(page, selector: str = "table.sortable tbody tr") -> list[str]:
+    """Return which methods' rows are to be seen, in their order."""
+    return [row.get_attribute("data-method") for row in page.locator(selector).all() if row.is_visible()]
 
 
 def scores(page) -> list[float]:
@@ -68,8 +84,125 @@ def test_the_links_of_the_page_lead_somewhere(page) -> None:
         assert page.locator(target).count() == 1
 
 
-def test_other_seeds_unfold(page) -> None:
-    details = page.locator("details").first
-    assert details.get_attribute("open") is None
+def test_other_seeds_unfold_in_the_methods_section_beside_the_first(page) -> None:
+    details = page.locator("article details").first
+    assert details.locator("img").first.is_visible() is False
     details.locator("summary").click()
-    assert details.get_attribute("open") is not None
+    details.locator("img").nth(1).wait_for(state="visible")
+    assert details.locator("img").count() == 2
+    assert details.locator("a.copied").count() == 0
+    details.locator("img").first.click()
+    assert page.locator("dialog.enlarged").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.enlarged").is_visible()
+
+
+def test_the_filters_leave_what_fits(page) -> None:
+    everything = shown(page)
+    assert len(everything) == 4
+    page.get_by_label("Search").fill("GAN mmg")
+    assert shown(page) == ["method-mmgan"] == shown(page, "article[data-method]")
+    assert page.locator(".filters output").inner_text() == "1 of 4 methods"
+    page.get_by_label("Search").fill("nothing like it")
+    assert shown(page) == []
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_function("document.querySelector('.filters output').textContent === '4 of 4 methods'")
+    assert shown(page) == everything
+    family = page.get_by_label("Family").locator("option").nth(1).inner_text()
+    page.get_by_label("Family").select_option(family)
+    kept = shown(page)
+    assert 0 < len(kept) < 4
+    assert {page.locator(f"article#{each}").get_attribute("data-family") for each in kept} == {family}
+
+
+def test_a_row_leads_to_its_methods_section_by_keyboard_alone(page) -> None:
+    page.locator("body").press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("td.method a", has_text="mmgan").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.id === 'method-mmgan'")
+    assert page.locator("#method-mmgan pre").first.is_visible() or page.locator("#method-mmgan table").is_visible()
+
+
+def test_sorting_by_keyboard_says_its_direction(page) -> None:
+    heading = page.locator("table.sortable thead th", has_text="score")
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Space")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def test_the_figures_become_interactive_when_they_come_into_view(page) -> None:
+    figures = page.locator("figure.chart")
+    assert figures.count() == 5
+    for figure in figures.all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
+        assert not figure.locator(".fallback").is_visible()
+        assert figure.locator(".plot").get_attribute("aria-label")
+
+
+def test_a_method_is_coloured_in_every_figure_by_its_square(page) -> None:
+    figure = page.locator("#table0-curves0")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".js-plotly-plot").wait_for()
+    square = page.get_by_role("button", name="Colour mmgan in the figures")
+    assert square.get_attribute("aria-pressed") == "true"
+    names = "document.querySelector('#table0-curves0 .plot').layout.annotations.map((each) => each.text)"
+    assert "mmgan" in page.evaluate(names)
+    square.focus()
+    page.keyboard.press("Enter")
+    assert square.get_attribute("aria-pressed") == "false"
+    assert "mmgan" not in page.evaluate(names)
+
+
+def test_the_figures_follow_the_filters(page) -> None:
+    figure = page.locator("#table0-ranks")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".js-plotly-plot").wait_for()
+    traces = "document.querySelector('#table0-ranks .plot').data.length"
+    before = page.evaluate(traces)
+    page.get_by_label("Search").fill("wgan-gp")
+    assert page.evaluate(traces) == 1 < before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_can_be_read(chromium, report: Path, scheme: str) -> None:
+    problems: list[str] = []
+    page = opened(chromium, report, problems, color_scheme=scheme)
+    lightness = """(name) => {
+        const parts = getComputedStyle(document.body)[name].match(/[0-9.]+/g).slice(0, 3).map(Number);
+        return (parts[0] + parts[1] + parts[2]) / 765;
+    }"""
+    paper, ink = (page.evaluate(lightness, name) for name in ("backgroundColor", "color"))
+    assert abs(paper - ink) > 0.6
+    assert (paper < ink) == (scheme == "dark")
+    page.context.close()
+    assert problems == []
+
+
+def test_without_scripts_the_page_shows_its_figures(chromium, report: Path) -> None:
+    page = opened(chromium, report, [], java_script_enabled=False)
+    assert page.locator("figure.chart svg").first.is_visible()
+    assert page.locator("figure.chart svg").count() == 5
+    assert not page.locator("form.filters").is_visible()
+    page.context.close()
+
+
+def test_a_hostile_name_is_text_in_table_and_figures(chromium, results: Path, record, workload) -> None:
+    hostile = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
+    for seed in range(3):
+        made = record(workload, hostile, seed, distance=5.0)
+        (results / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+    problems: list[str] = []
+    page = opened(chromium, write_report(results, Store(results).records()), problems)
+    assert page.locator("td.method a", has_text="<script>document").is_visible()
+    for figure in page.locator("figure.chart").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
+    assert "<script>document" in page.locator("#table0-ranks .plot").inner_text()
+    assert "taken" not in page.title()
+    page.context.close()
+    assert problems == []

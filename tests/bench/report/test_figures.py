@@ -3,10 +3,12 @@
 import xml.etree.ElementTree as ElementTree
 
 import msgspec
+import numpy as np
 import pytest
 
-from bench.report.curves import MONITORS, Line, distance_lines, limits, median_line, monitor_lines
-from bench.report.figures import Panel, draw
+from bench.report.curves import MONITORS, MOST_BLOCKS, Line, band, distance_lines, limits, monitor_lines
+from bench.report.figures import MOST_LINES, Panel, draw
+from bench.report.style import PAGE
 
 
 def panel(**changes):
@@ -20,7 +22,8 @@ def panel(**changes):
         "levels": [(2.0, "real data"), (None, "unknown")],
         "description": 'a "hostile" <name> & more',
     }
-    return Panel(**{**values, **changes})
+    values |= changes
+    return Panel(band=band(values["lines"], missing_is_worst=True), **values)
 
 
 def test_distance_lines_follow_the_workloads_primary_metric(record, workload, toy):
@@ -56,10 +59,37 @@ def test_monitor_lines_drop_what_a_logarithm_cannot_show(record, workload):
     assert accuracy == [(50.0, 0.0), (100.0, 1.0), (150.0, 1.0)]
 
 
-def test_the_median_stops_where_a_seed_does():
-    lines = [Line(0, [(0, 1.0), (1, 2.0), (2, 3.0)]), Line(1, [(0, 3.0), (1, 4.0)])]
-    assert median_line(lines) == [(0, 2.0), (1, 3.0)]
-    assert median_line([]) == []
+def test_long_training_is_drawn_by_every_kth_block(record, workload):
+    made = record(workload, "nsgan", 0)
+    blocks = 2 * MOST_BLOCKS + 1
+    training = {"step": [50.0 * (i + 1) for i in range(blocks)], "generator_signal": [1.0 + i for i in range(blocks)]}
+    made = msgspec.structs.replace(made, history=msgspec.structs.replace(made.history, training=training))
+    (line,) = monitor_lines([made], MONITORS[0])
+    assert line.points == [(50.0 * (i + 1), 1.0 + i) for i in range(0, blocks, 3)]
+
+
+def test_a_band_is_the_median_and_the_quartiles():
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(size=(7, 4))
+    lines = [Line(seed, list(enumerate(own.tolist()))) for seed, own in enumerate(values)]
+    for missing_is_worst in (True, False):
+        found = band(lines, missing_is_worst=missing_is_worst)
+        expected = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+        assert np.allclose([found.low, found.middle, found.high], expected, rtol=1e-12)
+        assert found.steps == [0, 1, 2, 3]
+
+
+def test_a_run_that_failed_counts_as_worst_or_leaves_the_rest():
+    lines = [Line(seed, [(0, 1.0 + seed), (1, 2.0 + seed)]) for seed in range(3)] + [Line(3, [(0, 4.0)], ended=True)]
+    worst, rest = (band(lines, missing_is_worst=each) for each in (True, False))
+    assert worst.middle == [2.5, 3.5]
+    assert worst.high == [3.25, None]  # between the last seed still there and the one that failed
+    assert rest.middle == [2.5, 3.0]
+    assert rest.high == [3.25, 3.5]
+    mostly = [lines[0], *(Line(seed, [(0, 1.0)], ended=True) for seed in (1, 2))]
+    for each in (True, False):
+        assert band(mostly, missing_is_worst=each).points == [(0, 1.0)]
+    assert band([], missing_is_worst=True).points == []
 
 
 def test_limits_span_lines_and_levels():
@@ -79,10 +109,18 @@ def test_a_panel_is_deterministic_well_formed_and_self_contained():
 
 def test_a_panel_takes_its_colours_from_the_page():
     svg = draw(panel())
-    for variable in ("--series", "--other", "--alarm", "--muted", "--rule"):
+    for variable in ("--c1", "--other", "--alarm", "--muted", "--rule"):
         assert f"var({variable}" in svg
-    for placeholder in range(1, 6):
-        assert f"#0{placeholder}0{placeholder}0{placeholder}" not in svg
+    for placeholder in (PAGE.ink, PAGE.faint, PAGE.other, PAGE.alarm, PAGE.paper, *PAGE.colours):
+        assert placeholder not in svg
+
+
+def test_many_seeds_are_drawn_as_a_band():
+    lines = [Line(seed, [(0, 8000.0), (400, 70.0 + seed)]) for seed in range(MOST_LINES + 1)]
+    few, many = draw(panel(lines=lines[:-1])), draw(panel(lines=lines))
+    assert "fill-opacity: 0.18" in many
+    assert "fill-opacity: 0.18" not in few
+    assert len(many) < len(few)
 
 
 def test_ids_are_the_panels_own_and_every_reference_resolves():

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.report import formats, methods
 from bench.report.latex import escape
-from bench.report.leaderboard import cells, facts, flat_row, lines, notes, parts, title
+from bench.report.leaderboard import facts, flat_row, lines, notes, parts, rank_text, title
 from bench.report.methods import MethodEntry
 from bench.statistics.ranking import rank
 
@@ -194,7 +194,7 @@ def test_ten_seeds_are_not_called_provisional(planted, workload):
 def test_a_single_seed_is_called_no_ranking(planted, workload):
     (board,) = rank(planted(1), {"digits": workload})
     assert "no ranking yet" in " ".join(notes(board))
-    assert cells(board, board.rows[0])[0] == "–"
+    assert rank_text(board.rows[0]) == "–"
     assert lines(board, parts(board)[0])[0][:2] == ["–", "–"]
 
 

@@ -1,10 +1,15 @@
 """The page: whole, offline, escaped, and honest about what it shows."""
 
+import json
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
+from bench.report import interactive, sections
+from bench.report.cards import anchors, slug
+from bench.report.grids import Gallery
 from bench.report.html import finding, render
 from bench.statistics.ranking import rank
 
@@ -60,6 +65,11 @@ def records(planted, record, workload):
     records[-1] = record(workload, "mmgan", 2, distance=None, status="nonfinite")
     records += [record(workload, HOSTILE, seed, distance=300.0 + seed) for seed in range(3)]
     records.append(record(workload, "variant", 0, allow_invalid=True))
+    # Everything in a record that is somebody's text.
+    hostile = msgspec.structs.replace(
+        records[0].environment, device_name=HOSTILE, platform=HOSTILE, versions={"torch": HOSTILE}, cpu=HOSTILE
+    )
+    records[0] = msgspec.structs.replace(records[0], environment=hostile, message=HOSTILE, commit=HOSTILE)
     return records
 
 
@@ -72,7 +82,7 @@ def page(index, records, workload, tmp_path_factory):
         records,
         {"digits": workload},
         sample_file=lambda trial: folder / f"{trial}.png",
-        command="python -m bench report",
+        command=f"python -m bench report --results {HOSTILE}",
     )
 
 
@@ -87,9 +97,12 @@ def test_the_page_loads_nothing_from_anywhere(page):
     reader = read(page)
     assert reader.loads
     assert all(load.startswith("data:") for load in reader.loads)
-    assert not re.search(r"url\(\s*['\"]?(?!#)", page)
-    assert "@import" not in page
-    assert not re.search(r"https?://", page)
+    assert page.count(interactive.library()) == 1
+    own = page.replace(interactive.library(), "")
+    assert not re.search(r"url\(\s*['\"]?(?!#)", own)
+    assert "@import" not in own
+    assert not re.search(r"https?://", own)
+    assert "default-src 'none'" in own  # and the browser would not let the library load anything either
 
 
 def test_every_method_is_there_and_a_hostile_name_is_only_text(page, planted_order):
@@ -97,8 +110,20 @@ def test_every_method_is_there_and_a_hostile_name_is_only_text(page, planted_ord
     words = " ".join(reader.words)
     for method in (*planted_order, HOSTILE, "variant"):
         assert method in words
-    assert reader.scripts == 1
+    assert reader.scripts == 4
     assert "<script>alert" not in page
+    data = page.partition('<script id="data" type="application/json">')[2].partition("</script>")[0]
+    tables = json.loads(data)
+    assert HOSTILE in {method["name"] for table in tables.values() for method in table["methods"]}
+
+
+def test_a_static_page_has_the_same_figures_and_no_library(index, records, workload, tmp_path, page):
+    static = render(
+        records, {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c", scripted=False
+    )
+    assert read(static).scripts == 1
+    assert len(static) < len(page) - 4_000_000
+    assert static.count('class="wide"') == page.count('class="wide"') == 5
 
 
 def test_every_seed_is_in_the_strip_with_its_status(page):
@@ -120,14 +145,14 @@ def test_the_sections_are_all_there(page):
 def test_the_sample_grids_are_embedded_and_the_first_seed_is_shown(page):
     reader = read(page)
     assert sum(load.startswith("data:image/png;base64,") for load in reader.loads) == 2
-    before, _, after = page.partition("<summary>1 more seed</summary>")
-    assert before.count("data:image/png") == 1
-    assert after.count("data:image/png") == 1
+    before, _, after = page.partition("</main>")[0].partition('<section id="methods">')
+    assert before.count("data:image/png;base64,") == 1
+    assert after.count("data:image/png;base64,") == 1
 
 
 def test_the_leaderboard_can_be_sorted_by_every_number(page):
     header = page[page.index('<table class="sortable">') : page.index("</thead>")]
-    assert header.count("<button") == 9
+    assert header.count("<button") == 10
     values = re.findall(r'<td class="number[^"]*" data-value="([^"]*)"', page)
     assert values
     for value in values:
@@ -171,3 +196,57 @@ def test_the_finding_says_no_more_than_the_table(planted, record, workload):
     failed = [record(workload, "a", 0, distance=None, status="nonfinite"), record(workload, "a", 1)]
     assert "1 of the 2 runs failed" in said(failed)
     assert "nothing is ranked" in said([record(workload, "a", 0, allow_invalid=True)])
+
+
+def test_every_method_has_a_section_that_its_row_leads_to(page, records):
+    anchored = anchors(records)
+    assert len(set(anchored.values())) == len(anchored)
+    ids = read(page).ids
+    for anchor in anchored.values():
+        assert ids.count(anchor) == 1
+        assert f'<a href="#{anchor}">' in page
+    section = page[page.index('id="method-wgan-gp"') :]
+    section = section[: section.index("</article>")]
+    assert "rank 2" in section
+    assert "better than nsgan with probability 1.00" in section
+
+
+def test_names_that_look_alike_have_sections_of_their_own(record, workload):
+    made = [record(workload, name, 0) for name in ("a + b", "a b", "A  B")]
+    assert sorted(anchors(made).values()) == ["method-a-b", "method-a-b-2", "method-a-b-3"]
+    assert slug("<>") == "unnamed"
+
+
+def test_what_the_filters_offer_is_what_was_run(page):
+    form = page[page.index('<form class="filters"') : page.index("</form>")]
+    assert 'name="search"' in form
+    assert "hidden" in form.partition(">")[0]  # without scripts there is nothing to filter with
+    assert 'name="workload"' not in form  # there is one
+
+
+def test_a_page_has_room_for_so_many_grids(record, workload, tmp_path):
+    records = [record(workload, method, seed) for method in ("a", "b") for seed in range(2)]
+    for each in records:
+        (tmp_path / each.trial_id).write_bytes(b"x" * 100)
+    gallery = Gallery(records, lambda trial: tmp_path / trial, budget=350)
+    kept = {grid.trial_id for grid in gallery.of(records)}
+    # Both first seeds come before anybody's second.
+    assert kept == {records[0].trial_id, records[2].trial_id, records[1].trial_id}
+    assert "room for 3 grids; 1 more lies" in gallery.note
+    assert Gallery(records, lambda trial: tmp_path / trial).note == ""
+
+
+def test_panels_are_left_out_where_they_are_too_many_and_the_page_says_so(
+    index, planted, workload, tmp_path, monkeypatch
+):
+    def made():
+        return render(planted(2), {"digits": workload}, sample_file=lambda t: tmp_path / t, command="c", scripted=False)
+
+    assert made().count('class="panel"') == 4 * 3
+    assert "panel a method:" not in made()
+    monkeypatch.setattr("bench.report.html.MOST_PANELS", 4)
+    assert made().count('class="panel"') == 4
+    assert "the distance alone has a panel a method" in made()
+    monkeypatch.setattr("bench.report.html.MOST_PANELS", 3)
+    assert made().count('class="panel"') == 0
+    assert made().count('class="wide"') == 2 + len(sections.QUANTITIES)

@@ -1,0 +1,156 @@
+"""The section of each method: what it is, where it stands in every table, and its numbers on every workload."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.report import methods, wording
+from bench.report.curves import band, distance_lines
+from bench.report.grids import Grid
+from bench.report.sections import BoardSections
+from bench.statistics.ranking import LeaderboardRow, WorkloadColumn
+from bench.statistics.scores import is_failure
+from bench.store.record import Record
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method on one workload, in words."""
+
+    workload: str
+    seeds: str
+    distance: str
+    quartiles: str
+    real: str
+    untrained: str
+    modes: str
+    failed: str
+    grids: Sequence[Grid]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One method in one table."""
+
+    table: str
+    """The id of the table's section."""
+    title: str
+    words: Sequence[str]
+    results: Sequence[Result]
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a reader needs to know about one method."""
+
+    anchor: str
+    name: str
+    expression: str
+    family: str
+    """As in docs/atlas/FAMILY.md; empty where none is known."""
+    summary: str
+    formula: str
+    citation: str
+    standings: Sequence[Standing]
+
+    @property
+    def searched(self) -> str:
+        """What a search for text looks at."""
+        return " ".join((self.name, self.expression, self.family, self.summary)).lower()
+
+
+def anchors(records: Iterable[Record]) -> dict[str, str]:
+    """Return the id of each method's section by its expression; different methods have different ones."""
+    names = {record.spec.method: record.spec.method_name for record in records}
+    found: dict[str, str] = {}
+    for expression, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
+        anchor = f"method-{slug(name)}"
+        taken = set(found.values())
+        number = 2
+        while anchor in taken:
+            anchor, number = f"method-{slug(name)}-{number}", number + 1
+        found[expression] = anchor
+    return found
+
+
+def slug(words: str) -> str:
+    """Return words as they may stand in an id or in the name of a file: lower case, digits and single hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:80] or "unnamed"
+
+
+def cards(
+    records: Sequence[Record], sections: Sequence[BoardSections], anchored: Mapping[str, str]
+) -> list[MethodCard]:
+    """Describe every method that was run, by its entry in the index; an expression is described by its parts'."""
+    names = {record.spec.method: record.spec.method_name for record in records}
+    found = []
+    for expression, anchor in anchored.items():
+        entries = methods.entries_of(names[expression], expression)
+        summary, formula, citation = (
+            separator.join(getattr(entry, field) for entry in entries if getattr(entry, field))
+            for field, separator in (("summary", " "), ("formula", "\n"), ("citation", " "))
+        )
+        standings = [
+            _standing(section, row)
+            for section in sections
+            for row in section.board.rows
+            if row.expression == expression
+        ]
+        family = methods.family_of(entries)
+        found.append(MethodCard(anchor, names[expression], expression, family, summary, formula, citation, standings))
+    return found
+
+
+def _standing(section: BoardSections, row: LeaderboardRow) -> Standing:
+    results = [_result(section, row, column) for column in section.board.workloads if section.of(row, column.name)]
+    return Standing(section.id, section.board.key.title, _standing_words(section, row), results)
+
+
+def _standing_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+    reference = section.board.reference
+    said = []
+    if row.variant:
+        said.append("a labelled variant, not well defined on this discriminator and never ranked")
+    elif row.score is None:
+        said.append(f"{row.cells_done} of {row.cells_counting} counting runs done: not ranked yet")
+    else:
+        said.append(f"score {wording.score(row.score)}")
+        if row.score_low is not None:
+            said[-1] += f" ({wording.interval(row.score_low, row.score_high)})"
+            said.append(f"rank {wording.ranks(row.rank_low, row.rank_high)}")
+            said.append(f"tie group {row.tie_group}")
+    if row.better_than_reference is not None:
+        said.append(
+            f"better than {reference} with probability {row.better_than_reference:.2f} "
+            f"({wording.interval(row.better_low, row.better_high)})"
+        )
+    if row.p_adjusted is not None:
+        said.append(f"p {row.p_adjusted:.2g} after Holm")
+    if row.relative_throughput is not None and row.method != reference:
+        said.append(f"{row.relative_throughput:.2f} times {reference}'s images a second")
+    elif row.images_per_second is not None:
+        said.append(f"{wording.count(row.images_per_second)} images a second")
+    return said
+
+
+def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn) -> Result:
+    records = section.of(row, column.name)
+    spread = band(distance_lines(records, section.workloads[column.name]), missing_is_worst=True)
+    low, high = (spread.low[-1], spread.high[-1]) if spread.steps else (None, None)
+    modes = row.modes.get(column.name)
+    failed = sum(is_failure(record) for record in records)
+    return Result(
+        workload=column.name,
+        seeds=wording.seeds(tuple(record.spec.seed for record in records)),
+        distance=wording.distance(row.distances.get(column.name)),
+        quartiles=wording.MISSING if low is None else f"{wording.distance(low)} to {_or_failed(high)}",
+        real=wording.distance(column.floor),
+        untrained=wording.distance(column.untrained),
+        modes=wording.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
+        failed=f"{failed}/{len(records)}",
+        grids=section.grids(row, column.name),
+    )
+
+
+def _or_failed(quartile: float | None) -> str:
+    return "failed" if quartile is None else wording.distance(quartile)

@@ -1,0 +1,97 @@
+"""What the interactive figures are drawn from, as JSON that may stand in a page, and the library that draws them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bench.report import overview
+from bench.report.curves import Band
+from bench.report.leaderboard import label
+from bench.report.overview import Curves, coloured, entrant
+from bench.report.sections import BoardSections, Quantity
+from bench.statistics.ranking import Leaderboard, LeaderboardRow
+
+
+def library() -> str:
+    """Return plotly's script, which a page has once."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def encode(sections: Sequence[BoardSections], anchors: Mapping[str, str]) -> str:
+    """Return the data of all tables as JSON without `<`, `>` and `&`, so that nothing in it can end the script.
+
+    Args:
+        sections: the tables.
+        anchors: of the methods' sections, by expression.
+    """
+    document = {section.id: _table(section, anchors) for section in sections}
+    text = msgspec.json.encode(document).decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]:
+    board = section.board
+    marked = {entrant(row) for row in coloured(board)}
+    return {
+        "methods": [_method(board, row, anchors) | {"marked": entrant(row) in marked} for row in board.rows],
+        "costWords": overview.cost_words(board),
+        "front": [anchors[row.expression] for row in overview.pareto_front(board)],
+        "curves": {
+            f"{section.id}-curves{number}": _curves(quantity, anchors)
+            for number, quantity in enumerate(section.quantities)
+        },
+    }
+
+
+def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": anchors[row.expression],
+        "name": label(row),
+        "rank": row.rank,
+        "ranks": [row.rank_low, row.rank_high],
+        "group": row.tie_group,
+        "score": _short(row.score),
+        "scores": [_short(row.score_low), _short(row.score_high)],
+        "cost": _short(overview.costs(board).get(entrant(row))),
+    }
+
+
+def _curves(quantity: Quantity, anchors: Mapping[str, str]) -> dict[str, Any]:
+    curves = quantity.curves
+    drawn = [(row, band) for row, band in curves.bands if band.points]
+    steps = max((band.steps for _, band in drawn), key=len)
+    return {
+        "unit": curves.unit,
+        "steps": curves.steps,
+        "logarithmic": curves.logarithmic,
+        "limits": [_short(value) for value in _span(curves)],
+        "levels": [[_short(level), words] for level, words in curves.levels if level is not None],
+        "x": steps,
+        "series": [{"id": anchors[row.expression], "name": label(row), **_band(band, steps)} for row, band in drawn],
+    }
+
+
+def _span(curves: Curves) -> tuple[float, float]:
+    assert curves.limits is not None
+    low, high = curves.limits
+    return (low / 1.6, high * 1.6) if curves.logarithmic else (low, high)
+
+
+def _band(drawn: Band, steps: Sequence[float]) -> dict[str, Any]:
+    """Return the band; its steps only where they are not the first of those that all series share."""
+    values = {name: [_short(value) for value in getattr(drawn, name)] for name in ("low", "middle", "high")}
+    shared = drawn.steps == steps[: len(drawn.steps)]
+    return values if shared else {"x": drawn.steps, **values}
+
+
+def _short(value: float | None) -> float | None:
+    """Keep four significant digits, which is more than a screen shows."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.4g}")

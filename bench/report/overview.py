@@ -1,0 +1,259 @@
+"""The figures about a whole table: rank intervals, cost against quality, and all methods' curves in one frame.
+
+Each is drawn once for the page and, in other colours, once for a paper.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bench.config.protocol import REFERENCE_METHOD
+from bench.report.curves import Band
+from bench.report.figures import fill_band, set_height
+from bench.report.leaderboard import label
+from bench.report.style import COLOURS, Look, draw_levels, logarithmic_axis, open_frame, step_axis
+from bench.statistics.ranking import Leaderboard, LeaderboardRow
+from bench.svg import spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH: Final = 7.2
+_LEADERS: Final = 3
+_LABEL_GAP: Final = 0.055
+"""The least distance of two names beside a frame, as a share of its height."""
+_WIDE: Final = 5.0
+"""Speeds that differ by such a factor need few ticks."""
+_MOST_NAMES: Final = 30
+"""With more methods than that only the coloured ones and the Pareto front are named in the cost figure."""
+
+
+RANKS_CAPTION: Final = (
+    "The dot is the method's rank by score and the line its 95 % interval: where two lines overlap, the order of the "
+    "two is not settled. The number at the right is the tie group; full dots are group 1, which cannot be told apart "
+    "from the highest score."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """All methods' medians of one quantity on one workload, over the steps."""
+
+    title: str
+    unit: str
+    bands: Sequence[tuple[LeaderboardRow, Band]]
+    limits: tuple[float, float] | None
+    steps: int
+    logarithmic: bool
+    levels: Sequence[tuple[float | None, str]]
+
+
+def entrant(row: LeaderboardRow) -> tuple[str, bool]:
+    """Return what a row is known by."""
+    return row.expression, row.variant
+
+
+def coloured(board: Leaderboard) -> list[LeaderboardRow]:
+    """Return the methods that are told apart by colour: all if they are few, else the first three and the reference."""
+    if len(board.rows) <= COLOURS:
+        return list(board.rows)
+    leaders = list(board.ranked[:_LEADERS]) or list(board.rows[:_LEADERS])
+    return leaders + [row for row in board.rows if row.method == REFERENCE_METHOD and row not in leaders]
+
+
+def has_ranks(board: Leaderboard) -> bool:
+    """Say whether any rank has an interval to draw."""
+    return any(row.rank_low is not None for row in board.ranked)
+
+
+def has_costs(board: Leaderboard) -> bool:
+    """Say whether at least two methods have both a score and a throughput."""
+    return len(_priced(board)) > 1
+
+
+def costs(board: Leaderboard) -> dict[tuple[str, bool], float]:
+    """Return each method's speed by its `entrant`: over the reference's where that is known, else images a second."""
+    relative = {entrant(row): row.relative_throughput for row in board.ranked}
+    absolute = {entrant(row): row.images_per_second for row in board.ranked}
+    chosen = relative if board.reference is not None and _known(relative) else absolute
+    return {key: value for key, value in chosen.items() if value}
+
+
+def cost_words(board: Leaderboard) -> str:
+    """Say what `costs` are."""
+    relative = board.reference is not None and _known({entrant(row): row.relative_throughput for row in board.ranked})
+    return f"images a second, over those of {board.reference}" if relative else "images a second"
+
+
+def cost_caption(board: Leaderboard) -> str:
+    """Say how the figure of costs is to be read."""
+    return (
+        f"The score with its 95 % interval against speed: {cost_words(board)}. Up and to the right is better. Full "
+        "dots are the Pareto front: no other method is both as fast and as good, and better in one of them."
+    )
+
+
+def _known(values: dict[tuple[str, bool], float | None]) -> bool:
+    return sum(value is not None for value in values.values()) > 1
+
+
+def pareto_front(board: Leaderboard) -> list[LeaderboardRow]:
+    """Return the methods that none is as fast and as good as, and better in one; the slowest first."""
+    priced = _priced(board)
+    front = [
+        (speed, row.method, row)
+        for row, speed, score in priced
+        if not any(
+            other_speed >= speed and other_score >= score and (other_speed, other_score) != (speed, score)
+            for _, other_speed, other_score in priced
+        )
+    ]
+    return [row for _, _, row in sorted(front, key=lambda item: item[:2])]
+
+
+def _priced(board: Leaderboard) -> list[tuple[LeaderboardRow, float, float]]:
+    speeds = costs(board)
+    return [
+        (row, speeds[entrant(row)], row.score)
+        for row in board.ranked
+        if row.score is not None and entrant(row) in speeds
+    ]
+
+
+@contextmanager
+def drawing(look: Look, size: tuple[float, float]) -> "Iterator[tuple[Figure, Axes]]":
+    """Give a figure and its axes, with the look's settings in force while it is drawn and saved."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(look.settings):
+        figure = Figure(figsize=size)
+        FigureCanvasSVG(figure)
+        yield figure, figure.subplots()
+
+
+def ranks_size(board: Leaderboard) -> tuple[float, float]:
+    """Return the size of the rank figure in inches: a line a method."""
+    return _WIDTH, 0.7 + 0.2 * len(board.ranked)
+
+
+def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -> None:
+    """Draw the interval of each method's rank; a full dot is tied with the highest score."""
+    from matplotlib.ticker import MaxNLocator
+
+    rows = board.ranked
+    colours = _colours(board, look)
+    for place, row in enumerate(rows):
+        colour = colours.get(entrant(row), look.ink)
+        if row.rank_low is not None and row.rank_high is not None:
+            axes.plot([row.rank_low, row.rank_high], [place, place], color=colour, linewidth=2, alpha=0.55, zorder=2)
+        face = colour if row.ties_with_leader else look.paper
+        assert row.rank is not None
+        axes.plot(row.rank, place, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
+        if row.tie_group is not None:
+            axes.annotate(
+                str(row.tie_group), (1.0, place), xycoords=("axes fraction", "data"), xytext=(8, 0),
+                textcoords="offset points", ha="center", va="center", fontsize=look.font_size - 1, color=look.ink,
+            )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [label(row) for row in rows])
+    for text, row in zip(axes.get_yticklabels(), rows, strict=True):
+        if entrant(row) in colours:
+            text.set_color(colours[entrant(row)])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0.5, len(rows) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+    axes.set_xlabel("rank, with its 95 % interval")
+    open_frame(axes, look, grid="x")
+    _fit(figure, left=0.1 + 0.075 * max(len(label(row)) for row in rows), right=0.15)
+
+
+def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -> None:
+    """Draw the score with its interval against throughput; the Pareto front is joined by a dashed line."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    colours, front = _colours(board, look), pareto_front(board)
+    priced, speeds = _priced(board), costs(board)
+    axes.set_xscale("log")
+    for row, speed, score in priced:
+        colour = colours.get(entrant(row), look.other)
+        if row.score_low is not None and row.score_high is not None:
+            axes.plot([speed, speed], [row.score_low, row.score_high], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
+        face = colour if row in front else look.paper
+        axes.plot(speed, score, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
+        if entrant(row) in colours or row in front or len(priced) <= _MOST_NAMES:
+            axes.annotate(
+                label(row), (speed, score), xytext=(5, 3), textcoords="offset points", fontsize=look.font_size - 1.5,
+                color=colours.get(entrant(row), look.ink), zorder=4,
+            )  # fmt: skip
+    axes.plot(
+        [speeds[entrant(row)] for row in front], [row.score or 0.0 for row in front], color=look.ink, linewidth=0.8,
+        linestyle=(0, (4, 2)), zorder=1,
+    )  # fmt: skip
+    reach = max(speeds.values()) / min(speeds.values())
+    axes.xaxis.set_major_locator(LogLocator(10, subs=range(1, 10) if reach < _WIDE else (1, 2, 5), numticks=12))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}"))
+    axes.set_xlabel(f"{cost_words(board)} (logarithmic)")
+    axes.set_title("score, with its 95 % interval", fontsize=look.font_size, loc="left")
+    axes.margins(x=0.12)
+    open_frame(axes, look)
+    _fit(figure, left=0.45, right=0.35, top=0.3)
+
+
+COST_SIZE: Final = (_WIDTH, 3.9)
+CURVES_SIZE: Final = (_WIDTH, 3.6)
+
+
+def draw_curves(figure: "Figure", axes: "Axes", board: Leaderboard, curves: Curves, look: Look) -> None:
+    """Draw every method's median, the coloured ones with their quartiles and their names, the others in grey."""
+    from matplotlib.collections import LineCollection
+
+    colours = _colours(board, look)
+    grey = [drawn.points for row, drawn in curves.bands if entrant(row) not in colours]
+    axes.add_collection(
+        LineCollection([points for points in grey if points], colors=look.other, linewidths=0.7, zorder=1)
+    )
+    ends: list[tuple[str, str, tuple[float, float]]] = []
+    for row, drawn in curves.bands:
+        if entrant(row) in colours and drawn.points:
+            fill_band(axes, drawn, curves.limits, colours[entrant(row)])
+            axes.plot(*zip(*drawn.points, strict=True), color=colours[entrant(row)], linewidth=1.7, zorder=3)
+            ends.append((label(row), colours[entrant(row)], drawn.points[-1]))
+    if curves.logarithmic:
+        logarithmic_axis(axes, curves.limits)
+    set_height(axes, curves.limits, logarithmic=curves.logarithmic)
+    step_axis(axes, curves.steps, 6)
+    open_frame(axes, look)
+    draw_levels(axes, look, curves.levels)
+    axes.set_xlabel("generator updates")
+    axes.set_title(curves.unit, fontsize=look.font_size, loc="left")
+    _fit(figure, left=0.5, right=0.2 + 0.075 * max((len(name) for name, _, _ in ends), default=0), top=0.3)
+    _name_ends(axes, ends, look)
+
+
+def _name_ends(axes: "Axes", ends: Sequence[tuple[str, str, tuple[float, float]]], look: Look) -> None:
+    """Write each coloured line's name beside the frame at its end's height, moved apart where they would overlap."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    heights = [float(to_share.transform(point)[1]) for _, _, point in ends]
+    for (name, colour, point), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+        axes.annotate(
+            name, point, xytext=(1.03, place), textcoords="axes fraction", color=colour, va="center",
+            fontsize=look.font_size, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def _fit(figure: "Figure", *, left: float, right: float, bottom: float = 0.5, top: float = 0.1) -> None:
+    """Set the margins in inches; names may take at most four tenths of the width."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=min(left / width, 0.4), right=1 - min(right / width, 0.4), bottom=bottom / height, top=1 - top / height
+    )
+
+
+def _colours(board: Leaderboard, look: Look) -> dict[tuple[str, bool], str]:
+    """Return the colour of each coloured row by its `entrant`."""
+    return {entrant(row): colour for row, colour in zip(coloured(board), look.colours, strict=False)}
