@@ -1,7 +1,7 @@
 """Check a published folder: that its records are whole and its tables are what the records give, file by file.
 
-What cannot be seen from here is whether the trainings took place: for that, train one again and compare (`run` into
-the folder's copy says whether the record agrees).
+What cannot be seen from here is whether the trainings took place: for that, train some of them again into another
+folder and compare the records.
 """
 
 import re
