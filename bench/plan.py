@@ -28,12 +28,13 @@ from losses import Kind, Method
 
 _KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
 
-_CONTROLLED: Final = Optimizer(
+CONTROLLED: Final = Optimizer(
     name="adam",
     lr_generator=CONTROLLED_LEARNING_RATE,
     lr_discriminator=CONTROLLED_LEARNING_RATE,
     betas=CONTROLLED_BETAS,
 )
+"""The controlled track's optimiser: the same for every method."""
 
 
 def expand(
@@ -188,7 +189,7 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
         seed=seed,
         allow_invalid=ill_defined,
     )
-    return Trial(spec=spec, components=_components(workload) | _losses_from_elsewhere(method))
+    return Trial(spec=spec, components=_components(workload) | losses_from_elsewhere(method))
 
 
 def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
@@ -202,7 +203,7 @@ def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
 
 def _optimizer(recipe: losses.Recipe | None) -> Optimizer:
     if recipe is None:
-        return _CONTROLLED
+        return CONTROLLED
     return Optimizer(
         name=recipe.optimizer,
         lr_generator=recipe.lr_generator,
@@ -249,7 +250,7 @@ def _components(workload: Workload) -> dict[str, str]:
     return components(workload, losses.VERSION, extractor)
 
 
-def _losses_from_elsewhere(method: Method) -> dict[str, str]:
+def losses_from_elsewhere(method: Method) -> dict[str, str]:
     """Name the parts that this library does not ship by the content of their files, which have no version of ours."""
     found = {}
     for part in method.parts:

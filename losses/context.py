@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from losses.frozen import random_features
 from losses.kinds import INPUT_GRADIENTS, InputTransform, Need, Objective, Phase, Role
 from losses.numerics import autocast_dtype, in_full_precision, refuse_float16
+from losses.ranges import D_FAKE, D_OTHER, D_REAL, G_OTHER, INPUT_GRADIENT, mark
 
 Discriminator = Callable[[Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Generator = Callable[[Tensor], Tensor]
@@ -92,13 +93,14 @@ class Evaluation:
         """The discriminator on the real images; in the generator's phase without a graph."""
         if self.real_images is None:
             raise ValueError("this method looks at real images in the generator's step: pass real_images")
-        with torch.set_grad_enabled(self.phase == "discriminator" and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(self.phase == "discriminator" and torch.is_grad_enabled()), mark(D_REAL):
             return self.judge(self.real_images, "real")
 
     @cached_property
     def fake(self) -> DiscriminatorOutput:
         """The discriminator on the generated images."""
-        return self.judge(self.fake_images, "fake")
+        with mark(D_FAKE):
+            return self.judge(self.fake_images, "fake")
 
     @cached_property
     def real_gradient(self) -> Tensor:
@@ -136,7 +138,8 @@ class Evaluation:
                 f"{part} runs the generator in the discriminator's phase: pass generator= and latents= to "
                 f"discriminator_loss"
             )
-        with torch.set_grad_enabled(self.phase == "generator" and torch.is_grad_enabled()), self._networks_precision():
+        trained = self.phase == "generator" and torch.is_grad_enabled()
+        with torch.set_grad_enabled(trained), self._networks_precision(), mark(G_OTHER):
             return self._generator(latents)
 
     def player(self, part: str) -> nn.Module:
@@ -283,7 +286,8 @@ class Context:
 
     def discriminator(self, images: Tensor, role: Role = "other") -> DiscriminatorOutput:
         """Run the discriminator once more, transforms included."""
-        return self._evaluation.judge(images, role, self._part)
+        with mark(D_OTHER):
+            return self._evaluation.judge(images, role, self._part)
 
     def critic(self, images: Tensor) -> Tensor:
         """Run the discriminator once more and return the objective's critic, [B]."""
@@ -329,7 +333,8 @@ def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
     It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
     another (BatchNorm does).
     """
-    (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
+    with mark(INPUT_GRADIENT):
+        (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
     return in_full_precision(gradient)
 
 

@@ -23,6 +23,7 @@ from losses.kinds import (
     Regularizer,
     spelled,
 )
+from losses.ranges import G_FAKE, OBJECTIVE, PENALTY, mark
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,11 @@ class Method:
         )
         with evaluation.losses_precision():
             plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits
-            real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-            assert real is not None
-            parts = _collect(evaluation, self.objective, self.objective.discriminator(real, fake), due, plain_real)
+            with mark(OBJECTIVE):
+                real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+                assert real is not None
+                value = self.objective.discriminator(real, fake)
+            parts = _collect(evaluation, self.objective, value, due, plain_real)
             for transform in self.input_transforms:
                 transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
         return parts
@@ -255,6 +258,8 @@ class Method:
         arguments and errors are those of `discriminator_loss`.
         """
         due = self._due("generator", step)
+        with mark(G_FAKE):
+            fake_images = generator(latents)
         evaluation = Evaluation(
             phase="generator",
             step=step,
@@ -262,7 +267,7 @@ class Method:
             objective=self.objective,
             discriminator=discriminator,
             real_images=real_images,
-            fake_images=generator(latents),
+            fake_images=fake_images,
             transforms=self.input_transforms,
             latents=latents,
             generator=generator,
@@ -273,8 +278,10 @@ class Method:
         with evaluation.losses_precision():
             plain_fake = evaluation.fake.logits
             plain_real = evaluation.real.logits if self.objective.needs_real_in_generator else None
-            real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-            return _collect(evaluation, self.objective, self.objective.generator(fake, real), due, plain_real)
+            with mark(OBJECTIVE):
+                real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
+                value = self.objective.generator(fake, real)
+            return _collect(evaluation, self.objective, value, due, plain_real)
 
     def _due(self, phase: Phase, step: int) -> list[Regularizer]:
         return [part for part in self.regularizers if part.phase == phase and step % part.every == 0]
@@ -312,7 +319,8 @@ def _collect(
     parts = {objective.name: LossPart(value=value, weighted=value)}
     total = value
     for regularizer in due:
-        value = regularizer(Context(evaluation, regularizer.name))
+        with mark(f"{PENALTY} {regularizer.name}"):
+            value = regularizer(Context(evaluation, regularizer.name))
         weighted = regularizer.coefficient * regularizer.every * value
         parts[regularizer.name] = LossPart(value=value, weighted=weighted)
         total = total + weighted

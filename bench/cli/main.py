@@ -31,6 +31,7 @@ VERBS: Final = {
     "baseline": "bench.cli.baseline:baseline",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",
+    "kernels": "bench.cli.kernels:kernels",
     "publish": "bench.cli.publish:publish",
     "verify": "bench.cli.verify:verify",
     "atlas": "bench.cli.atlas:atlas",

@@ -1,8 +1,6 @@
 """`probe`: small experiments about one property of a loss: does its gradient vanish, does it converge locally?"""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from bench.probes.common import OnProgress
     from bench.probes.dirac import Trajectory
     from bench.probes.gradients import Curve
 
@@ -27,7 +24,6 @@ _COLOURS: Final = {
 }  # fmt: skip
 _SHOWN: Final = (0, 10, 100)
 """After how many updates the table shows the gradient, beside the last."""
-_PLAIN_INTERVAL: Final = 10.0
 
 
 def probe_options(command: Command) -> Command:
@@ -82,11 +78,12 @@ def gradients(
 
     Every method sees the same start, batches and latents (Arjovsky and Bottou, 2017).
     """
+    from bench.cli.progress import counted
     from bench.probes import figures
     from bench.probes import gradients as probing
 
     use_losses(loss_files)
-    with usage_errors(), _progress(_methods(methods)) as on_progress:
+    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
         curves = probing.probe(_methods(methods), **options, on_progress=on_progress)
     if as_json:
         _print_json({"methods": [curve.to_json() for curve in curves]})
@@ -119,11 +116,12 @@ def dirac(
 
     Its equilibrium is (0, 0) (Mescheder, Geiger and Nowozin, 2018).
     """
+    from bench.cli.progress import counted
     from bench.probes import dirac as probing
     from bench.probes import figures
 
     use_losses(loss_files)
-    with usage_errors(), _progress(_methods(methods)) as on_progress:
+    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
         trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
     if as_json:
         _print_json({"steps": steps, "step_size": step_size, "trajectories": [each.to_json() for each in trajectories]})
@@ -148,40 +146,6 @@ def _methods(given: Sequence[str]) -> list[str]:
     from bench.config.suite import load_suite
 
     return list(given) or load_suite(_DEFAULT_SUITE).methods
-
-
-@contextmanager
-def _progress(methods: Sequence[str]) -> "Iterator[OnProgress]":
-    """Show on stderr how far the methods are: a bar in a terminal, else a line now and then."""
-    import sys
-
-    finished: set[str] = set()
-    latest = time.monotonic()
-
-    def share(name: str, done: int, total: int) -> float:
-        if done == total:
-            finished.add(name)
-            return len(finished)
-        return len(finished) + done / total
-
-    if sys.stderr.isatty():
-        from rich.progress import Progress
-
-        from bench.cli.reading import console
-
-        with Progress(console=console(stderr=True), transient=True) as bars:
-            bar = bars.add_task("", total=len(methods))
-            yield lambda name, done, total: bars.update(bar, description=name, completed=share(name, done, total))
-        return
-
-    def say(name: str, done: int, total: int) -> None:
-        nonlocal latest
-        reached = share(name, done, total)
-        if time.monotonic() - latest >= _PLAIN_INTERVAL:
-            latest = time.monotonic()
-            click.echo(f"{reached / len(methods):.0%}: {name}, {done:,} of {total:,}", err=True)
-
-    yield say
 
 
 def _gradients_table(curves: "Sequence[Curve]") -> "Table":

@@ -3,11 +3,13 @@
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
+import click
 import msgspec
 
 from bench.config.trial import Trial
@@ -24,6 +26,8 @@ from bench.report import wording
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from bench.probes.common import OnProgress
 
 PLAIN_INTERVAL: Final = 10.0
 """Plain progress lines come at most this often, in seconds, all trials together."""
@@ -285,3 +289,44 @@ def renderer(kind: str) -> Renderer:
 def _write_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def counted(total: int) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
+    """Show on stderr how many of so many things are done: a bar in a terminal, else a line now and then.
+
+    Yields a function that prints a line, and one that is told of each thing how many of its steps are done.
+    """
+    finished = 0
+    latest = time.monotonic()
+
+    def share(done: int, steps: int) -> float:
+        nonlocal finished
+        finished += done == steps
+        return finished + (done / steps if done < steps else 0.0)
+
+    if sys.stderr.isatty():
+        from rich.progress import Progress as Bars
+        from rich.text import Text
+
+        from bench.cli.reading import console
+
+        with Bars(console=console(stderr=True), transient=True) as bars:
+            bar = bars.add_task("", total=total)
+            yield (
+                lambda line: bars.console.print(Text(line)),
+                lambda name, done, steps: bars.update(bar, description=name, completed=share(done, steps)),
+            )
+        return
+
+    def say(line: str) -> None:
+        nonlocal latest
+        latest = time.monotonic()
+        click.echo(line, err=True)
+
+    def tell(name: str, done: int, steps: int) -> None:
+        reached = share(done, steps)
+        if time.monotonic() - latest >= PLAIN_INTERVAL:
+            say(f"{reached / total:.0%}: {name}, {done:,} of {steps:,}")
+
+    yield say, tell

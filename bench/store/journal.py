@@ -3,6 +3,7 @@
     ROOT/records/<trial_id>.<attempt>.json      one immutable record a finished attempt
     ROOT/artifacts/<trial_id>/                  samples.png, generator.safetensors
     ROOT/logs/<trial_id>.<attempt>.log          what the attempt wrote to stdout and stderr
+    ROOT/kernels/<id>.json                      what one loss costs on one machine (see `kernels`)
     ROOT/scratch/<campaign>/                    work in flight
 
 Several campaigns may write to one folder at once: nothing is ever overwritten, and no lock is taken to write.
@@ -15,7 +16,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,7 @@ from bench.config.protocol import INCEPTION_METRICS
 from bench.store.record import INFRASTRUCTURE_STATUSES, SCHEMA_VERSION, Record
 
 Appended = Literal["stored", "same", "incomparable"]
+Recorded = TypeVar("Recorded", bound=Struct)
 
 _RECORD_NAME: Final = re.compile(r"(?P<trial_id>[0-9a-f]{16})\.(?P<attempt>0|[1-9][0-9]*)\.json")
 
@@ -68,7 +70,7 @@ class Store:
         # Encoding is part of what is compared: a NaN is stored as null.
         encoded = msgspec.json.encode(record)
         try:
-            _create_exclusively(path, encoded)
+            create_exclusively(path, encoded)
         except FileExistsError:
             return _compare(read_record(path), msgspec.json.decode(encoded, type=Record))
         return "stored"
@@ -116,11 +118,7 @@ def read_record(path: Path) -> Record:
         RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
     """
     _name_of(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
-    return parse_record(path, content)
+    return parse_record(path, _content(path))
 
 
 def parse_record(path: Path, content: bytes) -> Record:
@@ -130,17 +128,45 @@ def parse_record(path: Path, content: bytes) -> Record:
         RecordError: as for `read_record`.
     """
     name = _name_of(path)
-    try:
-        record = msgspec.json.decode(content, type=Record)
-    except msgspec.DecodeError as error:
-        _refuse_newer_schema(path, content)
-        raise RecordError(
-            f"{path} is damaged or edited ({error}); restore it, or delete it to have its trial run again"
-        ) from error
-    _refuse_newer_schema(path, content, record.schema_version)
+    record = _parse(path, content, Record, SCHEMA_VERSION, again="have its trial run again")
     if record.trial_id != name["trial_id"] or record.attempt != int(name["attempt"]):
         raise RecordError(f"{path} holds the record of {record.trial_id}.{record.attempt}; give it its own name back")
     return record
+
+
+def read_struct(path: Path, kind: type[Recorded], known: int, *, again: str) -> Recorded:
+    """Read one file of a kind of record that has a `schema_version`.
+
+    Args:
+        path: the file.
+        kind: the struct that it holds.
+        known: the newest schema that this program reads.
+        again: what deleting the file leads to, after "delete it to".
+
+    Raises:
+        RecordError: it cannot be read, is damaged, has an unknown key, or is of a newer schema.
+    """
+    return _parse(path, _content(path), kind, known, again=again)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, again: str) -> Recorded:
+    try:
+        version = msgspec.json.decode(content, type=_Version).schema_version
+        if version > known:
+            raise RecordError(
+                f"{path} was written by a newer program (schema {version}; this one reads up to {known}); "
+                "run: pip install --upgrade gan-loss-bench"
+            )
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise RecordError(f"{path} is damaged or edited ({error}); restore it, or delete it to {again}") from error
 
 
 def _name_of(path: Path) -> re.Match[str]:
@@ -156,20 +182,7 @@ class _Version(Struct):
     schema_version: int
 
 
-def _refuse_newer_schema(path: Path, content: bytes, found: int | None = None) -> None:
-    if found is None:
-        try:
-            found = msgspec.json.decode(content, type=_Version).schema_version
-        except msgspec.DecodeError:  # no schema can be told: the caller reports the damage
-            return
-    if found > SCHEMA_VERSION:
-        raise RecordError(
-            f"{path} was written by a newer program (schema {found}; this one reads up to {SCHEMA_VERSION}); "
-            "run: pip install --upgrade gan-loss-bench"
-        )
-
-
-def _create_exclusively(path: Path, content: bytes) -> None:
+def create_exclusively(path: Path, content: bytes) -> None:
     """Create a file that is either whole or not there, also after a loss of power.
 
     Raises:

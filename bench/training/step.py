@@ -27,6 +27,7 @@ from bench.training.monitors import (
 from bench.training.precision import autocast
 from bench.training.seeding import PartGenerators
 from losses import Method
+from losses.ranges import D_BACKWARD, D_UPDATE, G_BACKWARD, G_FAKE, G_UPDATE, mark
 
 
 def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
@@ -103,7 +104,7 @@ class TrainingStep:
         real = self._batches.real("discriminator", critic_step)
         with autocast(self._precision, self._device):
             latents = self._batches.latents("discriminator", critic_step)
-            with torch.no_grad():
+            with torch.no_grad(), mark(G_FAKE):
                 fake = self.generator(latents)
             parts = self.method.discriminator_loss(
                 self.discriminator,
@@ -118,7 +119,8 @@ class TrainingStep:
         assert parts.real_logits is not None
         parts.real_logits.retain_grad()
         parts.fake_logits.retain_grad()
-        parts.total.backward()
+        with mark(D_BACKWARD):
+            parts.total.backward()
         norm = _gradient_norm(self.discriminator)
         saturation = self._saturation.share(logit_slopes(parts.real_logits, parts.fake_logits))
         real_logits, fake_logits = parts.real_logits.detach(), parts.fake_logits.detach()
@@ -148,20 +150,23 @@ class TrainingStep:
             )
         parts.fake_images.retain_grad()
         parts.fake_logits.retain_grad()
-        parts.total.backward()
+        with mark(G_BACKWARD):
+            parts.total.backward()
         self.discriminator.requires_grad_(True)
         norm = _gradient_norm(self.generator)
         return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, real)
 
     def apply_discriminator(self) -> None:
         """Update the discriminator from the gradients it has, then apply the method's constraints."""
-        self.discriminator_optimizer.step()
-        for constraint in self.method.constraints:
-            constraint.after_step(self.discriminator)
+        with mark(D_UPDATE):
+            self.discriminator_optimizer.step()
+            for constraint in self.method.constraints:
+                constraint.after_step(self.discriminator)
 
     def apply_generator(self) -> None:
         """Update the generator from the gradients it has."""
-        self.generator_optimizer.step()
+        with mark(G_UPDATE):
+            self.generator_optimizer.step()
 
     def _apply(self, update: Callable[[], None], module: nn.Module, *, measured: bool) -> Tensor:
         """Make an update and return its ratio; the weights are copied only where it is measured."""

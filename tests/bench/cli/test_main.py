@@ -26,6 +26,7 @@ OPTIONS = {
     "baseline": "",
     "report": "results output static png svg",
     "export": "format results output",
+    "kernels": "methods losses device batch size precision mode results table format trace nvtx",
     "publish": "folder from",
     "verify": "folders",
     "atlas": "check output",

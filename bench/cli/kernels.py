@@ -1,0 +1,249 @@
+"""`kernels`: what each loss and penalty costs on this machine."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bench.cli.options import (
+    complete_methods,
+    losses_option,
+    results_option,
+    usage_errors,
+    use_losses,
+)
+from bench.config.protocol import REFERENCE_METHOD
+
+if TYPE_CHECKING:
+    from bench.kernels.measure import Event
+    from bench.store.kernels import KernelRecord, Mode, Setting
+
+_BATCHES: Final = {"cpu": (64,), "cuda": (16, 64, 256, 1024)}
+_SIZES: Final = {"cpu": (32,), "cuda": (32, 64)}
+_MODES: "Final[dict[str, tuple[Mode, ...]]]" = {"cpu": ("eager",), "cuda": ("eager", "captured")}
+_CHANNELS: Final = 3
+_WIDTH: Final = 64
+
+_QUIET: Final = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+"""torch's profiler tells the terminal of every start, and of the GPU that it does not find."""
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers with commas between: 16,64,256."""
+
+    name = "numbers"
+
+    def __init__(self, *, minimum: int = 1, choices: Sequence[int] = ()) -> None:
+        self.minimum, self.choices = minimum, choices
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(dict.fromkeys(int(each) for each in value.split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 16,64,256", param, ctx)
+        for number in found:
+            if self.choices and number not in self.choices:
+                self.fail(f"{number} is not one of {', '.join(map(str, self.choices))}", param, ctx)
+            if number < self.minimum:
+                self.fail(f"{number} is less than {self.minimum}", param, ctx)
+        return found
+
+
+@click.command(short_help="Time each loss and penalty on this machine.")
+@click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
+@losses_option
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
+@click.option("--batch", type=Numbers(minimum=2), help="Batch sizes.  [default: 64; on CUDA 16,64,256,1024]")
+@click.option(
+    "--size", type=Numbers(choices=(32, 64)), help="Image sizes, 32 and 64.  [default: 32; on CUDA both]"
+)  # fmt: skip
+@click.option(
+    "--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
+    help="Of the networks.",
+)  # fmt: skip
+@click.option(
+    "--mode", "modes", multiple=True, type=click.Choice(["eager", "captured", "compiled"]),
+    help="How operators are launched. Repeatable.  [default: eager; on CUDA captured too]",
+)  # fmt: skip
+@results_option
+@click.option("--table", is_flag=True, help="Measure nothing; print what is recorded.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True,
+    help="How it is written.",
+)  # fmt: skip
+@click.option(
+    "--trace", type=click.Path(path_type=Path, dir_okay=False),
+    help="Measure nothing; write a Chrome trace of a few steps, with named ranges.",
+)  # fmt: skip
+@click.option("--nvtx", is_flag=True, help="Measure nothing; run steps with NVTX ranges, for nsys to watch.")
+def kernels(methods: tuple[str, ...], loss_files: tuple[Path, ...], results: Path, style: str, **options: Any) -> None:  # noqa: ANN401 - click passes them
+    """Measure what methods cost, record it, and print the table of what is recorded.
+
+    METHOD is a name, an expression or a part, which is then measured alone; without one, everything in the library is
+    measured. What is recorded of this machine is not measured again.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    refused = 0
+    if options["table"]:
+        if methods or options["trace"] or options["nvtx"]:
+            raise click.UsageError("--table prints everything that is recorded: leave methods, --trace and --nvtx out")
+    else:
+        use_losses(loss_files)
+        if options["trace"] or options["nvtx"]:
+            _watch(methods, options)
+            return
+        refused = _measure(methods, results, options)
+    _print(_recorded(results), style, results)
+    if refused:
+        click.get_current_context().exit(1)
+
+
+def _settings(device: str, options: dict[str, Any]) -> "list[Setting]":
+    from bench.store.kernels import Setting
+
+    kind = device.partition(":")[0]
+    modes: tuple[Mode, ...] = options["modes"] or _MODES[kind]
+    if kind == "cpu" and "captured" in modes:
+        raise click.UsageError("--mode captured needs a CUDA device: the CPU has no graphs; leave it out")
+    if kind == "cpu" and options["precision"] == "tf32":
+        raise click.UsageError("--precision tf32 needs a CUDA device; on the CPU choose fp32 or bf16")
+    return [
+        Setting(
+            batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm="ln",
+            precision=options["precision"], mode=mode,
+        )
+        for size in options["size"] or _SIZES[kind]
+        for batch in options["batch"] or _BATCHES[kind]
+        for mode in modes
+    ]  # fmt: skip
+
+
+def _measure(methods: tuple[str, ...], results: Path, options: dict[str, Any]) -> int:
+    """Measure and record; return how many measurements were impossible."""
+    from bench.cli.progress import counted
+    from bench.report.wording import plural
+    from bench.store.kernels import KernelStore
+
+    device, settings, chosen = _chosen(methods, options)
+    from bench.kernels.measure import measure
+
+    counts = {"measured": 0, "known": 0, "refused": 0}
+    planned = len(chosen) * len(settings)
+    with counted(planned) as (say, on_progress):
+        for event in measure(
+            chosen, settings, KernelStore(results), device=device,
+            on_progress=on_progress,
+        ):  # fmt: skip
+            counts[str(event.__struct_config__.tag)] += 1
+            line = _words(event)
+            if line:
+                say(f"[{sum(counts.values())}/{planned}] {line}")
+    impossible = f", {counts['refused']:,} impossible" if counts["refused"] else ""
+    click.echo(
+        f"{plural(counts['measured'], 'measurement')} made, {counts['known']:,} recorded before{impossible}; "
+        f"records in {results / 'kernels'}",
+        err=True,
+    )
+    return counts["refused"]
+
+
+def _chosen(methods: tuple[str, ...], options: dict[str, Any]) -> "tuple[str, list[Setting], list[Any]]":
+    from bench.execution.device import resolve as resolve_device
+
+    with usage_errors():
+        device = resolve_device(options["device"])
+        settings = _settings(device, options)
+        from bench.kernels.subjects import resolve
+
+        return device, settings, resolve(methods)
+
+
+def _words(event: "Event") -> str:
+    """Say what came of a method; nothing where it was recorded before."""
+    from bench.kernels.measure import Measured, Refused
+
+    if isinstance(event, Refused):
+        return f"{event.label}: {event.reason}"
+    if not isinstance(event, Measured):
+        return ""
+    setting = event.record.setting
+    found = [
+        f"{name} {timing.seconds.median * 1e3:.3g} ms, {timing.ratio.median:.2f} x {REFERENCE_METHOD}'s"
+        for path, name in (("d_step", "D step"), ("g_step", "G step"), ("loss", "loss"))
+        if (timing := event.record.timing(path)) is not None
+    ]
+    where = f"batch {setting.batch_size}, {setting.image_size}x{setting.image_size}, {setting.mode}"
+    return f"{event.record.label} ({where}): {'; '.join(found[:2])}"
+
+
+def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Run steps with their ranges named, into a trace or for a profiler outside; nothing is measured or recorded."""
+    if not methods:
+        raise click.UsageError("name the methods to watch, such as: python -m bench kernels nsgan-r1 --trace r1.json")
+    device, settings, chosen = _chosen(methods, options)
+    from bench.kernels import tracing
+
+    setting = settings[0]
+    if options["nvtx"] and device == "cpu":
+        click.echo("There is no CUDA device here: the ranges go to torch's own profiler, not to NVTX.", err=True)
+    with usage_errors():
+        if options["trace"] is None:
+            tracing.run_steps(chosen, setting, device, nvtx=True)
+            click.echo(f"{tracing.WATCHED_STEPS} steps of {', '.join(each.name for each in chosen)}", err=True)
+            return
+        try:
+            tracing.write_trace(options["trace"], chosen, setting, device, nvtx=options["nvtx"])
+        except OSError as error:
+            raise click.UsageError(f"cannot write {options['trace']}: {error.strerror}") from error
+    click.echo(f"wrote {options['trace']}; open it at ui.perfetto.dev or chrome://tracing", err=True)
+
+
+def _recorded(results: Path) -> "list[KernelRecord]":
+    from bench.store.kernels import KernelStore
+
+    with usage_errors():
+        records = KernelStore(results).records()
+    if not records:
+        raise click.UsageError(
+            f"there are no kernel records in {results}; make some with: "
+            f"python -m bench kernels nsgan wgan-gp --results {results}"
+        )
+    return records
+
+
+def _print(records: "list[KernelRecord]", style: str, results: Path) -> None:
+    from bench.report import kernels as formats
+
+    command = f"python -m bench kernels --table --format {style} --results {results}"
+    if style == "md":
+        click.echo(formats.to_markdown(records, command), nl=False)
+    elif style == "csv":
+        click.echo(formats.to_csv(records), nl=False)
+    elif style == "json":
+        click.echo(formats.to_json(records, command), nl=False)
+    else:
+        _print_tables(records)
+
+
+def _print_tables(records: "list[KernelRecord]") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from bench.cli.reading import console
+    from bench.report import kernels as formats
+    from bench.store.kernels import groups
+
+    to = console()
+    for group in groups(records):
+        to.print(formats.title(group), style="bold", markup=False, soft_wrap=True)
+        to.print(formats.to_table(group))
+        for note in formats.notes(group):
+            to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+        to.print()

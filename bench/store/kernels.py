@@ -1,0 +1,275 @@
+"""What losses cost: one immutable JSON file, ROOT/kernels/<id>.json, for each method, setting and machine.
+
+Samples are kept, not summaries: a median, a ratio or a test on blocks is a function of a record. No torch is needed.
+"""
+
+import hashlib
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from bench.config.trial import DiscriminatorNorm, Precision, canonical_json
+from bench.store.journal import RecordError, create_exclusively, read_struct
+from bench.store.record import Environment
+
+KERNEL_SCHEMA: Final = 1
+
+Mode = Literal["eager", "captured", "compiled"]
+"""How the operators are launched: one by one; from a CUDA graph; by what `torch.compile` made of them."""
+
+_NAME: Final = re.compile(r"(?P<id>[0-9a-f]{16})\.json")
+
+
+class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was run beside the method. Rows of one table differ in the method alone."""
+
+    batch_size: int
+    image_size: int
+    channels: int
+    width: int
+    d_norm: DiscriminatorNorm
+    precision: Precision
+    mode: Mode
+
+
+class Accelerator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What nvidia-ml-py says of a GPU when a run begins; clocks in MHz, power in watts. None where it does not say."""
+
+    name: str
+    driver: str
+    sm_clock: int | None = None
+    sm_clock_maximum: int | None = None
+    memory_clock: int | None = None
+    memory_clock_maximum: int | None = None
+    power_limit: float | None = None
+
+
+class Rates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The best that this machine was seen to do: a large matrix product and a large copy."""
+
+    flops_per_second: float
+    bytes_per_second: float
+
+
+class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where it was measured. `fingerprint` is equal exactly where times may be compared.
+
+    On CUDA the driver is part of it where it is known, and clocks at their maximum; the present clocks change by the
+    second and are told, not compared.
+    """
+
+    fingerprint: str
+    environment: Environment
+    accelerator: Accelerator | None
+    rates: Rates
+
+
+class Kernel(Struct, frozen=True, forbid_unknown_fields=True):
+    """One kernel (on the CPU, one operator) by name: how often it ran in one call, and for how long in all."""
+
+    name: str
+    calls: int
+    seconds: float
+
+
+class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One call under the profiler.
+
+    - kernels, kernel_seconds: kernels launched on CUDA, outermost operators called on the CPU, and their time.
+    - wall_seconds: the call's time, on CUDA without the profiler, on the CPU with it, as the operators' is.
+    - top: the kernels that took longest, by name.
+    - peak_extra_bytes: the most memory that was held above what was held before.
+    - flops: of matrix products and convolutions; bytes: what operators read and write, each on its own.
+    """
+
+    kernels: int
+    kernel_seconds: float
+    wall_seconds: float
+    top: list[Kernel]
+    peak_extra_bytes: int
+    flops: int
+    bytes: int
+
+    @property
+    def launch_share(self) -> float:
+        """The share of the wall clock in which no kernel ran: 1 - kernel time / wall, and not below 0."""
+        return max(0.0, 1.0 - self.kernel_seconds / self.wall_seconds)
+
+    def floor(self, rates: Rates) -> float:
+        """Return the seconds that the machine's best rates imply: max(flops / rate, bytes / bandwidth)."""
+        return max(self.flops / rates.flops_per_second, self.bytes / rates.bytes_per_second)
+
+
+class Timing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One path of a method, interleaved with a path of the reference method in blocks A B B A, A being the reference.
+
+    `blocks` and `reference_blocks` are seconds a call, in the order in which they were run; each block is `calls` or
+    `reference_calls` calls long. `stages` are the median seconds of the ranges that a call is made of, each without
+    those inside it; "rest" is what lies outside all of them. The losses on logits have none.
+    """
+
+    path: str
+    reference: str
+    """The reference method's path."""
+    calls: int
+    reference_calls: int
+    blocks: list[float]
+    reference_blocks: list[float]
+    stages: dict[str, float] = {}
+    profile: Profile | None = None
+
+    @property
+    def seconds(self) -> "Quartiles":
+        """Seconds of a call, over the blocks."""
+        return quartiles(self.blocks)
+
+    @property
+    def ratios(self) -> list[float]:
+        """The path's time over the reference's, one for each A B B A."""
+        return [
+            sum(self.blocks[start : start + 2]) / sum(self.reference_blocks[start : start + 2])
+            for start in range(0, len(self.blocks), 2)
+        ]
+
+    @property
+    def ratio(self) -> "Quartiles":
+        return quartiles(self.ratios)
+
+
+class KernelRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one method costs in one setting on one machine; a part alone is the method that adds it to the reference.
+
+    `notes` say why a path that one would expect is missing.
+    """
+
+    schema_version: int
+    id: str
+    method: str
+    """The canonical spelling."""
+    label: str
+    critic_steps: int
+    """The discriminator's updates for one of the generator, by the method itself: a "d_step" is one of them."""
+    setting: Setting
+    components: dict[str, str]
+    """Versions of what was timed: of the engine, of the losses, and the content of losses from elsewhere."""
+    machine: Machine
+    timings: list[Timing]
+    notes: list[str] = []
+    commit: str | None = None
+    measured_at: str
+
+    def timing(self, path: str) -> Timing | None:
+        """Return the timing of a path, or None where the method has no such path."""
+        return next((each for each in self.timings if each.path == path), None)
+
+
+class Quartiles(NamedTuple):
+    """A median between its quartiles."""
+
+    low: float
+    median: float
+    high: float
+
+
+def quartiles(values: Sequence[float]) -> Quartiles:
+    """Return the median and the quartiles of at least one value, by linear interpolation."""
+    if len(values) == 1:
+        return Quartiles(values[0], values[0], values[0])
+    return Quartiles(*statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def kernel_id(method: str, setting: Setting, components: dict[str, str], fingerprint: str) -> str:
+    """Return the identity of a measurement: 16 hexadecimal digits of SHA-256 over what decides the times."""
+    identity = {"method": method, "setting": setting, "components": components, "fingerprint": fingerprint}
+    return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
+
+
+class KernelStore:
+    """The kernel records of one results folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root.resolve() / "kernels"
+
+    def path(self, identity: str) -> Path:
+        return self.folder / f"{identity}.json"
+
+    def holds(self, identity: str) -> bool:
+        """Whether this measurement is recorded; to measure again, delete the file or name another folder."""
+        return self.path(identity).exists()
+
+    def append(self, record: KernelRecord) -> bool:
+        """Store a record unless there is one of its identity, which then stays; return whether it was stored."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            create_exclusively(self.path(record.id), msgspec.json.encode(record))
+        except FileExistsError:
+            return False
+        return True
+
+    def records(self) -> list[KernelRecord]:
+        """Read all records, in the order of their tables: machine, setting, label.
+
+        Raises:
+            RecordError: a file there is no kernel record, is damaged, or was written by a newer program.
+        """
+        if not self.folder.is_dir():
+            return []
+        found = [read_kernel_record(path) for path in self.folder.iterdir() if not path.name.startswith(".")]
+        return sorted(found, key=lambda record: (_group(record), record.label, record.id))
+
+
+def read_kernel_record(path: Path) -> KernelRecord:
+    """Read one record.
+
+    Raises:
+        RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
+    """
+    name = _NAME.fullmatch(path.name)
+    if name is None:
+        raise RecordError(f"{path} is not a kernel record (<id>.json); move it out of the kernels folder")
+    record = read_struct(path, KernelRecord, KERNEL_SCHEMA, again="have it measured again")
+    if record.id != name["id"]:
+        raise RecordError(f"{path} holds the record of {record.id}; give it its own name back")
+    return record
+
+
+def groups(records: Iterable[KernelRecord]) -> list[list[KernelRecord]]:
+    """Split records into those that may stand in one table: same machine, setting and versions of what is shipped."""
+    found: dict[tuple[object, ...], list[KernelRecord]] = {}
+    for record in records:
+        found.setdefault(_group(record), []).append(record)
+    return list(found.values())
+
+
+def paired(
+    before: Iterable[KernelRecord], after: Iterable[KernelRecord]
+) -> list[tuple[KernelRecord, KernelRecord, str]]:
+    """Return what two sets of records may be compared on: the same method, setting and machine, and a path of both.
+
+    Versions of components may differ, since a change of them is what one compares. The samples for a test are
+    `record.timing(path).blocks`, or `.ratios`, which a difference in the machine's mood moves less.
+    """
+    known = {(each.method, each.setting, each.machine.fingerprint): each for each in before}
+    return [
+        (one, other, timing.path)
+        for other in after
+        if (one := known.get((other.method, other.setting, other.machine.fingerprint))) is not None
+        for timing in other.timings
+        if one.timing(timing.path) is not None
+    ]
+
+
+def _group(record: KernelRecord) -> tuple[object, ...]:
+    setting = record.setting
+    versions = [(key, value) for key, value in sorted(record.components.items()) if ":" not in key]
+    return (
+        record.machine.environment.device_name,
+        record.machine.fingerprint,
+        *(setting.image_size, setting.channels, setting.width, setting.d_norm),
+        *(setting.precision, setting.mode, setting.batch_size, *versions),
+    )
