@@ -1,0 +1,115 @@
+"""Kernel records on disk: immutable, checked when read, and grouped into what may be compared."""
+
+import json
+
+import msgspec
+import pytest
+from planted_kernels import MACHINE, SETTING, planted_kernels
+
+from bench.store.journal import RecordError
+from bench.store.kernels import KERNEL_SCHEMA, KernelStore, groups, kernel_id, paired, quartiles
+
+replace = msgspec.structs.replace
+
+
+@pytest.fixture
+def store(tmp_path):
+    return KernelStore(tmp_path / "results")
+
+
+def test_a_record_is_read_back_and_the_first_stays(store):
+    one = planted_kernels("nsgan")
+    assert store.records() == []
+    assert not store.holds(one.id)
+    assert store.append(one)
+    assert store.holds(one.id)
+    assert not store.append(replace(one, label="another"))
+    assert store.records() == [one]
+    assert [path.name for path in store.folder.iterdir()] == [f"{one.id}.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: content | {"surprise": 1}, "damaged or edited"),
+        (lambda content: content | {"schema_version": KERNEL_SCHEMA + 1, "new": 1}, "newer program"),
+        (lambda content: content | {"id": "0" * 16}, "its own name"),
+        (lambda content: [content], "damaged or edited"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused(store, change, words):
+    one = planted_kernels("nsgan")
+    store.append(one)
+    path = store.path(one.id)
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(RecordError, match=words):
+        store.records()
+
+
+def test_a_foreign_file_is_named(store):
+    store.append(planted_kernels("nsgan"))
+    (store.folder / "notes.txt").write_text("mine")
+    with pytest.raises(RecordError, match=r"notes\.txt is not a kernel record"):
+        store.records()
+
+
+def test_quartiles_are_those_of_linear_interpolation():
+    assert quartiles([3.0]) == (3.0, 3.0, 3.0)
+    assert quartiles([4.0, 1.0, 3.0, 2.0, 5.0]) == (2.0, 3.0, 4.0)
+    assert quartiles([1.0, 2.0]) == (1.25, 1.5, 1.75)
+
+
+def test_a_ratio_is_taken_inside_each_a_b_b_a():
+    timing = planted_kernels("nsgan-r1", 1.5).timing("d_step")
+    assert timing.ratios == pytest.approx([1.5, 1.5])
+    drifted = replace(timing, blocks=[1.0, 2.0, 30.0, 10.0], reference_blocks=[1.0, 2.0, 10.0, 10.0])
+    assert drifted.ratios == [1.0, 2.0]
+    assert planted_kernels("nsgan").timing("penalty") is None
+
+
+def test_a_profile_says_what_its_numbers_imply():
+    timing = planted_kernels("nsgan").timing("d_step")
+    assert timing.profile.launch_share == pytest.approx(0.25)
+    assert timing.profile.floor(MACHINE.rates) == pytest.approx(max(1e9 / 1e11, 1e7 / 1e10))
+    assert replace(timing.profile, kernel_seconds=9.0).launch_share == 0.0
+
+
+def test_the_identity_has_all_that_decides_the_times():
+    known = {kernel_id("nsgan", SETTING, {"losses": "1"}, "a")}
+    known.add(kernel_id("hinge", SETTING, {"losses": "1"}, "a"))
+    known.add(kernel_id("nsgan", replace(SETTING, batch_size=16), {"losses": "1"}, "a"))
+    known.add(kernel_id("nsgan", SETTING, {"losses": "2"}, "a"))
+    known.add(kernel_id("nsgan", SETTING, {"losses": "1"}, "b"))
+    assert len(known) == 5
+    assert kernel_id("nsgan", SETTING, {"losses": "1"}, "a") in known
+
+
+def test_a_table_has_one_machine_one_setting_and_one_version(store):
+    elsewhere = replace(MACHINE, fingerprint="e" * 12)
+    large = replace(SETTING, batch_size=256)
+    records = [
+        planted_kernels("nsgan"),
+        planted_kernels("own", components={"engine": "1", "losses": "1", "loss:own": "abc"}),
+        planted_kernels("nsgan", setting=large),
+        planted_kernels("nsgan", machine=elsewhere),
+        planted_kernels("nsgan", id="1" * 16, components={"engine": "2", "losses": "1"}),
+    ]
+    for record in records:
+        assert store.append(record)
+    found = [[record.label for record in group] for group in groups(store.records())]
+    assert sorted(found) == [["nsgan"], ["nsgan"], ["nsgan"], ["nsgan", "own"]]
+
+
+def test_two_versions_are_compared_on_what_both_measured_on_one_machine():
+    before = [planted_kernels("nsgan"), planted_kernels("nsgan-r1", 1.5)]
+    elsewhere = replace(MACHINE, fingerprint="e" * 12)
+    after = [
+        planted_kernels("nsgan-r1", 1.3, components={"engine": "2", "losses": "1"}),
+        planted_kernels("nsgan", machine=elsewhere),
+        planted_kernels("hinge"),
+    ]
+    pairs = paired(before, after)
+    assert {(one.label, other.label) for one, other, _ in pairs} == {("nsgan-r1", "nsgan-r1")}
+    assert [path for _, _, path in pairs] == ["loss", "loss.forward", "d_step", "g_step", "penalty"]
+    one, other, path = pairs[2]
+    assert min(other.timing(path).blocks) < min(one.timing(path).blocks)
