@@ -104,7 +104,9 @@ def to_table(group: Sequence[KernelRecord]) -> "Table":
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in names:
         left = name == _METHOD
-        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+        table.add_column(
+            name, justify="left" if left else "right", no_wrap=not left, overflow="fold", min_width=14 if left else 0
+        )
     for line in lines:
         table.add_row(*map(Text, line), style="bold" if line[0] == REFERENCE_METHOD else "")
     return table
@@ -147,12 +149,13 @@ def _seconds(path: str, unit: float) -> Callable[[KernelRecord], str]:
     return written
 
 
-def _ratio(path: str) -> Callable[[KernelRecord], str]:
+def _ratio(path: str, *, spread: bool) -> Callable[[KernelRecord], str]:
     def written(record: KernelRecord) -> str:
         timing = record.timing(path)
         if timing is None:
             return wording.MISSING
-        return f"{timing.ratio.median:.2f} ({timing.ratio.low:.2f}–{timing.ratio.high:.2f})"
+        quartiles = f" ({timing.ratio.low:.2f}–{timing.ratio.high:.2f})" if spread else ""
+        return f"{timing.ratio.median:.2f}{quartiles}"
 
     return written
 
@@ -179,9 +182,9 @@ _COLUMNS: Final[dict[str, Callable[[KernelRecord], str]]] = {
     "penalty ms": _seconds("penalty", 1e-3),
     "terms ms": _seconds("terms", 1e-3),
     "D step ms": _seconds("d_step", 1e-3),
-    f"x {REFERENCE_METHOD}": _ratio("d_step"),
+    f"x {REFERENCE_METHOD}": _ratio("d_step", spread=True),
     "G step ms": _seconds("g_step", 1e-3),
-    f"x {REFERENCE_METHOD}'s": _ratio("g_step"),
+    f"x {REFERENCE_METHOD}'s": _ratio("g_step", spread=False),
     "kernels": _of_d_step("kernels", lambda value: f"{value:,}"),
     "launch": _of_d_step("launch_share", lambda value: wording.percent(float(value or 0.0))),
     "MB": _of_d_step("peak_extra_bytes", lambda value: _significant(float(value or 0.0) / 1e6)),
@@ -201,7 +204,7 @@ def notes(group: Sequence[KernelRecord]) -> list[str]:
     rates = group[0].machine.rates
     said = [
         f"Medians over blocks of calls that alternate with {REFERENCE_METHOD}'s in the same process (A B B A); x: the "
-        "ratio to its step, with quartiles. Its own row shows how far apart two equal methods can be.",
+        "ratio to its step, the D step's with quartiles. Its own row shows how far apart two equal methods can be.",
         "L_D, L_G: the losses on logits, forward and backward; fw/bw/dbl: L_D's forward, backward and double backward.",
         "penalty, terms: the terms of either phase by themselves, with every forward and backward they need; in a step "
         "they share some of these, so what they add is the step's ratio.",

@@ -14,7 +14,7 @@ from losses import registry
 
 SMALL = Setting(batch_size=8, image_size=32, channels=1, width=4, d_norm="ln", precision="fp32", mode="eager")
 QUICK = Effort(block_seconds=0.0005, seconds=0.01, least=2, most=2, staged_calls=2)
-NAP = 0.02
+NAP = 0.1
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def quick() -> Effort:
 
 @pytest.fixture
 def planted(monkeypatch):
-    """Two regularisers of known cost: `nap` sleeps 20 ms in its forward, `products` makes k matrix products."""
+    """Two regularisers of known cost: `nap` sleeps 100 ms in its forward, `products` makes k matrix products."""
     monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
 
     @losses.register("nap")
