@@ -14,6 +14,13 @@ _DEVELOPMENT_DATA = Path(__file__).parents[2] / "shared" / "data"
 _ARCHIVE = _DEVELOPMENT_DATA / "mnist.tar.xz"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Run benchmarks once and untimed unless they are asked for: no test passes or fails by the clock."""
+    if not (config.getoption("benchmark_only") or config.getoption("benchmark_enable")):
+        config.option.benchmark_disable = True
+
+
 @pytest.fixture(scope="session")
 def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds MNIST/raw: $GAN_LOSS_BENCH_DATA, or the development archive unpacked."""
