@@ -13,7 +13,7 @@ from bench.config.trial import Trial, canonical_json
 from bench.networks import build_generator
 from bench.training.artifacts import save_generator, save_picture, save_samples
 from bench.training.batches import to_uint8
-from bench.training.sampling import evaluation_latents, generate, sample
+from bench.training.sampling import BATCH, evaluation_latents, generate, sample
 from bench.training.seeding import Stream
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def test_the_default_picture_is_that_of_the_last_evaluation(tmp_path: Path, toy_
         generator = stored(trial, tmp_path)
         workload = data.workload(trial.spec.workload)
         bank = evaluation_latents(workload, trial.spec, CPU)
-        seen = torch.cat(list(generate(generator, bank, "fp32", CPU)))
+        seen = torch.cat(list(generate(generator, bank.split(BATCH), "fp32", CPU)))
         save_samples(seen if workload.is_toy else to_uint8(seen), workload, tmp_path)
         drawn, found = sample(tmp_path / "generator.safetensors", count=count)
         save_picture(drawn, found, tmp_path / "again.png")
@@ -51,7 +51,7 @@ def test_generating_restores_the_generators_mode(tmp_path: Path) -> None:
     trial = make_trial("nsgan")
     generator = stored(trial, tmp_path).train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    (drawn,) = generate(generator, torch.randn(4, 100), "fp32", CPU)
+    (drawn,) = generate(generator, [torch.randn(4, 100)], "fp32", CPU)
     assert drawn.shape == (4, 1, 32, 32)
     assert generator.training
     assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
