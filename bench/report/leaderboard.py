@@ -184,6 +184,7 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         "failure_high": row.failure_high,
         "lost": row.lost,
         "late_regression": row.late_regression,
+        "timed_on": board.timed_on,
         "images_per_second": row.images_per_second,
         "relative_throughput": row.relative_throughput,
         "relative_discriminator_update": row.relative_discriminator_update,
@@ -316,11 +317,11 @@ def _reference_notes(board: Leaderboard) -> list[str]:
 
 
 def _cost_notes(board: Leaderboard) -> list[str]:
-    said = ["images/s: median over the runs on one kind of hardware, the most frequent."]
+    said = [f"images/s: median over the runs of {board.timed_on} on one kind of hardware, the most frequent."]
     if board.reference is not None:
         said.append(
             f"pace, D update: images a second, and seconds of a discriminator update, over {REFERENCE_METHOD}'s; "
-            "medians over pairs of equal workload, seed and hardware."
+            f"medians over pairs of equal workload, seed and hardware, of {', '.join(board.timed)}."
         )
     return said
 

@@ -107,6 +107,15 @@ class WorkloadColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Timing:
+    """Whose times are shown."""
+
+    hardware: str | None
+    workload: str
+    workloads: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leaderboard:
     """One table of comparable records."""
 
@@ -122,6 +131,10 @@ class Leaderboard:
     uncounted: int
     """Results outside the counting cells: stored, shown, in no score."""
     fingerprints: int
+    timed_on: str
+    """The workload of the images a second: a mean over workloads would depend on which there are."""
+    timed: tuple[str, ...]
+    """The workloads of the ratios to the reference: those of images, or all where there are toys alone."""
     resamples: int
     seed: int
     fid: tuple[FidColumn, ...] = ()
@@ -157,8 +170,8 @@ def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: i
         place = complete.index(reference) if reference in complete else None
         listed = standings(strata, reference=place, resamples=resamples, seed=seed)
         found = dict(zip(complete, listed, strict=True))
-    hardware = _commonest_fingerprint(cohort.cells.values())
-    rows = [_row(cohort, entrant, counting, found.get(entrant), hardware, reference) for entrant in cohort.entrants]
+    timing = _timing(cohort, workloads)
+    rows = [_row(cohort, entrant, counting, found.get(entrant), timing, reference) for entrant in cohort.entrants]
     return Leaderboard(
         key=cohort.key,
         rows=tuple(sorted(rows, key=_order)),
@@ -172,6 +185,8 @@ def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: i
             for (entrant, name, number), record in cohort.cells.items()
         ),
         fingerprints=len({record.environment.fingerprint for record in cohort.cells.values() if record.environment}),
+        timed_on=timing.workload,
+        timed=timing.workloads,
         resamples=resamples,
         seed=seed,
         fid=fid_columns(cohort, workloads),
@@ -210,7 +225,7 @@ def _row(
     entrant: Entrant,
     counting: Mapping[str, Sequence[int]],
     standing: Standing | None,
-    hardware: str | None,
+    timing: _Timing,
     reference: Entrant | None,
 ) -> LeaderboardRow:
     records = cohort.records_of(entrant)
@@ -222,7 +237,8 @@ def _row(
     low, high = clopper_pearson(failures, len(results)) if results else (None, None)
     done = {name: sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()}
     against = standing.against if standing else None
-    cost = relative_cost(results, cohort.records_of(reference)) if reference else None
+    timed = [record for record in results if record.spec.workload in timing.workloads]
+    cost = relative_cost(timed, cohort.records_of(reference)) if reference else None
     return LeaderboardRow(
         method=_name(cohort, entrant),
         expression=entrant.expression,
@@ -256,8 +272,8 @@ def _row(
         images_per_second=median(
             [
                 r.cost.get("images_per_second")
-                for r in results
-                if r.environment and r.environment.fingerprint == hardware
+                for r in by_workload[timing.workload]
+                if r.environment and r.environment.fingerprint == timing.hardware
             ]
         ),
         relative_throughput=cost.throughput if cost else None,
@@ -299,6 +315,18 @@ def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[
 def _order(row: LeaderboardRow) -> tuple[object, ...]:
     ranked = row.score is not None
     return row.variant, not ranked, -(row.score or 0.0), row.method, row.expression
+
+
+def _timing(cohort: Cohort, workloads: Mapping[str, Workload]) -> _Timing:
+    """Choose the images' workload with the most results; a toy's steps say nothing about convolutions."""
+    results = Counter(name for (_, name, _), record in cohort.cells.items() if is_result(record))
+    images = tuple(name for name in cohort.workloads if not workloads[name].is_toy)
+    timed = images or tuple(cohort.workloads)
+    return _Timing(
+        hardware=_commonest_fingerprint(cohort.cells.values()),
+        workload=min(timed, key=lambda name: (-results[name], name)),
+        workloads=timed,
+    )
 
 
 def _commonest_fingerprint(records: Iterable[Record]) -> str | None:

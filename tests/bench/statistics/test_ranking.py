@@ -285,3 +285,19 @@ def test_throughput_stays_on_one_machine(record, workload):
 
 def test_no_records_give_no_table(workload):
     assert rank([], {"digits": workload}) == []
+
+
+def test_times_are_those_of_images_where_there_are_any(record, workload, toy):
+    def timed(where, method, speed):
+        made = record(where, method, 0)
+        cost = {"images_per_second": speed, "discriminator_update_seconds": 1.0 / speed}
+        return msgspec.structs.replace(made, cost=cost)
+
+    images = [timed(workload, "nsgan", 100.0), timed(workload, "hinge", 50.0)]
+    points = [timed(toy, "nsgan", 30_000.0), timed(toy, "hinge", 30_000.0)]
+    for records, on, speed, pace in ((images + points, "digits", 50.0, 0.5), (points, "ring8", 30_000.0, 1.0)):
+        (board,) = rank(records, {"digits": workload, "ring8": toy})
+        hinge = {row.method: row for row in board.rows}["hinge"]
+        assert (board.timed_on, hinge.images_per_second, hinge.relative_throughput) == (on, speed, pace)
+        assert hinge.relative_discriminator_update == 1 / pace
+        assert hinge.cost_pairs == 1
