@@ -216,7 +216,7 @@ def _stable(value: Value) -> Value:
 def notes(board: Leaderboard) -> list[str]:
     """Say in full sentences what the table is made of and what it does not show."""
     said = facts(board)
-    return [*said[:1], *_scale(board), *said[1:]]
+    return [*said[:1], *(note for part in reversed(parts(board)) for note in part.notes), *said[1:]]
 
 
 def facts(board: Leaderboard) -> list[str]:
