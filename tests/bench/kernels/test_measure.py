@@ -118,9 +118,11 @@ def test_a_part_is_measured_alone():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_everything_in_the_library_can_be_measured(small, tmp_path):
+def test_a_fourth_of_the_library_can_be_measured(small, tmp_path):
     least = Effort(block_seconds=0.0, seconds=0.0, least=1, most=1, staged_calls=1)
-    events = list(measure(resolve([]), [small], KernelStore(tmp_path), device="cpu", threads=1, effort=least))
+    # Every fourth, from the names that differ most: all of them take as many minutes as the rest of the slow tests.
+    some = sorted(resolve([]), key=str)[::4]
+    events = list(measure(some, [small], KernelStore(tmp_path), device="cpu", threads=1, effort=least))
     assert all(isinstance(event, Measured) for event in events)
     for event in events:
         step = event.record.timing("d_step")
