@@ -65,11 +65,13 @@ def compare(
     style: str,
     outputs: tuple[Path, ...],
 ) -> None:
-    """Compare NEW with BASE cell by cell: quality, failures and throughput, or kernel timings.
+    """Compare NEW with BASE cell by cell: quality, failures and throughput, or kernel timings, or golden traces.
 
-    Each is a results folder, a baseline (by name or file), git:REV[:PATH], or a file of pytest --benchmark-json.
+    Each is a results folder, a baseline (by name or file), git:REV[:PATH], or a file of pytest --benchmark-json or
+    of `golden`.
 
-    Exit codes: 0 no regression; 1 a regression, an improvement that is not allowed, or (--stage 1) a flagged cell;
+    Exit codes: 0 no regression; 1 a regression, a changed golden trace, an improvement that is not allowed, or
+    (--stage 1) a flagged cell;
     2 bad input; 3 nothing comparable.
     """
     from bench.cli.sources import not_there, read_source
@@ -98,7 +100,7 @@ def compare(
 
         write_text(flagged, encode_flags(comparison.reruns, results))
     _write(shown, style, outputs)
-    if shown.outcome == "nothing" and not (before.records or before.timings):
+    if shown.outcome == "nothing" and not (before.records or before.timings or before.golden):
         click.echo(_how_to_begin(before, after), err=True)
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
 
@@ -115,14 +117,16 @@ def _check(stage: str, flagged: Path | None, outputs: tuple[Path, ...]) -> None:
 
 def _comparison(before: "Source", after: "Source", settings: "Settings", flagged: Path | None) -> "Comparison":
     from bench.statistics.gates.comparison import compare as compare_records
-    from bench.statistics.gates.comparison import compare_timings
+    from bench.statistics.gates.comparison import compare_golden, compare_timings
 
+    if not before.absent and _kind(before) != _kind(after):
+        raise click.UsageError(
+            f"BASE holds {_kind(before)} ({before.words}), and NEW {_kind(after)} ({after.words}): give two of a kind"
+        )
+    if after.golden is not None:
+        return compare_golden(before.golden, after.golden, settings)
     if after.timings is not None:
-        if before.records or (before.timings is None and not before.absent):
-            raise click.UsageError(f"BASE is {before.words}, and NEW holds kernel timings: give two of a kind")
         return compare_timings(_timed(before), _timed(after), settings)
-    if before.timings is not None:
-        raise click.UsageError(f"BASE holds kernel timings, and NEW is {after.words}: give two of a kind")
     from bench.cli.reading import workloads_of
     from bench.report.flags import read_flags
 
@@ -130,6 +134,12 @@ def _comparison(before: "Source", after: "Source", settings: "Settings", flagged
     with usage_errors():
         flags = read_flags(flagged) if settings.stage == "2" and flagged is not None else None
         return compare_records(before.records, after.records, workloads, settings, flags)
+
+
+def _kind(source: "Source") -> str:
+    if source.golden is not None:
+        return "golden traces"
+    return "results" if source.timings is None else "kernel timings"
 
 
 def _timed(source: "Source") -> "list[Timing]":
@@ -188,5 +198,7 @@ def _how_to_begin(before: "Source", after: "Source") -> str:
     said = f"nothing to compare with: BASE is {before.words}."
     if after.timings is not None:
         return f"{said} Keep a file of pytest --benchmark-json as the baseline."
+    if after.golden is not None:
+        return f"{said} Keep a file of python -m bench golden --output FILE as the baseline."
     results = after.results or DEFAULT_RESULTS
     return f"{said} To begin: python -m bench baseline freeze NAME --results {results}, and commit the file it writes."

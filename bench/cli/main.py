@@ -28,6 +28,7 @@ VERBS: Final = {
     "sample": "bench.cli.sample:sample",
     "leaderboard": "bench.cli.leaderboard:leaderboard",
     "compare": "bench.cli.compare:compare",
+    "golden": "bench.cli.golden:golden",
     "baseline": "bench.cli.baseline:baseline",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",

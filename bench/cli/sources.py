@@ -1,4 +1,4 @@
-"""What `compare` compares: a results folder, a baseline file, `git:REV[:PATH]`, or kernel timings."""
+"""What `compare` compares: a results folder, a baseline file, `git:REV[:PATH]`, kernel timings, or golden traces."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from bench.cli.options import usage_errors
 
 if TYPE_CHECKING:
     from bench.store.baseline import Baseline
+    from bench.store.golden import GoldenTraces
     from bench.store.record import Record
     from bench.store.timings import Timings
 
@@ -25,6 +26,7 @@ class Source:
     """What it is, for people."""
     records: "tuple[Record, ...]" = ()
     timings: "Timings | None" = None
+    golden: "GoldenTraces | None" = None
     results: Path | None = None
     """The results folder, where it is one."""
     absent: bool = False
@@ -54,7 +56,7 @@ def read_source(text: str) -> Source:
         if not path.exists() and baseline_path(text).is_file():
             path = baseline_path(text)
         if path.is_file():
-            return _timings(path) if path.suffix == ".json" else _baseline(path)
+            return _json(path) if path.suffix == ".json" else _baseline(path)
     return Source(f"{text} (not there)", absent=True)
 
 
@@ -87,6 +89,17 @@ def _baseline(path: Path) -> Source:
     return Source(_named(found, str(path)), found.records)
 
 
+def _json(path: Path) -> Source:
+    from bench.report.wording import plural
+    from bench.store.golden import is_golden, read_golden
+
+    if not is_golden(path):
+        return _timings(path)
+    found = read_golden(path)
+    words = f"{path}, {plural(len(found.traces), 'golden trace')}, torch {found.versions.get('torch', 'unknown')}"
+    return Source(f"{words}, on {found.cpu}", golden=found)
+
+
 def _timings(path: Path) -> Source:
     from bench.report.wording import plural
     from bench.store.timings import read_timings
@@ -112,5 +125,5 @@ def _counted(where: str, records: "tuple[Record, ...]") -> str:
 def not_there(source: Source, name: str) -> click.UsageError:
     return click.UsageError(
         f"{name} is {source.words}: give a results folder, a baseline's name or file, git:REV[:PATH], or a file of "
-        "pytest --benchmark-json"
+        "pytest --benchmark-json or of `golden`"
     )

@@ -12,6 +12,7 @@ import msgspec
 from bench.report import wording
 from bench.statistics.gates.cells import SETTING, CellKey
 from bench.statistics.gates.comparison import CONTRADICTION, Comparison, Outcome, Row
+from bench.statistics.gates.golden import FLOOR, OTHER_PLACE, SAME_PLACE
 from bench.statistics.gates.verdicts import RATIO_BOUND, SCORE_BOUND, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ class Presented:
 def summary(shown: Presented) -> str:
     """Say in one line how it ended: "2 of 40 cells worse; 3 not comparable: another protocol"."""
     rows, counts = shown.comparison.rows, shown.comparison.counts
-    things = "benchmark" if rows and rows[0].key is None else "cell"
     if not rows:
         return "Nothing to compare: neither side has a result."
-    said = [f"{counts['worse']:,} of {wording.plural(len(rows), things)} worse"]
+    things = {"golden": "golden trace", "timing": "benchmark"}.get(_first_gate(rows), "cell")
+    said = [f"{counts['worse']:,} of {wording.plural(len(rows), things)} {_word('worse', rows)}"]
     flagged = sum(row.flagged for row in rows)
     if flagged:
         said.append(f"{flagged:,} flagged, which fresh seeds must confirm")
@@ -80,6 +81,11 @@ def summary(shown: Presented) -> str:
 
 def verdict(shown: Presented) -> str:
     """Say what that means for whoever waits for the exit code."""
+    if shown.outcome == "regression" and _first_gate(shown.comparison.rows) == "golden":
+        return (
+            "Changed: a loss or the engine computes other numbers than it did. Where that is meant, raise the version "
+            "of what has changed and record the traces anew with `golden`; --allow-improvement does not let it pass."
+        )
     return {
         "passed": "No regression found." + _blindness(shown.comparison),
         "regression": "Regression.",
@@ -113,6 +119,12 @@ def notes(shown: Presented) -> list[str]:
             f"Time: ratio of the medians, above 1 is slower; worse beyond {100 * settings.threshold:g} % with p < .002 "
             "(Mann-Whitney), on equal machines only."
         )
+    if any(finding.gate == "golden" and finding.verdict != "not comparable" for finding in findings):
+        said.append(
+            f"Golden traces: the largest difference, relative to the larger number, or to {FLOOR:g} of the quantity's "
+            f"largest where both are smaller. Changed: beyond {SAME_PLACE:g} within a minor version of torch and a "
+            f"model of processor, beyond {OTHER_PLACE:g} across; the remark names the first number that is."
+        )
     elsewhere = {f.note for f in findings if f.gate == "throughput" and f.verdict == "not comparable" and f.note}
     if any("other machines" in note for note in elsewhere):
         said.append("Throughput was not compared where the sets come from other machines or versions of torch.")
@@ -130,6 +142,8 @@ def changes(shown: Presented) -> list[str]:
 
 
 def headings(shown: Presented) -> list[str]:
+    if _first_gate(shown.comparison.rows) == "golden":
+        return ["verdict", "method", "largest difference", "remarks"]
     if all(row.key is None for row in shown.comparison.rows):
         return ["verdict", "benchmark", "time", "remarks"]
     return ["verdict", "method", "workload", "quality", "failed", "time", "remarks"]
@@ -138,10 +152,11 @@ def headings(shown: Presented) -> list[str]:
 def cells(shown: Presented, row: Row) -> list[str]:
     """Write one row for people."""
     found = {finding.gate: finding for finding in row.findings}
-    words = "flagged" if row.flagged and row.verdict != "worse" else row.verdict
+    words = "flagged" if row.flagged and row.verdict != "worse" else _word(row.verdict, [row])
     remarks = "; ".join(dict.fromkeys([*_remarks(row), *row.notes]))
     if row.key is None:
-        return [words, row.name, effect(found["timing"]), remarks]
+        (only,) = row.findings
+        return [words, row.name, effect(only), only.note if only.gate == "golden" else remarks]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
     workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
     quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))
@@ -152,6 +167,8 @@ def effect(finding: Finding) -> str:
     """Write an effect with its interval and p: "×1.23 (1.05 to 1.44), p .003"."""
     if finding.verdict == "not comparable" or finding.effect is None:
         return wording.MISSING
+    if finding.scale == "relative":
+        return f"{finding.effect:.1e}" if finding.effect else "0"
     if finding.scale == "difference":
         # In scores, where less is worse, as people read them.
         numbers = [-value for value in (finding.effect, finding.high, finding.low) if value is not None]
@@ -234,6 +251,16 @@ def escape_markdown(text: str) -> str:
     """Make a text show as it is in GitHub's Markdown, in a table too: no tags, links, emphasis or mentions."""
     plain = re.sub(r"([\\`*_\[\]~|#])", r"\\\1", " ".join(text.split()))
     return html.escape(plain, quote=False).replace("@", "&#64;")
+
+
+def _first_gate(rows: Sequence[Row]) -> str:
+    """Return the gate that tells of what kind the rows are."""
+    return rows[0].findings[0].gate if rows else ""
+
+
+def _word(verdict: Verdict, rows: Sequence[Row]) -> str:
+    """Return a verdict as people read it: a golden trace that differs has changed, for better or worse."""
+    return "changed" if verdict == "worse" and _first_gate(rows) == "golden" else verdict
 
 
 def _grid(shown: Presented, rows: Sequence[Row]) -> str:

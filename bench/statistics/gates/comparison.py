@@ -8,9 +8,11 @@ from typing import Final, Literal
 from bench.config.workload import Workload
 from bench.statistics.gates.cells import CellKey, Pair, pair
 from bench.statistics.gates.failures import failures
+from bench.statistics.gates.golden import trace
 from bench.statistics.gates.quality import fresh_seeds_needed, quality
 from bench.statistics.gates.speed import Timing, throughput, timing
 from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
+from bench.store.golden import GoldenTraces
 from bench.store.record import Record
 
 Outcome = Literal["passed", "regression", "improvement", "flagged", "nothing"]
@@ -22,7 +24,7 @@ VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "equivalent", "inconc
 
 @dataclass(frozen=True)
 class Row:
-    """One cell, or one kernel benchmark, with what every gate says about it."""
+    """One cell, one kernel benchmark or one golden trace, with what every gate says about it."""
 
     name: str
     """The method, or the benchmark."""
@@ -128,6 +130,22 @@ def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: Set
     machines = [tuple(sorted({each.machine for each in timings})) for timings in (base, new)]
     changes = (Change("machine", *machines),) if machines[0] != machines[1] else ()
     return Comparison(rows=rows, changes=changes, reruns=(), settings=settings)
+
+
+def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: Settings) -> Comparison:
+    """Compare two files of golden traces by the names of their methods; BASE may be missing altogether."""
+    before = {each.method: each for each in base.traces} if base else {}
+    after = {each.method: each for each in new.traces}
+    rows = tuple(
+        Row(name, None, (trace(base, new, before.get(name), after.get(name)),)) for name in sorted({*before, *after})
+    )
+    changes: list[Change] = []
+    if base is not None:
+        names = sorted({*base.versions, *new.versions})
+        told = [(name, base.versions.get(name), new.versions.get(name)) for name in names]
+        told.append(("cpu", base.cpu, new.cpu))
+        changes = [Change(what, (old,) if old else (), (now,) if now else ()) for what, old, now in told if old != now]
+    return Comparison(rows=rows, changes=tuple(changes), reruns=(), settings=settings)
 
 
 def _notes(each: Pair) -> tuple[str, ...]:

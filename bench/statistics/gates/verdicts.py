@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Verdict = Literal["better", "worse", "equivalent", "inconclusive", "not comparable"]
-Gate = Literal["quality", "failures", "throughput", "timing"]
+Gate = Literal["quality", "failures", "throughput", "timing", "golden"]
 Stage = Literal["once", "1", "2"]
 Direction = Literal["better", "worse"]
 
@@ -41,7 +41,8 @@ class Finding:
     """What one gate says about one cell.
 
     `effect` with its interval is a ratio above 1, or a difference above 0, where NEW is the worse: of distances, of
-    score lost, of failure rates, of seconds. `p` is one-sided, in the direction of the effect.
+    score lost, of failure rates, of seconds. `p` is one-sided, in the direction of the effect. Of golden traces it is
+    the largest relative difference, and whatever exceeds the tolerance is worse.
     """
 
     gate: Gate
@@ -51,7 +52,7 @@ class Finding:
     new: float | None = None
     base_count: int = 0
     new_count: int = 0
-    scale: Literal["ratio", "difference"] = "ratio"
+    scale: Literal["ratio", "difference", "relative"] = "ratio"
     effect: float | None = None
     low: float | None = None
     high: float | None = None

@@ -23,6 +23,7 @@ OPTIONS = {
     "sample": "trial count output seed results device",
     "leaderboard": "format results output",
     "compare": "base new stage flagged threshold allow-improvement format output",
+    "golden": "methods losses output",
     "baseline": "",
     "report": "results output static png svg",
     "export": "format results output",

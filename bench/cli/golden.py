@@ -1,0 +1,37 @@
+"""`golden`: record what the first steps of every loss compute, for `compare` to hold against."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.options import complete_methods, losses_option, usage_errors, use_losses
+
+
+@click.command(short_help="Record golden traces: the first steps of every loss.")
+@click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
+@losses_option
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
+    help="The file, which ends in .json.",
+)  # fmt: skip
+def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path) -> None:
+    """Record golden traces, which `compare` holds against another file of them.
+
+    Twenty steps of a small network on made-up images, in float32 on one thread of the CPU: both losses, both gradient
+    norms and what else is watched. METHOD is a name, an expression or a part, which then stands beside bce_ns; without
+    one, everything in the library is recorded.
+    """
+    if output.suffix != ".json":
+        raise click.UsageError(f"--output {output}: name it .json, by which `compare` knows it")
+    use_losses(loss_files)
+    from bench.cli.progress import counted
+    from bench.cli.reading import write_bytes
+    from bench.golden import record
+    from bench.kernels.subjects import resolve
+    from bench.report.wording import plural
+    from bench.store.golden import encode_golden
+
+    with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):
+        found = record(methods, on_progress=on_progress)
+    write_bytes(output, encode_golden(found))
+    click.echo(f"{plural(len(found.traces), 'golden trace')}: {output}")

@@ -1,0 +1,123 @@
+"""Golden traces: a few steps of the real training step for every loss, on made-up images, so that a change is noticed.
+
+The networks are small, the images are noise that a counter-based stream gives, and everything is float32 on one thread
+of the CPU: a trace is a function of the code, of torch and, in its last digits, of the processor.
+"""
+
+import math
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+import torch
+from torch import Tensor
+
+import losses
+from bench.config.protocol import PROTOCOL_VERSION
+from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.kernels.subjects import resolve
+from bench.probes.common import OnProgress
+from bench.store.environment import environment
+from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace, rounded
+from bench.training.monitors import DISCRIMINATOR_STATISTICS, GENERATOR_STATISTICS
+from bench.training.precision import configure
+from bench.training.seeding import Stream
+from bench.training.threads import one_thread
+from bench.training.trainer import build_step
+from bench.training.version import ENGINE_VERSION
+from losses import Method
+
+SETTING: Final = Setting(
+    # The learning rate is a hundredth of the protocol's: Adam enlarges roundings, and a LeakyReLU that one turns over
+    # moves a gradient norm by a per cent. So small an update still shows where it is a wrong one.
+    network=Network(name="dcgan-v1", width=8, channels=1, image_size=32, latent_size=100, d_norm="ln"),
+    optimizer=Optimizer(name="adam", lr_generator=2e-6, lr_discriminator=2e-6, betas=(0.5, 0.999)),
+    images="golden/images",
+    image_count=64,
+    batch_size=16,
+    steps=20,
+    seed=0,
+)
+
+_COUNTED: Final = frozenset({"accuracy", "saturation", "dead_fraction"})
+"""Shares of a batch: one rounding at a threshold moves them by a whole sample, which says nothing about a loss."""
+
+
+def record(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None) -> GoldenTraces:
+    """Record the traces of methods: names, expressions or parts; without any, of everything in the library.
+
+    Raises:
+        ValueError: for a name or an expression that the library does not have, or one that the batch does not fit.
+    """
+    chosen = {method.name: method for method in resolve(methods)}
+    for name, method in chosen.items():
+        if SETTING.batch_size % method.pack:
+            raise ValueError(
+                f"{name!r} joins {method.pack} samples to one input, which does not divide the batch of "
+                f"{SETTING.batch_size} that golden traces have: leave it out"
+            )
+    images = made_up_images(SETTING)
+    configure("fp32")
+    with one_thread():
+        traces = [_trace(name, chosen[name], images, on_progress) for name in sorted(chosen)]
+    return GoldenTraces(
+        schema_version=GOLDEN_SCHEMA,
+        setting=SETTING,
+        device="cpu",
+        cpu=_processor(),
+        versions={"torch": version("torch"), "engine": ENGINE_VERSION, "losses": losses.VERSION},
+        traces=traces,
+    )
+
+
+def made_up_images(setting: Setting) -> Tensor:
+    """Return the images, uint8 [image_count, channels, size, size]: independent uniform grey values."""
+    size, channels = setting.network.image_size, setting.network.channels
+    shape = (setting.image_count, channels, size, size)
+    return Stream(setting.seed, setting.images).integers(0, shape, 256)[0].to(torch.uint8)
+
+
+def _processor() -> str:
+    """Return the processor's model and the instructions that torch takes on it: "AMD EPYC, AVX512"."""
+    model, _, _ = environment("cpu", 1).cpu.rpartition(" x")  # of how many cores is no matter to one thread
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _trace(name: str, method: Method, images: Tensor, on_progress: OnProgress | None) -> Trace:
+    step = build_step(_trial(method), images, torch.device("cpu"))
+    values: dict[str, list[float | None]] = {}
+    for index in range(SETTING.steps):
+        # The update ratio, which ends both, is not measured on every step.
+        discriminator, generator = step.run(index)
+        for player, names, found in (
+            ("discriminator", DISCRIMINATOR_STATISTICS, discriminator[:-1]),
+            ("generator", GENERATOR_STATISTICS, generator[:-1]),
+        ):
+            for quantity, value in zip(names, found.tolist(), strict=True):
+                if quantity not in _COUNTED:
+                    numbers = values.setdefault(f"{player}_{quantity}", [])
+                    numbers.append(rounded(value) if math.isfinite(value) else None)
+        if on_progress is not None:
+            on_progress(name, index + 1, SETTING.steps)
+    return Trace(method=name, expression=str(method), values=values)
+
+
+def _trial(method: Method) -> Trial:
+    spec = Spec(
+        protocol_version=PROTOCOL_VERSION,
+        track="controlled",
+        method=str(method),
+        method_name=method.name,
+        workload=SETTING.images,
+        data_hash="",
+        network=SETTING.network,
+        optimizer=SETTING.optimizer,
+        critic_steps=1,
+        batch_size=SETTING.batch_size,
+        steps=SETTING.steps,
+        evaluate_every=SETTING.steps,
+        samples=SETTING.batch_size,
+        precision="fp32",
+        seed=SETTING.seed,
+    )
+    return Trial(spec=spec, components={})

@@ -1,0 +1,92 @@
+"""Golden traces: what the first steps of every loss compute, kept in one small file. Reading it needs no torch."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bench.config.trial import Network, Optimizer
+from bench.store.journal import read_struct
+
+GOLDEN_SCHEMA: Final = 1
+
+KIND: Final = "golden-traces"
+"""By what the file says of itself that it is no file of timings."""
+
+DIGITS: Final = 9
+"""Significant digits: the fewest that tell any two float32 numbers apart."""
+
+
+class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was trained beside the loss. Traces of two settings are traces of different things."""
+
+    network: Network
+    optimizer: Optimizer
+    images: str
+    """Of what the made-up images are a function: the name of their stream."""
+    image_count: int
+    batch_size: int
+    steps: int
+    seed: int
+
+
+class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first steps of one method.
+
+    `values` has a list for each quantity, one number a step; None stands for what is no finite number.
+    """
+
+    method: str
+    """The method's name, or the canonical expression of one without a name."""
+    expression: str
+    values: dict[str, list[float | None]]
+
+
+class GoldenTraces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag=KIND):
+    """One file: the traces in the order of their methods, and what they were recorded with."""
+
+    schema_version: int
+    setting: Setting
+    device: str
+    cpu: str
+    """The model of the processor: another one adds in another order."""
+    versions: dict[str, str]
+    """Of torch, of the engine and of the losses."""
+    traces: list[Trace]
+
+    @property
+    def torch_minor(self) -> str:
+        """The first two numbers of torch's version, "2.5" for "2.5.1+cpu"."""
+        return ".".join(self.versions.get("torch", "").split("+")[0].split(".")[:2])
+
+
+class _Kind(Struct, frozen=True):
+    kind: str = ""
+
+
+def is_golden(path: Path) -> bool:
+    """Whether a file says of itself that it holds golden traces; what cannot be read or decoded does not."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kind).kind == KIND
+    except (OSError, msgspec.DecodeError):  # what reads it as another kind of file says what is wrong with it
+        return False
+
+
+def encode_golden(traces: GoldenTraces) -> bytes:
+    """Return the file's bytes: sorted, one line a list of numbers, the same from the same numbers."""
+    return msgspec.json.format(msgspec.json.encode(traces, order="deterministic"), indent=0) + b"\n"
+
+
+def read_golden(path: Path) -> GoldenTraces:
+    """Read a file of golden traces.
+
+    Raises:
+        RecordError: it is damaged, has an unknown key, a list of another length, or a newer schema.
+    """
+    return read_struct(path, GoldenTraces, GOLDEN_SCHEMA, again="record it anew with: python -m bench golden")
+
+
+def rounded(value: float) -> float:
+    """Return the number with `DIGITS` significant digits."""
+    return float(f"{value:.{DIGITS}g}")

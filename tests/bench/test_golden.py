@@ -1,0 +1,114 @@
+"""Every loss still computes what it did: the recorded first steps of all of them, and that a changed loss is noticed.
+
+Where a change is meant, record anew: python -m bench golden --output tests/golden/traces.json
+"""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import golden
+from bench.kernels.subjects import everything, resolve
+from bench.statistics.gates.comparison import Comparison, compare_golden
+from bench.statistics.gates.verdicts import Settings
+from bench.store.golden import encode_golden, read_golden
+from losses import Method
+
+SHIPPED = Path(__file__).parents[1] / "golden" / "traces.json"
+
+SOME = (
+    "nsgan", "wgan-gp", "hinge", "lsgan", "ra_ls", "realness-gan", "pacgan2", "cr-gan", "wgan", "ls-gan",
+)  # fmt: skip
+"""An objective with a vector head, packing, a penalty, an augmentation, a constraint and a pace are among them."""
+
+
+def judge(methods: tuple[str, ...] = ()) -> Comparison:
+    """Record methods anew and hold them against what is shipped of them."""
+    return compare_golden(read_golden(SHIPPED), golden.record(methods), Settings())
+
+
+def changed(found: Comparison) -> dict[str, str]:
+    return {row.name: row.findings[0].note for row in found.rows if row.verdict == "worse"}
+
+
+def test_everything_in_the_library_has_a_trace_whose_numbers_are_finite() -> None:
+    shipped = read_golden(SHIPPED)
+    assert [each.method for each in shipped.traces] == sorted(method.name for method in resolve(()))
+    assert len(shipped.traces) >= 140
+    assert len(everything()) == len(shipped.traces)
+    assert shipped.setting == golden.SETTING
+    for trace in shipped.traces:
+        assert set(trace.values) >= {
+            f"{player}_{quantity}"
+            for player in ("discriminator", "generator")
+            for quantity in ("loss", "gradient_norm")
+        }
+        for quantity, values in trace.values.items():
+            assert len(values) == golden.SETTING.steps
+            assert None not in values, (trace.method, quantity)
+
+
+def test_the_shipped_file_is_small_and_spelled_as_it_is_written() -> None:
+    content = SHIPPED.read_bytes()
+    assert len(content) < 400_000
+    assert encode_golden(read_golden(SHIPPED)) == content
+
+
+def test_some_losses_compute_what_they_did() -> None:
+    found = judge(SOME)
+    assert changed(found) == {}
+    assert found.counts["equivalent"] == len(SOME)
+
+
+@pytest.mark.slow
+def test_every_loss_computes_what_it_did() -> None:
+    found = judge()
+    assert changed(found) == {}
+    assert found.counts["equivalent"] == len(resolve(()))
+
+
+def test_a_recording_repeats_to_the_byte() -> None:
+    assert encode_golden(golden.record(["nsgan-r1"])) == encode_golden(golden.record(["nsgan-r1"]))
+
+
+@pytest.mark.parametrize(
+    ("phase", "quantity"), [("discriminator", "discriminator_gradient_norm"), ("generator", "generator_gradient_norm")]
+)
+def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch, phase: str, quantity: str) -> None:
+    before = golden.record(["nsgan"])
+    name = f"{phase}_loss"
+    real = getattr(Method, name)
+
+    def scaled(*arguments: object, **named: object) -> object:
+        parts = real(*arguments, **named)
+        return dataclasses.replace(parts, total=parts.total * (1 + 1e-3))
+
+    monkeypatch.setattr(Method, name, scaled)
+    found = compare_golden(before, golden.record(["nsgan"]), Settings())
+    (row,) = found.rows
+    assert row.verdict == "worse"
+    assert found.outcome(allow_improvement=True) == "regression"
+    assert row.findings[0].note.startswith(f"{quantity} at step 0: ")
+    assert row.findings[0].effect == pytest.approx(1e-3, rel=0.2)
+
+
+def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step is as it was, whatever becomes of the weights; the later ones are not."""
+    before = golden.record(["nsgan"])
+    real = torch.optim.Adam.step
+
+    def step(optimizer: torch.optim.Adam, *arguments: object) -> object:
+        for group in optimizer.param_groups:
+            group["lr"] = 1.1 * 2e-6
+        return real(optimizer, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    found = compare_golden(before, golden.record(["nsgan"]), Settings())
+    assert " at step 1: " in changed(found)["nsgan"]
+
+
+def test_a_batch_that_packs_do_not_divide_is_refused() -> None:
+    with pytest.raises(ValueError, match="joins 3 samples to one input, which does not divide the batch of 16"):
+        golden.record(["bce_ns + pack(size=3)"])
