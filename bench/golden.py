@@ -39,8 +39,8 @@ SETTING: Final = Setting(
     seed=0,
 )
 
-_COUNTED: Final = frozenset({"accuracy", "saturation", "dead_fraction"})
-"""Shares of a batch: one rounding at a threshold moves them by a whole sample, which says nothing about a loss."""
+_LEFT_OUT: Final = frozenset({"accuracy", "saturation", "dead_fraction", "diversity_ratio"})
+"""Shares of a batch, which one rounding at a threshold moves by a whole sample, and what no loss is a part of."""
 
 
 def record(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None) -> GoldenTraces:
@@ -94,7 +94,7 @@ def _trace(name: str, method: Method, images: Tensor, on_progress: OnProgress | 
             ("generator", GENERATOR_STATISTICS, generator[:-1]),
         ):
             for quantity, value in zip(names, found.tolist(), strict=True):
-                if quantity not in _COUNTED:
+                if quantity not in _LEFT_OUT:
                     numbers = values.setdefault(f"{player}_{quantity}", [])
                     numbers.append(rounded(value) if math.isfinite(value) else None)
         if on_progress is not None:

@@ -71,8 +71,7 @@ def compare(
     of `golden`.
 
     Exit codes: 0 no regression; 1 a regression, a changed golden trace, an improvement that is not allowed, or
-    (--stage 1) a flagged cell;
-    2 bad input; 3 nothing comparable.
+    (--stage 1) a flagged cell; 2 bad input; 3 nothing comparable.
     """
     from bench.cli.sources import not_there, read_source
     from bench.report.compare import Presented

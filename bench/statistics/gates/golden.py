@@ -54,6 +54,8 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
         return incomparable("golden", f"recorded on {base.device} against {new.device}")
     allowed = tolerance(base, new)
     steps = differences(before, after)
+    if not steps:
+        return incomparable("golden", "neither has any number")
     largest = max(steps, key=lambda each: each.difference)
     finding = Finding(
         gate="golden",

@@ -36,7 +36,7 @@ def test_from_the_recording_to_the_verdict(bench, recorded, tmp_path):
     assert "| changed | nsgan | 9.9e-03 | generator\\_loss at step 3" in files[0].read_text()
     document = json.loads(files[1].read_text())
     assert document["outcome"] == "regression"
-    assert [row["verdict"] for row in document["rows"]] == ["worse", "equivalent"]
+    assert {row["name"]: row["verdict"] for row in document["rows"]} == {"hinge": "equivalent", "nsgan": "worse"}
     assert 'name="golden" tests="2" failures="1"' in files[2].read_text()
 
 
