@@ -55,4 +55,5 @@ def _tensors(arguments: object) -> list[Tensor]:
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    # Of some tensors the storage has no pointer that may be read; its identity always can.
+    return int(tensor.untyped_storage()._cdata)
