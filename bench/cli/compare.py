@@ -65,7 +65,7 @@ def compare(
     style: str,
     outputs: tuple[Path, ...],
 ) -> None:
-    """Compare NEW with BASE cell by cell: quality, failures and throughput, or kernel timings, or golden traces.
+    """Compare NEW with BASE cell by cell: quality, failures and throughput; kernel timings; or golden traces.
 
     Each is a results folder, a baseline (by name or file), git:REV[:PATH], or a file of pytest --benchmark-json or
     of `golden`.
@@ -99,7 +99,7 @@ def compare(
 
         write_text(flagged, encode_flags(comparison.reruns, results))
     _write(shown, style, outputs)
-    if shown.outcome == "nothing" and not (before.records or before.timings or before.golden):
+    if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
         click.echo(_how_to_begin(before, after), err=True)
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
 
@@ -132,7 +132,13 @@ def _comparison(before: "Source", after: "Source", settings: "Settings", flagged
     workloads = workloads_of([*before.records, *after.records])
     with usage_errors():
         flags = read_flags(flagged) if settings.stage == "2" and flagged is not None else None
-        return compare_records(before.records, after.records, workloads, settings, flags)
+        compared = compare_records(before.records, after.records, workloads, settings, flags)
+    # Where only one side has kernel records they say nothing, unless there is nothing else.
+    if (before.kernels and after.kernels) or not (before.records and after.records):
+        from bench.statistics.gates.kernels import with_kernels
+
+        return with_kernels(compared, before.kernels, after.kernels, settings)
+    return compared
 
 
 def _kind(source: "Source") -> str:
@@ -199,5 +205,7 @@ def _how_to_begin(before: "Source", after: "Source") -> str:
         return f"{said} Keep a file of pytest --benchmark-json as the baseline."
     if after.golden is not None:
         return f"{said} Keep a file of python -m bench golden --output FILE as the baseline."
+    if after.kernels and not after.records:
+        return f"{said} Keep a copy of {after.results} as the baseline: kernel records compare on one machine."
     results = after.results or DEFAULT_RESULTS
     return f"{said} To begin: python -m bench baseline freeze NAME --results {results}, and commit the file it writes."

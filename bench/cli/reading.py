@@ -38,15 +38,15 @@ def open_store(results: Path) -> "Store":
     return Store(results)
 
 
-def read_records(results: Path) -> "list[Record]":
-    """Read the records of a folder, or say how to make some.
+def read_records(results: Path, *, needed: bool = True) -> "list[Record]":
+    """Read the records of a folder, or say how to make some where they are needed.
 
     Raises:
         click.UsageError: there are none, or one is damaged.
     """
     with usage_errors():
         records = open_store(results).records()
-    if not records:
+    if needed and not records:
         raise click.UsageError(
             f"there are no records in {results}; make some with: python -m bench run --results {results}"
         )

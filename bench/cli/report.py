@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import results_option
+from bench.cli.options import results_option, usage_errors
 
 if TYPE_CHECKING:
     from bench.statistics.ranking import Leaderboard
+    from bench.store.kernels import KernelRecord
     from bench.store.record import Record
 
 REPORT_FILE = "report.html"
@@ -26,13 +27,15 @@ CAPTIONS_FILE = "figures.md"
 )
 @click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
 def report(results: Path, output: Path | None, static: bool, png: Path | None, svg: Path | None) -> None:  # noqa: FBT001
-    """Write one self-contained HTML page: leaderboard, every run, curves and sample grids. It needs no network.
+    """Write one self-contained HTML page: leaderboard, every run, curves and sample grids; and what losses
+    cost, where `kernels` has recorded it. It needs no network.
 
     With --png or --svg the figures are written as files of their own as well, with their captions in figures.md.
     """
     from bench.cli.reading import read_leaderboards, read_records
 
-    records = read_records(results)
+    # What losses cost is worth a page without any run.
+    records = read_records(results, needed=not _kernels(results))
     boards = read_leaderboards(records)
     click.echo(f"report: {write_report(results, records, output, boards=boards, static=static)}")
     for folder, style in ((png, "png"), (svg, "svg")):
@@ -61,10 +64,18 @@ def write_report(
         sample_file=lambda trial_id: store.artifacts_dir(trial_id) / "samples.png",
         command=f"python -m bench report --results {results}{' --static' if static else ''}",
         boards=read_leaderboards(records) if boards is None else boards,
+        kernels=_kernels(results),
         scripted=not static,
     )
     write_text(path, page)
     return path
+
+
+def _kernels(results: Path) -> "list[KernelRecord]":
+    from bench.store.kernels import KernelStore
+
+    with usage_errors():
+        return KernelStore(results).records()
 
 
 def _write_figures(records: "list[Record]", boards: "list[Leaderboard]", folder: Path, style: str) -> int:

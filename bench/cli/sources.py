@@ -11,6 +11,7 @@ from bench.cli.options import usage_errors
 if TYPE_CHECKING:
     from bench.store.baseline import Baseline
     from bench.store.golden import GoldenTraces
+    from bench.store.kernels import KernelRecord
     from bench.store.record import Record
     from bench.store.timings import Timings
 
@@ -27,6 +28,8 @@ class Source:
     records: "tuple[Record, ...]" = ()
     timings: "Timings | None" = None
     golden: "GoldenTraces | None" = None
+    kernels: "tuple[KernelRecord, ...]" = ()
+    """What `kernels` has recorded in a results folder."""
     results: Path | None = None
     """The results folder, where it is one."""
     absent: bool = False
@@ -74,12 +77,22 @@ def _revision(text: str) -> Source:
 
 
 def _folder(path: Path) -> Source:
+    from bench.report.wording import plural
     from bench.store.journal import Store
+    from bench.store.kernels import KernelStore
 
-    # A folder of several results folders, as results/published is, is read as one set.
-    roots = [path] if (path / "records").is_dir() else sorted(found.parent for found in path.glob("**/records"))
-    records = tuple(record for root in roots for record in Store(root).records())
-    return Source(_counted(str(path), records), records, results=path)
+    # A folder of several results folders, as results/published is, is read as one set. A folder of kernel records
+    # somewhere below is known by its files, since a package may have that name too.
+    roots = {path}
+    if not any((path / name).is_dir() for name in ("records", "kernels")):
+        roots = {found.parent for found in path.glob("**/records")}
+        roots |= {found.parent.parent for found in path.glob("**/kernels/*.json")}
+    records = tuple(record for root in sorted(roots) for record in Store(root).records())
+    kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
+    words = [_counted(str(path), records)] if records or not kernels else [str(path)]
+    if kernels:
+        words.append(plural(len(kernels), "kernel record"))
+    return Source(", ".join(words), records, kernels=kernels, results=path)
 
 
 def _baseline(path: Path) -> Source:

@@ -155,8 +155,12 @@ def cells(shown: Presented, row: Row) -> list[str]:
     words = "flagged" if row.flagged and row.verdict != "worse" else _word(row.verdict, [row])
     remarks = "; ".join(dict.fromkeys([*_remarks(row), *row.notes]))
     if row.key is None:
-        (only,) = row.findings
-        return [words, row.name, effect(only), only.note if only.gate == "golden" else remarks]
+        if row.findings[0].gate == "golden":
+            (only,) = row.findings
+            return [words, row.name, effect(only), only.note]
+        line = {"verdict": words, "benchmark": row.name, "method": row.name, "remarks": remarks}
+        line["time"] = effect(found["timing"])
+        return [line.get(name, wording.MISSING) for name in headings(shown)]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
     workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
     quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))

@@ -8,11 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from bench.config.workload import Workload
 from bench.report import cards, interactive, leaderboard, page_table, wording
+from bench.report.costs import cost_sections
 from bench.report.grids import Gallery, SampleFile
 from bench.report.leaderboard import label
 from bench.report.sections import MOST_PANELS, QUANTITIES, BoardSections
 from bench.statistics.ranking import Leaderboard, rank
 from bench.store.journal import latest_attempts
+from bench.store.kernels import KernelRecord
 from bench.store.record import Environment as Machine
 from bench.store.record import Record
 
@@ -24,6 +26,7 @@ def render(
     sample_file: SampleFile,
     command: str,
     boards: Sequence[Leaderboard] | None = None,
+    kernels: Sequence[KernelRecord] = (),
     scripted: bool = True,
 ) -> str:
     """Return the page. It is a pure function of its arguments: equal records give equal bytes.
@@ -34,6 +37,7 @@ def render(
         sample_file: where the sample grid of a trial id would lie.
         command: what a reader types to make the page again.
         boards: the tables, if they have been computed already.
+        kernels: what losses cost, by the kernel records of the same folder; without any there is no such section.
         scripted: whether figures become interactive, which takes a library of 4.8 MB into the page.
     """
     kept = latest_attempts(records)
@@ -51,7 +55,7 @@ def render(
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
-        title=_title(kept),
+        title=_title(kept, kernels),
         facts=_facts(tables, kept),
         sections=sections,
         findings={board.key: finding(board) for board in tables},
@@ -64,6 +68,7 @@ def render(
         card_of={card.expression: card for card in described},
         families=sorted({card.family for card in described if card.family}),
         workload_names=sorted({record.spec.workload for record in kept}),
+        costs=cost_sections(kernels),
         panels_left_out=_panels_left_out(tables),
         machines=_machines(kept),
         command=command,
@@ -149,9 +154,9 @@ def _enumerate(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _title(records: Sequence[Record]) -> str:
+def _title(records: Sequence[Record], kernels: Sequence[KernelRecord]) -> str:
     if not records:
-        return "No results yet"
+        return "What losses cost" if kernels else "No results yet"
     methods_run = {(record.spec.method, record.spec.allow_invalid) for record in records}
     workloads_run = {record.spec.workload for record in records}
     seeds = {record.spec.seed for record in records}

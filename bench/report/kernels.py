@@ -116,27 +116,25 @@ def title(group: Sequence[KernelRecord]) -> str:
     """Name what all rows of a table share."""
     setting, place = group[0].setting, group[0].machine.environment
     threads = f", {wording.plural(place.threads, 'thread')}" if place.device == "cpu" else ""
-    return (
-        f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: batch {setting.batch_size}, "
-        f"{setting.image_size}x{setting.image_size}x{setting.channels}, width {setting.width}, "
-        f"{setting.d_norm}, {setting.precision}, {setting.mode}"
-    )
+    return f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.words}"
 
 
 def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
     """Return the headings and the rows for people, cheapest D step first; a column that nobody fills is left out."""
-    ordered = sorted(group, key=_cost)
+    ordered = sorted(group, key=cost)
     names = [_METHOD, *_COLUMNS]
-    lines = [[_label(record), *(column(record) for column in _COLUMNS.values())] for record in ordered]
+    lines = [[label(record), *(column(record) for column in _COLUMNS.values())] for record in ordered]
     used = [place for place in range(len(names)) if any(line[place] != wording.MISSING for line in lines)]
     return [names[place] for place in used], [[line[place] for place in used] for line in lines]
 
 
-def _label(record: KernelRecord) -> str:
+def label(record: KernelRecord) -> str:
+    """Name the method, with how many such steps it makes for one of the generator where it is more than one."""
     return record.label if record.critic_steps == 1 else f"{record.label} (D step x {record.critic_steps})"
 
 
-def _cost(record: KernelRecord) -> tuple[float, str]:
+def cost(record: KernelRecord) -> tuple[float, str]:
+    """Return what tables are ordered by."""
     timing = record.timing("d_step") or record.timing("loss")
     return (timing.ratio.median if timing else 0.0, record.label)
 

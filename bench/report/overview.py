@@ -167,7 +167,7 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
     axes.set_xlabel("rank, with its 95 % interval")
     open_frame(axes, look, grid="x")
-    _fit(figure, left=0.1 + 0.075 * max(len(label(row)) for row in rows), right=0.15)
+    fit(figure, left=0.1 + 0.075 * max(len(label(row)) for row in rows), right=0.15)
 
 
 def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -> None:
@@ -200,7 +200,7 @@ def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
     axes.set_title("score, with its 95 % interval", fontsize=look.font_size, loc="left")
     axes.margins(x=0.12)
     open_frame(axes, look)
-    _fit(figure, left=0.45, right=0.35, top=0.3)
+    fit(figure, left=0.45, right=0.35, top=0.3)
 
 
 COST_SIZE: Final = (_WIDTH, 3.9)
@@ -230,7 +230,7 @@ def draw_curves(figure: "Figure", axes: "Axes", board: Leaderboard, curves: Curv
     draw_levels(axes, look, curves.levels)
     axes.set_xlabel("generator updates")
     axes.set_title(curves.unit, fontsize=look.font_size, loc="left")
-    _fit(figure, left=0.5, right=0.2 + 0.075 * max((len(name) for name, _, _ in ends), default=0), top=0.3)
+    fit(figure, left=0.5, right=0.2 + 0.075 * max((len(name) for name, _, _ in ends), default=0), top=0.3)
     _name_ends(axes, ends, look)
 
 
@@ -246,7 +246,7 @@ def _name_ends(axes: "Axes", ends: Sequence[tuple[str, str, tuple[float, float]]
         )  # fmt: skip
 
 
-def _fit(figure: "Figure", *, left: float, right: float, bottom: float = 0.5, top: float = 0.1) -> None:
+def fit(figure: "Figure", *, left: float, right: float, bottom: float = 0.5, top: float = 0.1) -> None:
     """Set the margins in inches; names may take at most four tenths of the width."""
     width, height = figure.get_size_inches()
     figure.subplots_adjust(

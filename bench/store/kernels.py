@@ -36,6 +36,14 @@ class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Precision
     mode: Mode
 
+    @property
+    def words(self) -> str:
+        """Name it: "batch 64, 32x32x3, width 64, ln, fp32, eager"."""
+        return (
+            f"batch {self.batch_size}, {self.image_size}x{self.image_size}x{self.channels}, width {self.width}, "
+            f"{self.d_norm}, {self.precision}, {self.mode}"
+        )
+
 
 class Accelerator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What nvidia-ml-py says of a GPU when a run begins; clocks in MHz, power in watts. None where it does not say."""
@@ -244,24 +252,6 @@ def groups(records: Iterable[KernelRecord]) -> list[list[KernelRecord]]:
     for record in records:
         found.setdefault(_group(record), []).append(record)
     return list(found.values())
-
-
-def paired(
-    before: Iterable[KernelRecord], after: Iterable[KernelRecord]
-) -> list[tuple[KernelRecord, KernelRecord, str]]:
-    """Return what two sets of records may be compared on: the same method, setting and machine, and a path of both.
-
-    Versions of components may differ, since a change of them is what one compares. The samples for a test are
-    `record.timing(path).blocks`, or `.ratios`, which a difference in the machine's mood moves less.
-    """
-    known = {(each.method, each.setting, each.machine.fingerprint): each for each in before}
-    return [
-        (one, other, timing.path)
-        for other in after
-        if (one := known.get((other.method, other.setting, other.machine.fingerprint))) is not None
-        for timing in other.timings
-        if one.timing(timing.path) is not None
-    ]
 
 
 def _group(record: KernelRecord) -> tuple[object, ...]:

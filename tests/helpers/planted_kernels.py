@@ -1,5 +1,8 @@
 """Kernel records with planted times, for everything that reads them and never measures."""
 
+import msgspec
+import numpy as np
+
 from bench.store.kernels import (
     KERNEL_SCHEMA,
     Kernel,
@@ -41,6 +44,31 @@ def planted_timing(path: str, seconds: float, *, ratio: float = 1.0, reference: 
             peak_extra_bytes=5_000_000, flops=10**9, bytes=10**7,
         ),
     )  # fmt: skip
+
+
+STAGES = {
+    "D real": 0.2,
+    "D fake": 0.2,
+    "G fake": 0.1,
+    "objective": 0.02,
+    "D backward": 0.3,
+    "D update": 0.1,
+    "rest": 0.08,
+}
+"""The shares of a discriminator's step without a penalty."""
+
+
+def noisy_kernels(label: str, seed: int, *, slower: dict[str, float] | None = None, **changes: object) -> KernelRecord:
+    """A record whose blocks scatter by 3 %, with the paths named in `slower` slower by that factor."""
+    rng = np.random.default_rng([seed, *label.encode()])
+    timings = []
+    for timing in planted_kernels(label).timings:
+        seconds = timing.blocks[0] * (slower or {}).get(timing.path, 1.0)
+        blocks, reference = (each * (1 + 0.03 * rng.standard_normal(12)) for each in (seconds, timing.blocks[0]))
+        timings.append(
+            msgspec.structs.replace(timing, blocks=blocks.tolist(), reference_blocks=reference.tolist(), stages=STAGES)
+        )
+    return planted_kernels(label, **({"timings": timings} | changes))
 
 
 def planted_kernels(

@@ -13,7 +13,7 @@ from bench.statistics.gates.quality import fresh_seeds_needed, quality
 from bench.statistics.gates.speed import Timing, throughput, timing
 from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
 from bench.store.golden import GoldenTraces
-from bench.store.record import Record
+from bench.store.record import Environment, Record
 
 Outcome = Literal["passed", "regression", "improvement", "flagged", "nothing"]
 
@@ -179,25 +179,37 @@ def _reruns(pairs: Sequence[Pair], judged: Sequence[Finding], flags: Mapping[Cel
 
 def _changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
     """List what differs between the sets, over the cells that both have."""
-    shared = [each for each in pairs if each.base.runs and each.new.runs]
+    return differences(
+        tuple([_traits(record) for record in side.runs.values()] for side in (each.base, each.new))
+        for each in pairs
+        if each.base.runs and each.new.runs
+    )
+
+
+def _traits(record: Record) -> dict[str, str]:
+    return {"protocol": record.protocol_version, **traits(record.components, record.commit, record.environment)}
+
+
+def differences(shared: Iterable[Sequence[Iterable[Mapping[str, str]]]]) -> tuple[Change, ...]:
+    """List what differs between two sets, from the traits of what is on both sides of each of their pairs."""
     seen: dict[str, tuple[set[str], set[str]]] = {}
-    for each in shared:
-        for place, side in enumerate((each.base, each.new)):
-            for record in side.runs.values():
-                for what, value in _traits(record).items():
+    for pair_of_sides in shared:
+        for place, side in enumerate(pair_of_sides):
+            for found in side:
+                for what, value in found.items():
                     seen.setdefault(what, (set(), set()))[place].add(value)
     return tuple(
         Change(what, tuple(sorted(base)), tuple(sorted(new))) for what, (base, new) in seen.items() if base != new
     )
 
 
-def _traits(record: Record) -> dict[str, str]:
-    traits = {"protocol": record.protocol_version}
+def traits(components: Mapping[str, str], commit: str | None, environment: Environment | None) -> dict[str, str]:
+    """Return what a result was made of and where, by name."""
     # Data and extractors differ from workload to workload in any set; where one changed, its cell says so.
-    traits |= {name: value for name, value in record.components.items() if name not in ("data", "extractor")}
-    traits["commit"] = record.commit or "unknown"
-    if record.environment is not None:
-        traits |= {name: version for name, version in record.environment.versions.items() if name != "gan-loss-bench"}
-        traits["machine"] = record.environment.device_name
-        traits["fingerprint"] = record.environment.fingerprint
-    return traits
+    found = {name: value for name, value in components.items() if name not in ("data", "extractor")}
+    found["commit"] = commit or "unknown"
+    if environment is not None:
+        found |= {name: version for name, version in environment.versions.items() if name != "gan-loss-bench"}
+        found["machine"] = environment.device_name
+        found["fingerprint"] = environment.fingerprint
+    return found

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from planted_kernels import MACHINE, noisy_kernels
 from synthetic import World, make, write
 
 from bench.config.suite import load_suite
 from bench.plan import expand
 from bench.store.journal import Store
+from bench.store.kernels import KernelStore
 from bench.store.record import Outcome, make_record
 
 WORLD = World(methods=("nsgan", "hinge", "lsgan"), workloads=("digits",), scatter=0.1)
@@ -223,6 +225,66 @@ def test_kernel_timings(bench, base, tmp_path):
         result = bench("compare", *mixed)
         assert result.exit_code == 2
         assert "two of a kind" in result.stderr
+
+
+@pytest.fixture
+def timed(tmp_path):
+    """Write kernel records into a results folder."""
+
+    def make_folder(name, seed, **changes):
+        for method in ("nsgan", "hinge"):
+            KernelStore(tmp_path / name).append(noisy_kernels(method, seed, **changes))
+        return tmp_path / name
+
+    return make_folder
+
+
+def test_folders_of_kernel_records_alone(bench, timed, tmp_path):
+    old, new, slow = timed("old", 1), timed("new", 2), timed("slow", 2, slower={"d_step": 1.15})
+    result = bench("compare", old, new)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 of 8 benchmarks worse; ")
+    assert f"BASE  {old}, 2 kernel records" in result.stdout
+    result = bench("compare", old, slow)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("2 of 8 benchmarks worse")
+    assert bench("compare", old, slow, "--threshold", 30).exit_code == 0
+    elsewhere = timed("elsewhere", 2, machine=msgspec.structs.replace(MACHINE, fingerprint="e" * 12))
+    result = bench("compare", old, elsewhere)
+    assert result.exit_code == 3
+    assert "8 not comparable: measured on other machines: A CPU x2" in result.stdout
+    result = bench("compare", tmp_path / "nowhere", new)
+    assert result.exit_code == 3
+    assert f"Keep a copy of {new} as the baseline" in result.stderr
+
+
+def test_trials_and_kernel_records_of_one_folder_in_all_formats(bench, base, sets, timed):
+    new = sets()
+    assert bench("compare", timed("base", 1), new).stdout.startswith("0 of 3 cells worse")  # one side alone has some
+    timed("new", 2, slower={"d_step": 1.15})
+    table = bench("compare", base, new)
+    assert table.exit_code == 1
+    assert table.stdout.startswith("2 of 11 cells worse")
+    assert "hinge d_step, batch 64, 32x32x3" in " ".join(table.stdout.split())
+    rows = json.loads(bench("compare", base, new, "--format", "json").stdout)["rows"]
+    assert sorted(row["name"][:12] for row in rows if row["verdict"] == "worse") == ["hinge d_step", "nsgan d_step"]
+    root = ET.fromstring(bench("compare", base, new, "--format", "junit").stdout)
+    assert root.find("testsuite[@name='timing']").get("failures") == "2"
+    lines = [line for line in bench("compare", base, new, "--format", "md").stdout.splitlines() if line[:1] == "|"]
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_folder_of_several_folders_has_the_kernel_records_of_all(bench, timed, tmp_path):
+    timed("all/one", 1)
+    assert ", 2 kernel records" in bench("compare", tmp_path / "all", timed("new", 2)).stdout
+
+
+def test_a_damaged_kernel_record_is_bad_input(bench, timed):
+    old, new = timed("old", 1), timed("new", 2)
+    next((new / "kernels").iterdir()).write_text("{}")
+    result = bench("compare", old, new)
+    assert result.exit_code == 2
+    assert "have it measured again" in result.stderr
 
 
 def test_two_stages_from_the_screen_to_the_verdict(bench, base, sets, tmp_path):

@@ -3,9 +3,11 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import msgspec
 import pytest
+from planted_kernels import noisy_kernels
 
 from bench.report import interactive, sections
 from bench.report.cards import anchors, slug
@@ -250,3 +252,40 @@ def test_panels_are_left_out_where_they_are_too_many_and_the_page_says_so(
     monkeypatch.setattr("bench.report.html.MOST_PANELS", 3)
     assert made().count('class="panel"') == 0
     assert made().count('class="wide"') == 2 + len(sections.QUANTITIES)
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    return [noisy_kernels("nsgan", 1), noisy_kernels(HOSTILE, 1, slower={"d_step": 1.5}), noisy_kernels("a $x_1$", 1)]
+
+
+def costly(records, workload, kernels):
+    return render(
+        records, {"digits": workload}, sample_file=lambda trial: Path(trial), command="c", kernels=kernels,
+        scripted=False,
+    )  # fmt: skip
+
+
+def test_what_a_loss_costs_is_there_where_it_was_measured(index, records, workload, kernels):
+    without, page = costly(records, workload, []), costly(records, workload, kernels)
+    assert "What a loss costs" not in without
+    found = read(page)
+    assert "costs" in found.ids
+    assert "#costs" in found.anchors
+    assert page.count('class="wide"') == without.count('class="wide"') + 1
+    assert "A CPU x2, 2 threads [ffffffffffff]: batch 64, 32x32x3, width 64, ln, fp32, eager" in found.words
+    assert page == costly(records, workload, kernels[::-1])
+
+
+def test_names_in_costs_are_only_text(index, records, workload, kernels):
+    page = costly(records, workload, kernels)
+    assert "<script>alert" not in page
+    section = read(page.partition('<section id="costs">')[2].partition("</section>")[0])
+    for name in (HOSTILE, "a $x_1$"):
+        assert sum(name in word for word in section.words) == 2  # in the figure and in the table
+
+
+def test_costs_make_a_page_without_runs(kernels):
+    page = costly([], None, kernels)
+    assert "<h1>What losses cost</h1>" in page
+    assert "costs" in read(page).ids

@@ -7,7 +7,7 @@ import pytest
 from planted_kernels import MACHINE, SETTING, planted_kernels
 
 from bench.store.journal import RecordError
-from bench.store.kernels import KERNEL_SCHEMA, KernelStore, groups, kernel_id, paired, quartiles
+from bench.store.kernels import KERNEL_SCHEMA, KernelStore, groups, kernel_id, quartiles
 
 replace = msgspec.structs.replace
 
@@ -98,18 +98,3 @@ def test_a_table_has_one_machine_one_setting_and_one_version(store):
         assert store.append(record)
     found = [[record.label for record in group] for group in groups(store.records())]
     assert sorted(found) == [["nsgan"], ["nsgan"], ["nsgan"], ["nsgan", "own"]]
-
-
-def test_two_versions_are_compared_on_what_both_measured_on_one_machine():
-    before = [planted_kernels("nsgan"), planted_kernels("nsgan-r1", 1.5)]
-    elsewhere = replace(MACHINE, fingerprint="e" * 12)
-    after = [
-        planted_kernels("nsgan-r1", 1.3, components={"engine": "2", "losses": "1"}),
-        planted_kernels("nsgan", machine=elsewhere),
-        planted_kernels("hinge"),
-    ]
-    pairs = paired(before, after)
-    assert {(one.label, other.label) for one, other, _ in pairs} == {("nsgan-r1", "nsgan-r1")}
-    assert [path for _, _, path in pairs] == ["loss", "loss.forward", "d_step", "g_step", "penalty"]
-    one, other, path = pairs[2]
-    assert min(other.timing(path).blocks) < min(one.timing(path).blocks)

@@ -1,0 +1,147 @@
+"""Kernel records of two results folders: one row a method, path and setting, judged on the blocks as benchmarks are.
+
+Times meet on one fingerprint alone. Versions of components may differ, since a change of them is what one compares.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.config.protocol import REFERENCE_METHOD
+from bench.statistics.gates.comparison import Change, Comparison, Row, differences, traits
+from bench.statistics.gates.speed import Timing, timing
+from bench.statistics.gates.verdicts import Finding, Settings
+from bench.store.kernels import KernelRecord, Setting
+
+
+@dataclass(frozen=True)
+class _Key:
+    """By what the measurements of two sets find each other, apart from their paths."""
+
+    method: str
+    setting: Setting
+    device: str
+    """cpu or cuda; which one is the fingerprint's matter."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    key: _Key
+    base: KernelRecord | None
+    new: KernelRecord | None
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of either side, in the order in which they are timed."""
+        return list(dict.fromkeys(each.path for record in (self.base, self.new) if record for each in record.timings))
+
+
+def with_kernels(
+    comparison: Comparison, base: Sequence[KernelRecord], new: Sequence[KernelRecord], settings: Settings
+) -> Comparison:
+    """Return the comparison with a row more for every path of every method and setting that either set has timed.
+
+    `effect` is the ratio of the medians of the blocks, seconds a call: above 1 is slower.
+    """
+    pairs = list(_pair(base, new))
+    names = _names(pairs)
+    rows = tuple(_row(each, path, names[each.key], settings) for each in pairs for path in each.paths)
+    return replace(comparison, rows=comparison.rows + rows, changes=_together(comparison.changes, _changes(pairs)))
+
+
+def _pair(base: Iterable[KernelRecord], new: Iterable[KernelRecord]) -> Iterator[_Pair]:
+    """Pair the last measurements on a common machine; where there is none, the last ones, which are then refused."""
+    before, after = _by_key(base), _by_key(new)
+    for key in dict.fromkeys([*before, *after]):
+        one, other = before.get(key, {}), after.get(key, {})
+        common = {name: record for name, record in other.items() if name in one}
+        last = _last(common or other)
+        yield _Pair(key, one[last.machine.fingerprint] if common and last else _last(one), last)
+
+
+def _by_key(records: Iterable[KernelRecord]) -> dict[_Key, dict[str, KernelRecord]]:
+    """Gather the last measurement of every key on every machine."""
+    found: defaultdict[_Key, dict[str, KernelRecord]] = defaultdict(dict)
+    for record in sorted(records, key=lambda record: (record.measured_at, record.id)):
+        device = record.machine.environment.device.partition(":")[0]
+        found[_Key(record.method, record.setting, device)][record.machine.fingerprint] = record
+    return found
+
+
+def _last(records: dict[str, KernelRecord]) -> KernelRecord | None:
+    return max(records.values(), key=lambda record: (record.measured_at, record.id), default=None)
+
+
+def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
+    """Name methods by their labels, and by their expressions where two have the same label."""
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    chosen = {each.key: record.label for each in pairs if (record := each.new or each.base)}
+    for key, label in chosen.items():
+        labels[label].add(key.method)
+    return {key: label if len(labels[label]) == 1 else key.method for key, label in chosen.items()}
+
+
+def _row(each: _Pair, path: str, name: str, settings: Settings) -> Row:
+    found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings)
+    return Row(
+        f"{name} {path}, {each.key.setting.words}, {each.key.device}",
+        None,
+        (found,),
+        _beside(each, path, found, settings),
+    )
+
+
+def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
+    found = record.timing(path) if record else None
+    if record is None or found is None:
+        return None
+    return Timing(name, record.machine.fingerprint, _machine(record), tuple(found.blocks))
+
+
+def _machine(record: KernelRecord) -> str:
+    return f"{record.machine.environment.device_name} [{record.machine.fingerprint}]"
+
+
+def _beside(each: _Pair, path: str, found: Finding, settings: Settings) -> tuple[str, ...]:
+    """Say of an alarm that the reference, timed in the same minutes, has moved as far in the same direction.
+
+    Then the machine was busy, or what changed is shared by all methods: the method's own cost is not what changed.
+    """
+    if found.verdict not in ("worse", "better") or each.key.method == REFERENCE_METHOD:
+        return ()
+    medians = [
+        float(np.median(timed.reference_blocks))
+        for record in (each.base, each.new)
+        if record is not None and (timed := record.timing(path)) is not None
+    ]
+    moved = medians[1] / medians[0]
+    bound = 1.0 + settings.threshold
+    if (found.verdict == "worse" and moved > bound) or (found.verdict == "better" and moved < 1.0 / bound):
+        return (f"{REFERENCE_METHOD}, timed beside it, ×{moved:.2f}",)
+    return ()
+
+
+def _changes(pairs: Iterable[_Pair]) -> tuple[Change, ...]:
+    """List what differs between the sets, over the measurements that both have."""
+    return differences(
+        ([_traits(each.base)], [_traits(each.new)]) for each in pairs if each.base is not None and each.new is not None
+    )
+
+
+def _traits(record: KernelRecord) -> dict[str, str]:
+    # The fingerprint of the machine is the measurement's own: on CUDA it covers the driver too.
+    found = traits(record.components, record.commit, record.machine.environment)
+    return found | {"fingerprint": record.machine.fingerprint}
+
+
+def _together(one: Iterable[Change], other: Iterable[Change]) -> tuple[Change, ...]:
+    """Join what trials and measurements say of the same thing."""
+    found: dict[str, Change] = {}
+    for each in (*one, *other):
+        known = found.get(each.what, Change(each.what, (), ()))
+        found[each.what] = Change(
+            each.what, tuple(sorted({*known.base, *each.base})), tuple(sorted({*known.new, *each.new}))
+        )
+    return tuple(found.values())
