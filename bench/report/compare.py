@@ -158,7 +158,8 @@ def cells(shown: Presented, row: Row) -> list[str]:
         if row.findings[0].gate == "golden":
             (only,) = row.findings
             return [words, row.name, effect(only), only.note]
-        line = {"verdict": words, "benchmark": row.name, "method": row.name, "remarks": remarks}
+        whole = ", ".join(filter(None, (row.name, row.setting)))
+        line = {"verdict": words, "benchmark": whole, "method": row.name, "workload": row.setting, "remarks": remarks}
         line["time"] = effect(found["timing"])
         return [line.get(name, wording.MISSING) for name in headings(shown)]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
@@ -240,6 +241,7 @@ def to_json(shown: Presented) -> str:
             {
                 "name": row.name,
                 "cell": asdict(row.key) if row.key else None,
+                "setting": row.setting,
                 "verdict": row.verdict,
                 "flagged": row.flagged,
                 "notes": list(row.notes),

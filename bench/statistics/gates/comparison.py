@@ -24,17 +24,19 @@ VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "equivalent", "inconc
 
 @dataclass(frozen=True)
 class Row:
-    """One cell, one kernel benchmark or one golden trace, with what every gate says about it."""
+    """One cell, benchmark, path of a kernel record or golden trace, with what every gate says about it."""
 
     name: str
-    """The method, or the benchmark."""
+    """The method, the benchmark, or the method and its path."""
     key: CellKey | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    setting: str = ""
+    """Where there is no cell: what a kernel record was measured in, in words."""
 
     @property
     def workload(self) -> str:
-        return self.key.workload if self.key else ""
+        return self.key.workload if self.key else self.setting
 
     @property
     def verdict(self) -> Verdict:

@@ -85,12 +85,8 @@ def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
 
 def _row(each: _Pair, path: str, name: str, settings: Settings) -> Row:
     found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings)
-    return Row(
-        f"{name} {path}, {each.key.setting.words}, {each.key.device}",
-        None,
-        (found,),
-        _beside(each, path, found, settings),
-    )
+    said = _beside(each, path, found, settings)
+    return Row(f"{name} {path}", None, (found,), said, f"{each.key.setting.words}, {each.key.device}")
 
 
 def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
