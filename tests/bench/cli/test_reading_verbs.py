@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 from click.shell_completion import ShellComplete
 from PIL import Image
+from planted_kernels import noisy_kernels
 
 from bench.cli.main import cli
 from bench.cli.show import sparkline
 from bench.store.journal import Store
+from bench.store.kernels import KernelStore
 
 READERS = ["leaderboard", "report", "export"]
 
@@ -81,6 +83,23 @@ def test_report_lies_beside_the_records_or_where_it_is_asked_for(bench, index, r
     assert all(method in page for method in planted_order)
     assert page.partition("</main>")[0].count("data:image/png;base64,") == 8
     assert not list(elsewhere.parent.glob(".*"))
+
+
+def test_report_shows_what_losses_cost_with_and_without_runs(bench, index, results, tmp_path):
+    page = tmp_path / "page.html"
+    arguments = ["--static", "--output", page]
+    assert bench("report", "--results", results, *arguments).exit_code == 0
+    assert 'id="costs"' not in page.read_text()
+    for folder, runs in ((results, True), (tmp_path / "costs", False)):
+        record = noisy_kernels("nsgan", 1)
+        KernelStore(folder).append(record)
+        assert bench("report", "--results", folder, *arguments).exit_code == 0
+        assert 'id="costs"' in page.read_text()
+        assert ('id="runs"' in page.read_text()) is runs
+        KernelStore(folder).path(record.id).write_text("{}")
+        result = bench("report", "--results", folder, *arguments)
+        assert result.exit_code == 2
+        assert "have it measured again" in result.stderr
 
 
 def test_report_writes_the_figures_for_a_paper(bench, index, results, tmp_path):
