@@ -101,7 +101,7 @@ def _machine(record: KernelRecord) -> str:
 
 
 def _beside(each: _Pair, path: str, found: Finding, settings: Settings) -> tuple[str, ...]:
-    """Say of an alarm that the reference, timed in the same minutes, has moved as far in the same direction.
+    """Say of an alarm that the reference, timed in the same minutes, has moved beyond the threshold too.
 
     Then the machine was busy, or what changed is shared by all methods: the method's own cost is not what changed.
     """
