@@ -18,7 +18,7 @@ from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objec
 from losses.method import LossPart, LossParts, Method, Recipe
 from losses.registry import register
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever any number that a part computes changes."""
 
 __all__ = [

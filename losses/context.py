@@ -6,12 +6,14 @@ own random stream and its own state.
 
 import functools
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from losses.convolution import InputGradients
 from losses.frozen import random_features
 from losses.kinds import INPUT_GRADIENTS, InputTransform, Need, Objective, Phase, Role
 from losses.numerics import autocast_dtype, in_full_precision, refuse_float16
@@ -79,8 +81,10 @@ class Evaluation:
         ambient = autocast_dtype(kind)
         self._networks_precision = functools.partial(torch.autocast, kind, dtype=ambient, enabled=ambient is not None)
         self.losses_precision = functools.partial(torch.autocast, kind, enabled=False)
+        self._twice: InputGradients | None = None
         if needs & INPUT_GRADIENTS:
             refuse_float16(fake_images)
+            self._twice = InputGradients()
         self._input_dtype = fake_images.dtype if real_images is None else real_images.dtype
         self.real_images = None if real_images is None else _images("real", real_images.detach())
         self.fake_images = _images("fake", fake_images if phase == "generator" else fake_images.detach())
@@ -113,7 +117,17 @@ class Evaluation:
     def _own_gradient(self, images: Tensor, logits: Tensor) -> Tensor:
         """Differentiate the critic at the batches it is measured against, which count as constants meanwhile."""
         reference = (self.real.logits.detach(), self.fake.logits.detach())
-        return input_gradient(images, self.objective.critic(logits, *reference))
+        return self.input_gradient(images, self.objective.critic(logits, *reference))
+
+    def input_gradient(self, images: Tensor, critic: Tensor) -> Tensor:
+        """Return `input_gradient`, without what the discriminator's weights would be owed on the way."""
+        with self._twice.taking() if self._twice else nullcontext():
+            return input_gradient(images, critic)
+
+    def settle(self) -> None:
+        """Say that all terms are there: no gradient by the images themselves will be asked for from here on."""
+        if self._twice:
+            self._twice.settled = True
 
     def judge(self, images: Tensor, role: Role, part: str | None = None) -> DiscriminatorOutput:
         """Run the discriminator on the transformed images, in the mode it is in.
@@ -123,8 +137,10 @@ class Evaluation:
         """
         for transform in self._transforms:
             images = transform(images, Context(self, transform.name, stream=part), role)
-        with self._networks_precision():
-            output = self._discriminator(images.to(self._input_dtype))
+        images = images.to(self._input_dtype)
+        twice = self._twice is not None and images.requires_grad and self.phase == "discriminator"
+        with self._networks_precision(), self._twice.judging(images) if self._twice and twice else nullcontext():
+            output = self._discriminator(images)
         logits, features = output if isinstance(output, tuple) else (output, None)
         return DiscriminatorOutput(
             _shaped(in_full_precision(logits), images.shape[0], self.objective),
@@ -308,7 +324,11 @@ class Context:
     def slope(self, points: Tensor) -> Tensor:
         """Return the gradient of the critic at points of this part's own, shaped like them, itself differentiable."""
         points = points.detach().requires_grad_()
-        return input_gradient(points, self.critic(points))
+        return self.input_gradient(points, self.critic(points))
+
+    def input_gradient(self, points: Tensor, values: Tensor) -> Tensor:
+        """Return the gradient of what was computed from the critic at points, [B], shaped like them, differentiable."""
+        return self._evaluation.input_gradient(points, values)
 
     def features_of(self, output: DiscriminatorOutput) -> Tensor:
         """Return the features of a forward; ValueError where the discriminator gives none."""

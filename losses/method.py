@@ -235,6 +235,7 @@ class Method:
                 assert real is not None
                 value = self.objective.discriminator(real, fake)
             parts = _collect(evaluation, self.objective, value, due, plain_real)
+            evaluation.settle()
             for transform in self.input_transforms:
                 transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
         return parts

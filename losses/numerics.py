@@ -30,7 +30,8 @@ def refuse_float16(images: Tensor) -> None:
 
 def squared_norms(g: Tensor) -> Tensor:
     """Return n^2 per sample, shape [B]. Free of square roots, so smooth everywhere."""
-    return g.flatten(start_dim=1).square().sum(dim=1)
+    # Without flattening, which would copy images that lie channels last, and their gradients back.
+    return g.square().sum(dim=tuple(range(1, g.dim()))) if g.dim() > 1 else g.square()
 
 
 def norms(g: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from bench.plan import losses_from_elsewhere
 from bench.probes.common import OnProgress, label
 from bench.store.environment import commit
 from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelStore, Machine, Setting, Timing, kernel_id
+from bench.training.memory import keep_freed_memory
 from bench.training.precision import configure
 from bench.training.version import ENGINE_VERSION
 from losses import Method
@@ -82,6 +83,7 @@ def measure(
     """
     where = torch.device(device)
     threads = threads or torch.get_num_threads()
+    keep_freed_memory()  # as the trainer does
     with _threads(threads):
         known: dict[Precision, Machine] = {}
         for setting in settings:

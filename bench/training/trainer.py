@@ -23,6 +23,7 @@ from bench.store.record import Evaluation, History, Outcome, Status
 from bench.training import artifacts as files
 from bench.training.batches import Batches, to_uint8
 from bench.training.clock import BlockClock
+from bench.training.memory import keep_freed_memory
 from bench.training.monitors import MONITORS, Block, Monitors
 from bench.training.precision import configure
 from bench.training.sampling import BATCH, evaluation_latents, further_latents, generate
@@ -67,6 +68,7 @@ def train(
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
     torch.set_num_threads(threads)
+    keep_freed_memory()
     configure(trial.spec.precision)
     started = datetime.now(UTC)
     if inception is not None:

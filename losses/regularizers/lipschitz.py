@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.context import input_gradient
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
 from losses.numerics import in_full_precision, norms, squared_norms
 from losses.registry import register
@@ -142,7 +141,7 @@ class Alp(Regularizer):
         """Return the unit vectors along which the critic changes most, by one step of power iteration."""
         start = _unit(context.normal_like(in_full_precision(images)))
         points = (images + self.xi * start).to(images.dtype).requires_grad_()
-        gradient = input_gradient(points, (context.critic(points) - values).abs()).detach()
+        gradient = context.input_gradient(points, (context.critic(points) - values).abs()).detach()
         return torch.where(_per_sample(norms(gradient), images) > 0, _unit(gradient), start)
 
 

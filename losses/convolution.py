@@ -1,0 +1,191 @@
+"""Convolutions that are cheap to differentiate twice, for penalties on the discriminator's input gradient.
+
+torch writes the second derivative of a convolution by the weights as another convolution, with the images' channels in
+place of the batch and a kernel as large as a feature map: on most shapes several times as slow as the first derivative,
+which it is in disguise. With y = x * w, the input gradient is g' = J(w)^T g, linear in g and in w,
+and for a direction v
+
+    d<v, g'>/dg = v * w                   a forward convolution of v
+    d<v, g'>/dw = J(v)^T g by the weights   the first derivative by the weights, with v in place of x
+
+so both are asked of the kernels of the first derivative. Values and first derivatives are torch's own, bit for bit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from losses.numerics import autocast_dtype
+
+
+class _Geometry(NamedTuple):
+    stride: list[int]
+    padding: list[int]
+    dilation: list[int]
+    groups: int
+
+
+class InputGradients(TorchFunctionMode):
+    """Inside it, `torch.nn.functional.conv2d` is one that is cheap to differentiate twice.
+
+    One object belongs to one phase of one step. Whatever other convolutions there are remain torch's own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Held by the object, since on CUDA the backward passes run in threads of their own.
+        self.by_images_alone = False
+        self.settled = False
+        """Whether all gradients by images have been taken, and those that are left are by the weights."""
+        self._images: Tensor | None = None
+
+    @contextmanager
+    def judging(self, images: Tensor) -> Iterator[None]:
+        """Run the discriminator on the images inside; once all is settled, the gradient by them is left out."""
+        self._images = images if images.is_leaf else None
+        try:
+            with self:
+                yield
+        finally:
+            self._images = None
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """Take the gradient by images inside, and by nothing else: what weights would be owed is not computed."""
+        self.by_images_alone = True
+        try:
+            yield
+        finally:
+            self.by_images_alone = False
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
+        options = kwargs or {}
+        if func is torch.conv2d:
+            return self._convolve(*args, **options)
+        return func(*args, **options)
+
+    def _convolve(
+        self,
+        input: Tensor,  # noqa: A002 - torch's name, which a caller may spell out
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        if isinstance(padding, str) or input.dim() != 4:
+            return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+        is_image = input is self._images
+        cast = autocast_dtype(input.device.type)
+        if cast is not None:  # torch casts where it dispatches an operator, which a Function of ours is not
+            input, weight = input.to(cast), weight.to(cast)  # noqa: A001
+            bias = None if bias is None else bias.to(cast)
+        geometry = _Geometry(_pair(stride), _pair(padding), _pair(dilation), groups)
+        result: Tensor = _Convolution.apply(input, weight, bias, geometry, self, is_image)
+        return result
+
+
+def _pair(value: int | Sequence[int]) -> list[int]:
+    return [value, value] if isinstance(value, int) else [int(each) for each in value] * (2 // len(value))
+
+
+class _Convolution(torch.autograd.Function):
+    """y = x * w + b."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - a FunctionCtx, which takes attributes
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: _Geometry,
+        mode: InputGradients,
+        is_image: bool,  # noqa: FBT001 - `apply` takes no keywords
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry, ctx.mode, ctx.is_image = geometry, mode, is_image
+        ctx.bias_shape = None if bias is None else list(bias.shape)
+        return _forward(x, weight, bias, geometry)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, weight = ctx.saved_tensors
+        by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
+        by_x = by_x and not (ctx.mode.settled and ctx.is_image)
+        wanted = (by_x, False, False) if ctx.mode.by_images_alone else (by_x, by_weight, by_bias)
+        return (*_Gradient.apply(gradients[0], x, weight, ctx.geometry, wanted, ctx.bias_shape), None, None, None)
+
+
+class _Gradient(torch.autograd.Function):
+    """The first derivatives of a convolution, of which the second derivatives are asked here."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        gradient: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        geometry: _Geometry,
+        wanted: tuple[bool, bool, bool],
+        bias_shape: list[int] | None,
+    ) -> tuple[Tensor | None, ...]:
+        ctx.save_for_backward(gradient, x, weight)
+        ctx.geometry = geometry
+        ctx.set_materialize_grads(False)
+        return _backward(gradient, x, weight, geometry, wanted, bias_shape)
+
+    @staticmethod
+    def backward(ctx: Any, *directions: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        by_x, by_weight, by_bias = directions
+        gradient, x, weight = ctx.saved_tensors
+        geometry: _Geometry = ctx.geometry
+        needs_gradient, needs_x, needs_weight = ctx.needs_input_grad[:3]
+        terms: list[Tensor] = []
+        if needs_gradient:
+            if by_x is not None:
+                terms.append(_forward(by_x, weight, None, geometry))
+            if by_weight is not None:
+                terms.append(_forward(x, by_weight, None, geometry))
+            if by_bias is not None:
+                terms.append(by_bias.reshape(1, -1, 1, 1).expand_as(gradient))
+        to_x = to_weight = None
+        if needs_x and by_weight is not None:
+            to_x = _backward(gradient, x, by_weight, geometry, (True, False, False), None)[0]
+        if needs_weight and by_x is not None:
+            to_weight = _backward(gradient, by_x, weight, geometry, (False, True, False), None)[1]
+        return (torch.stack(terms).sum(dim=0) if len(terms) > 1 else next(iter(terms), None)), to_x, to_weight, *_NONE
+
+
+_NONE = (None, None, None)
+
+
+def _forward(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry) -> Tensor:
+    stride, padding, dilation, groups = geometry
+    result: Tensor = torch.ops.aten.convolution(x, weight, bias, stride, padding, dilation, False, [0, 0], groups)
+    return result
+
+
+def _backward(
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    geometry: _Geometry,
+    wanted: tuple[bool, bool, bool],
+    bias_shape: list[int] | None,
+) -> tuple[Tensor | None, ...]:
+    stride, padding, dilation, groups = geometry
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        gradient, x, weight, bias_shape, stride, padding, dilation, False, [0, 0], groups, list(wanted)
+    )
+    return found

@@ -1,0 +1,159 @@
+"""Convolutions that are cheap to differentiate twice: torch's own values and derivatives of both orders."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+import losses
+from losses.convolution import InputGradients
+
+GEOMETRIES = [
+    {"stride": 1, "padding": 0},
+    {"stride": 2, "padding": 1},
+    {"stride": (2, 1), "padding": (0, 1)},
+    {"stride": 1, "padding": 2, "dilation": 2},
+    {"stride": 1, "padding": 1, "groups": 2},
+]
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def operands(rng: torch.Generator, groups: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    shapes = ((3, 4, 7, 6), (6, 4 // groups, 3, 3), (6,))
+    x, weight, bias = (torch.randn(shape, generator=rng, dtype=torch.float64) for shape in shapes)
+    return x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("biased", [True, False])
+def test_values_and_derivatives_of_both_orders_are_those_of_torch(rng, geometry, biased):
+    x, weight, bias = operands(rng, geometry.get("groups", 1))
+    inputs = [x, weight, *([bias] if biased else [])]
+    found = []
+    for inside in (True, False):
+        mode = InputGradients()
+        with mode.judging(x) if inside else torch.enable_grad():
+            y = conv2d(*inputs, **geometry)
+        first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(sum(each.pow(3).sum() for each in first), inputs)
+        found.append([y, *first, *second])
+    for ours, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_second_derivatives_agree_with_finite_differences(rng, geometry):
+    x, weight, bias = operands(rng, geometry.get("groups", 1))
+
+    def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        with InputGradients().judging(x):
+            return conv2d(x, weight, bias, **geometry)
+
+    assert torch.autograd.gradgradcheck(convolved, (x, weight, bias))
+
+
+class Critic(nn.Module):
+    def __init__(self, *, norm: bool) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(8, 8, 4, 2, 1, bias=not norm),
+            nn.GroupNorm(1, 8) if norm else nn.Identity(),
+            nn.Softplus(),
+            nn.Conv2d(8, 1, 4),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).flatten()
+
+
+def plain(self: InputGradients, func: object, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+    return func(*args, **(kwargs or {}))
+
+
+SLOPED = sorted(
+    f"bce_ns + {name}"
+    for name in losses.names("regularizer")
+    if losses.get(f"bce_ns + {name}").parts[-1].needs & {"real_gradient", "fake_gradient", "input_gradient"}
+)
+
+
+@pytest.mark.parametrize(("method", "norm"), list(itertools.product([*SLOPED, "bce_ns + r1 + r2"], [True, False])))
+def test_every_penalty_has_the_value_and_gradients_it_has_with_torchs_convolution(method, norm, monkeypatch):
+    found = []
+    for ours in (True, False):
+        if not ours:
+            monkeypatch.setattr(InputGradients, "__torch_function__", plain)
+        rng = torch.Generator().manual_seed(1)
+        critic = Critic(norm=norm).double()
+        for parameter in critic.parameters():
+            parameter.data.copy_(torch.randn(parameter.shape, generator=rng, dtype=torch.float64) * 0.3)
+        real, fake = torch.randn(2, 4, 3, 16, 16, generator=rng, dtype=torch.float64)
+        parts = losses.get(method).discriminator_loss(critic, real, fake, rng=rng, state={})
+        parts.total.backward()
+        found.append([parts.total, *(parameter.grad for parameter in critic.parameters())])
+    assert any(gradient.abs().max() > 1e-6 for gradient in found[0][1:])
+    for ours, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=1e-10, atol=1e-12)
+
+
+def convolution_gradients(method: str) -> list[tuple[bool, ...]]:
+    """Return what each call for a convolution's first derivative computes: by the input, the weights, the bias."""
+    asked = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func is torch.ops.aten.convolution_backward.default:
+                asked.append(tuple(args[-1]))
+            return func(*args, **(kwargs or {}))
+
+    critic = Critic(norm=False)
+    with Watch():
+        parts = losses.get(method).discriminator_loss(critic, torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16))
+        parts.total.backward()
+    return asked
+
+
+def test_nothing_is_computed_that_nobody_asks_for():
+    through, last = [(True, False, False)], [(False, True, False)]
+    asked = convolution_gradients("bce_ns + r1")
+    assert asked[:3] == 3 * through, "the input gradient needs none by the weights"
+    assert asked[3:6] == 3 * last, "nor its derivative any by the images"
+    assert sorted(asked[6:]) == sorted(2 * [(False, True, True)] + 4 * [(True, True, True)])
+
+
+def test_other_calls_are_left_to_torch(rng):
+    x = torch.randn(3, 8, 8, generator=rng, requires_grad=True)
+    weight = torch.randn(2, 3, 3, 3, generator=rng)
+    with InputGradients().judging(x):
+        single = conv2d(x, weight, padding="same")
+        batch = conv2d(x[None], weight, padding="same")
+    torch.testing.assert_close(single, batch[0])
+
+
+@pytest.mark.parametrize("method", ["bce_ns + r1 + r2", "wgan-gp"])
+def test_under_autocast_the_convolutions_run_in_bfloat16_as_torchs_do(method, monkeypatch):
+    found = []
+    for ours in (True, False):
+        if not ours:
+            monkeypatch.setattr(InputGradients, "__torch_function__", plain)
+        rng = torch.Generator().manual_seed(1)
+        critic = Critic(norm=True)
+        for parameter in critic.parameters():
+            parameter.data.copy_(torch.randn(parameter.shape, generator=rng) * 0.3)
+        real, fake = torch.randn(2, 4, 3, 16, 16, generator=rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = losses.get(method).discriminator_loss(critic, real, fake, rng=rng, state={})
+        parts.total.backward()
+        found.append([parts.total.detach(), *(parameter.grad for parameter in critic.parameters())])
+    assert not torch.equal(found[0][0], found[0][0].bfloat16().float()), "the loss itself is in float32"
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-6, atol=1e-6)
+    for ours, torchs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=0.02, atol=0.02 * float(torchs.abs().max()))
