@@ -70,6 +70,7 @@ def run(
     timeout_minutes: float = 240.0,
     trainer: str = TRAINER,
     inception: InceptionPlan | None = None,
+    capture: bool = False,
 ) -> Iterator[Event]:
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
@@ -87,6 +88,7 @@ def run(
         timeout_minutes: how long an attempt may take, where the executor can enforce it.
         trainer: what trains, as `module:function` with the signature of `bench.training.trainer.train`.
         inception: on which workloads FID, KID and the Inception score are measured, and with which weights.
+        capture: replay steps as CUDA graphs where a method allows it.
 
     Raises:
         RecordError: the store holds a file that is no usable record.
@@ -111,6 +113,7 @@ def run(
                 timeout_seconds=60 * timeout_minutes,
                 trainer=trainer,
                 inception=inception.weights if inception is not None and covered else None,
+                capture=capture,
             )
 
         attendant = _Attendant(executor, store, task_of)

@@ -67,7 +67,8 @@ class Evaluation:
         state: State | None = None,
     ) -> None:
         self.phase = phase
-        self.step = step
+        self._step = step
+        self.step_was_read = False
         self.objective = objective
         self.latents = latents
         self.frozen = frozen or random_features
@@ -91,6 +92,12 @@ class Evaluation:
         if phase == "discriminator" and self.real_images is not None:
             self.real_images.requires_grad_("real_gradient" in needs)
             self.fake_images.requires_grad_("fake_gradient" in needs)
+
+    @property
+    def step(self) -> int:
+        """The count of generator updates so far; that a part asked for it is remembered."""
+        self.step_was_read = True
+        return self._step
 
     @cached_property
     def real(self) -> DiscriminatorOutput:

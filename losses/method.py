@@ -65,6 +65,8 @@ class LossParts(Mapping[str, LossPart]):
     fake_logits: Tensor
     real_logits: Tensor | None
     """None in a generator phase whose objective did not look at real images."""
+    reads_step: bool = False
+    """Whether a term or a transform read the count of steps, and so differs from step to step for the same inputs."""
 
     def __getitem__(self, name: str) -> LossPart:
         return self.parts[name]
@@ -238,7 +240,7 @@ class Method:
             evaluation.settle()
             for transform in self.input_transforms:
                 transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
-        return parts
+        return replace(parts, reads_step=evaluation.step_was_read)
 
     def generator_loss(
         self,
@@ -282,7 +284,8 @@ class Method:
             with mark(OBJECTIVE):
                 real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
                 value = self.objective.generator(fake, real)
-            return _collect(evaluation, self.objective, value, due, plain_real)
+            parts = _collect(evaluation, self.objective, value, due, plain_real)
+        return replace(parts, reads_step=evaluation.step_was_read)
 
     def _due(self, phase: Phase, step: int) -> list[Regularizer]:
         return [part for part in self.regularizers if part.phase == phase and step % part.every == 0]

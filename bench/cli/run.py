@@ -33,6 +33,10 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Trials at once.  [default: one for each CPU, or one on cuda]"
 )
+@click.option(
+    "--capture", is_flag=True,
+    help="Replay steps as CUDA graphs: the same numbers, sooner. Not yet run on a GPU by the authors.",
+)  # fmt: skip
 @results_option
 @data_option
 @inception_options
@@ -46,6 +50,7 @@ def run(
     device: str,
     kind: str,
     workers: int | None,
+    capture: bool,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -79,6 +84,8 @@ def run(
 
     with usage_errors():
         chosen = devices.resolve(device)
+        if capture and chosen == "cpu":
+            raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
     executor, threads = _executor(kind, len(trials), workers, chosen)
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
@@ -88,7 +95,7 @@ def run(
     tally = _campaign(
         trials, executor, store, progress,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
-        inception=fid,
+        inception=fid, capture=capture,
     )  # fmt: skip
     _conclude(trials, results, quiet=quiet)
     if tally.problems:

@@ -31,6 +31,8 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trainer: str = TRAINER
     inception: Weights | None = None
     """What FID is measured with at the end; `None` where it is not."""
+    capture: bool = False
+    """Whether steps are replayed as CUDA graphs."""
 
     @property
     def artifacts(self) -> Path:

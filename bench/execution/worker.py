@@ -30,7 +30,7 @@ _MESSAGE_LENGTH: Final = 300
 
 Trainer = Callable[..., Outcome]
 """`train(trial, *, data_dir, device, threads, artifacts, emit) -> Outcome`, as `bench.training.trainer.train`; with
-`inception` too, where FID is to be measured."""
+`inception` too, where FID is to be measured, and `capture`, where steps are to be replayed."""
 
 
 def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
@@ -47,6 +47,7 @@ def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
             emit=emit,
             # Said only where it is wanted: a trainer of one's own need not know of it.
             **({} if task.inception is None else {"inception": task.inception}),
+            **({"capture": True} if task.capture else {}),
         )
     except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
         write_log(task, traceback.format_exc())

@@ -1,6 +1,8 @@
 """What a step consumes: real batches and latents, drawn on the training device in blocks of steps.
 
-Drawing a block at once only spreads the cost of the generator; the numbers are those of drawing each step alone.
+Drawing a block at once only spreads the cost of the generator; the numbers are those of drawing each step alone. A
+block has one place in memory, and which of its steps is read is a number on the device too, so that a captured step
+reads the right one without Python: `place` chooses, `read` reads.
 """
 
 from collections.abc import Callable
@@ -20,12 +22,24 @@ class _Blocked:
         self._draw = draw
         self._first = -1
         self._values: Tensor | None = None
+        self._place: Tensor | None = None
 
-    def at(self, step: int) -> Tensor:
+    def place(self, step: int) -> None:
+        """Choose the step that is read from here on; a draw and a copy where it begins a block, else one number."""
         first = step - step % _BLOCK
-        if self._values is None or first != self._first:
-            self._first, self._values = first, self._draw(first, _BLOCK)
-        return self._values[step - first]
+        if self._values is None or self._place is None:
+            self._values = self._draw(first, _BLOCK)
+            self._place = torch.zeros(1, dtype=torch.int64, device=self._values.device)
+        elif first != self._first:
+            self._values.copy_(self._draw(first, _BLOCK))
+        self._first = first
+        self._place.fill_(step - first)
+
+    def read(self) -> Tensor:
+        """Return the values of the chosen step, as a tensor of their own."""
+        assert self._values is not None
+        assert self._place is not None
+        return self._values.index_select(0, self._place)[0]
 
 
 class Batches:
@@ -57,13 +71,28 @@ class Batches:
         self._latents = {phase: latents(f"latents/{phase}") for phase in ("discriminator", "generator")}
         self._indices = {phase: indices(f"data/{phase}") for phase in ("discriminator", "generator")}
 
+    def place(self, phase: str, step: int) -> None:
+        """Choose the step of a phase whose batch and latents are read from here on."""
+        self._latents[phase].place(step)
+        self._indices[phase].place(step)
+
+    def placed_latents(self, phase: str) -> Tensor:
+        """Return [batch, latent_size] standard normals of the chosen step."""
+        return self._latents[phase].read()
+
+    def placed_real(self, phase: str) -> Tensor:
+        """Return the real batch of the chosen step in [-1, 1], channels last, or the points as they are."""
+        return to_network_range(self._gather(self._indices[phase].read()))
+
     def latents(self, phase: str, step: int) -> Tensor:
         """Return [batch, latent_size] standard normals."""
-        return self._latents[phase].at(step)
+        self._latents[phase].place(step)
+        return self._latents[phase].read()
 
     def real(self, phase: str, step: int) -> Tensor:
         """Return the real batch in [-1, 1], channels last, or the points as they are."""
-        return to_network_range(self._gather(self._indices[phase].at(step)))
+        self._indices[phase].place(step)
+        return to_network_range(self._gather(self._indices[phase].read()))
 
     def _gather(self, indices: Tensor) -> Tensor:
         chosen = self._images[indices.flatten()]

@@ -177,11 +177,25 @@ class Monitors:
         # Decayed sums of both gradient norms and of 1: their quotient is an average that does not start at 0.
         self._decayed = torch.zeros(3, device=device)
         self._one = torch.ones((), device=device)
+        # Where the next row goes, and the step it is of: numbers on the device, for a step that is replayed.
+        self._row = torch.zeros(1, dtype=torch.int64, device=device)
+        self._step = torch.zeros((), dtype=torch.int64, device=device)
         self._filled = 0
         self._in_flight: _Copy | None = None
 
     def record(self, step: int, discriminator: Tensor, generator: Tensor) -> None:
         """Store one step's statistics, each followed by its player's update ratio; nothing is read back."""
+        self.place(step)
+        self.watch(discriminator, generator)
+
+    def place(self, step: int) -> None:
+        """Choose the step that `watch` stores next, and the row it goes to."""
+        self._step.fill_(step)
+        self._row.fill_(self._filled)
+        self._filled += 1
+
+    def watch(self, discriminator: Tensor, generator: Tensor) -> None:
+        """Store the statistics of the step that was placed, on the device alone."""
         loss_d, norm_d, gap, accuracy, saturation, ratio_d = discriminator.unbind()
         loss_g, norm_g, signal, weight, diversity, dead, ratio_g = generator.unbind()
         losses, norms = (loss_d, loss_g), (norm_d, norm_g)
@@ -190,9 +204,8 @@ class Monitors:
         row = torch.stack([*losses, *norms, gap, accuracy, signal, weight, diversity, *shares, *ratios, *spikes])
         # Losses and gradient norms decide; a ratio may be 0/0 in a healthy run.
         bad = ~torch.isfinite(row[:4]).all()
-        self._first_nonfinite.copy_(torch.where((self._first_nonfinite < 0) & bad, step, self._first_nonfinite))
-        self._buffer[self._filled].copy_(row)
-        self._filled += 1
+        self._first_nonfinite.copy_(torch.where((self._first_nonfinite < 0) & bad, self._step, self._first_nonfinite))
+        self._buffer.index_copy_(0, self._row, row[None])
 
     def _spikes(self, norm_d: Tensor, norm_g: Tensor) -> Tensor:
         norms = torch.stack([norm_d, norm_g, self._one])

@@ -82,9 +82,18 @@ class PartGenerators:
         self._seed = seed
         self._generators = {name: torch.Generator(device) for name in names}
 
-    def at(self, phase: str, step: int) -> Mapping[str, torch.Generator]:
-        """Return the generators, set to their state at this step of this phase."""
+    def place(self, phase: str, step: int) -> None:
+        """Set every generator to its state at this step of this phase."""
         for name, generator in self._generators.items():
             # torch takes seeds of 63 bits without a sign.
             generator.manual_seed(derive(self._seed, f"part/{name}/{phase}/{step}") >> 1)
+
+    @property
+    def generators(self) -> Mapping[str, torch.Generator]:
+        """The generators as they are."""
+        return self._generators
+
+    def at(self, phase: str, step: int) -> Mapping[str, torch.Generator]:
+        """Return the generators, set to their state at this step of this phase."""
+        self.place(phase, step)
         return self._generators

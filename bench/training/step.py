@@ -6,7 +6,8 @@ frozen in the generator's phase; real and fake go through D in separate forwards
 before the one backward.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -27,16 +28,18 @@ from bench.training.monitors import (
 from bench.training.precision import autocast
 from bench.training.seeding import PartGenerators
 from losses import Method
+from losses.kinds import Phase
 from losses.ranges import D_BACKWARD, D_UPDATE, G_BACKWARD, G_FAKE, G_UPDATE, mark
 
 
 def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
-    """Build one player's optimiser, fused where torch has it for the parameters' device."""
+    """Build one player's optimiser, fused where torch has it, and on CUDA one whose update can be captured."""
     parameters = list(module.parameters())
+    capturable = parameters[0].is_cuda
     if optimizer.name == "adam":
-        return torch.optim.Adam(parameters, lr=learning_rate, betas=optimizer.betas, fused=True)
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=optimizer.betas, fused=True, capturable=capturable)
     if optimizer.name == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1])
+        return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1], capturable=capturable)
     return torch.optim.SGD(parameters, lr=learning_rate, momentum=optimizer.betas[0])
 
 
@@ -79,6 +82,8 @@ class TrainingStep:
         self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
         self.state: dict[str, dict[str, Tensor]] = {}
         """What stateful parts remember, by part name."""
+        self.reads_step = False
+        """Whether a part has read the count of steps: what it computes cannot be replayed at another step."""
         self._saturation = Saturation(REFERENCE_STEPS * self.critic_steps, self._device)
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
@@ -87,23 +92,55 @@ class TrainingStep:
 
         Each ends with its update ratio, which is NaN on steps that do not measure it.
         """
-        measured = step % UPDATE_RATIO_EVERY == 0
-        last = (step + 1) * self.critic_steps - 1
-        for critic_step in range(step * self.critic_steps, last + 1):
-            discriminator = self.discriminator_gradients(critic_step)
-            ratio_d = self._apply(
-                self.apply_discriminator, self.discriminator, measured=measured and critic_step == last
-            )
-        generator = self.generator_gradients(step)
-        ratio_g = self._apply(self.apply_generator, self.generator, measured=measured)
-        return torch.hstack([discriminator, ratio_d]), torch.hstack([generator, ratio_g])
+        for critic_step in self.critic_range(step):
+            self.place("discriminator", critic_step)
+            discriminator = self.update_discriminator(step, measured=self.measures(step, critic_step))
+        self.place("generator", step)
+        return discriminator, self.update_generator(step, measured=self.measures(step))
+
+    def critic_range(self, step: int) -> range:
+        """Return the numbers of the discriminator's updates that belong to a step."""
+        return range(step * self.critic_steps, (step + 1) * self.critic_steps)
+
+    def measures(self, step: int, critic_step: int | None = None) -> bool:
+        """Say whether a step measures its update ratios; of the discriminator's updates, the last one does."""
+        return step % UPDATE_RATIO_EVERY == 0 and critic_step in (None, self.critic_range(step)[-1])
+
+    def place(self, phase: Phase, index: int) -> None:
+        """Choose the update of a phase whose batch, latents and random numbers are read from here on."""
+        self._batches.place(phase, index)
+        self._part_generators.place(phase, index)
+
+    @property
+    def generators(self) -> Collection[torch.Generator]:
+        """The random generators of the method's parts."""
+        return self._part_generators.generators.values()
+
+    def update_discriminator(self, step: int, *, measured: bool) -> Tensor:
+        """Make the discriminator's update that was placed; return its statistics and its update ratio."""
+        statistics = self._discriminator_gradients(step)
+        return torch.hstack([statistics, self._apply(self.apply_discriminator, self.discriminator, measured=measured)])
+
+    def update_generator(self, step: int, *, measured: bool) -> Tensor:
+        """Make the generator's update that was placed; return its statistics and its update ratio."""
+        statistics = self._generator_gradients(step)
+        return torch.hstack([statistics, self._apply(self.apply_generator, self.generator, measured=measured)])
 
     def discriminator_gradients(self, critic_step: int) -> Tensor:
         """Fill the discriminator's gradients from one batch; the generator is left without any."""
+        self.place("discriminator", critic_step)
+        return self._discriminator_gradients(critic_step // self.critic_steps)
+
+    def generator_gradients(self, step: int) -> Tensor:
+        """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
+        self.place("generator", step)
+        return self._generator_gradients(step)
+
+    def _discriminator_gradients(self, step: int) -> Tensor:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.real("discriminator", critic_step)
+        real = self._batches.placed_real("discriminator")
         with autocast(self._precision, self._device):
-            latents = self._batches.latents("discriminator", critic_step)
+            latents = self._batches.placed_latents("discriminator")
             with torch.no_grad(), mark(G_FAKE):
                 fake = self.generator(latents)
             parts = self.method.discriminator_loss(
@@ -112,10 +149,11 @@ class TrainingStep:
                 fake,
                 latents=latents,
                 generator=self.generator,
-                rng=self._part_generators.at("discriminator", critic_step),
-                step=critic_step // self.critic_steps,
+                rng=self._part_generators.generators,
+                step=step,
                 state=self.state,
             )
+        self.reads_step = self.reads_step or parts.reads_step
         assert parts.real_logits is not None
         parts.real_logits.retain_grad()
         parts.fake_logits.retain_grad()
@@ -133,26 +171,25 @@ class TrainingStep:
             saturation,
         )
 
-    def generator_gradients(self, step: int) -> Tensor:
-        """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
+    def _generator_gradients(self, step: int) -> Tensor:
         self.generator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.real("generator", step)
-        self.discriminator.requires_grad_(False)
-        with autocast(self._precision, self._device):
-            parts = self.method.generator_loss(
-                self.discriminator,
-                self.generator,
-                self._batches.latents("generator", step),
-                real,
-                rng=self._part_generators.at("generator", step),
-                step=step,
-                state=self.state,
-            )
-        parts.fake_images.retain_grad()
-        parts.fake_logits.retain_grad()
-        with mark(G_BACKWARD):
-            parts.total.backward()
-        self.discriminator.requires_grad_(True)
+        real = self._batches.placed_real("generator")
+        with _frozen(self.discriminator):
+            with autocast(self._precision, self._device):
+                parts = self.method.generator_loss(
+                    self.discriminator,
+                    self.generator,
+                    self._batches.placed_latents("generator"),
+                    real,
+                    rng=self._part_generators.generators,
+                    step=step,
+                    state=self.state,
+                )
+            self.reads_step = self.reads_step or parts.reads_step
+            parts.fake_images.retain_grad()
+            parts.fake_logits.retain_grad()
+            with mark(G_BACKWARD):
+                parts.total.backward()
         norm = _gradient_norm(self.generator)
         return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, real)
 
@@ -176,6 +213,16 @@ class TrainingStep:
         before = copy_parameters(module)
         update()
         return update_ratio(module, before)
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """Owe the parameters no gradient inside."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
 
 
 def _gradient_norm(module: nn.Module) -> Tensor:

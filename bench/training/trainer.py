@@ -22,6 +22,7 @@ from bench.networks import build_discriminator, build_generator
 from bench.store.record import Evaluation, History, Outcome, Status
 from bench.training import artifacts as files
 from bench.training.batches import Batches, to_uint8
+from bench.training.capture import CapturedStep, Recorder, recorder_for
 from bench.training.clock import BlockClock
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import MONITORS, Block, Monitors
@@ -50,6 +51,7 @@ def train(
     artifacts: Path,
     emit: Callable[[Progress], None],
     inception: Weights | None = None,
+    capture: bool = False,
 ) -> Outcome:
     """Train and evaluate one trial.
 
@@ -61,19 +63,24 @@ def train(
         artifacts: an existing folder that receives `generator.safetensors` and `samples.png`.
         emit: called with the trial's progress, a few times a second at most.
         inception: the weights that FID, KID and the Inception score are measured with once training has ended.
+        capture: replay steps as CUDA graphs where the method allows it. No number depends on it; a method that cannot
+            be captured is trained plainly, and the outcome's message says why.
 
     Raises:
-        ValueError: for a trial of another protocol version, or data or weights that cannot be had.
+        ValueError: for a trial of another protocol version, for data or weights that cannot be had, and for a capture
+            without CUDA.
     """
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
+    place = torch.device(device)
+    recorder = recorder_for(place) if capture else None
     torch.set_num_threads(threads)
     keep_freed_memory()
     configure(trial.spec.precision)
     started = datetime.now(UTC)
     if inception is not None:
         verified(inception)  # before anything is trained; they are loaded when they are needed
-    run = _Run(trial, data_dir=data_dir, device=torch.device(device), emit=emit)
+    run = _Run(trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder)
     run.train()
     files.save_generator(run.step.generator, trial, artifacts)
     if run.samples is not None:
@@ -88,6 +95,7 @@ def train(
         cost["inception_seconds"] = time.perf_counter() - started_measuring
     return Outcome(
         status=run.status,
+        message=run.captured.message if run.captured else "",
         metrics=run.metrics() | beside,
         history=History(evaluations=run.evaluations, training=run.curves),
         stability=run.stability(),
@@ -138,7 +146,13 @@ class _Run:
     """The state of one trial while it trains; the trainer reads it once the loop has ended."""
 
     def __init__(
-        self, trial: Trial, *, data_dir: Path | None, device: torch.device, emit: Callable[[Progress], None]
+        self,
+        trial: Trial,
+        *,
+        data_dir: Path | None,
+        device: torch.device,
+        emit: Callable[[Progress], None],
+        recorder: Recorder | None = None,
     ) -> None:
         spec = trial.spec
         self.workload = data.workload(spec.workload)
@@ -152,6 +166,7 @@ class _Run:
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
+        self.captured = CapturedStep(self.step, self._monitors, recorder) if recorder else None
         self._clock = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
@@ -180,7 +195,10 @@ class _Run:
     def _train_block(self, first: int, last: int) -> None:
         self._clock.start()
         for step in range(first, last):
-            self._monitors.record(step, *self.step.run(step))
+            if self.captured:
+                self.captured.run(step)
+            else:
+                self._monitors.record(step, *self.step.run(step))
         self._clock.stop(last - first)
         self.completed_steps = last
 
@@ -312,6 +330,7 @@ class _Run:
             **{f"{player}_update_seconds": clock.mean_seconds() for player, clock in self._phases.items()},
             "evaluation_seconds": self._evaluation_seconds,
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
+            **({"replayed_steps": self.captured.replayed_steps} if self.captured else {}),
             "peak_memory_bytes": _peak_memory(self._device),
         }
 

@@ -92,7 +92,8 @@ class LeCam(Regularizer):
         a, b = context.real_critic, context.fake_critic
         real_mean, fake_mean = self._means(context, a.mean(), b.mean())
         value = relu(a - fake_mean).square().mean() + relu(real_mean - b).square().mean()
-        return value if context.step >= self.start else 0.0 * value
+        # A start at 0 does not look at the count, so that a step can be captured and replayed.
+        return 0.0 * value if self.start and context.step < self.start else value
 
     @torch.no_grad()
     def _means(self, context: "Context", real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

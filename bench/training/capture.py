@@ -1,0 +1,173 @@
+"""The step as a recording that is replayed: on CUDA, one graph launch instead of several hundred kernel launches.
+
+A recording repeats kernels on the memory they had when they were recorded, without Python. What differs between two
+steps therefore lies in memory of its own and is placed before a replay: which batch and latents are read, where the
+generators of the parts begin, which row of the monitors is written. What differs in kind has a recording of its own: a
+lazy term that falls due, an update whose ratio is measured.
+
+Each kind runs plainly first, as training steps like any other, which pays for plans, caches and the optimisers' state.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Final, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from bench.training.monitors import Monitors
+from bench.training.step import TrainingStep
+from losses.kinds import Phase
+
+WARM_UP: Final = 3
+"""Updates of a kind that run plainly before it is recorded."""
+
+Replay = Callable[[], None]
+
+
+class Recorder(Protocol):
+    """Records what a call launches."""
+
+    def run(self, call: Callable[[], None]) -> None:
+        """Make a call plainly, where recordings are made."""
+        ...
+
+    def record(self, call: Callable[[], None], generators: Collection[torch.Generator]) -> Replay:
+        """Make a call once, and return what repeats it.
+
+        Args:
+            call: launches the same work each time, on memory that stays.
+            generators: what the call draws from; seeding one before a replay decides what the replay draws.
+
+        Raises:
+            RuntimeError: it cannot be recorded, because it reads a value from the device or waits for it.
+        """
+        ...
+
+
+class CudaGraphs:
+    """Records by CUDA graphs, on a stream of its own, as torch asks for."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)
+
+    def run(self, call: Callable[[], None]) -> None:
+        current = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            call()
+        current.wait_stream(self._stream)
+
+    def record(self, call: Callable[[], None], generators: Collection[torch.Generator]) -> Replay:
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        with torch.cuda.graph(graph, stream=self._stream):  # nothing runs yet
+            call()
+        graph.replay()
+        return graph.replay
+
+
+def recorder_for(device: torch.device) -> Recorder:
+    """Return what records on a device; ValueError where nothing does."""
+    if device.type != "cuda":
+        raise ValueError(f"steps are captured as CUDA graphs, which {device} does not have: leave capture out")
+    return CudaGraphs(device)
+
+
+class _Kind(NamedTuple):
+    """What tells apart the updates that need recordings of their own."""
+
+    phase: Phase
+    due: tuple[str, ...]
+    measured: bool
+
+
+class CapturedStep:
+    """A training step with its monitors, recorded once for each kind of update and replayed from then on.
+
+    Where the method cannot be recorded, `reason` says why, and every step runs plainly.
+    """
+
+    def __init__(self, step: TrainingStep, monitors: Monitors, recorder: Recorder) -> None:
+        self._step = step
+        self._monitors = monitors
+        self._recorder = recorder
+        self._ran: Counter[_Kind] = Counter()
+        self._replays: dict[_Kind, Replay] = {}
+        self._statistics: Tensor | None = None
+        self.reason: str | None = None
+        self.replayed_steps = 0
+        """Steps of which every update was a replay."""
+
+    @property
+    def message(self) -> str:
+        """What a record says of a method that could not be captured."""
+        return f"trained without capture: {self.reason}" if self.reason else ""
+
+    def run(self, step: int) -> None:
+        """Make one step and store what was watched."""
+        updates = []
+        for critic_step in self._step.critic_range(step):
+            measured = self._step.measures(step, critic_step)
+            self._step.place("discriminator", critic_step)
+            updates.append(self._update("discriminator", step, measured=measured))
+        self._step.place("generator", step)
+        self._monitors.place(step)
+        updates.append(self._update("generator", step, measured=self._step.measures(step)))
+        self.replayed_steps += all(updates)
+
+    def _update(self, phase: Phase, step: int, *, measured: bool) -> bool:
+        """Make the update that was placed; return whether it was a replay."""
+        kind = _Kind(phase, self._due(phase, step), measured)
+        replay = self._replays.get(kind)
+        if replay is not None:
+            replay()
+            return True
+
+        def call() -> None:
+            self._watched(phase, step, measured=measured)
+
+        if self.reason is None and self._ran[kind] >= WARM_UP:
+            try:
+                self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.generators)
+            except RuntimeError as error:
+                self._give_up(str(error).strip().splitlines()[0])
+            else:
+                return False
+        self._recorder.run(call)
+        self._ran[kind] += 1
+        if self._step.reads_step:
+            self._give_up("a part of the method computes with the count of steps")
+        return False
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._replays.clear()
+
+    def _due(self, phase: Phase, step: int) -> tuple[str, ...]:
+        parts = self._step.method.regularizers
+        return tuple(part.name for part in parts if part.phase == phase and step % part.every == 0)
+
+    def _watched(self, phase: Phase, step: int, *, measured: bool) -> None:
+        if phase == "discriminator":
+            found = self._step.update_discriminator(step, measured=measured)
+            if self._statistics is None:
+                self._statistics = torch.empty_like(found)
+            self._statistics.copy_(found)
+        else:
+            assert self._statistics is not None
+            self._monitors.watch(self._statistics, self._step.update_generator(step, measured=measured))
+
+    def _in_place(self, call: Callable[[], None]) -> None:
+        """Make a call, and write what it put in place of the parts' state to where the state was."""
+        before = {part: dict(own) for part, own in self._step.state.items()}
+        call()
+        for part, own in self._step.state.items():
+            for name, value in own.items():
+                kept = before.get(part, {}).get(name)
+                if kept is None:
+                    raise RuntimeError(f"{part} begins to remember {name} after {WARM_UP} updates")
+                if value is not kept:
+                    kept.copy_(value)
+                    own[name] = kept

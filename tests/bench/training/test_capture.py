@@ -1,0 +1,171 @@
+"""A captured step makes the numbers of a plain one, bit for bit; recorded here on tapes, which are the CPU's graphs."""
+
+import pytest
+import torch
+from small_trials import images, make_trial
+from tape import Tapes
+from torch import Tensor
+
+import losses
+from bench.training import trainer
+from bench.training.capture import WARM_UP, CapturedStep
+from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
+from bench.training.trainer import build_step
+
+CPU = torch.device("cpu")
+STEPS = 12
+
+METHODS = [
+    "nsgan",
+    "wgan",
+    "wgan-gp",
+    "bce_ns + r1(gamma=1, every=2)",
+    "bce_ns + r1 + r2",
+    "bce_ns + dragan",
+    "bce_ns + lecam(start=0)",
+    "bce_ns + cr + msgan",
+    "hinge + ada",
+    "bce_ns + diffaug",
+    "sngan",
+    "mmd-gan-rq",
+]
+
+
+def trained(method: str, recorder: Tapes | None, steps: int = STEPS, **changes: object) -> dict[str, Tensor | object]:
+    step = build_step(make_trial(method, width=4, batch_size=8, seed=3, **changes), images(), CPU)
+    monitors = Monitors(steps, CPU)
+    captured = None if recorder is None else CapturedStep(step, monitors, recorder)
+    for index in range(steps):
+        if captured is None:
+            monitors.record(index, *step.run(index))
+        else:
+            captured.run(index)
+    monitors.flush(steps)
+    block = monitors.drain()
+    assert block is not None
+    tensors = dict(step.generator.state_dict(prefix="generator.")) | step.discriminator.state_dict(prefix="critic.")
+    state = {f"{part}.{name}": value for part, own in step.state.items() for name, value in own.items()}
+    return {"captured": captured, "tensors": tensors | state | {"monitors": block.values}}
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    assert found["tensors"].keys() == expected["tensors"].keys()
+    for name, value in expected["tensors"].items():
+        assert torch.equal(found["tensors"][name].nan_to_num(-7.0), value.nan_to_num(-7.0)), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_replayed_steps_are_those_of_the_plain_loop(method):
+    recorder = Tapes()
+    found = trained(method, recorder)
+    assert found["captured"].reason is None
+    assert found["captured"].replayed_steps > 0
+    assert_same(found, trained(method, None))
+
+
+def test_more_than_one_update_of_the_critic_has_its_own_batch_and_numbers():
+    recorder = Tapes()
+    found = trained("wgan-gp", recorder, critic_steps=3)
+    assert recorder.replays > 2 * STEPS
+    assert_same(found, trained("wgan-gp", None, critic_steps=3))
+
+
+def test_a_block_of_batches_ends_inside_the_replays():
+    assert_same(trained("wgan-gp", Tapes(), steps=70), trained("wgan-gp", None, steps=70))
+
+
+def test_each_kind_of_update_is_recorded_once():
+    recorder = Tapes()
+    steps = (WARM_UP + 1) * UPDATE_RATIO_EVERY
+    found = trained("bce_ns + r1(gamma=1, every=2)", recorder, steps=steps)
+    # D's with the term and without, G's, and G's measured; D's measured ones come up too rarely so far, two of each.
+    assert recorder.recordings == 4
+    assert found["captured"].replayed_steps > 0.8 * steps
+
+
+@pytest.mark.parametrize("method", ["bce_ns + instance_noise(anneal_steps=100)", "topk-gan"])
+def test_what_computes_with_the_count_of_steps_is_not_replayed(method):
+    recorder = Tapes()
+    found = trained(method, recorder)
+    assert "count of steps" in found["captured"].reason
+    assert recorder.replays == 0
+    assert found["captured"].replayed_steps == 0
+    assert_same(found, trained(method, None))
+
+
+def test_state_that_a_part_replaces_is_carried_from_replay_to_replay(monkeypatch):
+    """The library's parts change their state in place; nobody forbids to put a new tensor there."""
+
+    def replacing(self: object, context: losses.Context) -> Tensor:
+        mean = 0.9 * context.remembered("mean", torch.zeros(())) + context.fake_critic.mean().detach()
+        context.state["mean"] = mean
+        return (context.real_critic - mean).square().mean()
+
+    monkeypatch.setattr(type(losses.get("bce_ns + lecam").regularizers[0]), "__call__", replacing)
+    recorder = Tapes()
+    found = trained("bce_ns + lecam", recorder)
+    assert recorder.replays > STEPS
+    assert_same(found, trained("bce_ns + lecam", None))
+
+
+def test_what_reads_the_device_is_not_replayed(monkeypatch):
+    plain = losses.get("nsgan").objective.discriminator
+
+    def reading(self: object, real: Tensor, fake: Tensor) -> Tensor:
+        return plain(real, fake) * (1.0 if fake.mean().item() > -1e9 else 2.0)
+
+    monkeypatch.setattr(type(losses.get("nsgan").objective), "discriminator", reading)
+    found = trained("nsgan", Tapes())
+    assert "waits for the device" in found["captured"].reason
+    assert found["captured"].replayed_steps == 0
+    assert all(value.isfinite().all() for name, value in found["tensors"].items() if name != "monitors")
+
+
+def test_a_tape_sees_what_a_graph_would_fix():
+    """A number that Python computes between two steps stays as it was recorded: the tests above would notice."""
+    factor, counted = [1.0], torch.zeros(())
+
+    def call() -> None:
+        counted.add_(factor[0])
+
+    replay = Tapes().record(call, ())
+    factor[0] = 5.0
+    replay()
+    assert counted.item() == 2.0
+
+
+def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tmp_path, monkeypatch):
+    outcomes = {}
+    for capture in (False, True):
+        folder = tmp_path / str(capture)
+        folder.mkdir()
+        monkeypatch.setattr(trainer, "recorder_for", lambda device: Tapes())
+        trial = make_trial("wgan-gp", width=4, steps=60, evaluate_every=30, samples=50)
+        outcomes[capture] = trainer.train(
+            trial, data_dir=None, device="cpu", threads=1, artifacts=folder, emit=lambda _: None, capture=capture
+        )
+    plain, captured = outcomes[False], outcomes[True]
+    assert captured.metrics == plain.metrics
+    assert captured.history == plain.history
+    assert captured.stability == plain.stability
+    assert "replayed_steps" not in plain.cost
+    assert 40 <= captured.cost["replayed_steps"] < 60
+    assert captured.message == ""
+
+
+def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "recorder_for", lambda device: Tapes())
+    outcome = trainer.train(
+        make_trial("topk-gan", width=4), data_dir=None, device="cpu", threads=1, artifacts=tmp_path,
+        emit=lambda _: None, capture=True,
+    )  # fmt: skip
+    assert outcome.cost["replayed_steps"] == 0
+    assert outcome.message == "trained without capture: a part of the method computes with the count of steps"
+
+
+def test_without_cuda_there_is_nothing_to_capture(tmp_path):
+    with pytest.raises(ValueError, match="CUDA graphs, which cpu does not have"):
+        trainer.train(
+            make_trial("nsgan"), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None,
+            capture=True,
+        )  # fmt: skip
