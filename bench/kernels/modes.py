@@ -1,14 +1,18 @@
 """Other ways than one operator after another: calls captured in a CUDA graph, and losses that torch compiled."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import torch
 
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
+from bench.training.capture import WARM_UP, CapturedStep, recorder_for
+from losses.kinds import Phase
 
-_CAPTURED = ("loss", "generator_loss", "penalty", "terms")
+_PHASES: Final[dict[str, Phase]] = {"d_step": "discriminator", "g_step": "generator"}
+_LOSSES_AND_TERMS: Final = ("loss", "generator_loss", "penalty", "terms")
 _WARM_UP = 3
 """Calls before a capture, on a stream of their own, as torch asks for."""
 
@@ -17,25 +21,36 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
     """Return what of a method can be run in a mode, and why the rest cannot.
 
     - eager: everything.
-    - captured: the losses and the terms. A whole step draws its batches and asks the optimiser between the kernels.
+    - captured: the losses, the terms, and whole steps as `bench run --capture` replays them.
     - compiled: the losses. torch.compile does not differentiate twice, which penalties on gradients need.
     """
     if mode == "eager":
         return paths.calls(), []
     found, notes = {}, []
     eager = paths.calls()
-    for path in [each for each in _CAPTURED if each in eager]:
-        if mode == "compiled" and path in ("penalty", "terms"):
-            continue
+    wanted = ("loss", "generator_loss") if mode == "compiled" else (*_LOSSES_AND_TERMS, *_PHASES)
+    for path in [each for each in wanted if each in eager]:
         try:
-            found[path] = _compiled(paths, path) if mode == "compiled" else _captured(eager[path], paths)
+            found[path] = _compiled(paths, path) if mode == "compiled" else _captured(eager[path], path, paths)
         except RuntimeError as error:  # what both torch.cuda and torch.compile raise where they cannot
             notes.append(f"{path} cannot be {mode}: {str(error).strip().splitlines()[0]}")
     return found, notes
 
 
-def _captured(call: Call, paths: Paths) -> Call:
+def _captured(call: Call, path: str, paths: Paths) -> Call:
+    if path in _PHASES:
+        return _captured_step(call, _PHASES[path], paths)
     return capture(call, paths.generators.values())
+
+
+def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
+    """Record a player's updates, each kind of them once; the new call places an update and replays its kind."""
+    captured = CapturedStep(paths.step, recorder_for(paths.device))
+    for index in range((WARM_UP + 1) * call.interval):
+        captured.update(phase, index)
+    if captured.reason:
+        raise RuntimeError(captured.reason)
+    return Call(lambda index: captured.update(phase, index), call.interval, call.reset)
 
 
 def capture(call: Call, generators: Iterable[torch.Generator] = ()) -> Call:

@@ -89,7 +89,7 @@ class CapturedStep:
     Where the method cannot be recorded, `reason` says why, and every step runs plainly.
     """
 
-    def __init__(self, step: TrainingStep, monitors: Monitors, recorder: Recorder) -> None:
+    def __init__(self, step: TrainingStep, recorder: Recorder, monitors: Monitors | None = None) -> None:
         self._step = step
         self._monitors = monitors
         self._recorder = recorder
@@ -107,18 +107,19 @@ class CapturedStep:
 
     def run(self, step: int) -> None:
         """Make one step and store what was watched."""
-        updates = []
-        for critic_step in self._step.critic_range(step):
-            measured = self._step.measures(step, critic_step)
-            self._step.place("discriminator", critic_step)
-            updates.append(self._update("discriminator", step, measured=measured))
-        self._step.place("generator", step)
-        self._monitors.place(step)
-        updates.append(self._update("generator", step, measured=self._step.measures(step)))
-        self.replayed_steps += all(updates)
+        replayed = [
+            self.update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
+            for critic_step in self._step.critic_range(step)
+        ]
+        if self._monitors:
+            self._monitors.place(step)
+        replayed.append(self.update("generator", step, measured=self._step.measures(step)))
+        self.replayed_steps += all(replayed)
 
-    def _update(self, phase: Phase, step: int, *, measured: bool) -> bool:
-        """Make the update that was placed; return whether it was a replay."""
+    def update(self, phase: Phase, index: int, *, measured: bool = False) -> bool:
+        """Make the update of a phase that has this number; return whether it was a replay."""
+        self._step.place(phase, index)
+        step = index // self._step.critic_steps if phase == "discriminator" else index
         kind = _Kind(phase, self._due(phase, step), measured)
         replay = self._replays.get(kind)
         if replay is not None:
@@ -155,9 +156,11 @@ class CapturedStep:
             if self._statistics is None:
                 self._statistics = torch.empty_like(found)
             self._statistics.copy_(found)
-        else:
+            return
+        found = self._step.update_generator(step, measured=measured)
+        if self._monitors:
             assert self._statistics is not None
-            self._monitors.watch(self._statistics, self._step.update_generator(step, measured=measured))
+            self._monitors.watch(self._statistics, found)
 
     def _in_place(self, call: Callable[[], None]) -> None:
         """Make a call, and write what it put in place of the parts' state to where the state was."""

@@ -166,7 +166,7 @@ class _Run:
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
-        self.captured = CapturedStep(self.step, self._monitors, recorder) if recorder else None
+        self.captured = CapturedStep(self.step, recorder, self._monitors) if recorder else None
         self._clock = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []

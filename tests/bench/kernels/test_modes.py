@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 import torch
+from tape import Tapes
 
 import losses
 from bench.kernels import modes
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
+from bench.training.capture import WARM_UP
 
 CPU = torch.device("cpu")
 
@@ -27,17 +29,52 @@ def test_a_capture_warms_up_aside_and_replays_its_inputs_in_turn(fake_cuda):
     assert len(ran) == 3 + ROTATION, "a replay calls nothing"
 
 
-def test_losses_and_terms_are_captured_and_whole_steps_are_not(fake_cuda, small):
+@pytest.fixture
+def tapes(monkeypatch):
+    """Whole steps are recorded on a tape, which replays them as a graph would."""
+    recorder = Tapes()
+    monkeypatch.setattr(modes, "recorder_for", lambda device: recorder)
+    return recorder
+
+
+def test_losses_terms_and_whole_steps_are_captured(fake_cuda, tapes, small):
     found, notes = modes.calls(paths(small, "captured"), "captured")
-    assert list(found) == ["loss", "generator_loss", "penalty", "terms"]
+    assert list(found) == ["loss", "generator_loss", "penalty", "terms", "d_step", "g_step"]
     assert notes == []
 
 
-def test_what_cannot_be_captured_is_told(fake_cuda, small, monkeypatch):
-    def refuse(_):
+def test_a_replayed_step_updates_its_player_as_a_plain_one_does(fake_cuda, tapes, small):
+    method = "bce_ns + r1(gamma=1, every=2)"
+    captured, plain = paths(small, "captured", method), paths(small, "eager", method)
+    found, _ = modes.calls(captured, "captured")
+    interval = found["d_step"].interval
+    assert interval == 2
+    for index in range((WARM_UP + 1) * interval):  # the updates that the recording needed
+        plain.d_step(index)
+    made = tapes.replays
+    for side in (captured, plain):
+        side.calls()["d_step"].reset()
+    for index in range(4):
+        found["d_step"].run(index)
+        plain.d_step(index)
+        weights = [list(side.step.discriminator.parameters()) for side in (captured, plain)]
+        assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+    assert tapes.replays == made + 4
+    assert tapes.recordings == 3, "D with the penalty, D without, and G"
+
+
+def test_a_step_that_computes_with_the_count_of_steps_is_told(fake_cuda, tapes, small):
+    found, notes = modes.calls(paths(small, "captured", "topk-gan"), "captured")
+    assert "g_step" not in found
+    assert notes == ["g_step cannot be captured: a part of the method computes with the count of steps"]
+
+
+def test_what_cannot_be_captured_is_told(fake_cuda, tapes, small, monkeypatch):
+    def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(torch.cuda, "graph", refuse)
+    monkeypatch.setattr(tapes, "record", refuse)
     found, notes = modes.calls(paths(small, "captured", "nsgan"), "captured")
     assert found == {}
     assert notes[0] == "loss cannot be captured: operation not permitted when stream is capturing"

@@ -34,7 +34,7 @@ METHODS = [
 def trained(method: str, recorder: Tapes | None, steps: int = STEPS, **changes: object) -> dict[str, Tensor | object]:
     step = build_step(make_trial(method, width=4, batch_size=8, seed=3, **changes), images(), CPU)
     monitors = Monitors(steps, CPU)
-    captured = None if recorder is None else CapturedStep(step, monitors, recorder)
+    captured = None if recorder is None else CapturedStep(step, recorder, monitors)
     for index in range(steps):
         if captured is None:
             monitors.record(index, *step.run(index))
