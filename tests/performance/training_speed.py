@@ -1,0 +1,306 @@
+"""How fast training is, beside the reference loop: blocks in the order A B B A in one process, on one machine.
+
+    python tests/performance/training_speed.py --device cpu --output speed.json
+    python tests/performance/training_speed.py --device cuda --output speed.json
+    python -m bench compare old.json speed.json
+
+Everything is checked before it is timed: the engine follows the reference loop, and on CUDA a captured step makes the
+weights of a plain one, bit for bit. The table comes last. The file is one of pytest-benchmark's, with every block.
+"""
+
+import argparse
+import copy
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
+
+import reference_loop
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
+from pytest_benchmark.stats import Stats
+from small_trials import make_trial
+
+from bench import campaign
+from bench.config.trial import Network, Precision, Trial
+from bench.execution.local import LocalExecutor
+from bench.kernels.blocks import Call, Effort, interleave
+from bench.kernels.machine import measure_rates
+from bench.kernels.traffic import count
+from bench.store.journal import Store
+from bench.training.batches import to_network_range
+from bench.training.capture import CapturedStep, recorder_for
+from bench.training.memory import keep_freed_memory
+from bench.training.monitors import Monitors
+from bench.training.precision import autocast, configure
+from bench.training.step import TrainingStep
+from bench.training.trainer import build_step
+
+BATCH, LATENT, IMAGES = 64, 128, 5000
+CHECKED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a block's seconds a step, of the subject and of what it is held against."""
+
+    name: str
+    against: str
+    seconds: list[float]
+    reference: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [plain / ours for ours, plain in zip(self.seconds, self.reference, strict=True)]
+
+
+class Reference:
+    """The plain loop in float32: eager, contiguous, batches by a DataLoader, as the well-known tutorial has it."""
+
+    def __init__(self, engine: TrainingStep, images: Tensor, device: torch.device) -> None:
+        self.generator, self.discriminator = (
+            copy.deepcopy(module).to(memory_format=torch.contiguous_format)
+            for module in (engine.generator, engine.discriminator)
+        )
+        self._data = TensorDataset(images.cpu().float() / 127.5 - 1)
+        self._device = device
+
+    def batches(self, steps: int) -> Iterator[reference_loop.Batch]:
+        sampler = RandomSampler(self._data, replacement=True, num_samples=steps * BATCH)
+        for (real,) in DataLoader(self._data, batch_size=BATCH, sampler=sampler):
+            latents = (torch.randn(BATCH, LATENT, device=self._device) for _ in range(2))
+            yield real.to(self._device), next(latents), next(latents)
+
+    def run(self, steps: int) -> None:
+        reference_loop.train("nsgan", self.generator, self.discriminator, list(self.batches(steps)))
+
+
+class Bare:
+    """What is left of the engine's step without harness: the same networks and updates on one batch that stays."""
+
+    def __init__(self, step: TrainingStep, images: Tensor, precision: Precision, device: torch.device) -> None:
+        self._step, self._precision, self._device = step, precision, device
+        self._real = to_network_range(images[:BATCH])
+        self._latents = torch.randn(BATCH, LATENT, device=device)
+
+    def run(self, _: int) -> None:
+        step, softplus = self._step, nn.functional.softplus
+        step.discriminator_optimizer.zero_grad(set_to_none=True)
+        with autocast(self._precision, self._device):
+            with torch.no_grad():
+                fake = step.generator(self._latents)
+            real_logits, fake_logits = step.discriminator(self._real)[0], step.discriminator(fake)[0]
+        (softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()).backward()
+        step.discriminator_optimizer.step()
+        step.generator_optimizer.zero_grad(set_to_none=True)
+        step.discriminator.requires_grad_(False)
+        with autocast(self._precision, self._device):
+            logits = step.discriminator(step.generator(self._latents))[0]
+        softplus(-logits.float()).mean().backward()
+        step.discriminator.requires_grad_(True)
+        step.generator_optimizer.step()
+
+
+def trial(width: int, precision: Precision = "fp32") -> Trial:
+    network = Network(
+        name="dcgan-v1", width=width, channels=3, image_size=32, latent_size=LATENT, d_norm="ln"
+    )  # fmt: skip
+    return make_trial("nsgan", network=network, batch_size=BATCH, precision=precision)
+
+
+class Bench:
+    """Makes the sides on one device and times them."""
+
+    def __init__(self, device: torch.device, width: int, effort: Effort) -> None:
+        self._device, self._width, self._effort = device, width, effort
+        pixels = torch.Generator().manual_seed(0)
+        self._images = torch.randint(0, 256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=pixels).to(device)
+        self._cuda = device.type == "cuda"
+
+    def engine(self, precision: Precision) -> TrainingStep:
+        configure(precision)
+        return build_step(trial(self._width, precision), self._images, self._device)
+
+    def plain(self, step: TrainingStep) -> Callable[[int], object]:
+        monitors = Monitors(50, self._device)
+
+        def run(index: int) -> None:
+            monitors.record(index, *step.run(index))
+            if index % 50 == 49:
+                monitors.flush(index)
+
+        return run
+
+    def captured(self, step: TrainingStep) -> Callable[[int], object]:
+        monitors = Monitors(50, self._device)
+        capture = CapturedStep(step, recorder_for(self._device), monitors)
+
+        def run(index: int) -> None:
+            capture.run(index)
+            if index % 50 == 49:
+                monitors.flush(index)
+
+        return run
+
+    def check(self) -> None:
+        """Hold the engine to the reference loop, and captured steps to plain ones."""
+        step = self.engine("fp32")
+        reference = Reference(step, self._images, self._device)
+        stream = self.engine("fp32")._batches
+        numbers = [
+            (
+                stream.real("discriminator", index).contiguous(),
+                stream.latents("discriminator", index),
+                stream.latents("generator", index),
+            )
+            for index in range(CHECKED_STEPS)
+        ]
+        plain = reference_loop.train("nsgan", reference.generator, reference.discriminator, numbers)
+        for index, expected in enumerate(plain):
+            found = [statistics_of[0].item() for statistics_of in step.run(index)]
+            if any(abs(ours - theirs) > 1e-3 for ours, theirs in zip(found, expected, strict=True)):
+                raise SystemExit(f"step {index}: the engine has {found}, the reference loop {expected}")
+        if self._cuda:
+            self._check_capture()
+
+    def _check_capture(self) -> None:
+        sides = [self.engine("tf32"), self.engine("tf32")]
+        runs = [self.plain(sides[0]), self.captured(sides[1])]
+        for index in range(60):
+            for run in runs:
+                run(index)
+        states = [{**side.generator.state_dict(), **side.discriminator.state_dict()} for side in sides]
+        for name, value in states[0].items():
+            if not torch.equal(value, states[1][name]):
+                raise SystemExit(f"captured and plain steps differ in {name} after 60 steps")
+
+    def against_reference(self, name: str, run: Callable[[int], object], precision: Precision, steps: int) -> Row:
+        configure("fp32")
+        reference = Reference(self.engine("fp32"), self._images, self._device)
+
+        def plain(index: int) -> None:
+            configure("fp32")
+            if index % steps == 0:
+                reference.run(steps)  # a block's steps in one pass of the loader, as an epoch would be
+
+        def ours(index: int) -> None:
+            configure(precision)
+            run(index)
+
+        blocks = interleave(Call(ours, steps), Call(plain, steps), self._effort, cuda=self._cuda)
+        return Row(name, "reference loop", blocks.subject, blocks.reference)
+
+    def against_bare(self, precision: Precision) -> Row:
+        engine = self.engine(precision)
+        bare = Bare(self.engine(precision), self._images, precision, self._device)
+        blocks = interleave(Call(self.plain(engine), 10), Call(bare.run, 10), self._effort, cuda=self._cuda)
+        return Row(f"engine, {precision}", "bare step", blocks.subject, blocks.reference)
+
+    def floor(self, precision: Precision) -> float:
+        """Return the least seconds of a step: its operations at the rate of a large matrix product."""
+        bare = Bare(self.engine(precision), self._images, precision, self._device)
+        return count(lambda: bare.run(0))[0] / measure_rates(self._device, precision).flops_per_second
+
+
+def campaigns(width: int, steps: int, pairs: int) -> Row:
+    """Time whole campaigns of four trials: two workers with a thread each against one with two."""
+    trials = [
+        make_trial("nsgan", width=width, batch_size=BATCH, seed=seed, steps=steps, evaluate_every=steps, samples=500)
+        for seed in range(4)
+    ]
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for workers in (1, 2, 2, 1) * pairs:
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            for _ in campaign.run(trials, LocalExecutor(workers), Store(Path(folder)), threads=2 // workers):
+                pass
+            seconds[workers].append((time.perf_counter() - started) / (4 * steps))
+    return Row("two workers, a thread each", "one worker, two threads", seconds[2], seconds[1])
+
+
+def measure(device: torch.device, width: int, effort: Effort, steps: int) -> tuple[list[Row], dict[str, float]]:
+    keep_freed_memory()
+    bench = Bench(device, width, effort)
+    bench.check()
+    precisions: tuple[Precision, ...] = ("fp32", "bf16") if device.type == "cpu" else ("fp32", "tf32", "bf16")
+    rows = [
+        bench.against_reference(f"engine, {each}", bench.plain(bench.engine(each)), each, steps) for each in precisions
+    ]
+    if device.type == "cuda":
+        rows += [
+            bench.against_reference(f"captured, {each}", bench.captured(bench.engine(each)), each, steps)
+            for each in precisions
+        ]
+    rows += [bench.against_bare(each) for each in precisions]
+    return rows, {each: bench.floor(each) for each in precisions}
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Write every block as pytest-benchmark does, so that `bench compare` and `pytest-benchmark compare` read it."""
+    benchmarks = []
+    for row in rows:
+        sides = ((row.name, row.against, row.seconds), (row.against, row.name, row.reference))
+        for this, other, seconds in sides:
+            name = f"{this} (beside {other})"
+            stats = Stats()
+            for each in seconds:
+                stats.update(each)
+            summary = {field: getattr(stats, field) for field in stats.fields} | {"data": stats.data, "iterations": 1}
+            benchmarks.append({"group": None, "name": name, "fullname": f"training_speed::{name}", "params": None,
+                               "param": None, "extra_info": {}, "options": {}, "stats": summary})  # fmt: skip
+    found = {
+        "machine_info": pytest_benchmark_generate_machine_info(),
+        "commit_info": {},
+        "benchmarks": benchmarks,
+        "datetime": datetime.now(UTC).isoformat(),
+        "version": "training_speed",
+    }
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def table(rows: list[Row], floors: dict[str, float]) -> str:
+    lines = ["| what | beside | ms a step | images/s | x (quartiles) |", "|---|---|---|---|---|"]
+    for row in rows:
+        low, middle, high = statistics.quantiles(row.ratios, n=4) if len(row.ratios) > 1 else 3 * row.ratios
+        seconds = statistics.median(row.seconds)
+        lines.append(
+            f"| {row.name} | {row.against} | {1000 * seconds:.1f} | {BATCH / seconds:.0f} | "
+            f"{middle:.2f} ({low:.2f} to {high:.2f}) |"
+        )
+    lines += [f"floor of a step in {name}: {1000 * seconds:.1f} ms" for name, seconds in floors.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, required=True, help="the file that takes every block")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each line of the table")
+    parser.add_argument("--steps", type=int, default=8, help="of a block, at least")
+    parser.add_argument("--campaign-steps", type=int, default=0, help="of a trial; 0 leaves campaigns out")
+    chosen = parser.parse_args(arguments)
+    device = torch.device(chosen.device)
+    if device.type == "cpu":
+        torch.set_num_threads(os.cpu_count() or 1)
+    effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
+    rows, floors = measure(device, chosen.width, effort, chosen.steps)
+    if chosen.campaign_steps:
+        rows.append(campaigns(chosen.width, chosen.campaign_steps, 2))
+    write(chosen.output, rows)
+    sys.stdout.write(table(rows, floors) + "\n")
+
+
+if __name__ == "__main__":
+    main()
