@@ -220,3 +220,22 @@ def test_data_that_is_not_there_is_not_fetched_for_a_plan(bench, tmp_path, monke
         assert result.exit_code == 2
         assert "`prepare cifar10` downloads it (170 MB)" in result.stderr
     assert not (tmp_path / "cifar-10-python.tar.gz").exists()
+
+
+def test_steps_are_not_captured_without_cuda(bench, tmp_path):
+    result = bench("run", *SMALL, "--capture", "--device", "cpu", "--results", tmp_path / "r")
+    assert result.exit_code == 2
+    assert "CUDA graphs, and this runs on the CPU: leave it out" in result.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_capture_is_asked_of_the_trainer(bench, tmp_path, pretend, monkeypatch):
+    from bench.execution import device
+
+    asked = []
+    train = pretend.train
+    pretend.train = lambda *given, capture=False, **rest: (asked.append(capture), train(*given, **rest))[1]
+    monkeypatch.setattr(device, "resolve", lambda chosen: "cuda")
+    monkeypatch.setattr(device, "accelerator_name", lambda chosen: "a GPU")
+    result = bench("run", *SMALL, "--capture", "--inception", "off", "--results", tmp_path / "r")
+    assert asked == [True] * 4, result.output
