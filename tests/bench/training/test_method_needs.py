@@ -8,6 +8,7 @@ from torch import Tensor
 from bench.config.trial import Network
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
+from losses.kinds import Phase
 
 
 def step_of(method: str, **changes: object) -> TrainingStep:
@@ -92,7 +93,13 @@ def test_the_methods_own_pace_is_applied_on_top_of_the_tracks() -> None:
     )
     assert (generator["lr"], discriminator["lr"]) == (2e-4, 1e-4)
     seen: list[int] = []
-    gradients = step.discriminator_gradients
-    step.discriminator_gradients = lambda index: (seen.append(index), gradients(index))[1]  # type: ignore[method-assign]
+    place = step.place
+
+    def placed(phase: Phase, index: int) -> None:
+        if phase == "discriminator":
+            seen.append(index)
+        place(phase, index)
+
+    step.place = placed  # type: ignore[method-assign]
     step.run(1)
     assert seen == [6, 7, 8, 9, 10, 11]

@@ -19,6 +19,7 @@ from bench.config.trial import Optimizer, Trial
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
+from losses.kinds import Phase
 
 
 def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
@@ -144,8 +145,14 @@ def test_critic_steps_have_their_own_batches() -> None:
     trial = make_trial("wasserstein", critic_steps=3)
     step = build_step(trial, images(), torch.device("cpu"))
     seen: list[int] = []
-    gradients = step.discriminator_gradients
-    step.discriminator_gradients = lambda index: (seen.append(index), gradients(index))[1]  # type: ignore[method-assign]
+    place = step.place
+
+    def placed(phase: Phase, index: int) -> None:
+        if phase == "discriminator":
+            seen.append(index)
+        place(phase, index)
+
+    step.place = placed  # type: ignore[method-assign]
     for index in range(2):
         step.run(index)
     assert seen == [0, 1, 2, 3, 4, 5]
