@@ -145,8 +145,8 @@ class Evaluation:
         for transform in self._transforms:
             images = transform(images, Context(self, transform.name, stream=part), role)
         images = images.to(self._input_dtype)
-        twice = self._twice is not None and images.requires_grad and self.phase == "discriminator"
-        with self._networks_precision(), self._twice.judging(images) if self._twice and twice else nullcontext():
+        twice = self._twice if images.requires_grad and self.phase == "discriminator" else None
+        with self._networks_precision(), twice.judging(images) if twice else nullcontext():
             output = self._discriminator(images)
         logits, features = output if isinstance(output, tuple) else (output, None)
         return DiscriminatorOutput(

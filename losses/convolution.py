@@ -164,10 +164,8 @@ class _Gradient(torch.autograd.Function):
             to_x = _backward(gradient, x, by_weight, geometry, (True, False, False), None)[0]
         if needs_weight and by_x is not None:
             to_weight = _backward(gradient, by_x, weight, geometry, (False, True, False), None)[1]
-        return (torch.stack(terms).sum(dim=0) if len(terms) > 1 else next(iter(terms), None)), to_x, to_weight, *_NONE
-
-
-_NONE = (None, None, None)
+        to_gradient = sum(terms[1:], terms[0]) if terms else None
+        return to_gradient, to_x, to_weight, None, None, None
 
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry) -> Tensor:

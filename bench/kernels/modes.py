@@ -13,8 +13,6 @@ from losses.kinds import Phase
 
 _PHASES: Final[dict[str, Phase]] = {"d_step": "discriminator", "g_step": "generator"}
 _LOSSES_AND_TERMS: Final = ("loss", "generator_loss", "penalty", "terms")
-_WARM_UP = 3
-"""Calls before a capture, on a stream of their own, as torch asks for."""
 
 
 def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
@@ -63,7 +61,7 @@ def capture(call: Call, generators: Iterable[torch.Generator] = ()) -> Call:
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
-        for index in range(_WARM_UP):
+        for index in range(WARM_UP):  # on a stream of their own, as torch asks for
             call.run(index)
     torch.cuda.current_stream().wait_stream(aside)
     graphs = []

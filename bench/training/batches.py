@@ -87,12 +87,12 @@ class Batches:
     def latents(self, phase: str, step: int) -> Tensor:
         """Return [batch, latent_size] standard normals."""
         self._latents[phase].place(step)
-        return self._latents[phase].read()
+        return self.placed_latents(phase)
 
     def real(self, phase: str, step: int) -> Tensor:
         """Return the real batch in [-1, 1], channels last, or the points as they are."""
         self._indices[phase].place(step)
-        return to_network_range(self._gather(self._indices[phase].read()))
+        return self.placed_real(phase)
 
     def _gather(self, indices: Tensor) -> Tensor:
         chosen = self._images[indices.flatten()]

@@ -6,6 +6,8 @@ from torch import Tensor
 
 import losses
 from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.training.step import TrainingStep
+from losses.kinds import Phase
 
 ADAM = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0.5, 0.999))
 
@@ -34,3 +36,17 @@ def make_trial(method: str, *, width: int = 8, batch_size: int = 16, seed: int =
 def images(count: int = 100) -> Tensor:
     ramp = torch.arange(count * 32 * 32).reshape(count, 1, 32, 32)
     return (ramp * 7919 % 251).to(torch.uint8)
+
+
+def watch_critic(step: TrainingStep) -> list[int]:
+    """Return a list that takes the number of each of the discriminator's updates as it is placed."""
+    seen: list[int] = []
+    place = step.place
+
+    def placed(phase: Phase, index: int) -> None:
+        if phase == "discriminator":
+            seen.append(index)
+        place(phase, index)
+
+    step.place = placed  # type: ignore[method-assign]
+    return seen

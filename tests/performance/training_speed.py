@@ -45,7 +45,7 @@ from bench.training.memory import keep_freed_memory
 from bench.training.monitors import Monitors
 from bench.training.precision import autocast, configure
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
+from bench.training.trainer import BLOCK_STEPS, build_step
 
 BATCH, LATENT, IMAGES = 64, 128, 5000
 CHECKED_STEPS = 3
@@ -119,6 +119,17 @@ def trial(width: int, precision: Precision = "fp32") -> Trial:
     return make_trial("nsgan", network=network, batch_size=BATCH, precision=precision)
 
 
+def flushing(monitors: Monitors, run: Callable[[int], object]) -> Callable[[int], object]:
+    """Flush the monitors once a block of steps, as the trainer does."""
+
+    def step(index: int) -> None:
+        run(index)
+        if index % BLOCK_STEPS == BLOCK_STEPS - 1:
+            monitors.flush(index)
+
+    return step
+
+
 class Bench:
     """Makes the sides on one device and times them."""
 
@@ -133,25 +144,12 @@ class Bench:
         return build_step(trial(self._width, precision), self._images, self._device)
 
     def plain(self, step: TrainingStep) -> Callable[[int], object]:
-        monitors = Monitors(50, self._device)
-
-        def run(index: int) -> None:
-            monitors.record(index, *step.run(index))
-            if index % 50 == 49:
-                monitors.flush(index)
-
-        return run
+        monitors = Monitors(BLOCK_STEPS, self._device)
+        return flushing(monitors, lambda index: monitors.record(index, *step.run(index)))
 
     def captured(self, step: TrainingStep) -> Callable[[int], object]:
-        monitors = Monitors(50, self._device)
-        capture = CapturedStep(step, recorder_for(self._device), monitors)
-
-        def run(index: int) -> None:
-            capture.run(index)
-            if index % 50 == 49:
-                monitors.flush(index)
-
-        return run
+        monitors = Monitors(BLOCK_STEPS, self._device)
+        return flushing(monitors, CapturedStep(step, recorder_for(self._device), monitors).run)
 
     def check(self) -> None:
         """Hold the engine to the reference loop, and captured steps to plain ones."""

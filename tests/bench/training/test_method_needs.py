@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from small_trials import images, make_trial
+from small_trials import images, make_trial, watch_critic
 from torch import Tensor
 
 from bench.config.trial import Network
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
-from losses.kinds import Phase
 
 
 def step_of(method: str, **changes: object) -> TrainingStep:
@@ -92,14 +91,6 @@ def test_the_methods_own_pace_is_applied_on_top_of_the_tracks() -> None:
         optimizer.param_groups for optimizer in (step.generator_optimizer, step.discriminator_optimizer)
     )
     assert (generator["lr"], discriminator["lr"]) == (2e-4, 1e-4)
-    seen: list[int] = []
-    place = step.place
-
-    def placed(phase: Phase, index: int) -> None:
-        if phase == "discriminator":
-            seen.append(index)
-        place(phase, index)
-
-    step.place = placed  # type: ignore[method-assign]
+    seen = watch_critic(step)
     step.run(1)
     assert seen == [6, 7, 8, 9, 10, 11]

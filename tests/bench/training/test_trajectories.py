@@ -12,14 +12,13 @@ import msgspec
 import pytest
 import reference_loop
 import torch
-from small_trials import images, make_trial
+from small_trials import images, make_trial, watch_critic
 from torch import Tensor
 
 from bench.config.trial import Optimizer, Trial
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
-from losses.kinds import Phase
 
 
 def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
@@ -144,15 +143,7 @@ def test_initial_weights_are_shared_by_methods_and_norms() -> None:
 def test_critic_steps_have_their_own_batches() -> None:
     trial = make_trial("wasserstein", critic_steps=3)
     step = build_step(trial, images(), torch.device("cpu"))
-    seen: list[int] = []
-    place = step.place
-
-    def placed(phase: Phase, index: int) -> None:
-        if phase == "discriminator":
-            seen.append(index)
-        place(phase, index)
-
-    step.place = placed  # type: ignore[method-assign]
+    seen = watch_critic(step)
     for index in range(2):
         step.run(index)
     assert seen == [0, 1, 2, 3, 4, 5]
