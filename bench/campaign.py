@@ -33,7 +33,7 @@ from bench.events import (
     TrialRetried,
     TrialStarted,
 )
-from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
+from bench.execution.interface import PACK_TRAINER, TRAINER, Executor, Finished, Message, Started, Task
 from bench.metrics.inception_weights import InceptionPlan
 from bench.plan import pending
 from bench.store.environment import usable_cpus
@@ -71,6 +71,8 @@ def run(
     trainer: str = TRAINER,
     inception: InceptionPlan | None = None,
     capture: bool = False,
+    pack: int = 1,
+    pack_trainer: str = PACK_TRAINER,
 ) -> Iterator[Event]:
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
@@ -89,10 +91,17 @@ def run(
         trainer: what trains, as `module:function` with the signature of `bench.training.trainer.train`.
         inception: on which workloads FID, KID and the Inception score are measured, and with which weights.
         capture: replay steps as CUDA graphs where a method allows it.
+        pack: how many trials of one workload may share a process; no trial's result depends on it.
+        pack_trainer: what trains them then, with the signature of `bench.training.pack.train_pack`.
 
     Raises:
+        ValueError: a pack of less than one, or packs for a trainer of one's own without a pack trainer.
         RecordError: the store holds a file that is no usable record.
     """
+    if pack < 1:
+        raise ValueError(f"a pack has at least one trial, not {pack}")
+    if pack > 1 and (trainer == TRAINER) != (pack_trainer == PACK_TRAINER):
+        raise ValueError(f"{trainer} trains one trial and {pack_trainer} several: give both of your own, or neither")
     started = time.monotonic()
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with scratch_folder(store.root) as scratch, contextlib.closing(executor):
@@ -112,13 +121,14 @@ def run(
                 data_dir=None if data_dir is None else str(data_dir.resolve()),
                 timeout_seconds=60 * timeout_minutes,
                 trainer=trainer,
+                pack_trainer=pack_trainer,
                 inception=inception.weights if inception is not None and covered else None,
                 capture=capture,
             )
 
         attendant = _Attendant(executor, store, task_of)
-        for trial, attempt in todo:
-            executor.submit(task_of(trial, attempt))
+        for together in packs(todo, pack):
+            executor.submit(*(task_of(trial, attempt) for trial, attempt in together))
         for message in executor.messages():
             yield from attendant.handle(message)
         statuses = attendant.statuses
@@ -127,6 +137,19 @@ def run(
             failed=sum(status != "ok" for status in statuses),
             seconds=time.monotonic() - started,
         )
+
+
+def packs(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
+    """Group trials with their attempts into packs of at most `size`: of one workload and precision, in their order."""
+    groups: dict[object, list[list[tuple[Trial, int]]]] = {}
+    found: list[list[tuple[Trial, int]]] = []
+    for trial, attempt in todo:
+        alike = groups.setdefault((trial.spec.workload, trial.spec.precision), [])
+        if not alike or len(alike[-1]) == size:
+            alike.append([])
+            found.append(alike[-1])
+        alike[-1].append((trial, attempt))
+    return found
 
 
 class _Attendant:

@@ -37,6 +37,10 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
     "--capture", is_flag=True,
     help="Replay steps as CUDA graphs: the same numbers, sooner. Not yet run on a GPU by the authors.",
 )  # fmt: skip
+@click.option(
+    "--pack", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Trials of one workload that share a process, for a GPU: the same numbers. Not yet run on one by the authors.",
+)  # fmt: skip
 @results_option
 @data_option
 @inception_options
@@ -51,6 +55,7 @@ def run(
     kind: str,
     workers: int | None,
     capture: bool,
+    pack: int,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -86,7 +91,7 @@ def run(
         chosen = devices.resolve(device)
         if capture and chosen == "cpu":
             raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
-    executor, threads = _executor(kind, len(trials), workers, chosen)
+    executor, threads = _executor(kind, -(-len(trials) // pack), workers, chosen)
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid)]
@@ -95,7 +100,7 @@ def run(
     tally = _campaign(
         trials, executor, store, progress,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
-        inception=fid, capture=capture,
+        inception=fid, capture=capture, pack=pack,
     )  # fmt: skip
     _conclude(trials, results, quiet=quiet)
     if tally.problems:

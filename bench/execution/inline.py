@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.events import Progress
 from bench.execution.interface import Finished, Message, Started, Task
-from bench.execution.worker import run_task
+from bench.execution.worker import run_pack
 
 
 class InlineExecutor:
@@ -19,23 +19,25 @@ class InlineExecutor:
     workers = 1
 
     def __init__(self) -> None:
-        self._tasks: deque[Task] = deque()
+        self._packs: deque[tuple[Task, ...]] = deque()
 
-    def submit(self, task: Task) -> None:
-        self._tasks.append(task)
+    def submit(self, *pack: Task) -> None:
+        self._packs.append(pack)
 
     def messages(self) -> Iterator[Message]:
-        while self._tasks:
-            task = self._tasks.popleft()
-            Path(task.log).unlink(missing_ok=True)
-            yield Started(task=task)
+        while self._packs:
+            pack = self._packs.popleft()
+            for task in pack:
+                Path(task.log).unlink(missing_ok=True)
+                yield Started(task=task)
             progress: list[Progress] = []
-            outcome = run_task(task, progress.append)
-            yield from progress
-            yield Finished(task=task, outcome=outcome)
+            for task, outcome in run_pack(pack, progress.append):
+                yield from progress
+                progress.clear()
+                yield Finished(task=task, outcome=outcome)
 
     def cancel(self) -> None:
-        self._tasks.clear()
+        self._packs.clear()
 
     def close(self) -> None:
         self.cancel()

@@ -15,6 +15,10 @@ TRAINER: Final = "bench.training.trainer:train"
 """The function that trains, as module:name. Only whoever runs a trial imports it, so that nobody else needs torch."""
 
 
+PACK_TRAINER: Final = "bench.training.pack:train_pack"
+"""The function that trains several trials in one process."""
+
+
 class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One attempt at a trial: what is trained, and everything about where, which is no part of the trial's identity."""
 
@@ -29,6 +33,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: str | None = None
     timeout_seconds: float = 240 * 60.0
     trainer: str = TRAINER
+    pack_trainer: str = PACK_TRAINER
     inception: Weights | None = None
     """What FID is measured with at the end; `None` where it is not."""
     capture: bool = False
@@ -68,6 +73,12 @@ class Announcement(Struct, frozen=True, tag="announcement"):
     started_at: str
 
 
+class Concluded(Struct, frozen=True, tag="concluded"):
+    """A line of a worker that has several trials: this one's outcome is there."""
+
+    trial_id: str
+
+
 class Executor(Protocol):
     """Runs tasks, for one campaign. All methods are called from one thread."""
 
@@ -76,8 +87,11 @@ class Executor(Protocol):
         """How many attempts run at once."""
         ...
 
-    def submit(self, task: Task) -> None:
-        """Queue a task; tasks start in the order of submission."""
+    def submit(self, *pack: Task) -> None:
+        """Queue a task, or several that share a process; what is queued starts in the order of submission.
+
+        The tasks of a pack have device, threads, data folder and capture in common.
+        """
         ...
 
     def messages(self) -> Iterator[Message]:

@@ -1,4 +1,4 @@
-"""Attempts as subprocesses of this machine: one fresh process an attempt, each under a supervising thread of its own.
+"""Attempts as subprocesses of this machine: a fresh one an attempt or pack, each under a supervising thread of its own.
 
 Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real,
 since what is stopped is the whole process group. A child ends with its parent: it watches its stdin, which nobody
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final, Self
@@ -20,7 +20,7 @@ from typing import IO, Final, Self
 import msgspec
 
 from bench.events import Progress
-from bench.execution.interface import Announcement, Finished, Message, Started, Task
+from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
 from bench.execution.worker import OUTCOME_FILE, now, write_log
 from bench.store.record import Outcome, Status
 
@@ -48,9 +48,9 @@ class LocalExecutor:
     def workers(self) -> int:
         return self._workers
 
-    def submit(self, task: Task) -> None:
-        self._outstanding += 1
-        self._pool.submit(self._supervise, task)
+    def submit(self, *pack: Task) -> None:
+        self._outstanding += len(pack)
+        self._pool.submit(self._supervise, pack)
 
     def messages(self) -> Iterator[Message]:
         while self._outstanding:
@@ -81,35 +81,36 @@ class LocalExecutor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _supervise(self, task: Task) -> None:
+    def _supervise(self, pack: Sequence[Task]) -> None:
         try:
-            message = self._attempt(task)
+            self._attempt(pack)
         except BaseException as error:
             # Nobody looks into a pool's futures: without this the reader of messages would wait for ever.
             self._messages.put(error)
             raise
-        if message is not None:
-            self._messages.put(message)
 
-    def _attempt(self, task: Task) -> Finished | None:
-        """Run one attempt to its end. None if it was cancelled."""
-        Path(task.scratch).mkdir(parents=True, exist_ok=True)
-        log = Path(task.log)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)
+    def _attempt(self, pack: Sequence[Task]) -> None:
+        """Run one process to its end and tell what became of its attempts, unless it was cancelled."""
+        log = _prepare(pack)
         with log.open("ab") as output:
-            process = self._launch(task, output)
+            process = self._launch(pack[0].threads, output)
         if process is None:
-            return None
-        self._messages.put(Started(task=task))
+            return
+        for task in pack:
+            self._messages.put(Started(task=task))
+        open_tasks = {task.trial.id: task for task in pack}
+        limit = sum(task.timeout_seconds for task in pack)
         with process:
-            timed_out, announcement = self._follow(process, task)
+            timed_out, announcement = self._follow(process, pack, open_tasks, limit)
             with self._lock:
                 self._running.discard(process)
                 cancelled = self._cancelled
-        return None if cancelled else _conclude(task, process.returncode, announcement, timed_out=timed_out)
+        if cancelled:
+            return
+        for task in open_tasks.values():
+            self._messages.put(_conclude(task, process.returncode, announcement, limit if timed_out else None))
 
-    def _launch(self, task: Task, output: IO[bytes]) -> "subprocess.Popen[bytes] | None":
+    def _launch(self, threads: int, output: IO[bytes]) -> "subprocess.Popen[bytes] | None":
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
             if self._cancelled:
@@ -120,24 +121,29 @@ class LocalExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
-                env=_child_environment(task.threads),
+                env=_child_environment(threads),
                 start_new_session=True,
             )
             self._running.add(process)
             return process
 
-    def _follow(self, process: "subprocess.Popen[bytes]", task: Task) -> tuple[bool, Announcement | None]:
-        """Feed the task to the process, pass its progress on, and return once it has ended or been stopped."""
+    def _follow(
+        self, process: "subprocess.Popen[bytes]", pack: Sequence[Task], open_tasks: dict[str, Task], limit: float
+    ) -> tuple[bool, Announcement | None]:
+        """Feed the tasks to the process, pass on what it tells, and return once it has ended or been stopped.
+
+        Tasks whose outcome is told leave `open_tasks`.
+        """
         assert process.stdin is not None
         assert process.stdout is not None
         announcements: list[Announcement] = []
-        reader = threading.Thread(target=self._read, args=(process.stdout, announcements), daemon=True)
+        reader = threading.Thread(target=self._read, args=(process.stdout, announcements, open_tasks), daemon=True)
         reader.start()
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
-            os.write(process.stdin.fileno(), msgspec.json.encode(task) + b"\n")
+            os.write(process.stdin.fileno(), msgspec.json.encode(pack) + b"\n")
         timed_out = False
         try:
-            process.wait(task.timeout_seconds)
+            process.wait(limit)
         except subprocess.TimeoutExpired:
             timed_out = True
             _stop([process])
@@ -145,13 +151,16 @@ class LocalExecutor:
         reader.join()
         return timed_out, next(iter(announcements), None)
 
-    def _read(self, lines: IO[bytes], announcements: list[Announcement]) -> None:
+    def _read(self, lines: IO[bytes], announcements: list[Announcement], open_tasks: dict[str, Task]) -> None:
         for line in lines:
             if not line.endswith(b"\n"):  # cut short by the end of the process
                 return
-            message = msgspec.json.decode(line, type=Announcement | Progress)
+            message = msgspec.json.decode(line, type=Announcement | Progress | Concluded)
             if isinstance(message, Announcement):
                 announcements.append(message)
+            elif isinstance(message, Concluded):
+                task = open_tasks.pop(message.trial_id)
+                self._messages.put(Finished(task=task, outcome=_outcome(task)))
             else:
                 self._messages.put(message)
 
@@ -180,13 +189,31 @@ def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) ->
         os.killpg(process.pid, number)
 
 
-def _conclude(task: Task, code: int, announcement: Announcement | None, *, timed_out: bool) -> Finished:
-    """Read the outcome of a process that has ended; where it left none, write one in its name."""
-    file = Path(task.scratch) / OUTCOME_FILE
-    if file.exists():  # whatever happened afterwards, while the interpreter shut down
-        return Finished(task=task, outcome=msgspec.json.decode(file.read_bytes(), type=Outcome))
-    if timed_out:
-        return _without_outcome(task, "timeout", f"stopped after {task.timeout_seconds / 60:g} minutes", announcement)
+def _prepare(pack: Sequence[Task]) -> Path:
+    """Make the folders of the tasks and return the log that their process writes to, which the others' logs name."""
+    for task in pack:
+        Path(task.scratch).mkdir(parents=True, exist_ok=True)
+        Path(task.log).parent.mkdir(parents=True, exist_ok=True)
+        Path(task.log).unlink(missing_ok=True)
+    first, *others = pack
+    for task in others:
+        write_log(task, f"ran in one process with {first.trial.id}: what it printed is in {Path(first.log).name}\n")
+    return Path(first.log)
+
+
+def _outcome(task: Task) -> Outcome:
+    return msgspec.json.decode((Path(task.scratch) / OUTCOME_FILE).read_bytes(), type=Outcome)
+
+
+def _conclude(task: Task, code: int, announcement: Announcement | None, limit: float | None) -> Finished:
+    """Read the outcome of a process that has ended; where it left none, write one in its name.
+
+    `limit` is that of a process which was stopped, in seconds.
+    """
+    if (Path(task.scratch) / OUTCOME_FILE).exists():  # whatever happened afterwards, while the interpreter shut down
+        return Finished(task=task, outcome=_outcome(task))
+    if limit is not None:
+        return _without_outcome(task, "timeout", f"stopped after {limit / 60:g} minutes", announcement)
     return _without_outcome(task, "error", f"the process was lost: {_how_it_ended(code)}", announcement)
 
 

@@ -1,7 +1,8 @@
-"""What runs in the child process: one attempt, from a task to its outcome.
+"""What runs in the child process: one attempt, or a pack of them, from tasks to outcomes.
 
-The protocol: one line of JSON on stdin, the task; lines of JSON on stdout, an `Announcement` and then `Progress`; the
-outcome as a file, `outcome.json` in the task's scratch folder. Stdin stays open as long as the parent lives.
+The protocol: one line of JSON on stdin, the list of tasks, several of them in a pack; lines of JSON on stdout, an
+`Announcement`, then `Progress`, and `Concluded` for each task of a pack; the outcomes as files, `outcome.json` in the
+scratch folder of each task. Stdin stays open as long as the parent lives.
 """
 
 import importlib
@@ -10,7 +11,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -20,7 +21,7 @@ import msgspec
 from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
-from bench.execution.interface import Announcement, Task
+from bench.execution.interface import Announcement, Concluded, Task
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome
 
@@ -38,7 +39,7 @@ def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
     started_at = now()
     task.artifacts.mkdir(parents=True, exist_ok=True)
     try:
-        outcome = find_trainer(task.trainer)(
+        outcome: Outcome = find_trainer(task.trainer)(
             task.trial,
             data_dir=None if task.data_dir is None else Path(task.data_dir),
             device=task.device,
@@ -50,16 +51,49 @@ def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
             **({"capture": True} if task.capture else {}),
         )
     except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
-        write_log(task, traceback.format_exc())
-        outcome = Outcome(status="error", message=one_line(error), started_at=started_at, finished_at=now())
+        outcome = _failed(task, error, started_at)
     return _placed(outcome, task)
 
 
-def find_trainer(name: str) -> Trainer:
-    """Import the function that `module:name` stands for."""
+def run_pack(pack: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator[tuple[Task, Outcome]]:
+    """Run attempts that share this process; yield each with its outcome as it ends. One alone runs by `run_task`."""
+    if len(pack) == 1:
+        yield pack[0], run_task(pack[0], emit)
+        return
+    started_at = now()
+    waiting = dict(enumerate(pack))
+    first = pack[0]
+    for task in pack:
+        task.artifacts.mkdir(parents=True, exist_ok=True)
+    try:
+        ended = find_trainer(first.pack_trainer)(
+            [(task.trial, task.artifacts, task.inception) for task in pack],
+            data_dir=None if first.data_dir is None else Path(first.data_dir),
+            device=first.device,
+            threads=first.threads,
+            emit=emit,
+            capture=first.capture,
+        )
+        for index, outcome in ended:
+            task = waiting.pop(index)
+            made = _failed(task, outcome, started_at) if isinstance(outcome, Exception) else outcome
+            yield task, _placed(made, task)
+    except Exception as error:  # noqa: BLE001 - the result of every attempt that had not ended
+        for task in waiting.values():
+            yield task, _placed(_failed(task, error, started_at), task)
+
+
+def find_trainer(name: str) -> Callable[..., Any]:
+    """Import the function that `module:name` stands for: a `Trainer`, or one for a pack."""
     module, _, function = name.partition(":")
-    trainer: Trainer = getattr(importlib.import_module(module), function)
+    trainer: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return trainer
+
+
+def _failed(task: Task, error: Exception, started_at: str) -> Outcome:
+    """Return the outcome of an attempt that raised, and write the traceback to its log."""
+    write_log(task, "".join(traceback.format_exception(error)))
+    return Outcome(status="error", message=one_line(error), started_at=started_at, finished_at=now())
 
 
 def one_line(error: BaseException) -> str:
@@ -83,13 +117,15 @@ def now() -> str:
 
 
 def main() -> None:
-    """Run the task on stdin."""
+    """Run the tasks on stdin."""
     lines = _claim_stdout()
-    task = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=Task)
+    pack = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
-    _send(lines, Announcement(environment=_environment(task), commit=commit(), started_at=now()))
-    outcome = run_task(task, lambda progress: _send(lines, progress))
-    _write_outcome(task, outcome)
+    _send(lines, Announcement(environment=_environment(pack[0]), commit=commit(), started_at=now()))
+    for task, outcome in run_pack(pack, lambda progress: _send(lines, progress)):
+        _write_outcome(task, outcome)
+        if len(pack) > 1:  # the end of the process says the same of a task alone
+            _send(lines, Concluded(trial_id=task.trial.id))
 
 
 def _placed(outcome: Outcome, task: Task) -> Outcome:
@@ -118,7 +154,7 @@ def _claim_stdout() -> int:
     return own
 
 
-def _send(descriptor: int, message: Announcement | Progress) -> None:
+def _send(descriptor: int, message: Announcement | Progress | Concluded) -> None:
     line = msgspec.json.encode(message) + b"\n"
     while line:
         line = line[os.write(descriptor, line) :]

@@ -39,6 +39,9 @@ BLOCK_STEPS = 50
 PHASE_STEPS = 16
 """Updates of each player that are timed apart when training has ended; the most common interval of a lazy term."""
 
+ALONE_BLOCKS = 4
+"""Blocks of steps by which a trial that shared its process is timed alone at the end; the first one warms up."""
+
 _PROGRESS_INTERVAL = 0.25
 
 
@@ -70,39 +73,25 @@ def train(
         ValueError: for a trial of another protocol version, for data or weights that cannot be had, and for a capture
             without CUDA.
     """
-    if trial.spec.protocol_version != PROTOCOL_VERSION:
-        raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
     place = torch.device(device)
     recorder = recorder_for(place) if capture else None
+    prepare_process(trial, threads)
+    run = Run(trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder, inception=inception)
+    run.train()
+    return run.conclude(artifacts)
+
+
+def prepare_process(trial: Trial, threads: int) -> None:
+    """Set what holds for the whole process: threads, memory and precision.
+
+    Raises:
+        ValueError: for a trial of another protocol version.
+    """
+    if trial.spec.protocol_version != PROTOCOL_VERSION:
+        raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
     torch.set_num_threads(threads)
     keep_freed_memory()
     configure(trial.spec.precision)
-    started = datetime.now(UTC)
-    if inception is not None:
-        verified(inception)  # before anything is trained; they are loaded when they are needed
-    run = _Run(trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder)
-    run.train()
-    files.save_generator(run.step.generator, trial, artifacts)
-    if run.samples is not None:
-        files.save_samples(run.samples, run.workload, artifacts)
-    fakes = run.fakes() if inception is not None else None
-    run.time_phases()
-    cost = run.cost()
-    beside: Scores = {}
-    if inception is not None:
-        started_measuring = time.perf_counter()
-        beside = run.measure_inception(fakes, inception)
-        cost["inception_seconds"] = time.perf_counter() - started_measuring
-    return Outcome(
-        status=run.status,
-        message=run.captured.message if run.captured else "",
-        metrics=run.metrics() | beside,
-        history=History(evaluations=run.evaluations, training=run.curves),
-        stability=run.stability(),
-        cost=cost,
-        started_at=started.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
 
 
 def build_step(trial: Trial, images: Tensor, device: torch.device, *, stack: int = 1) -> TrainingStep:
@@ -142,8 +131,11 @@ def block_ends(steps: int, evaluate_every: int) -> list[int]:
     return sorted({*range(BLOCK_STEPS, steps, BLOCK_STEPS), *range(evaluate_every, steps, evaluate_every), steps})
 
 
-class _Run:
-    """The state of one trial while it trains; the trainer reads it once the loop has ended."""
+class Run:
+    """One trial while it trains: its steps in blocks, what happens between them, and the outcome.
+
+    Several may share a process, see `bench.training.pack`; then the time of the blocks is not what the trial costs.
+    """
 
     def __init__(
         self,
@@ -153,8 +145,15 @@ class _Run:
         device: torch.device,
         emit: Callable[[Progress], None],
         recorder: Recorder | None = None,
+        inception: Weights | None = None,
+        pack: int = 1,
     ) -> None:
         spec = trial.spec
+        self._started = datetime.now(UTC)
+        self._inception = inception
+        if inception is not None:
+            verified(inception)  # before anything is trained; they are loaded when they are needed
+        self._pack = pack
         self.workload = data.workload(spec.workload)
         self._arrays = arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
         self._trial = trial
@@ -167,7 +166,7 @@ class _Run:
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
         self.captured = CapturedStep(self.step, recorder, self._monitors) if recorder else None
-        self._clock = BlockClock(device)
+        self._clock = self._pace = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
         self._latents = evaluation_latents(self.workload, spec, device)
@@ -179,11 +178,23 @@ class _Run:
         self._evaluation_seconds = 0.0
 
     def train(self) -> None:
-        """Run the blocks, evaluating where the trial says; stop early once a number has ceased to be finite."""
+        """Make all steps."""
+        for steps in self.blocks():
+            for step in steps:
+                self.make(step)
+
+    def blocks(self) -> Iterator[range]:
+        """Yield the steps that are to be made next, block by block, and evaluate where the trial says.
+
+        It ends early once a number has ceased to be finite.
+        """
         spec = self._trial.spec
         self._evaluate(0)
         for first, last in pairwise([0, *block_ends(spec.steps, spec.evaluate_every)]):
-            self._train_block(first, last)
+            self._clock.start()
+            yield range(first, last)
+            self._clock.stop(last - first)
+            self.completed_steps = last
             self._keep(self._monitors.flush(last))
             if last % spec.evaluate_every == 0 or last == spec.steps:
                 self._evaluate(last)
@@ -192,15 +203,50 @@ class _Run:
                 break
         self._keep(self._monitors.drain())
 
-    def _train_block(self, first: int, last: int) -> None:
-        self._clock.start()
-        for step in range(first, last):
-            if self.captured:
-                self.captured.run(step)
-            else:
-                self._monitors.record(step, *self.step.run(step))
-        self._clock.stop(last - first)
-        self.completed_steps = last
+    def make(self, step: int) -> None:
+        """Make one step and keep what is watched."""
+        if self.captured:
+            self.captured.run(step)
+        else:
+            self._monitors.record(step, *self.step.run(step))
+
+    def conclude(self, artifacts: Path) -> Outcome:
+        """Keep the artifacts, measure what is measured at the end, and return the outcome."""
+        files.save_generator(self.step.generator, self._trial, artifacts)
+        if self.samples is not None:
+            files.save_samples(self.samples, self.workload, artifacts)
+        fakes = self.fakes() if self._inception is not None else None
+        if self._pack > 1:
+            self.time_alone()
+        self.time_phases()
+        cost = self.cost()
+        beside: Scores = {}
+        if self._inception is not None:
+            started_measuring = time.perf_counter()
+            beside = self.measure_inception(fakes, self._inception)
+            cost["inception_seconds"] = time.perf_counter() - started_measuring
+        return Outcome(
+            status=self.status,
+            message=self.captured.message if self.captured else "",
+            metrics=self.metrics() | beside,
+            history=History(evaluations=self.evaluations, training=self.curves),
+            stability=self.stability(),
+            cost=cost,
+            started_at=self._started.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def time_alone(self) -> None:
+        """Time blocks of further steps while nothing else runs. What is kept must have been measured before."""
+        self._pace = BlockClock(self._device)
+        first = self.completed_steps
+        for block in range(ALONE_BLOCKS):
+            self._pace.start()
+            for step in range(first + block * BLOCK_STEPS, first + (block + 1) * BLOCK_STEPS):
+                self.make(step)
+            self._pace.stop(BLOCK_STEPS)
+            self._monitors.flush(step)
+        self._monitors.drain()
 
     def time_phases(self) -> None:
         """Time the players' updates apart. They change the networks, so this comes after everything is measured."""
@@ -320,9 +366,12 @@ class _Run:
         }
 
     def cost(self) -> dict[str, float | None]:
-        """Return what the run cost on this machine; only the count of images may cross machines."""
+        """Return what the run cost on this machine; only the count of images may cross machines.
+
+        The rates are those of the trial alone. The peak of memory is the process's, and absent where it is shared.
+        """
         spec = self._trial.spec
-        rate = self._clock.steps_per_second()
+        rate = self._pace.steps_per_second()
         return {
             "steps_per_second": rate,
             "images_per_second": None if rate is None else rate * spec.batch_size,
@@ -330,8 +379,9 @@ class _Run:
             **{f"{player}_update_seconds": clock.mean_seconds() for player, clock in self._phases.items()},
             "evaluation_seconds": self._evaluation_seconds,
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
+            **({"pack": self._pack} if self._pack > 1 else {}),
             **({"replayed_steps": self.captured.replayed_steps} if self.captured else {}),
-            "peak_memory_bytes": _peak_memory(self._device),
+            "peak_memory_bytes": None if self._pack > 1 else _peak_memory(self._device),
         }
 
 

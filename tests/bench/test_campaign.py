@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.campaign import divide, run
+from bench.campaign import divide, packs, run
 from bench.config.suite import load_suite
 from bench.config.trial import Trial
 from bench.config.workload import Workload
@@ -32,6 +32,7 @@ from bench.store.journal import RecordError, Store
 from bench.store.record import Record
 
 FAKE = "fake_training:train"
+FAKE_PACK = "fake_training:train_pack"
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -130,6 +131,51 @@ def test_a_lost_process_is_recorded_and_its_trial_retried(store: Store, trial: M
         [(lost.id, 1, "ok"), (other.id, 0, "ok")]
     )
     assert "SIGKILL" in store.log_path(lost.id, 0).read_text()
+
+
+def test_what_a_lost_pack_had_not_finished_is_retried_alone(store: Store, trial: MakeTrial) -> None:
+    trials = [trial("die-once"), trial("nap"), trial()]
+    events = list(run(trials, LocalExecutor(1), store, trainer=FAKE, pack=3, pack_trainer=FAKE_PACK))
+    assert {event.trial_id for event in of(events, TrialRetried)} == {trials[0].id}
+    assert {event.status for event in of(events, TrialFinished)} == {"ok"}
+    attempts = {(record.spec.method, record.attempt): record.status for record in store.records()}
+    expected = {("plain", 0): "ok", ("nap", 0): "ok", ("die-once", 0): "error", ("die-once", 1): "ok"}
+    assert attempts == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_packs_hold_one_workload_and_keep_the_order(trial: MakeTrial, size: int) -> None:
+    def named(workload: str, seed: int, precision: str = "fp32") -> tuple[Trial, int]:
+        spec = msgspec.structs.replace(trial(seed=seed).spec, workload=workload, precision=precision)
+        return Trial(spec=spec, components={}), seed
+
+    todo = [named("a", 0), named("b", 1), named("a", 2), named("a", 3), named("a", 4, "bf16"), named("b", 5)]
+    expected = {
+        1: [[0], [1], [2], [3], [4], [5]],
+        2: [[0, 2], [1, 5], [3], [4]],
+        3: [[0, 2, 3], [1, 5], [4]],
+        10: [[0, 2, 3], [1, 5], [4]],
+    }
+    assert [[attempt for _, attempt in pack] for pack in packs(todo, size)] == expected[size]
+
+
+def test_packs_are_refused_where_nobody_trains_them(store: Store, trial: MakeTrial) -> None:
+    with pytest.raises(ValueError, match="give both of your own, or neither"):
+        list(run([trial()], InlineExecutor(), store, trainer=FAKE, pack=2))
+    with pytest.raises(ValueError, match="at least one trial, not 0"):
+        list(run([trial()], InlineExecutor(), store, pack=0))
+
+
+def test_packed_trials_have_the_records_of_trials_alone(tmp_path: Path) -> None:
+    settings = {"methods": ["nsgan", "wgan-gp"], "seeds": 2, "steps": 60, "evaluate_every": 30, "samples": 100}
+    trials = expand(load_suite("smoke", settings))
+    stores = [Store(tmp_path / name) for name in ("alone", "packed")]
+    for store, size in zip(stores, (1, 3), strict=True):
+        statuses = [event.status for event in of(list(run(trials, LocalExecutor(1), store, pack=size)), TrialFinished)]
+        assert len(statuses) == 4
+    assert deterministic(stores[0]) == deterministic(stores[1])
+    assert [record.cost.get("pack") for record in stores[1].records()].count(3) == 3
+    assert list(run(trials, InlineExecutor(), stores[1], pack=4))[-1].finished == 0, "nothing is left to run"
 
 
 def test_a_process_lost_twice_is_given_up(store: Store, trial: MakeTrial) -> None:
@@ -235,8 +281,8 @@ class Recording:
     def __init__(self) -> None:
         self.tasks: list[Task] = []
 
-    def submit(self, task: Task) -> None:
-        self.tasks.append(task)
+    def submit(self, *pack: Task) -> None:
+        self.tasks.extend(pack)
 
     def messages(self) -> Iterator[Message]:
         return iter(())

@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 import losses
+from bench.config.suite import load_suite
 from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.plan import expand
 from bench.training.step import TrainingStep
 from losses.kinds import Phase
 
@@ -31,6 +33,13 @@ def make_trial(method: str, *, width: int = 8, batch_size: int = 16, seed: int =
         seed=seed,
     )
     return Trial(spec=msgspec.structs.replace(spec, **changes), components={})
+
+
+def toy_trial(**changes: object) -> Trial:
+    """Return a trial that can be trained and evaluated in a second: points in the plane."""
+    settings = {"methods": ["nsgan"], "steps": 120, "evaluate_every": 60, "samples": 400}
+    (trial,) = expand(load_suite("smoke", settings))
+    return msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, **changes))
 
 
 def images(count: int = 100) -> Tensor:

@@ -13,7 +13,7 @@ HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "ji
 
 OPTIONS = {
     "run": "suite method losses workload seeds steps d-norm allow-invalid set "
-    "device executor workers capture results data inception inception-weights dry-run progress",
+    "device executor workers capture pack results data inception inception-weights dry-run progress",
     "prepare": "workloads retrain device data",
     "list": "kind json",
     "check": "file json",

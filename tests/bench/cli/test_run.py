@@ -239,3 +239,18 @@ def test_a_capture_is_asked_of_the_trainer(bench, tmp_path, pretend, monkeypatch
     monkeypatch.setattr(device, "accelerator_name", lambda chosen: "a GPU")
     result = bench("run", *SMALL, "--capture", "--inception", "off", "--results", tmp_path / "r")
     assert asked == [True] * 4, result.output
+
+
+def test_a_pack_shares_the_workers_and_is_asked_of_the_campaign(bench, tmp_path, monkeypatch):
+    from bench import campaign
+
+    asked = []
+
+    def run(trials, executor, store, **settings):
+        asked.append((settings["pack"], executor.workers))
+        return iter(())
+
+    monkeypatch.setattr(campaign, "run", run)
+    monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 8)
+    bench("run", *SMALL[:-2], "--pack", "2", "--device", "cpu", "--results", tmp_path / "r")
+    assert asked == [(2, 2)], "four trials are two packs"

@@ -25,6 +25,7 @@ def make_task(
             "scratch": str(tmp_path / "scratch" / f"{trial.id}.0"),
             "log": str(tmp_path / "logs" / f"{trial.id}.0.log"),
             "trainer": "fake_training:train",
+            "pack_trainer": "fake_training:train_pack",
             "timeout_seconds": 30.0,
         }
         return Task(**(settings | changes))

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +37,19 @@ def train(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(),
     )
+
+
+def train_pack(
+    members: list[tuple[Trial, Path, object]], *, emit: Callable[[Progress], None], capture: bool, **settings: object
+) -> Iterator[tuple[int, Outcome | Exception]]:
+    """Train the last member first: outcomes come in any order."""
+    for index, (trial, artifacts, _) in reversed(list(enumerate(members))):
+        if trial.spec.method == "break-all":
+            raise RuntimeError("nothing goes any more")
+        try:
+            yield index, train(trial, artifacts=artifacts, emit=emit, **settings)
+        except RuntimeError as error:
+            yield index, error
 
 
 def _break(_: Path) -> None:

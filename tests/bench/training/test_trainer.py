@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_trials import toy_trial
 
 from bench.config.suite import load_suite
 from bench.config.trial import Optimizer, Trial
@@ -21,12 +22,6 @@ from bench.training.trainer import BLOCK_STEPS, block_ends, train
 
 STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words in group.items()}
 """What `show` has words for: every measure, in the groups of its table."""
-
-
-def toy_trial(**changes: object) -> Trial:
-    settings = {"methods": ["nsgan"], "steps": 120, "evaluate_every": 60, "samples": 400}
-    (trial,) = expand(load_suite("smoke", settings))
-    return msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, **changes))
 
 
 def run(trial: Trial, folder: Path) -> tuple[Outcome, list[Progress]]:
@@ -184,7 +179,7 @@ def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> N
 
     settings = {"methods": ["nsgan"], "seeds": 1, "steps": 1, "batch_size": 2, "workloads": ["digits"], "samples": 12}
     (trial,) = expand(load_suite("quick", settings))
-    run_ = trainer._Run(trial, data_dir=None, device=torch.device("cpu"), emit=lambda _: None)
+    run_ = trainer.Run(trial, data_dir=None, device=torch.device("cpu"), emit=lambda _: None)
     run_.train()
     fakes = {}
     with pytest.MonkeyPatch.context() as patch:
