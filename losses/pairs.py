@@ -18,7 +18,7 @@ from torch import Tensor
 from losses.numerics import mean_off_diagonal, squared_distances
 
 LIMIT: Final = 2**22
-"""How many numbers the largest tensor of a block has at most (16 MiB in float32), or a row's, or a batch's own."""
+"""The most numbers in a tensor of a block (16 MiB in float32), unless a single row or a batch itself has more."""
 
 _TERMS: Final = 5
 """The most values that a kernel of distances stacks for each pair before it adds them up."""
@@ -98,13 +98,10 @@ def share_above(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mean_sign(a: Tensor, b: Tensor) -> Tensor:
-    """Return the mean sign of a_i - b_j over all pairs, for a [B] and b [C]: NaN if one of the differences is."""
+    """Return the mean sign of a_i - b_j over all pairs, for a [B] and b [C]. Where NaN is part of it, the sign is 0."""
     if len(a) * len(b) <= LIMIT:
         return (a[:, None] - b[None, :]).sign().mean()
-    # A difference is NaN where a or b is, and between equal infinities: the extremes show each of these.
-    undefined = (a.amax() - b.amax()).isnan() | (a.amin() - b.amin()).isnan()
-    mean = (_wins(a, b) - _wins(b, a)).to(a.dtype) / (len(a) * len(b))
-    return torch.where(undefined, torch.nan, mean)
+    return (_wins(a, b) - _wins(b, a)).to(a.dtype) / (len(a) * len(b))
 
 
 def _wins(a: Tensor, b: Tensor) -> Tensor:
