@@ -70,7 +70,8 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Return |x_i - y_j|^2, [B, C], for x [B, d] and y [C, d]: non-negative, and smooth where two points coincide.
 
     The differences are taken one by one, at the price of B * C * d numbers of memory: |x|^2 + |y|^2 - 2<x, y> cancels
-    to noise (even to negative numbers) for points that are near each other and far from the origin.
+    to noise (even to negative numbers) for points that are near each other and far from the origin. `losses.pairs`
+    takes them of some rows at a time.
     """
     return (x.unsqueeze(1) - y.unsqueeze(0)).square().sum(dim=2)
 
@@ -83,18 +84,6 @@ def rational_quadratic(squared: Tensor, alphas: Sequence[float]) -> Tensor:
 def gaussian(squared: Tensor, sigmas: Sequence[float]) -> Tensor:
     """Return the kernel values sum over sigma of exp(-s / (2 sigma^2)) for squared distances s, elementwise."""
     return torch.stack([torch.exp(squared * (-0.5 / sigma**2)) for sigma in sigmas]).sum(dim=0)
-
-
-def unbiased_mmd(k_rr: Tensor, k_ff: Tensor, k_rf: Tensor) -> Tensor:
-    """Return the unbiased estimate of MMD^2 from the kernel matrices [B, B], [C, C] and [B, C].
-
-    The diagonals are left out: a sample's similarity to itself says nothing about the distribution. The estimate is
-    therefore negative now and then, and differs when a batch is repeated.
-
-    Raises:
-        ValueError: for a batch of one, which has no pairs.
-    """
-    return mean_off_diagonal(k_rr) + mean_off_diagonal(k_ff) - 2 * k_rf.mean()
 
 
 def mean_off_diagonal(square: Tensor) -> Tensor:

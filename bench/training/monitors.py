@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from losses.pairs import share_above
+
 MONITORS: Final = (
     "discriminator_loss",
     "generator_loss",
@@ -69,8 +71,7 @@ def discriminator_statistics(
     The critic values are [B], the rest scalars.
     """
     a, b = real_critic.detach().flatten(), fake_critic.detach().flatten()
-    accuracy = (a[:, None] > b[None, :]).float().mean()
-    return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), accuracy, saturation])
+    return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), share_above(a, b), saturation])
 
 
 def generator_statistics(

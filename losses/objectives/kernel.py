@@ -12,20 +12,13 @@ from typing import ClassVar, Final, final
 from torch import Tensor
 
 from losses.kinds import BatchNorm, Objective, parameter
-from losses.numerics import (
-    gaussian,
-    mean_off_diagonal,
-    norms,
-    rational_quadratic,
-    required_reals,
-    root,
-    squared_distances,
-    unbiased_mmd,
-)
+from losses.numerics import gaussian, norms, rational_quadratic, required_reals, root
+from losses.pairs import mean_over_pairs, mean_within, of_distances, row_means, unbiased_mmd
 from losses.registry import register
 
 RQ_ALPHAS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 RBF_SIGMAS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
+_DISTANCE: Final = of_distances(root)
 _UNBIASED: Final = MappingProxyType(
     {"repeated batch": "an unbiased estimate leaves out each sample's distance to itself, not to its copy"}
 )
@@ -55,16 +48,12 @@ class KernelDistance(Objective):
 
     def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """The witness of the distance between the two batches."""
-        to_real = self.kernel(squared_distances(logits, real_logits)).mean(dim=1)
-        return to_real - self.kernel(squared_distances(logits, fake_logits)).mean(dim=1)
+        kernel = of_distances(self.kernel)
+        return row_means(kernel, logits, real_logits) - row_means(kernel, logits, fake_logits)
 
     def squared_mmd(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the unbiased estimate; it can be negative."""
-        return unbiased_mmd(*(self.kernel(squared_distances(x, y)) for x, y in _sides(real, fake)))
-
-
-def _sides(real: Tensor, fake: Tensor) -> list[tuple[Tensor, Tensor]]:
-    return [(real, real), (fake, fake), (real, fake)]
+        return unbiased_mmd(of_distances(self.kernel), real, fake)
 
 
 @final
@@ -153,9 +142,9 @@ class MmdRepulsive(KernelDistance):
         return gaussian(squared, (1.0,))
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        among_real = self.kernel(squared_distances(real_logits, real_logits).clamp(max=4.0))
-        among_fake = self.kernel(squared_distances(fake_logits, fake_logits).clamp(min=0.25))
-        return mean_off_diagonal(among_real) - mean_off_diagonal(among_fake)
+        of_reals = of_distances(lambda squared: self.kernel(squared.clamp(max=4.0)))
+        of_fakes = of_distances(lambda squared: self.kernel(squared.clamp(min=0.25)))
+        return mean_within(of_reals, real_logits) - mean_within(of_fakes, fake_logits)
 
 
 @final
@@ -193,18 +182,14 @@ class Cramer(Objective):
         return self.dimension
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        among = mean_off_diagonal(_distances(fake_logits, fake_logits))
-        real = _distances(real_logits, fake_logits).mean() - norms(real_logits).mean()
+        among = mean_within(_DISTANCE, fake_logits)
+        real = mean_over_pairs(_DISTANCE, real_logits, fake_logits) - norms(real_logits).mean()
         return among - norms(fake_logits).mean() - real
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         real = required_reals(self.name, real_logits)
-        return 2 * _distances(real, fake_logits).mean() - mean_off_diagonal(_distances(fake_logits, fake_logits))
+        return 2 * mean_over_pairs(_DISTANCE, real, fake_logits) - mean_within(_DISTANCE, fake_logits)
 
     def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """c(x) against the whole generated batch."""
-        return _distances(logits, fake_logits).mean(dim=1) - norms(logits)
-
-
-def _distances(x: Tensor, y: Tensor) -> Tensor:
-    return root(squared_distances(x, y))
+        return row_means(_DISTANCE, logits, fake_logits) - norms(logits)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
 from losses.numerics import check_pairs, covariance, deviation, second_moment, unit
+from losses.pairs import maxima
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -194,11 +195,10 @@ class CorrelationMatched(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = both_features(context)
-        cosines = unit(fake.flatten(1)) @ unit(real.flatten(1)).T
-        to_reals = (1 - cosines.amax(dim=1)).mean()
-        if not self.both_ways:
-            return to_reals
-        return (to_reals + (1 - cosines.amax(dim=0)).mean()) / 2
+        rows = unit(fake.flatten(1)), unit(real.flatten(1))
+        of_fakes, of_reals = maxima(lambda x, y: x @ y.T, *rows, width=1)
+        to_reals = (1 - of_fakes).mean()
+        return (to_reals + (1 - of_reals).mean()) / 2 if self.both_ways else to_reals
 
 
 @final

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
-from losses.numerics import check_pairs, deviation, in_full_precision, mean_off_diagonal, unit
+from losses.numerics import check_pairs, deviation, in_full_precision, unit
+from losses.pairs import mean_within
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ class PullingAway(Regularizer):
     every: int = parameter(1, minimum=1)
 
     def __call__(self, context: "Context") -> Tensor:
-        return mean_off_diagonal(_kernel(context.fake_features.flatten(1)).square())
+        rows = unit(context.fake_features.flatten(1))
+        return mean_within(lambda x, y: (x @ y.T).square(), rows, width=1)
 
 
 @final

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
-from losses.numerics import check_pairs, rational_quadratic, squared_distances, unbiased_mmd
+from losses.numerics import check_pairs, rational_quadratic, squared_distances
+from losses.pairs import of_distances, over_rows, unbiased_mmd
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -138,8 +139,7 @@ class FrozenMmd(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = frozen_features(context)
-        pairs = ((real, real), (fake, fake), (real, fake))
-        return unbiased_mmd(*(rational_quadratic(squared_distances(x, y), ALPHAS) for x, y in pairs))
+        return unbiased_mmd(of_distances(lambda squared: rational_quadratic(squared, ALPHAS)), real, fake)
 
 
 @final
@@ -176,7 +176,7 @@ class Perceptual(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         real, fake = frozen_features(context)
-        return squared_distances(fake, real).amin(dim=1).mean()
+        return over_rows(lambda squared: squared.amin(dim=1), squared_distances, fake, real).mean()
 
 
 def frozen_features(context: "Context") -> tuple[Tensor, Tensor]:

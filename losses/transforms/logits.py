@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from losses.kinds import LogitTransform, Need, Phase, parameter
+from losses.pairs import mean_sign
 from losses.registry import register
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class AccuracyGate(LogitTransform):
 
     def __call__(self, real: Tensor | None, fake: Tensor, context: "Context") -> tuple[Tensor | None, Tensor]:
         a, b = context.real_critic.detach(), context.fake_critic.detach()
-        ranking = ((a[:, None] - b[None, :]).sign().mean() + 1) / 2
+        ranking = (mean_sign(a, b) + 1) / 2
         average = context.remembered("accuracy", torch.full_like(ranking, 0.5))
         average.lerp_(ranking.to(average.dtype), 1 - self.decay)
         is_open = average <= self.threshold

@@ -9,7 +9,8 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 import losses
-from losses.numerics import gaussian, mean_off_diagonal, rational_quadratic, squared_distances, unbiased_mmd
+from losses.numerics import gaussian, mean_off_diagonal, rational_quadratic, squared_distances
+from losses.pairs import unbiased_mmd
 
 NAMES = ["fm", "swg", "mmd_feat", "perceptual"]
 ALPHAS = (0.2, 0.5, 1, 2, 5)
@@ -54,7 +55,7 @@ def test_a_mean_over_pairs_leaves_out_the_diagonal_and_wants_pairs() -> None:
     square = torch.tensor([[100.0, 1.0], [2.0, 100.0]], dtype=torch.float64)
     assert mean_off_diagonal(square).item() == pytest.approx(1.5, rel=1e-14)
     with pytest.raises(ValueError, match="at least two samples"):
-        unbiased_mmd(torch.ones(1, 1), torch.ones(2, 2), torch.ones(1, 2))
+        unbiased_mmd(squared_distances, torch.ones(1, 4), torch.ones(2, 4))
 
 
 def brute_force_mmd(real: np.ndarray, fake: np.ndarray) -> float:
