@@ -8,7 +8,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from losses.context import Context, Discriminator, Evaluation, Features, Generator, Rng, State
+from losses.context import Context, State
+from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng
 from losses.kinds import (
     BATCH_NORM_ORDER,
     INPUT_GRADIENTS,
