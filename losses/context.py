@@ -1,6 +1,6 @@
 """What a part may look at: one part's view of a phase, with that part's own random stream and its own state."""
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -177,7 +177,7 @@ class Context:
 
     def input_gradient(self, points: Tensor, values: Tensor) -> Tensor:
         """Return the gradient of what was computed from the critic at points, [B], shaped like them, differentiable."""
-        return self._evaluation.input_gradient(points, values)
+        return self._evaluation.input_gradients([points], [values])[0]
 
     def features_of(self, output: DiscriminatorOutput) -> Tensor:
         """Return the features of a forward; ValueError where the discriminator gives none."""
@@ -202,6 +202,12 @@ def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
     It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
     another (BatchNorm does).
     """
+    (gradient,) = input_gradients([images], [critic])
+    return gradient
+
+
+def input_gradients(batches: Sequence[Tensor], critics: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return what `input_gradient` returns for each batch of images and its critic values, from one backward pass."""
     with mark(INPUT_GRADIENT):
-        (gradient,) = torch.autograd.grad(critic.sum(), images, create_graph=True)
-    return in_full_precision(gradient)
+        gradients = torch.autograd.grad([critic.sum() for critic in critics], batches, create_graph=True)
+    return tuple(map(in_full_precision, gradients))

@@ -12,12 +12,12 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from losses.context import Context, DiscriminatorOutput, PartState, State, input_gradient
+from losses.context import Context, DiscriminatorOutput, PartState, State, input_gradients
 from losses.convolution import InputGradients
 from losses.frozen import random_features
 from losses.kinds import INPUT_GRADIENTS, InputTransform, Need, Objective, Phase, Role
 from losses.numerics import autocast_dtype, in_full_precision, refuse_float16
-from losses.ranges import D_FAKE, D_REAL, G_OTHER, mark
+from losses.ranges import D_BOTH, D_FAKE, D_REAL, G_OTHER, mark
 
 Discriminator = Callable[[Tensor], "Tensor | tuple[Tensor, Tensor]"]
 Generator = Callable[[Tensor], Tensor]
@@ -32,6 +32,9 @@ class Evaluation:
     In the discriminator's phase the images are cut off from whatever made them, and are leaves that require gradients
     where `needs` says so. In the generator's phase the fakes keep their graph, and the reals are looked at without one:
     they do not depend on the generator.
+
+    `joint` says that the discriminator judges each image alone: both batches then share a forward, and both input
+    gradients a backward pass. Not so where only one of them is due an input gradient, which would cost that of both.
 
     Raises:
         ValueError: for images that are not floats, and for input gradients in float16, whose range they leave.
@@ -53,6 +56,7 @@ class Evaluation:
         frozen: Features | None = None,
         rng: Rng = None,
         state: State | None = None,
+        joint: bool = False,
     ) -> None:
         self.phase = phase
         self._step = step
@@ -80,6 +84,7 @@ class Evaluation:
         if phase == "discriminator" and self.real_images is not None:
             self.real_images.requires_grad_("real_gradient" in needs)
             self.fake_images.requires_grad_("fake_gradient" in needs)
+        self._joint = joint and self._fit_together()
 
     @property
     def step(self) -> int:
@@ -92,32 +97,55 @@ class Evaluation:
         """The discriminator on the real images; in the generator's phase without a graph."""
         if self.real_images is None:
             raise ValueError("this method looks at real images in the generator's step: pass real_images")
+        if self._joint:
+            return self._both[0]
         with torch.set_grad_enabled(self.phase == "discriminator" and torch.is_grad_enabled()), mark(D_REAL):
             return self.judge(self.real_images, "real")
 
     @cached_property
     def fake(self) -> DiscriminatorOutput:
         """The discriminator on the generated images."""
+        if self._joint:
+            return self._both[1]
         with mark(D_FAKE):
             return self.judge(self.fake_images, "fake")
 
     @cached_property
+    def _both(self) -> Sequence[DiscriminatorOutput]:
+        """The discriminator on the real and on the generated images, in one forward."""
+        with mark(D_BOTH):
+            shown = [
+                self._transformed(_required(self.real_images), "real"),
+                self._transformed(self.fake_images, "fake"),
+            ]
+            return self._judge(*shown)
+
+    @cached_property
     def real_gradient(self) -> Tensor:
-        return self._own_gradient(_required(self.real_images), self.real.logits)
+        if self._joint:
+            return self._both_gradients[0]
+        return self._own_gradients((_required(self.real_images), self.real))[0]
 
     @cached_property
     def fake_gradient(self) -> Tensor:
-        return self._own_gradient(self.fake_images, self.fake.logits)
+        if self._joint:
+            return self._both_gradients[1]
+        return self._own_gradients((self.fake_images, self.fake))[0]
 
-    def _own_gradient(self, images: Tensor, logits: Tensor) -> Tensor:
+    @cached_property
+    def _both_gradients(self) -> Sequence[Tensor]:
+        return self._own_gradients((_required(self.real_images), self.real), (self.fake_images, self.fake))
+
+    def _own_gradients(self, *judged: tuple[Tensor, DiscriminatorOutput]) -> Sequence[Tensor]:
         """Differentiate the critic at the batches it is measured against, which count as constants meanwhile."""
         reference = (self.real.logits.detach(), self.fake.logits.detach())
-        return self.input_gradient(images, self.objective.critic(logits, *reference))
+        critics = [self.objective.critic(output.logits, *reference) for _, output in judged]
+        return self.input_gradients([images for images, _ in judged], critics)
 
-    def input_gradient(self, images: Tensor, critic: Tensor) -> Tensor:
-        """Return `input_gradient`, without what the discriminator's weights would be owed on the way."""
+    def input_gradients(self, batches: Sequence[Tensor], critics: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return `input_gradients`, without what the discriminator's weights would be owed on the way."""
         with self._twice.taking() if self._twice else nullcontext():
-            return input_gradient(images, critic)
+            return input_gradients(batches, critics)
 
     def settle(self) -> None:
         """Say that all terms are there: no gradient by the images themselves will be asked for from here on."""
@@ -128,19 +156,35 @@ class Evaluation:
         """Run the discriminator on the transformed images, in the mode it is in.
 
         A call made by a part draws the transforms' random numbers from that part's own stream, so that it shifts nobody
-        else's. The two shared calls draw from the transforms' streams.
+        else's. The shared calls draw from the transforms' streams.
         """
+        return self._judge(self._transformed(images, role, part))[0]
+
+    def _transformed(self, images: Tensor, role: Role, part: str | None = None) -> Tensor:
         for transform in self._transforms:
             images = transform(images, Context(self, transform.name, stream=part), role)
-        images = images.to(self._input_dtype)
+        return images
+
+    def _judge(self, *shown: Tensor) -> Sequence[DiscriminatorOutput]:
+        """Run the discriminator once on the batches it is shown, and return its outputs on each."""
+        cast = [images.to(self._input_dtype) for images in shown]
+        images = torch.cat(cast) if len(cast) > 1 else cast[0]
         twice = self._twice if images.requires_grad and self.phase == "discriminator" else None
-        with self._networks_precision(), twice.judging(images) if twice else nullcontext():
+        # What leaves have only been cast and joined to leads to nothing else, so that its gradient can be left out.
+        bare = all(each.is_leaf for each in shown)
+        with self._networks_precision(), twice.judging(images, bare=bare) if twice else nullcontext():
             output = self._discriminator(images)
         logits, features = output if isinstance(output, tuple) else (output, None)
-        return DiscriminatorOutput(
+        found = DiscriminatorOutput(
             _shaped(in_full_precision(logits), images.shape[0], self.objective),
             None if features is None else in_full_precision(features),
         )
+        return _split(found, [len(each) for each in shown])
+
+    def _fit_together(self) -> bool:
+        """Whether both batches can share a forward, and none pays there for an input gradient of the other."""
+        real, fake = self.real_images, self.fake_images
+        return real is not None and real.shape[1:] == fake.shape[1:] and real.requires_grad == fake.requires_grad
 
     def generate(self, latents: Tensor, part: str) -> Tensor:
         """Run the generator; in the discriminator's phase without a graph."""
@@ -187,6 +231,15 @@ def _shaped(logits: Tensor, samples: int, objective: Objective) -> Tensor:
             f"the discriminator returned logits of shape {tuple(logits.shape)} for {samples} inputs: expected {shapes}"
         )
     return logits.reshape(samples) if outputs == 1 else logits.reshape(samples, outputs)
+
+
+def _split(output: DiscriminatorOutput, sizes: list[int]) -> Sequence[DiscriminatorOutput]:
+    """Cut an output along the batch."""
+    if len(sizes) == 1:
+        return [output]
+    logits = output.logits.split(sizes)
+    features = [None] * len(sizes) if output.features is None else output.features.split(sizes)
+    return [DiscriminatorOutput(*each) for each in zip(logits, features, strict=True)]
 
 
 def _images(which: str, images: Tensor) -> Tensor:
