@@ -44,9 +44,12 @@ class InputGradients(TorchFunctionMode):
         self._images: Tensor | None = None
 
     @contextmanager
-    def judging(self, images: Tensor) -> Iterator[None]:
-        """Run the discriminator on the images inside; once all is settled, the gradient by them is left out."""
-        self._images = images if images.is_leaf else None
+    def judging(self, images: Tensor, *, bare: bool = False) -> Iterator[None]:
+        """Run the discriminator on the images inside; once all is settled, the gradient by `bare` ones is left out.
+
+        Bare are images that lead to nothing else: computed from no tensor that may be owed a gradient itself.
+        """
+        self._images = images if bare else None
         try:
             with self:
                 yield

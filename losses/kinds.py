@@ -177,7 +177,10 @@ class InputTransform(Part):
 
     @abstractmethod
     def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
-        """Return the transformed images, differentiable in `images`, drawing from `context.rng` alone."""
+        """Return the transformed images, differentiable in `images`, drawing from `context.rng` alone.
+
+        There are no logits yet: the discriminator has seen neither batch.
+        """
 
     def observe(self, real_logits: Tensor, fake_logits: Tensor, context: "Context") -> None:
         """Adapt `context.state` after a forward of the discriminator's phase; the logits come without a graph."""
@@ -215,6 +218,14 @@ class Constraint(Part):
     def learning_rate_factor(self) -> float:
         """The factor on the discriminator's learning rate."""
         return 1.0
+
+    @property
+    def judges_alone(self) -> bool:
+        """Whether what judged each image alone still does so when wrapped, and is the same after any forward.
+
+        A constraint that wraps has to say so itself.
+        """
+        return type(self).wrap is Constraint.wrap
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         """Return the discriminator to train, called once before the optimiser is made."""

@@ -8,7 +8,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from losses.context import Context, Discriminator, Evaluation, Features, Generator, Rng, State
+from losses.context import Context, State
+from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng
 from losses.kinds import (
     BATCH_NORM_ORDER,
     INPUT_GRADIENTS,
@@ -172,6 +173,11 @@ class Method:
         return math.prod(part.learning_rate_factor for part in self.constraints)
 
     @property
+    def judges_alone(self) -> bool:
+        """Whether a discriminator that judges each image alone still does so under this method's constraints."""
+        return all(part.judges_alone for part in self.constraints)
+
+    @property
     def resolved(self) -> "Method":
         """The method that trains exactly like this one and goes by no other name: an alias is replaced by its original.
 
@@ -192,6 +198,7 @@ class Method:
         rng: Rng = None,
         step: int = 0,
         state: State | None = None,
+        joint: bool = False,
     ) -> LossParts:
         """Compute the discriminator's loss on a batch; nothing flows back into the generator.
 
@@ -209,6 +216,10 @@ class Method:
                 shifts the random numbers of another.
             step: the count of generator updates so far; lazy terms and annealing read it.
             state: what stateful parts remember, kept by the caller between steps.
+            joint: says that the discriminator judges each image alone and is the same after a forward, so that reals
+                and fakes may share one: no BatchNorm, no statistics of a minibatch, no power iteration. Equal but for
+                the rounding of sums. They still go apart where only one of them is due an input gradient, which
+                would cost that of the other, and where their images differ in shape.
 
         Raises:
             ValueError: for images that are not floats, logits that are not one a sample, features or state that a part
@@ -229,6 +240,7 @@ class Method:
             frozen=frozen,
             rng=rng,
             state=state,
+            joint=joint,
         )
         with evaluation.losses_precision():
             plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits

@@ -16,6 +16,8 @@ from typing import Final
 
 D_REAL: Final = "D real"
 D_FAKE: Final = "D fake"
+D_BOTH: Final = "D real and fake"
+"""One forward of the discriminator on both batches."""
 D_OTHER: Final = "D other"
 """A forward of the discriminator that a part makes for itself."""
 G_FAKE: Final = "G fake"

@@ -199,6 +199,7 @@ class Paths:
                 generator=self.step.generator,
                 rng=self._random("discriminator", index),
                 state=self._state["discriminator"],
+                joint=self.step.joint,
             )
         self._differentiate(parts, self.step.discriminator)
 

@@ -8,6 +8,7 @@ from bench.config.trial import Network
 from bench.networks import dcgan, mlp
 from losses.constraints.normalization import SpectralNorm
 
+Discriminator = dcgan.Discriminator | mlp.PointDiscriminator
 Draw = Callable[[str, tuple[int, ...]], Tensor]
 """Standard normals for the parameter of that name: a draw by name cannot shift another parameter's."""
 
@@ -28,7 +29,7 @@ def build_generator(network: Network, normal: Draw) -> nn.Module:
     return images
 
 
-def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, outputs: int = 1) -> nn.Module:
+def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, outputs: int = 1) -> Discriminator:
     """Build the discriminator on the CPU and initialise it from `normal`; it returns (logits [B], features [B, d]).
 
     A method may join `pack` samples to one input, which widens the first layer, and may read `outputs` numbers of each,
@@ -46,9 +47,6 @@ def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, output
         outputs=outputs,
     )
     dcgan.initialise(images, normal)
-    return _with_spectral_norm(images) if network.d_norm == "sn" else images
-
-
-def _with_spectral_norm(discriminator: nn.Module) -> nn.Module:
-    """Divide every convolution's weight by its largest singular value, as the constraint of that name does."""
-    return SpectralNorm().wrap(discriminator)
+    if network.d_norm == "sn":
+        SpectralNorm().wrap(images)  # in place: every weight is divided by its largest singular value from here on
+    return images

@@ -63,6 +63,8 @@ class Discriminator(nn.Module):
             layers += [*_norm_layers(norm, following), nn.LeakyReLU(_LEAK)]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=biased)
+        self.judges_alone = norm in ("ln", "none")
+        """Whether an image's logit depends on no other image, and no forward changes the next."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.layers(images)

@@ -39,6 +39,8 @@ class PointDiscriminator(nn.Module):
         super().__init__()
         self.hidden = _hidden(_POINT_SIZE * pack, width)
         self.head = nn.Linear(width, outputs)
+        self.judges_alone = True
+        """Whether a point's logit depends on no other point, and no forward changes the next."""
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         features = self.hidden(points)

@@ -25,7 +25,7 @@ DISCRIMINATOR, GENERATOR, LOSS, PENALTY, OPTIMISER, REST = PARTS = (
 """What a discriminator step is divided into, from the left."""
 
 _PART_OF: Final = {
-    **dict.fromkeys(("D real", "D fake", "D backward"), DISCRIMINATOR),
+    **dict.fromkeys(("D real", "D fake", "D real and fake", "D backward"), DISCRIMINATOR),
     "G fake": GENERATOR,
     "objective": LOSS,
     # The forwards that a part makes for itself are its own.

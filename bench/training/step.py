@@ -2,8 +2,8 @@
 
 The rules, each of which removes a mistake that training loops make: one `zero_grad`, one backward and one optimiser
 step for each phase; fakes of the discriminator's phase come from a generator without graph; the discriminator is
-frozen in the generator's phase; real and fake go through D in separate forwards; penalties and objectives are summed
-before the one backward.
+frozen in the generator's phase; real and fake go through D in separate forwards unless it judges each image alone;
+penalties and objectives are summed before the one backward.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -50,7 +50,8 @@ class TrainingStep:
     updates n*t ... n*t + n - 1, and each has its own batch, latents and random numbers.
 
     The method's own pace is applied here, on top of the track's: its factors on the discriminator's updates and
-    learning rate.
+    learning rate. `judges_alone` says of the discriminator, as it is given, that an image's logit depends on no other
+    image and that no forward changes the next.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TrainingStep:
         critic_steps: int = 1,
         precision: Precision = "fp32",
         seed: int = 0,
+        judges_alone: bool = False,
     ) -> None:
         for constraint in method.constraints:
             discriminator = constraint.wrap(discriminator)
@@ -74,6 +76,8 @@ class TrainingStep:
         self.discriminator_optimizer = build_optimizer(
             discriminator, optimizer, optimizer.lr_discriminator * method.learning_rate_factor
         )
+        self.joint = judges_alone and method.judges_alone
+        """Whether reals and fakes may share a forward of the discriminator."""
         self.critic_steps = critic_steps * method.critic_steps
         """The discriminator's updates for one of the generator."""
         self._batches = batches
@@ -152,6 +156,7 @@ class TrainingStep:
                 rng=self._part_generators.generators,
                 step=step,
                 state=self.state,
+                joint=self.joint,
             )
         self.reads_step = self.reads_step or parts.reads_step
         assert parts.real_logits is not None

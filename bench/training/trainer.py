@@ -123,6 +123,7 @@ def build_step(trial: Trial, images: Tensor, device: torch.device, *, stack: int
         critic_steps=spec.critic_steps,
         precision=spec.precision,
         seed=spec.seed,
+        judges_alone=discriminator.judges_alone,
     )
 
 

@@ -44,6 +44,10 @@ class SpectralNorm(Constraint):
 
     batch_norm: ClassVar[BatchNorm] = "degraded"
 
+    @property
+    def judges_alone(self) -> bool:
+        return False  # the power iteration goes on with each forward
+
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         # The power iteration starts from torch's global generator, the only one it knows: that of the CPU is given a
         # fixed start and put back afterwards, and the layer is taken there meanwhile.
@@ -78,6 +82,10 @@ class GradNorm(Constraint):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
+
+    @property
+    def judges_alone(self) -> bool:
+        return True
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         return GradientNormalized(discriminator)

@@ -166,6 +166,7 @@ class World:
         draw: int = 0,
         state: State | None = None,
         rng: dict[str, torch.Generator] | None = None,
+        joint: bool = False,
     ) -> LossParts:
         """Compute the loss of a phase; the parts are given everything there is, and fresh state unless told."""
         real, latents = batch or self.batch()
@@ -177,7 +178,7 @@ class World:
             )
         return self.method.discriminator_loss(
             self.critic, real, self.generator(latents), latents=latents, generator=self.generator,
-            rng=rng, step=step, state=state,
+            rng=rng, step=step, state=state, joint=joint,
         )  # fmt: skip
 
     def run_frugally(self, phase: Phase, needs: frozenset[Need]) -> LossParts:

@@ -104,7 +104,9 @@ def test_every_penalty_has_the_value_and_gradients_it_has_with_torchs_convolutio
         torch.testing.assert_close(ours, torchs, rtol=1e-10, atol=1e-12)
 
 
-def convolution_gradients(method: str) -> list[tuple[bool, ...]]:
+def convolution_gradients(
+    method: str, *, joint: bool = False, fakes: torch.dtype = torch.float32
+) -> list[tuple[bool, ...]]:
     """Return what each call for a convolution's first derivative computes: by the input, the weights, the bias."""
     asked = []
 
@@ -116,7 +118,8 @@ def convolution_gradients(method: str) -> list[tuple[bool, ...]]:
 
     critic = Critic(norm=False)
     with Watch():
-        parts = losses.get(method).discriminator_loss(critic, torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16))
+        real, fake = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16, dtype=fakes)
+        parts = losses.get(method).discriminator_loss(critic, real, fake, joint=joint)
         parts.total.backward()
     return asked
 
@@ -157,3 +160,19 @@ def test_under_autocast_the_convolutions_run_in_bfloat16_as_torchs_do(method, mo
     torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-6, atol=1e-6)
     for ours, torchs in zip(*found, strict=True):
         torch.testing.assert_close(ours, torchs, rtol=0.02, atol=0.02 * float(torchs.abs().max()))
+
+
+@pytest.mark.parametrize("fakes", [torch.float32, torch.bfloat16])
+def test_both_input_gradients_of_a_shared_forward_cost_one_pass_and_nothing_that_nobody_asks_for(fakes):
+    through, last = [(True, False, False)], [(False, True, False)]
+    asked = convolution_gradients("bce_ns + r1 + r2", joint=True, fakes=fakes)
+    assert asked[:3] == 3 * through, "the input gradients need none by the weights"
+    assert asked[3:6] == 3 * last, "nor their derivatives any by the images"
+    assert sorted(asked[6:]) == sorted([(False, True, True)] + 2 * [(True, True, True)])
+
+
+def test_transformed_images_of_a_shared_forward_keep_their_gradient():
+    """It is left out for images alone: what a transform made of them may be owed one on the way."""
+    asked = convolution_gradients("bce_ns + r1 + r2 + instance_noise", joint=True)
+    assert asked[:3] == 3 * [(True, False, False)]
+    assert asked[6:].count((False, True, True)) == 0

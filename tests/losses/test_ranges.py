@@ -45,6 +45,21 @@ def test_the_ranges_of_a_phase(method, phase, expected):
     assert diary.lines == expected
 
 
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("nsgan", ["D real and fake", "objective"]),
+        ("bce_ns + r1", ["D real", "D fake", "objective", "penalty r1", "  input gradient"]),
+        ("bce_ns + r1 + r2", ["D real and fake", "objective", "penalty r1", "  input gradient", "penalty r2"]),
+    ],
+)
+def test_the_ranges_where_reals_and_fakes_may_share_a_forward(method, expected):
+    diary = Diary()
+    with watching(diary):
+        World(losses.get(method)).run("discriminator", joint=True)
+    assert diary.lines == expected
+
+
 def test_nothing_is_opened_without_a_watcher_and_the_one_before_is_back_afterwards():
     outer, inner = Diary(), Diary()
     with watching(outer):

@@ -77,7 +77,7 @@ def test_a_trace_is_written_and_nothing_recorded(bench, tmp_path, small):
     result = bench("kernels", "nsgan", "--batch", "4", "--device", "cpu", "--trace", path, "--results", results)
     assert result.exit_code == 0, result.stderr
     assert f"wrote {path}" in result.stderr
-    assert any(event.get("name") == "D real" for event in json.loads(path.read_text())["traceEvents"])
+    assert any(event.get("name") == "D real and fake" for event in json.loads(path.read_text())["traceEvents"])
     assert not results.exists()
 
 

@@ -19,6 +19,7 @@ from bench.config.trial import trial_id
 from bench.report.publication import TABLES, sha256, shown
 from bench.report.verification import _MACHINE_PATH
 from bench.store.journal import read_record
+from bench.training.version import ENGINE_VERSION
 
 WORLD = World(methods=("nsgan", "hinge", "mmgan"), workloads=("digits", "ring8"), failure_rates={"mmgan": 0.4})
 REPOSITORY = Path(__file__).parents[3]
@@ -292,7 +293,7 @@ def test_results_of_older_components_are_older_and_not_wrong(bench, tmp_path):
     result = bench("verify", folder)
     assert result.exit_code == 0
     assert "note: " in result.stdout
-    assert "18 records of engine 0, older than this program's 1" in result.stdout
+    assert f"18 records of engine 0, older than this program's {ENGINE_VERSION}" in result.stdout
 
 
 def test_several_folders_are_verified_and_one_that_is_off_decides(bench, published, folder):

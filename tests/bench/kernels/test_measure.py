@@ -41,6 +41,17 @@ def test_a_record_has_every_path_with_its_blocks_and_its_profile(small, quick, t
     assert KernelStore(tmp_path).records() == [record]
 
 
+@pytest.mark.parametrize(("d_norm", "shared"), [("ln", True), ("bn", False)])
+def test_reals_and_fakes_share_a_forward_in_penalty_and_step_where_they_do_in_training(
+    d_norm, shared, small, quick, tmp_path
+):
+    setting = msgspec.structs.replace(small, d_norm=d_norm)
+    (record,) = measured(["bce_ns + drift"], setting, tmp_path, quick)
+    for path in ("penalty", "d_step"):
+        assert ("D real and fake" in record.timing(path).stages) is shared
+        assert ("D real" in record.timing(path).stages) is not shared
+
+
 def test_a_known_sleep_is_found_in_the_penalty_and_in_the_step(small, tmp_path, planted):
     (record,) = measured(["bce_ns + nap"], small, tmp_path, CAREFUL)
     penalty, step = record.timing("penalty"), record.timing("d_step")

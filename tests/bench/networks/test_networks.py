@@ -110,6 +110,18 @@ def test_only_batch_norm_lets_samples_see_each_other(d_norm: DiscriminatorNorm, 
     assert bool(((together - apart).abs() > 1e-4 * together.abs().max()).any()) is coupled
 
 
+@pytest.mark.parametrize("d_norm", ["ln", "none", "sn", "bn"])
+def test_a_discriminator_says_whether_batches_may_share_a_forward(d_norm: DiscriminatorNorm) -> None:
+    """They may where one forward of both is what two in turn give: the first changes nothing for the second."""
+    discriminator = build_discriminator(network(d_norm, width=8), normal).double()
+    images = torch.rand(8, 3, 32, 32, dtype=torch.float64) * 2 - 1
+    together, _ = discriminator(images)
+    apart = torch.cat([discriminator(images[:4])[0], discriminator(images[4:])[0]])
+    assert torch.allclose(together, apart, rtol=1e-10, atol=1e-12) is discriminator.judges_alone
+    points = Network(name="mlp-v1", width=8, channels=1, image_size=1, latent_size=2, d_norm="none")
+    assert build_discriminator(points, normal).judges_alone
+
+
 def test_spectral_norm_bounds_every_convolution() -> None:
     discriminator = build_discriminator(network("sn", width=8), normal)
     for _ in range(30):

@@ -22,7 +22,7 @@ from losses import ranges
 
 def test_every_range_of_a_discriminators_step_has_its_part():
     expected = {
-        ranges.D_REAL: DISCRIMINATOR, ranges.D_FAKE: DISCRIMINATOR, ranges.D_BACKWARD: DISCRIMINATOR,
+        **dict.fromkeys((ranges.D_REAL, ranges.D_FAKE, ranges.D_BOTH, ranges.D_BACKWARD), DISCRIMINATOR),
         ranges.G_FAKE: GENERATOR, ranges.OBJECTIVE: LOSS, ranges.D_UPDATE: OPTIMISER, "rest": REST,
         **dict.fromkeys((f"{ranges.PENALTY} r1", ranges.INPUT_GRADIENT, ranges.D_OTHER, ranges.G_OTHER), PENALTY),
     }  # fmt: skip
