@@ -80,13 +80,21 @@ def _concluded(lane: "_Lane", artifacts: Path, device: torch.device) -> Outcome 
         return error
 
 
+def own_stream(device: torch.device) -> Callable[[], AbstractContextManager[object]]:
+    """Return what makes a context in which work is queued on a stream of its own, where the device has streams."""
+    if device.type != "cuda":
+        return nullcontext
+    stream = torch.cuda.Stream(device)
+    return lambda: torch.cuda.stream(stream)
+
+
 class _Lane:
     """A trial on its way, on a stream of its own where the device has streams."""
 
     run: Run
 
     def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.current = own_stream(device)
         self._steps: Iterator[int] = iter(())
         self.error: Exception | None = None
 
@@ -94,10 +102,6 @@ class _Lane:
         """Take the trial that goes here."""
         self.run = run
         self._blocks = run.blocks()
-
-    def current(self) -> AbstractContextManager[object]:
-        """Return the context in which this trial's work is queued."""
-        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def advance(self) -> bool:
         """Make the trial's next step, with what is due before it; return False once it has ended or failed."""

@@ -22,13 +22,18 @@ def _threads():
 
 def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     output = tmp_path / "speed.json"
-    training_speed.main(["--output", str(output), "--width", "4", "--seconds", "0.01", "--steps", "1"])
+    training_speed.main(["--output", str(output), "--width", "4", "--seconds", "0.01", "--steps", "1", "--packs", "2"])
     printed = capsys.readouterr().out
-    for line in ("engine, fp32 | reference loop", "engine, bf16 | reference loop", "engine, fp32 | bare step"):
+    for line in (
+        "engine, fp32 | reference loop",
+        "engine, bf16 | reference loop",
+        "engine, fp32 | bare step",
+        "pack of 2, fp32 | reference loop",
+    ):
         assert line in printed
     assert "floor of a step in bf16" in printed
     found = read_timings(output)
-    assert len(found.benchmarks) == 8
+    assert len(found.benchmarks) == 10
     assert all(len(each.seconds) >= 4 for each in found.benchmarks)
 
 

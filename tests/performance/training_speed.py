@@ -16,8 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from bench.training.batches import to_network_range
 from bench.training.capture import CapturedStep, recorder_for
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import Monitors
+from bench.training.pack import own_stream
 from bench.training.precision import autocast, configure
 from bench.training.step import TrainingStep
 from bench.training.trainer import BLOCK_STEPS, build_step
@@ -53,7 +54,7 @@ CHECKED_STEPS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a block's seconds a step, of the subject and of what it is held against."""
+    """One line of the table: a block's seconds a step of one trial, of the subject and of what it is held against."""
 
     name: str
     against: str
@@ -205,6 +206,19 @@ class Bench:
         blocks = interleave(Call(self.plain(engine), 10), Call(bare.run, 10), self._effort, cuda=self._cuda)
         return Row(f"engine, {precision}", "bare step", blocks.subject, blocks.reference)
 
+    def packed(self, precision: Precision, size: int, steps: int) -> Row:
+        """Time the steps of so many trials made in turn, as a pack makes them; captured on CUDA."""
+        prepare = self.captured if self._cuda else self.plain
+        lanes = [(own_stream(self._device), prepare(self.engine(precision))) for _ in range(size)]
+
+        def all_of_them(index: int) -> None:
+            for current, run in lanes:
+                with current():
+                    run(index)
+
+        row = self.against_reference(f"pack of {size}, {precision}", all_of_them, precision, steps)
+        return replace(row, seconds=[seconds / size for seconds in row.seconds])
+
     def floor(self, precision: Precision) -> float:
         """Return the least seconds of a step: its operations at the rate of a large matrix product."""
         bare = Bare(self.engine(precision), self._images, precision, self._device)
@@ -227,7 +241,9 @@ def campaigns(width: int, steps: int, pairs: int) -> Row:
     return Row("two workers, a thread each", "one worker, two threads", seconds[2], seconds[1])
 
 
-def measure(device: torch.device, width: int, effort: Effort, steps: int) -> tuple[list[Row], dict[str, float]]:
+def measure(
+    device: torch.device, width: int, effort: Effort, steps: int, packs: Sequence[int]
+) -> tuple[list[Row], dict[str, float]]:
     keep_freed_memory()
     bench = Bench(device, width, effort)
     bench.check()
@@ -240,6 +256,7 @@ def measure(device: torch.device, width: int, effort: Effort, steps: int) -> tup
             bench.against_reference(f"captured, {each}", bench.captured(bench.engine(each)), each, steps)
             for each in precisions
         ]
+    rows += [bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps) for size in packs]
     rows += [bench.against_bare(each) for each in precisions]
     return rows, {each: bench.floor(each) for each in precisions}
 
@@ -288,12 +305,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each line of the table")
     parser.add_argument("--steps", type=int, default=8, help="of a block, at least")
     parser.add_argument("--campaign-steps", type=int, default=0, help="of a trial; 0 leaves campaigns out")
+    parser.add_argument("--packs", default="", help="sizes, such as 1,2,4,8,16,32; none by default")
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     if device.type == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)
     effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
-    rows, floors = measure(device, chosen.width, effort, chosen.steps)
+    packs = [int(size) for size in chosen.packs.split(",") if size]
+    rows, floors = measure(device, chosen.width, effort, chosen.steps, packs)
     if chosen.campaign_steps:
         rows.append(campaigns(chosen.width, chosen.campaign_steps, 2))
     write(chosen.output, rows)
