@@ -187,17 +187,22 @@ def _dependencies(loss: Callable[..., Tensor], logits: list[Tensor], wanted: lis
 
 
 def _program(loss: Callable[..., Tensor], by: tuple[int, ...], backend: str) -> Program:
+    plain = _value_and_slopes(loss, by)
+    # torch counts what it compiles by code object and gives up on the ninth: each loss gets a code object of its own.
+    own = FunctionType(plain.__code__.replace(), plain.__globals__, plain.__name__, None, plain.__closure__)
+    return cast(Program, torch.compile(own, fullgraph=True, dynamic=False, backend=backend))
+
+
+def _value_and_slopes(loss: Callable[..., Tensor], by: tuple[int, ...]) -> FunctionType:
     def value_and_slopes(*logits: Tensor) -> tuple[Tensor, ...]:
         if not by:
             return (loss(*logits),)
         slopes, value = torch.func.grad_and_value(loss, by)(*logits)
-        return value, *slopes
+        # A constant slope reads nothing, so that Triton would write it in a kernel of its own: let it read its logits.
+        read = [logits[place] == logits[place] for place in by]
+        return value, *(torch.where(each, slope, slope) for each, slope in zip(read, slopes, strict=True))
 
-    # torch counts what it compiles by code object and gives up on the ninth: each loss gets a code object of its own.
-    own = FunctionType(
-        value_and_slopes.__code__.replace(), globals(), value_and_slopes.__name__, None, value_and_slopes.__closure__
-    )
-    return cast(Program, torch.compile(own, fullgraph=True, dynamic=False, backend=backend))
+    return cast(FunctionType, value_and_slopes)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,10 @@
 """Fused objectives compute what the plain ones do, value and gradient, and say so where they cannot."""
 
 import copy
+import os
 import pickle
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -14,6 +17,7 @@ from torch import Tensor
 from torch._dynamo.backends import registry as registered
 
 import losses
+from bench.kernels.profiling import outermost_operators
 from losses import contract, fusion, registry
 
 OBJECTIVES = losses.names("objective")
@@ -316,3 +320,41 @@ def test_a_loss_from_elsewhere_is_fused_too() -> None:
     plain = registry.part("quartic")()
     a, b = made("ordinary", 1)
     assert_computes_the_same(losses.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
+
+
+# --- with a compiler ----------------------------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "g++")) is None, reason="inductor needs a C++ compiler, and there is no g++"
+)
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize("name", ["bce_ns", "dual_contrastive"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-12)])
+def test_inductor_computes_the_same(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    plain = objective(name)
+    fused = losses.fused(plain)
+    for where in WHERE:
+        a, b = made(where, 1, dtype)
+        assert_computes_the_same(fused, plain, a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize("name", ["bce_ns", "hinge", "rc_bce", "softmax_gan"])
+def test_inductor_writes_one_function_for_value_and_slopes(name: str) -> None:
+    from torch._inductor.utils import run_and_get_code
+
+    fused = losses.fused(objective(name))
+    fusion._compiled.cache_clear()
+    _, sources = run_and_get_code(derived, fused.discriminator, *made("ordinary", 1, torch.float32))
+    (source,) = sources
+    assert len(re.findall(r"^\s+cpp_fused_\w+\(", source, re.MULTILINE)) == 1
+    a, b = (each.requires_grad_() for each in made("ordinary", 1, torch.float32))
+    value = fused.discriminator(a, b)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profiler:
+        torch.autograd.grad(value, (a, b))
+    ran = [operator for operator, _ in outermost_operators(profiler.events())]
+    assert ran == ["aten::ones_like", "aten::_foreach_mul"], "the backward is a multiplication"
