@@ -20,6 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from losses.kinds import Objective, Phase
 from losses.suggest import did_you_mean
@@ -35,8 +36,8 @@ def fused(objective: AnyObjective, *, backend: str = "inductor") -> AnyObjective
     It has the name, the parameters, the needs and the critic of the plain one, and methods with it are spelled alike;
     yet the two are not equal, because their numbers differ in the last digits. The attribute `plain` is the plain one.
     Every shape, type and device of logits is compiled at its first use, which takes seconds and is kept while the
-    process lives. Vector heads are fused too. Autocast is off inside. Within a function that torch.compile is compiling
-    it is the plain one.
+    process lives. Vector heads are fused too. Autocast is off inside. Within a function that torch.compile is
+    compiling, and under a TorchDispatchMode such as one that counts operations, it computes as the plain one.
 
     Args:
         objective: any; a fused one is fused anew for the other backend.
@@ -79,12 +80,12 @@ class FusedObjective(Objective):
         return None if alias is None else fused(alias, backend=self.backend)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        if torch.compiler.is_compiling():  # whoever compiles the whole fuses this along with the rest
+        if _is_seen_through():
             return self.plain_class.discriminator(self, real_logits, fake_logits)
         return _loss(self.plain, "discriminator", self.backend, real_logits, fake_logits)
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        if torch.compiler.is_compiling():
+        if _is_seen_through():
             return self.plain_class.generator(self, fake_logits, real_logits)
         if real_logits is None or not self.needs_real_in_generator:
             return _loss(self.plain, "generator", self.backend, fake_logits)
@@ -93,6 +94,14 @@ class FusedObjective(Objective):
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         # The class is made at run time, so copies and pickles are made from what it was made of.
         return _again, (self.plain, self.backend)
+
+
+def _is_seen_through() -> bool:
+    """Whether someone follows each operator: who compiles the whole, and fuses this with the rest, or who counts them.
+
+    torch refuses to compile under the eyes of the latter.
+    """
+    return torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
 
 
 def _again(plain: Objective, backend: str) -> Objective:

@@ -13,6 +13,7 @@ import losses
 from bench.kernels import modes
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
+from bench.kernels.profiling import profile
 from bench.training.capture import WARM_UP
 from losses import fusion
 
@@ -106,6 +107,7 @@ def test_a_compiled_loss_is_the_fused_one_with_its_gradient(path, small, monkeyp
     ran.clear()
     found[path].run(1)
     (scaled,) = ran
+    assert profile(lambda: found[path].run(0), CPU, 1.0).bytes > 0, "who counts bytes sees the operators"
     loss, inputs = made.loss(path)
     leaves = [each for each in inputs[1] if each.requires_grad]
     plain = torch.autograd.grad(loss(*inputs[1]), leaves)
