@@ -14,6 +14,7 @@ from losses import constraints, objectives, plugins, regularizers, transforms
 from losses.catalogue import get, names
 from losses.context import Context, DiscriminatorOutput
 from losses.description import Description, describe
+from losses.fusion import fused
 from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer, parameter
 from losses.method import LossPart, LossParts, Method, Recipe
 from losses.registry import register
@@ -39,6 +40,7 @@ __all__ = [
     "Regularizer",
     "constraints",
     "describe",
+    "fused",
     "get",
     "names",
     "objectives",

@@ -1,4 +1,4 @@
-"""Other ways than one operator after another: calls captured in a CUDA graph, and losses that torch compiled."""
+"""Other ways than one operator after another: calls captured in a CUDA graph, and losses that are fused."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,6 +9,7 @@ from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
 from bench.training.capture import WARM_UP, CapturedStep, recorder_for
+from losses import fused
 from losses.kinds import Phase
 
 _PHASES: Final[dict[str, Phase]] = {"d_step": "discriminator", "g_step": "generator"}
@@ -20,7 +21,7 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
 
     - eager: everything.
     - captured: the losses, the terms, and whole steps as `bench run --capture` replays them.
-    - compiled: the losses. torch.compile does not differentiate twice, which penalties on gradients need.
+    - compiled: the losses, by `losses.fused`: nothing compiled is differentiated twice, as penalties on gradients are.
     """
     if mode == "eager":
         return paths.calls(), []
@@ -76,7 +77,7 @@ def capture(call: Call, generators: Iterable[torch.Generator] = ()) -> Call:
 
 
 def _compiled(paths: Paths, name: str) -> Call:
-    loss, _ = paths.loss(name)
-    call = paths.whole_loss(name, torch.compile(loss, fullgraph=True, dynamic=False))
+    objective = fused(paths.method.objective)
+    call = paths.whole_loss(name, objective.discriminator if name == "loss" else objective.generator)
     call.run(0)  # compiles, or raises
     return call

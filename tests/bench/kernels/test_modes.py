@@ -1,5 +1,9 @@
 """Captured and compiled calls: what there is of them, and that a capture runs each input once and replays in turn."""
 
+import os
+import subprocess
+import sys
+
 import msgspec
 import pytest
 import torch
@@ -9,7 +13,9 @@ import losses
 from bench.kernels import modes
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
+from bench.kernels.profiling import profile
 from bench.training.capture import WARM_UP
+from losses import fusion
 
 CPU = torch.device("cpu")
 
@@ -90,6 +96,55 @@ def test_no_generator_is_seeded_while_it_is_captured(small, monkeypatch):
     assert seeded == []
 
 
+@pytest.mark.parametrize("path", ["loss", "generator_loss"])
+def test_a_compiled_loss_is_the_fused_one_with_its_gradient(path, small, monkeypatch):
+    fused, ran = losses.fused, []
+    monkeypatch.setattr(modes, "fused", lambda objective: fused(objective, backend="eager"))
+    monkeypatch.setattr(fusion._ScaledSlopes, "forward", watched(fusion._ScaledSlopes.forward, ran))
+    made = paths(small, "compiled", "rp_bce")
+    found, notes = modes.calls(made, "compiled")
+    assert (list(found), notes) == (["loss", "generator_loss"], [])
+    ran.clear()
+    found[path].run(1)
+    (scaled,) = ran
+    assert profile(lambda: found[path].run(0), CPU, 1.0).bytes > 0, "who counts bytes sees the operators"
+    loss, inputs = made.loss(path)
+    leaves = [each for each in inputs[1] if each.requires_grad]
+    plain = torch.autograd.grad(loss(*inputs[1]), leaves)
+    assert len(scaled) == len(plain) == {"loss": 2, "generator_loss": 1}[path]
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(scaled, plain, strict=True))
+
+
+def watched(function, told):
+    def forward(*arguments):
+        told.append(function(*arguments))
+        return told[-1]
+
+    return staticmethod(forward)
+
+
+def test_a_missing_compiler_is_told(tmp_path, small):
+    # In a process of its own, because torch remembers what it found out about compilers.
+    code = (
+        "import torch, losses\n"
+        "from bench.kernels import modes\n"
+        "from bench.kernels.paths import Paths\n"
+        "from bench.store.kernels import Setting\n"
+        f"setting = {msgspec.structs.replace(small, mode='compiled')!r}\n"
+        "found, notes = modes.calls(Paths(losses.get('nsgan'), setting, torch.device('cpu')), 'compiled')\n"
+        "print(len(found), *notes, sep='\\n')\n"
+    )
+    without = {**os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=without, capture_output=True, text=True, check=True)
+    found, *notes = done.stdout.splitlines()
+    assert found == "0"
+    assert [note.partition(" by the backend")[0] for note in notes] == [
+        f"{path} cannot be compiled: bce_ns cannot be fused on cpu" for path in ("loss", "generator_loss")
+    ]
+    assert "no-such-compiler" in notes[0]
+    assert "install it, or use the plain objective" in notes[0]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_loss_is_compiled_and_gives_the_same_gradient(small):
@@ -99,5 +154,5 @@ def test_a_loss_is_compiled_and_gives_the_same_gradient(small):
     assert list(found) == ["loss", "generator_loss"]
     loss, inputs = made.loss("loss")
     plain = torch.autograd.grad(loss(*inputs[0]), inputs[0])
-    compiled = torch.autograd.grad(torch.compile(loss)(*inputs[0]), inputs[0])
+    compiled = torch.autograd.grad(losses.fused(made.method.objective).discriminator(*inputs[0]), inputs[0])
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(plain, compiled, strict=True))
