@@ -101,7 +101,8 @@ class Bare:
         with autocast(self._precision, self._device):
             with torch.no_grad():
                 fake = step.generator(self._latents)
-            real_logits, fake_logits = step.discriminator(self._real)[0], step.discriminator(fake)[0]
+            both = [torch.cat([self._real, fake])] if step.joint else [self._real, fake]
+            real_logits, fake_logits = torch.cat([step.discriminator(images)[0] for images in both]).split(BATCH)
         (softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()).backward()
         step.discriminator_optimizer.step()
         step.generator_optimizer.zero_grad(set_to_none=True)
