@@ -11,16 +11,21 @@ import click
 def verify(context: click.Context, folders: tuple[Path, ...]) -> None:
     """Check that the records of each FOLDER are whole, and that its tables are what the records give.
 
+    A folder of kernel timings (`kernels/`) is checked as one.
+
     Says what is off, file by file, and how to mend it. Exit code 0 if all is fine, 1 if something is off.
     """
     from bench.cli.reading import print_findings
     from bench.data import workload
-    from bench.report import verification
+    from bench.report import kernel_verification, verification
     from bench.report.wording import plural
 
     fine = True
     for folder in folders:
-        verified = verification.verify(folder, workload)
+        if kernel_verification.holds_kernels(folder):
+            verified = kernel_verification.verify(folder)
+        else:
+            verified = verification.verify(folder, workload)
         print_findings(folder, verified.findings)
         off = sum(finding.wrong for finding in verified.findings)
         verdict = "fine" if verified.fine else f"{plural(off, 'thing')} off"

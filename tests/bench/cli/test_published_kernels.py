@@ -1,17 +1,74 @@
-"""The published table of kernel timings is the one that its records give."""
+"""The published kernel timings verify, and what is off about such a folder is found."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).parents[3] / "results" / "published" / "kernels"
 
+pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="the published records are not part of this copy")
 
-@pytest.mark.skipif(not FOLDER.exists(), reason="the published records are not part of this copy")
-def test_the_table_of_the_readme_is_that_of_the_records(bench):
+
+@pytest.fixture
+def folder(tmp_path):
+    copy = tmp_path / "kernels"
+    shutil.copytree(FOLDER, copy)
+    return copy
+
+
+def record(folder):
+    return sorted((folder / "kernels").iterdir())[0]
+
+
+def test_what_is_published_verifies(bench):
+    result = bench("verify", FOLDER)
+    assert result.exit_code == 0, result.output
+    assert f"fine ({len(list((FOLDER / 'kernels').iterdir()))} records)" in result.stdout
+
+
+def test_the_table_of_the_readme_has_a_line_for_each_record(bench):
     result = bench("kernels", "--table", "--format", "md", "--results", FOLDER)
     assert result.exit_code == 0, result.output
     rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 2 + len(list((FOLDER / "kernels").iterdir()))
-    assert rows == [line for line in readme if line.startswith("|")]
+
+
+def another_time(folder):
+    found = json.loads(record(folder).read_bytes())
+    timing = next(each for each in found["timings"] if each["path"] == "d_step")
+    timing["blocks"] = [3 * seconds for seconds in timing["blocks"]]
+    record(folder).write_text(json.dumps(found))
+
+
+def another_batch(folder):
+    found = json.loads(record(folder).read_bytes())
+    found["setting"]["batch_size"] = 65
+    record(folder).write_text(json.dumps(found))
+
+
+def edited_table(folder):
+    readme = folder / "README.md"
+    readme.write_text(readme.read_text().replace("| nsgan |", "| nsgan | 1.0 |", 1))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "words"),
+    [
+        (another_time, "README.md: has tables that are not what the records give"),
+        (another_batch, "is not of the measurement that its name says"),
+        (edited_table, "README.md: has tables that are not what the records give"),
+        (lambda folder: record(folder).unlink(), "README.md: has tables that are not what the records give"),
+        (lambda folder: record(folder).write_text("{}"), ".json"),
+        (lambda folder: (folder / "README.md").unlink(), "README.md: is missing"),
+        (lambda folder: (folder / "trace.json").write_text("{}"), "trace.json: does not belong"),
+        (lambda folder: (folder / "kernels" / "x.txt").write_text("x"), "kernels/x.txt"),
+        (lambda folder: [path.unlink() for path in (folder / "kernels").iterdir()], "kernels: there are none"),
+    ],
+)
+def test_what_is_off_is_found(bench, folder, tamper, words):
+    tamper(folder)
+    result = bench("verify", folder)
+    assert result.exit_code == 1
+    assert words in result.stdout

@@ -1,0 +1,57 @@
+"""Check a published folder of kernel timings: that its records are whole and its README has the tables they give."""
+
+from pathlib import Path
+from typing import Final
+
+from bench.report.kernels import to_markdown
+from bench.report.verification import Finding, Verified
+from bench.store.journal import RecordError
+from bench.store.kernels import KernelRecord, kernel_id, read_kernel_record
+
+README: Final = "README.md"
+
+
+def holds_kernels(folder: Path) -> bool:
+    """Say whether a folder is one of kernel timings."""
+    return (folder / "kernels").is_dir() and not (folder / "records").exists()
+
+
+def verify(folder: Path) -> Verified:
+    """Check schema, name and identity of each record, the tables of the README, and that nothing else is there."""
+    records: list[KernelRecord] = []
+    found: list[Finding] = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir() or name == README:
+            continue
+        if path.parent != folder / "kernels":
+            found.append(Finding(name, "does not belong into a folder of kernel timings", "move it out"))
+            continue
+        try:
+            record = read_kernel_record(path)
+        except RecordError as error:
+            found.append(Finding(name, str(error).removeprefix(f"{path} ")))
+            continue
+        records.append(record)
+        if record.id != kernel_id(record.method, record.setting, record.components, record.machine.fingerprint):
+            found.append(Finding(name, "is not of the measurement that its name says", "restore the file"))
+    if not records and not found:
+        found.append(Finding("kernels", "there are none", "copy the kernels of a results folder there"))
+    if not found:
+        found += _table_findings(folder, records)
+    return Verified(len(records), tuple(sorted(found)))
+
+
+def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
+    command = f"python -m bench kernels --table --format md --results {folder.name}"
+    mend = f"take its tables from: {command}"
+    if not (folder / README).is_file():
+        return [Finding(README, "is missing", mend)]
+    written = _rows((folder / README).read_text(encoding="utf-8"))
+    if written != _rows(to_markdown(records, command)):
+        return [Finding(README, "has tables that are not what the records give", mend)]
+    return []
+
+
+def _rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("|")]
