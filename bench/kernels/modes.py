@@ -1,6 +1,7 @@
 """Other ways than one operator after another: calls captured in a CUDA graph, and losses that are fused."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Collection
 from typing import Final
 
 import torch
@@ -8,7 +9,7 @@ import torch
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
-from bench.training.capture import WARM_UP, CapturedStep, recorder_for
+from bench.training.capture import WARM_UP, CapturedStep, Recorder, first_line, recorder_for
 from losses import fused
 from losses.kinds import Phase
 
@@ -32,14 +33,14 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
         try:
             found[path] = _compiled(paths, path) if mode == "compiled" else _captured(eager[path], path, paths)
         except RuntimeError as error:  # what both torch.cuda and torch.compile raise where they cannot
-            notes.append(f"{path} cannot be {mode}: {str(error).strip().splitlines()[0]}")
+            notes.append(f"{path} cannot be {mode}: {first_line(error)}")
     return found, notes
 
 
 def _captured(call: Call, path: str, paths: Paths) -> Call:
     if path in _PHASES:
         return _captured_step(call, _PHASES[path], paths)
-    return capture(call, paths.generators.values())
+    return capture(call, recorder_for(paths.device), paths.generators.values())
 
 
 def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
@@ -52,28 +53,17 @@ def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
     return Call(lambda index: captured.update(phase, index), call.interval, call.reset)
 
 
-def capture(call: Call, generators: Iterable[torch.Generator] = ()) -> Call:
-    """Capture a call once for each of its inputs; the new call replays them in turn. CUDA only.
+def capture(call: Call, recorder: Recorder, generators: Collection[torch.Generator] = ()) -> Call:
+    """Record a call once for each of its inputs; the new call replays them in turn.
 
     Raises:
-        RuntimeError: it cannot be captured, because it waits for the device or allocates elsewhere.
+        RuntimeError: it cannot be recorded, because it waits for the device or allocates elsewhere.
     """
     call.reset()
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for index in range(WARM_UP):  # on a stream of their own, as torch asks for
-            call.run(index)
-    torch.cuda.current_stream().wait_stream(aside)
-    graphs = []
-    for index in range(ROTATION):
-        graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)
-        with torch.cuda.graph(graph):
-            call.run(index)
-        graphs.append(graph)
-    return Call(lambda index: graphs[index % ROTATION].replay(), reset=call.reset)
+    for index in range(WARM_UP):
+        recorder.run(functools.partial(call.run, index))
+    replays = [recorder.record(functools.partial(call.run, index), generators) for index in range(ROTATION)]
+    return Call(lambda index: replays[index % ROTATION](), reset=call.reset)
 
 
 def _compiled(paths: Paths, name: str) -> Call:

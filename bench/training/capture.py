@@ -28,11 +28,11 @@ Replay = Callable[[], None]
 class Recorder(Protocol):
     """Records what a call launches."""
 
-    def run(self, call: Callable[[], None]) -> None:
+    def run(self, call: Callable[[], object]) -> None:
         """Make a call plainly, where recordings are made."""
         ...
 
-    def record(self, call: Callable[[], None], generators: Collection[torch.Generator]) -> Replay:
+    def record(self, call: Callable[[], object], generators: Collection[torch.Generator]) -> Replay:
         """Make a call once, and return what repeats it.
 
         Args:
@@ -51,14 +51,14 @@ class CudaGraphs:
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)
 
-    def run(self, call: Callable[[], None]) -> None:
+    def run(self, call: Callable[[], object]) -> None:
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             call()
         current.wait_stream(self._stream)
 
-    def record(self, call: Callable[[], None], generators: Collection[torch.Generator]) -> Replay:
+    def record(self, call: Callable[[], object], generators: Collection[torch.Generator]) -> Replay:
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
@@ -73,6 +73,11 @@ def recorder_for(device: torch.device) -> Recorder:
     if device.type != "cuda":
         raise ValueError(f"steps are captured as CUDA graphs, which {device} does not have: leave capture out")
     return CudaGraphs(device)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 class _Kind(NamedTuple):
@@ -133,7 +138,7 @@ class CapturedStep:
             try:
                 self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.generators)
             except RuntimeError as error:
-                self._give_up(str(error).strip().splitlines()[0])
+                self._give_up(first_line(error))
             else:
                 return False
         self._recorder.run(call)

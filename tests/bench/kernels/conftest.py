@@ -100,14 +100,14 @@ def fake_cuda(monkeypatch):
         def __exit__(self, *_):
             told.append(f"end of {self.what}")
 
-    stream = SimpleNamespace(wait_stream=lambda _: None)
+    stream = SimpleNamespace(wait_stream=lambda _: None, device=torch.device("cuda"))
     fakes = {
         "Event": FakeEvent,
         "CUDAGraph": Graph,
-        "graph": lambda _: Context("capture"),
+        "graph": lambda _, stream: Context("capture"),
         "stream": lambda _: Context("aside"),
-        "Stream": lambda: stream,
-        "current_stream": lambda: stream,
+        "Stream": lambda _: stream,
+        "current_stream": lambda _: stream,
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(torch.cuda, name, fake)

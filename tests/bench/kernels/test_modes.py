@@ -14,7 +14,7 @@ from bench.kernels import modes
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.kernels.profiling import profile
-from bench.training.capture import WARM_UP
+from bench.training.capture import WARM_UP, recorder_for
 from losses import fusion
 
 CPU = torch.device("cpu")
@@ -26,10 +26,10 @@ def paths(setting, mode, method="bce_ns + gp1 + msgan"):
 
 def test_a_capture_warms_up_aside_and_replays_its_inputs_in_turn(fake_cuda):
     ran = []
-    call = modes.capture(Call(ran.append), [torch.Generator()])
+    call = modes.capture(Call(ran.append), recorder_for(torch.device("cuda")), [torch.Generator()])
     assert ran == [0, 1, 2, *range(ROTATION)]
-    assert fake_cuda[:2] == ["aside", "end of aside"]
-    assert fake_cuda[2:] == ["graph", "generator", "capture", "end of capture"] * ROTATION
+    assert fake_cuda[:6] == ["aside", "end of aside"] * WARM_UP
+    assert fake_cuda[6:] == ["graph", "generator", "capture", "end of capture", "replay"] * ROTATION
     call.run(5)
     assert fake_cuda[-1] == "replay"
     assert len(ran) == 3 + ROTATION, "a replay calls nothing"
@@ -37,7 +37,7 @@ def test_a_capture_warms_up_aside_and_replays_its_inputs_in_turn(fake_cuda):
 
 @pytest.fixture
 def tapes(monkeypatch):
-    """Whole steps are recorded on a tape, which replays them as a graph would."""
+    """Calls are recorded on tapes, which replay them as graphs would."""
     recorder = Tapes()
     monkeypatch.setattr(modes, "recorder_for", lambda device: recorder)
     return recorder
@@ -66,7 +66,8 @@ def test_a_replayed_step_updates_its_player_as_a_plain_one_does(fake_cuda, tapes
         weights = [list(side.step.discriminator.parameters()) for side in (captured, plain)]
         assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
     assert tapes.replays == made + 4
-    assert tapes.recordings == 3, "D with the penalty, D without, and G"
+    inputs = 3 * ROTATION  # of both losses and of the penalty
+    assert tapes.recordings == inputs + 3, "D with the penalty, D without, and G"
 
 
 def test_a_step_that_computes_with_the_count_of_steps_is_told(fake_cuda, tapes, small):
@@ -79,7 +80,6 @@ def test_what_cannot_be_captured_is_told(fake_cuda, tapes, small, monkeypatch):
     def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(torch.cuda, "graph", refuse)
     monkeypatch.setattr(tapes, "record", refuse)
     found, notes = modes.calls(paths(small, "captured", "nsgan"), "captured")
     assert found == {}
