@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
 
 
+class PackSize(click.ParamType[int | None]):
+    """How many trials share a process: a number, or None for "auto"."""
+
+    name = "size|auto"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "auto":
+            return None
+        try:
+            size = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+        if size < 1:
+            self.fail(f"a pack has at least one trial, not {size}", param, ctx)
+        return size
+
+
 @click.command(short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
 @click.option(
@@ -38,8 +55,9 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
     help="Replay steps as CUDA graphs: the same numbers, sooner. Not yet run on a GPU by the authors.",
 )  # fmt: skip
 @click.option(
-    "--pack", type=click.IntRange(min=1), default=1, show_default=True,
-    help="Trials of one workload that share a process, for a GPU: the same numbers. Not yet run on one by the authors.",
+    "--pack", type=PackSize(), default="1", show_default=True,
+    help="Trials of one workload that share a process, for a GPU: the same numbers; auto tries sizes out. Not yet run "
+    "on a GPU by the authors.",
 )  # fmt: skip
 @results_option
 @data_option
@@ -55,7 +73,7 @@ def run(
     kind: str,
     workers: int | None,
     capture: bool,
-    pack: int,
+    pack: int | None,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -91,16 +109,17 @@ def run(
         chosen = devices.resolve(device)
         if capture and chosen == "cpu":
             raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
-    executor, threads = _executor(kind, -(-len(trials) // pack), workers, chosen)
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid)]
         _fetch_data(todo, data_dir, report)
         measure_real_images(fid, todo, data_dir, chosen, report)
+        size = pack or _best_pack(todo, workers, chosen, data_dir, capture=capture)
+    executor, threads = _executor(kind, -(-len(trials) // size), workers, chosen)
     tally = _campaign(
         trials, executor, store, progress,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
-        inception=fid, capture=capture, pack=pack,
+        inception=fid, capture=capture, pack=size,
     )  # fmt: skip
     _conclude(trials, results, quiet=quiet)
     if tally.problems:
@@ -126,6 +145,27 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
     with usage_errors():
         used, threads = divide(planned, workers, device)
     return LocalExecutor(used), threads
+
+
+def _best_pack(
+    todo: "Sequence[Trial]", workers: int | None, device: str, data_dir: Path | None, *, capture: bool
+) -> int:
+    """Return the size of pack that every workload gains by. On the CPU that is 1: one trial keeps its cores busy."""
+    if device == "cpu" or not todo:
+        return 1
+    from bench.campaign import divide
+    from bench.execution.pack_size import best_pack
+
+    threads = divide(len(todo), workers, device)[1]
+    sizes = []
+    first: dict[str, Trial] = {}
+    for trial in todo:
+        first.setdefault(trial.spec.workload, trial)
+    for trial in first.values():
+        size, gain = best_pack(trial, data_dir=data_dir, device=device, threads=threads, capture=capture)
+        click.echo(f"{trial.spec.workload}: packs of {size}, {gain:.1f} times the steps of one trial alone", err=True)
+        sizes.append(size)
+    return min(sizes)
 
 
 def _fetch_data(

@@ -254,3 +254,37 @@ def test_a_pack_shares_the_workers_and_is_asked_of_the_campaign(bench, tmp_path,
     monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 8)
     bench("run", *SMALL[:-2], "--pack", "2", "--device", "cpu", "--results", tmp_path / "r")
     assert asked == [(2, 2)], "four trials are two packs"
+
+
+def test_the_size_of_packs_is_tried_out_on_a_gpu(bench, tmp_path, monkeypatch):
+    from bench import campaign
+    from bench.execution import device, pack_size
+
+    asked = []
+    found = {"digits": (8, 3.2), "ring8": (4, 2.0)}
+    monkeypatch.setattr(device, "resolve", lambda chosen: "cuda")
+    monkeypatch.setattr(pack_size, "best_pack", lambda trial, **_: found[trial.spec.workload])
+
+    def run(*_, **settings):
+        asked.append(settings["pack"])
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(campaign, "run", run)
+    options = (*SMALL[:-2], "--workload", "ring8", "--inception", "off", "--results", tmp_path / "r")
+    result = bench("run", *options, "--pack", "auto")
+    assert asked == [4], result.output
+    assert "digits: packs of 8, 3.2 times the steps of one trial alone" in result.stderr
+
+
+def test_packs_on_the_cpu_are_of_one_unless_said_otherwise(bench, tmp_path, pretend):
+    result = bench("run", *SMALL, "--pack", "auto", "--device", "cpu", "--results", tmp_path / "r")
+    assert result.exit_code == 0, result.output
+    assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]
+
+
+@pytest.mark.parametrize(("size", "words"), [("0", "at least one trial, not 0"), ("many", "neither a number nor auto")])
+def test_a_pack_of_none_is_refused(bench, tmp_path, size, words):
+    result = bench("run", *SMALL, "--pack", size, "--results", tmp_path / "r")
+    assert result.exit_code == 2
+    assert words in result.stderr
