@@ -41,14 +41,11 @@ def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
     try:
         outcome: Outcome = find_trainer(task.trainer)(
             task.trial,
-            data_dir=None if task.data_dir is None else Path(task.data_dir),
-            device=task.device,
-            threads=task.threads,
             artifacts=task.artifacts,
             emit=emit,
-            # Said only where it is wanted: a trainer of one's own need not know of it.
+            # Said only where it is wanted, as is a capture: a trainer of one's own need not know of it.
             **({} if task.inception is None else {"inception": task.inception}),
-            **({"capture": True} if task.capture else {}),
+            **_place_of(task),
         )
     except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
         outcome = _failed(task, error, started_at)
@@ -68,11 +65,8 @@ def run_pack(pack: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator
     try:
         ended = find_trainer(first.pack_trainer)(
             [(task.trial, task.artifacts, task.inception) for task in pack],
-            data_dir=None if first.data_dir is None else Path(first.data_dir),
-            device=first.device,
-            threads=first.threads,
             emit=emit,
-            capture=first.capture,
+            **_place_of(first),
         )
         for index, outcome in ended:
             task = waiting.pop(index)
@@ -81,6 +75,16 @@ def run_pack(pack: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator
     except Exception as error:  # noqa: BLE001 - the result of every attempt that had not ended
         for task in waiting.values():
             yield task, _placed(_failed(task, error, started_at), task)
+
+
+def _place_of(task: Task) -> dict[str, Any]:
+    """Return what a trainer is told of where and how it trains: the same for every task of a pack."""
+    return {
+        "data_dir": None if task.data_dir is None else Path(task.data_dir),
+        "device": task.device,
+        "threads": task.threads,
+        **({"capture": True} if task.capture else {}),
+    }
 
 
 def find_trainer(name: str) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.report.kernels import to_markdown
+from bench.report.publication import shown
 from bench.report.verification import Finding, Verified
 from bench.store.journal import RecordError
 from bench.store.kernels import KernelRecord, kernel_id, read_kernel_record
@@ -43,7 +44,7 @@ def verify(folder: Path) -> Verified:
 
 
 def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
-    command = f"python -m bench kernels --table --format md --results {folder.name}"
+    command = f"python -m bench kernels --table --format md --results {shown(folder)}"
     mend = f"take its tables from: {command}"
     if not (folder / README).is_file():
         return [Finding(README, "is missing", mend)]

@@ -50,15 +50,13 @@ def train_pack(
         try:
             prepare_process(trial, threads)
             recorder = recorder_for(place) if capture else None
-            lane = _Lane(place)
-            with lane.current():
-                lane.enter(
-                    Run(
-                        trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder,
-                        inception=inception, pack=len(members),
-                    )
+            current = own_stream(place)
+            with current():
+                run = Run(
+                    trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder,
+                    inception=inception, pack=len(members),
                 )  # fmt: skip
-            running[index] = lane
+            running[index] = _Lane(run, current)
         except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
             yield index, error
     while running:
@@ -91,31 +89,20 @@ def own_stream(device: torch.device) -> Callable[[], AbstractContextManager[obje
 class _Lane:
     """A trial on its way, on a stream of its own where the device has streams."""
 
-    run: Run
-
-    def __init__(self, device: torch.device) -> None:
-        self.current = own_stream(device)
-        self._steps: Iterator[int] = iter(())
-        self.error: Exception | None = None
-
-    def enter(self, run: Run) -> None:
-        """Take the trial that goes here."""
+    def __init__(self, run: Run, current: Callable[[], AbstractContextManager[object]]) -> None:
         self.run = run
-        self._blocks = run.blocks()
+        self.current = current
+        self.error: Exception | None = None
+        self._steps = run.steps()
 
     def advance(self) -> bool:
         """Make the trial's next step, with what is due before it; return False once it has ended or failed."""
         try:
             with self.current():
                 step = next(self._steps, None)
-                while step is None:
-                    block = next(self._blocks, None)
-                    if block is None:
-                        return False
-                    self._steps = iter(block)
-                    step = next(self._steps, None)
-                self.run.make(step)
+                if step is not None:
+                    self.run.make(step)
         except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
             self.error = error
             return False
-        return True
+        return step is not None

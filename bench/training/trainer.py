@@ -180,12 +180,11 @@ class Run:
 
     def train(self) -> None:
         """Make all steps."""
-        for steps in self.blocks():
-            for step in steps:
-                self.make(step)
+        for step in self.steps():
+            self.make(step)
 
-    def blocks(self) -> Iterator[range]:
-        """Yield the steps that are to be made next, block by block, and evaluate where the trial says.
+    def steps(self) -> Iterator[int]:
+        """Yield the step that is to be made next, and between blocks of them read monitors and evaluate.
 
         It ends early once a number has ceased to be finite.
         """
@@ -193,7 +192,7 @@ class Run:
         self._evaluate(0)
         for first, last in pairwise([0, *block_ends(spec.steps, spec.evaluate_every)]):
             self._clock.start()
-            yield range(first, last)
+            yield from range(first, last)
             self._clock.stop(last - first)
             self.completed_steps = last
             self._keep(self._monitors.flush(last))

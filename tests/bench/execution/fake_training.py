@@ -40,7 +40,7 @@ def train(
 
 
 def train_pack(
-    members: list[tuple[Trial, Path, object]], *, emit: Callable[[Progress], None], capture: bool, **settings: object
+    members: list[tuple[Trial, Path, object]], *, emit: Callable[[Progress], None], **settings: object
 ) -> Iterator[tuple[int, Outcome | Exception]]:
     """Train the last member first: outcomes come in any order."""
     for index, (trial, artifacts, _) in reversed(list(enumerate(members))):
