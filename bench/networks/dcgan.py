@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bench.config.trial import DiscriminatorNorm
 
@@ -22,13 +23,31 @@ def _stage_channels(width: int, image_size: int) -> list[int]:
     return [width * 2**power for power in reversed(range(stages[image_size]))]
 
 
+class _FirstStage(nn.ConvTranspose2d):
+    """A transposed convolution of a single point, [B, C, 1, 1]: a matrix product, and several times as fast as one."""
+
+    def forward(self, points: Tensor, output_size: list[int] | None = None) -> Tensor:
+        inward, outward, height, width = self.weight.shape
+        # Both are views where weights and maps lie channels last.
+        matrix = self.weight.permute(0, 2, 3, 1).reshape(inward, -1)
+        return (points.flatten(1) @ matrix).view(-1, height, width, outward).permute(0, 3, 1, 2)
+
+
+class _Head(nn.Conv2d):
+    """A convolution by a kernel as large as the map, to [B, outputs, 1, 1]: a matrix product, too."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        pixels, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (maps, self.weight))
+        return functional.linear(pixels, weight, self.bias)[:, :, None, None]
+
+
 class Generator(nn.Module):
     """Latents [B, z] to images [B, channels, size, size] in (-1, 1). BatchNorm and ReLU between, tanh at the end."""
 
     def __init__(self, *, latent_size: int, width: int, channels: int, image_size: int) -> None:
         super().__init__()
         hidden = _stage_channels(width, image_size)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_size, hidden[0], 4, 1, 0, bias=False)]
+        layers: list[nn.Module] = [_FirstStage(latent_size, hidden[0], 4, bias=False)]
         for previous, following in pairwise(hidden):
             layers += [nn.BatchNorm2d(previous), nn.ReLU(inplace=True)]
             layers += [nn.ConvTranspose2d(previous, following, 4, 2, 1, bias=False)]
@@ -57,18 +76,23 @@ class Discriminator(nn.Module):
         super().__init__()
         hidden = _stage_channels(width, image_size)[::-1]
         biased = norm in ("none", "sn")
-        layers: list[nn.Module] = [nn.Conv2d(channels, hidden[0], 4, 2, 1, bias=biased), nn.LeakyReLU(_LEAK)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, hidden[0], 4, 2, 1, bias=biased), _leaky_relu()]
         for previous, following in pairwise(hidden):
             layers += [nn.Conv2d(previous, following, 4, 2, 1, bias=biased)]
-            layers += [*_norm_layers(norm, following), nn.LeakyReLU(_LEAK)]
+            layers += [*_norm_layers(norm, following), _leaky_relu()]
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=biased)
+        self.head = _Head(hidden[-1], outputs, 4, bias=biased)
         self.judges_alone = norm in ("ln", "none")
         """Whether an image's logit depends on no other image, and no forward changes the next."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.layers(images)
         return self.head(hidden).flatten(1).squeeze(1), hidden.mean(dim=(2, 3))
+
+
+def _leaky_relu() -> nn.Module:
+    # In place: the largest maps of a step are half as many, and nothing but this layer reads what comes before it.
+    return nn.LeakyReLU(_LEAK, inplace=True)
 
 
 def _norm_layers(norm: DiscriminatorNorm, channels: int) -> list[nn.Module]:

@@ -4,12 +4,24 @@ It takes the same initial weights, batches and latents as numbers, and trains wi
 The engine must follow the same trajectory; see `test_trajectories.py`.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Real images in [-1, 1], the latents of the discriminator's phase, the latents of the generator's."""
+
+
+def in_torch_layers(network: nn.Module) -> nn.Module:
+    """Return a copy that lies contiguously and computes every convolution as torch does, whoever overrides it."""
+    plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+    for layer in plain.modules():
+        for kind in (nn.Conv2d, nn.ConvTranspose2d):
+            if isinstance(layer, kind):
+                layer.__class__ = kind
+    return plain
 
 
 def interpolates(real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ weights of a plain one, bit for bit. The table comes last. The file is one of py
 """
 
 import argparse
-import copy
 import json
 import os
 import statistics
@@ -71,8 +70,7 @@ class Reference:
 
     def __init__(self, engine: TrainingStep, images: Tensor, device: torch.device) -> None:
         self.generator, self.discriminator = (
-            copy.deepcopy(module).to(memory_format=torch.contiguous_format)
-            for module in (engine.generator, engine.discriminator)
+            reference_loop.in_torch_layers(module) for module in (engine.generator, engine.discriminator)
         )
         self._data = TensorDataset(images.cpu().float() / 127.5 - 1)
         self._device = device

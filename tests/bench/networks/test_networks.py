@@ -1,6 +1,7 @@
 """The fixed networks: their sizes as published, their ranges, and what each norm does and does not couple."""
 
 import pytest
+import reference_loop
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -71,6 +72,31 @@ def test_the_layers_are_those_of_the_definition() -> None:
     logits, features = discriminator(images)
     torch.testing.assert_close(features, hidden.mean((2, 3)), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(logits, (hidden * weights["head.weight"]).sum((1, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("d_norm", ["ln", "none"])
+def test_layers_that_are_matrix_products_are_the_convolutions_they_replace(
+    d_norm: DiscriminatorNorm, memory_format: torch.memory_format
+) -> None:
+    """In float64: values, first derivatives, and the second derivative that a gradient penalty takes."""
+    for build in (build_generator, build_discriminator):
+        ours = build(network(d_norm, width=4), normal).double().to(memory_format=memory_format)
+        with torch.no_grad():
+            for parameter in ours.parameters():
+                parameter.add_(torch.randn(parameter.shape, dtype=torch.float64), alpha=0.1)  # biases begin at 0
+        plain = reference_loop.in_torch_layers(ours)
+        given = torch.randn(6, 100) if build is build_generator else torch.randn(6, 3, 32, 32)
+        found = [_derivatives(module, given.double().requires_grad_()) for module in (ours, plain)]
+        for mine, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+def _derivatives(module: nn.Module, given: Tensor) -> list[Tensor]:
+    value = module(given)
+    value = value[0] if isinstance(value, tuple) else value
+    (slope,) = torch.autograd.grad(value.square().sum(), given, create_graph=True)
+    return [value, slope, *torch.autograd.grad(slope.square().sum(), list(module.parameters()))]
 
 
 @pytest.mark.parametrize("image_size", [32, 64])

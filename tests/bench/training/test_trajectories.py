@@ -6,8 +6,6 @@ over, or Adam divide it by the root of a tiny square: with R1, 3e-3 has been see
 1e-4 for three steps, which catches any difference of meaning, and 2e-2 for all of them.
 """
 
-import copy
-
 import msgspec
 import pytest
 import reference_loop
@@ -33,8 +31,7 @@ def reference_losses(trial: Trial, method: str, steps: int) -> list[tuple[float,
     spec = trial.spec
     fresh = build_step(trial, images(), torch.device("cpu"))
     generator, discriminator = (
-        copy.deepcopy(module).to(memory_format=torch.contiguous_format)
-        for module in (fresh.generator, fresh.discriminator)
+        reference_loop.in_torch_layers(module) for module in (fresh.generator, fresh.discriminator)
     )
     source = Batches(images(), stack=1, batch_size=spec.batch_size, latent_size=100, seed=spec.seed)
     batches = [
@@ -94,8 +91,7 @@ def test_in_float64_engine_and_reference_loop_are_one(method: str, steps: int) -
     step.generator.double()
     step.discriminator.double()
     generator, discriminator = (
-        copy.deepcopy(module).to(memory_format=torch.contiguous_format)
-        for module in (step.generator, step.discriminator)
+        reference_loop.in_torch_layers(module) for module in (step.generator, step.discriminator)
     )
     numbers = [
         (
