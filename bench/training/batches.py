@@ -103,7 +103,8 @@ def to_network_range(images: Tensor) -> Tensor:
     """Map uint8 images to float32 in [-1, 1], channels last; points pass unchanged."""
     if images.dtype != torch.uint8:
         return images
-    return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    numbers = images.to(torch.float32, memory_format=torch.channels_last)  # the one copy, which the rest works in
+    return numbers.div_(127.5).sub_(1)
 
 
 def to_uint8(images: Tensor) -> Tensor:

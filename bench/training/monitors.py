@@ -33,7 +33,7 @@ MONITORS: Final = (
 - discriminator_accuracy: P[a_i > b_j] over the batch, free of any threshold, so it reads the same for every loss.
 - generator_signal: median over samples of B * |dL_G/dx_f|, the gradient that reaches a generated sample.
 - generator_weight: mean of B * |dL_G/db| over the B logits, the loss's share of that signal; the rest is D's Jacobian.
-- diversity_ratio: tr Cov(fake batch) / tr Cov(real batch).
+- diversity_ratio: tr Cov(fake batch) / tr Cov(real batch), the real one being the last that D was shown.
 - discriminator_saturation: share of the 2B logits whose slope B * |dL_D/dlogit| is below `SATURATION_SHARE` of the
   largest slope of the run's first `REFERENCE_STEPS` steps (of those so far, while they last).
 - generator_dead_fraction: share of samples whose B * |dL_G/dx_f| is below `DEAD_SIGNAL`.
@@ -75,21 +75,27 @@ def discriminator_statistics(
 
 
 def generator_statistics(
-    loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor, real_images: Tensor
+    loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor, real_variance: Tensor
 ) -> Tensor:
     """Return the `GENERATOR_STATISTICS` of one generator update.
 
-    The images and logits carry retained gradients.
+    The images and logits carry retained gradients; the variance is `total_variance` of a real batch.
     """
     image_gradient = fake_images.grad
     assert image_gradient is not None
     batch = len(fake_images)
-    received = torch.linalg.vector_norm(image_gradient.float().flatten(1), dim=1)
+    received = torch.linalg.vector_norm(_rows(image_gradient), dim=1)
     strength = _gradient_at(fake_logits)
     weight = strength.mean() * len(strength)
-    diversity = _total_variance(fake_images.detach()) / _total_variance(real_images)
+    diversity = total_variance(fake_images.detach()) / real_variance
     dead = _share_below(received, DEAD_SIGNAL / batch)
     return torch.stack([loss.detach(), gradient_norm, received.median() * batch, weight, diversity, dead])
+
+
+def total_variance(images: Tensor) -> Tensor:
+    """Return the trace of a batch's covariance matrix, a scalar in float32."""
+    rows = _rows(images)
+    return torch.linalg.vector_norm(rows - rows.mean(dim=0), dim=1).square().sum() / (len(rows) - 1)
 
 
 def logit_slopes(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -98,6 +104,11 @@ def logit_slopes(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     A vector head has the norm over its outputs; a packed input counts as one of the B.
     """
     return torch.cat([_gradient_at(logits) * len(logits) for logits in (real_logits, fake_logits)])
+
+
+def _rows(images: Tensor) -> Tensor:
+    """Return one row a sample in float32, without a copy where images lie channels last."""
+    return images.float().movedim(1, -1).flatten(1)
 
 
 def _gradient_at(logits: Tensor) -> Tensor:
@@ -109,12 +120,6 @@ def _gradient_at(logits: Tensor) -> Tensor:
 def _share_below(values: Tensor, limit: Tensor | float) -> Tensor:
     """Return the share of values below the limit; NaN if a value is not finite, which 0 * value passes on."""
     return torch.where(values < limit, 1.0, 0.0 * values).mean()
-
-
-def _total_variance(images: Tensor) -> Tensor:
-    # A third of the time of `var`, which goes through images that lie channels last in steps of their size.
-    images = images.float()
-    return (images - images.mean(dim=0)).square().sum() / (len(images) - 1)
 
 
 def copy_parameters(module: nn.Module) -> list[Tensor]:

@@ -23,6 +23,7 @@ from bench.training.monitors import (
     discriminator_statistics,
     generator_statistics,
     logit_slopes,
+    total_variance,
     update_ratio,
 )
 from bench.training.precision import autocast
@@ -89,6 +90,8 @@ class TrainingStep:
         self.reads_step = False
         """Whether a part has read the count of steps: what it computes cannot be replayed at another step."""
         self._saturation = Saturation(REFERENCE_STEPS * self.critic_steps, self._device)
+        # Of the real batch that D saw last: the generator's phase looks at none unless the method needs it.
+        self._real_variance = torch.full((), torch.nan, device=self._device)
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
@@ -165,6 +168,7 @@ class TrainingStep:
         with mark(D_BACKWARD):
             parts.total.backward()
         norm = _gradient_norm(self.discriminator)
+        self._real_variance.copy_(total_variance(real))
         saturation = self._saturation.share(logit_slopes(parts.real_logits, parts.fake_logits))
         real_logits, fake_logits = parts.real_logits.detach(), parts.fake_logits.detach()
         critic = self.method.objective.critic
@@ -178,7 +182,7 @@ class TrainingStep:
 
     def _generator_gradients(self, step: int) -> Tensor:
         self.generator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.placed_real("generator")
+        real = self._batches.placed_real("generator") if self.method.needs_real_in_generator else None
         with _frozen(self.discriminator):
             with autocast(self._precision, self._device):
                 parts = self.method.generator_loss(
@@ -196,7 +200,7 @@ class TrainingStep:
             with mark(G_BACKWARD):
                 parts.total.backward()
         norm = _gradient_norm(self.generator)
-        return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, real)
+        return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, self._real_variance)
 
     def apply_discriminator(self) -> None:
         """Update the discriminator from the gradients it has, then apply the method's constraints."""

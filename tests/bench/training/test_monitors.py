@@ -14,6 +14,7 @@ from bench.training.monitors import (
     Monitors,
     discriminator_statistics,
     generator_statistics,
+    total_variance,
 )
 from bench.training.trainer import build_step
 
@@ -36,7 +37,7 @@ def test_generator_statistics_by_hand() -> None:
     (-fake_logits.mean()).backward()
     real = torch.tensor([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]])
     loss, norm, signal, weight, diversity, dead = generator_statistics(
-        torch.tensor(1.0), torch.tensor(2.0), fake_images, fake_logits, real
+        torch.tensor(1.0), torch.tensor(2.0), fake_images, fake_logits, total_variance(real)
     ).tolist()
     assert (loss, norm) == (1.0, 2.0)
     assert signal == pytest.approx(5.0)  # the median of the norms 5, 2, 10: each sample's gradient is -x / 3
@@ -52,7 +53,7 @@ def test_a_sample_is_dead_below_a_signal_of_1e_6() -> None:
     fake_images.retain_grad()
     fake_logits.retain_grad()
     fake_logits.mean().backward()  # B times each sample's gradient is the sample itself
-    row = generator_statistics(torch.zeros(()), torch.zeros(()), fake_images, fake_logits, torch.rand(4, 1))
+    row = generator_statistics(torch.zeros(()), torch.zeros(()), fake_images, fake_logits, torch.ones(()))
     assert row[5].item() == 3 / 4
 
 
