@@ -19,7 +19,7 @@ from bench.kernels.subjects import resolve
 from bench.probes.common import OnProgress
 from bench.store.environment import environment
 from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace, rounded
-from bench.training.monitors import DISCRIMINATOR_STATISTICS, GENERATOR_STATISTICS
+from bench.training.observations import discriminator_statistics, generator_statistics
 from bench.training.precision import configure
 from bench.training.seeding import Stream
 from bench.training.threads import one_thread
@@ -39,7 +39,7 @@ SETTING: Final = Setting(
     seed=0,
 )
 
-_LEFT_OUT: Final = frozenset({"accuracy", "saturation", "dead_fraction", "diversity_ratio"})
+_LEFT_OUT: Final = frozenset({"discriminator_accuracy", "generator_dead_fraction", "diversity_ratio"})
 """Shares of a batch, which one rounding at a threshold moves by a whole sample, and what no loss is a part of."""
 
 
@@ -88,15 +88,12 @@ def _trace(name: str, method: Method, images: Tensor, on_progress: OnProgress | 
     values: dict[str, list[float | None]] = {}
     for index in range(SETTING.steps):
         # The update ratio, which ends both, is not measured on every step.
-        discriminator, generator = step.run(index)
-        for player, names, found in (
-            ("discriminator", DISCRIMINATOR_STATISTICS, discriminator[:-1]),
-            ("generator", GENERATOR_STATISTICS, generator[:-1]),
-        ):
-            for quantity, value in zip(names, found.tolist(), strict=True):
-                if quantity not in _LEFT_OUT:
-                    numbers = values.setdefault(f"{player}_{quantity}", [])
-                    numbers.append(rounded(value) if math.isfinite(value) else None)
+        discriminator, generator = (row[None, :-1] for row in step.run(index))
+        says = discriminator_statistics(discriminator) | generator_statistics(generator)
+        for quantity, measured in says.items():
+            if quantity not in _LEFT_OUT:
+                value = measured.item()
+                values.setdefault(quantity, []).append(rounded(value) if math.isfinite(value) else None)
         if on_progress is not None:
             on_progress(name, index + 1, SETTING.steps)
     return Trace(method=name, expression=str(method), values=values)

@@ -22,7 +22,7 @@ from bench.config.suite import Suite
 from bench.config.trial import Trial
 from bench.probes.common import OnProgress, label
 from bench.training import artifacts
-from bench.training.monitors import DISCRIMINATOR_STATISTICS, GENERATOR_STATISTICS
+from bench.training.observations import discriminator_statistics, generator_statistics
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
 from bench.training.threads import one_thread
@@ -160,9 +160,9 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
     points = []
     for done in range(updates + 1):
         measured = _generator_statistics(step) if done in wanted else None
-        found = dict(zip(DISCRIMINATOR_STATISTICS, step.discriminator_gradients(done).tolist(), strict=True))
+        found = discriminator_statistics(step.discriminator_gradients(done)[None])
         if measured is not None:
-            points.append(Point(done, *measured, found["accuracy"]))
+            points.append(Point(done, *measured, found["discriminator_accuracy"].item()))
             if on_progress is not None:
                 on_progress(name, done, updates)
         if done < updates:
@@ -173,9 +173,10 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
 def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
     """Return [norm, signal, weight] of the generator's phase; what parts remember is as if nobody had looked."""
     remembered = {part: {name: tensor.clone() for name, tensor in own.items()} for part, own in step.state.items()}
-    found = dict(zip(GENERATOR_STATISTICS, step.generator_gradients(0).tolist(), strict=True))
+    found = generator_statistics(step.generator_gradients(0)[None])
     step.state = remembered
-    return found["gradient_norm"], found["signal"], found["weight"]
+    norm, signal, weight = (found[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
+    return norm, signal, weight
 
 
 def _trials(

@@ -1,14 +1,14 @@
-"""What is watched during training: kept on the device, read one flush late, so that no step waits for the host."""
+"""What is watched during training: rows that stay on the device and are read one flush late, so that no step waits."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch import Tensor
 
-from losses.pairs import share_above
+from bench.training.observations import discriminator_statistics, generator_statistics, logit_slopes, share_below
 
 MONITORS: Final = (
     "discriminator_loss",
@@ -27,13 +27,13 @@ MONITORS: Final = (
     "discriminator_gradient_spike",
     "generator_gradient_spike",
 )
-"""One value a step each.
+"""One value a step each; of several updates of the discriminator in a step, the last one is watched.
 
 - logit_gap: E[a] - E[b], with a the logits on reals and b on fakes; where an objective has a vector head, its critic.
 - discriminator_accuracy: P[a_i > b_j] over the batch, free of any threshold, so it reads the same for every loss.
 - generator_signal: median over samples of B * |dL_G/dx_f|, the gradient that reaches a generated sample.
-- generator_weight: mean of B * |dL_G/db| over the B logits, the loss's share of that signal; the rest is D's Jacobian.
-- diversity_ratio: tr Cov(fake batch) / tr Cov(real batch), the real one being the last that D was shown.
+- generator_weight: sum of |dL_G/db| over the logits, the loss's share of that signal; the rest is D's Jacobian.
+- diversity_ratio: tr Cov(fake batch) / tr Cov(real batch), both of the discriminator's update.
 - discriminator_saturation: share of the 2B logits whose slope B * |dL_D/dlogit| is below `SATURATION_SHARE` of the
   largest slope of the run's first `REFERENCE_STEPS` steps (of those so far, while they last).
 - generator_dead_fraction: share of samples whose B * |dL_G/dx_f| is below `DEAD_SIGNAL`.
@@ -53,106 +53,49 @@ REFERENCE_STEPS: Final = 100
 """The first steps of a run, in which a loss shows how steep it can be: later slopes are measured against them."""
 
 SATURATION_SHARE: Final = 1e-2
-DEAD_SIGNAL: Final = 1e-6
 SPIKE_FACTOR: Final = 10.0
 SPIKE_DECAY: Final = 0.99
 
-
-DISCRIMINATOR_STATISTICS: Final = ("loss", "gradient_norm", "logit_gap", "accuracy", "saturation")
-GENERATOR_STATISTICS: Final = ("loss", "gradient_norm", "signal", "weight", "diversity_ratio", "dead_fraction")
-"""What the two functions below return, in their order."""
-
-
-def discriminator_statistics(
-    loss: Tensor, gradient_norm: Tensor, real_critic: Tensor, fake_critic: Tensor, saturation: Tensor
-) -> Tensor:
-    """Return the `DISCRIMINATOR_STATISTICS` of one discriminator update.
-
-    The critic values are [B], the rest scalars.
-    """
-    a, b = real_critic.detach().flatten(), fake_critic.detach().flatten()
-    return torch.stack([loss.detach(), gradient_norm, a.mean() - b.mean(), share_above(a, b), saturation])
-
-
-def generator_statistics(
-    loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor, real_variance: Tensor
-) -> Tensor:
-    """Return the `GENERATOR_STATISTICS` of one generator update.
-
-    The images and logits carry retained gradients; the variance is `total_variance` of a real batch.
-    """
-    image_gradient = fake_images.grad
-    assert image_gradient is not None
-    batch = len(fake_images)
-    received = torch.linalg.vector_norm(_rows(image_gradient), dim=1)
-    strength = _gradient_at(fake_logits)
-    weight = strength.mean() * len(strength)
-    diversity = total_variance(fake_images.detach()) / real_variance
-    dead = _share_below(received, DEAD_SIGNAL / batch)
-    return torch.stack([loss.detach(), gradient_norm, received.median() * batch, weight, diversity, dead])
-
-
-def total_variance(images: Tensor) -> Tensor:
-    """Return the trace of a batch's covariance matrix, a scalar in float32."""
-    rows = _rows(images)
-    return torch.linalg.vector_norm(rows - rows.mean(dim=0), dim=1).square().sum() / (len(rows) - 1)
-
-
-def logit_slopes(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return B * |dL/dlogit| of the reals and then of the fakes, [2B], from the gradients retained on the logits.
-
-    A vector head has the norm over its outputs; a packed input counts as one of the B.
-    """
-    return torch.cat([_gradient_at(logits) * len(logits) for logits in (real_logits, fake_logits)])
-
-
-def _rows(images: Tensor) -> Tensor:
-    """Return one row a sample in float32, without a copy where images lie channels last."""
-    return images.float().movedim(1, -1).flatten(1)
-
-
-def _gradient_at(logits: Tensor) -> Tensor:
-    # A loss that does not read these logits leaves them without a gradient.
-    gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad.float()
-    return gradient.abs() if gradient.dim() == 1 else torch.linalg.vector_norm(gradient, dim=1)
-
-
-def _share_below(values: Tensor, limit: Tensor | float) -> Tensor:
-    """Return the share of values below the limit; NaN if a value is not finite, which 0 * value passes on."""
-    return torch.where(values < limit, 1.0, 0.0 * values).mean()
-
-
-def copy_parameters(module: nn.Module) -> list[Tensor]:
-    """Return a copy of the parameters, for `update_ratio`."""
-    return [parameter.detach().clone() for parameter in module.parameters()]
-
-
-@torch.no_grad()
-def update_ratio(module: nn.Module, before: list[Tensor]) -> Tensor:
-    """Return |theta - before| / |before| over all parameters: how far an update moved them."""
-    moved = [parameter - old for parameter, old in zip(module.parameters(), before, strict=True)]
-    return get_total_norm(moved) / get_total_norm(before)
+_DECISIVE: Final = MONITORS[:4]
+"""A run ends with the first of these that is not finite; a ratio may be 0/0 in a healthy one."""
 
 
 class Saturation:
     """The share of a discriminator's logits at which its loss is flat, by what the same loss showed at first.
 
     Losses differ in scale, and many have no steepest slope, so the reference is taken from the run itself: the largest
-    slope of the first `updates` updates, fixed from then on, so that a later spike does not pass for the scale.
+    slope of the first `steps` steps, fixed from then on, so that a later spike does not pass for the scale.
     """
 
-    def __init__(self, updates: int, device: torch.device) -> None:
-        self._updates = updates
-        self._seen = torch.zeros((), dtype=torch.int64, device=device)
+    def __init__(self, steps: int = REFERENCE_STEPS) -> None:
+        self._left = steps
         # Positive, so that a loss that is flat everywhere from its first update is saturated, too.
-        self._largest = torch.full((), 1e-30, device=device)
+        self._largest = torch.full((1,), 1e-30)
 
-    def share(self, slopes: Tensor) -> Tensor:
-        """Return the share of slopes, [n], that are below `SATURATION_SHARE` of the reference; all on the device."""
-        grown = torch.maximum(self._largest, slopes.max())
-        self._largest.copy_(torch.where(self._seen < self._updates, grown, self._largest))
-        self._seen.add_(1)
-        return _share_below(slopes, SATURATION_SHARE * self._largest)
+    def shares(self, slopes: Tensor) -> Tensor:
+        """Return the share of slopes that are below `SATURATION_SHARE` of the reference, [S], of the next S steps."""
+        early = slopes[: self._left].amax(dim=1)
+        self._left -= len(early)
+        grown = torch.cat([self._largest, early]).cummax(dim=0).values
+        self._largest = grown[-1:]
+        reference = torch.cat([grown[1:], self._largest.expand(len(slopes) - len(early))])
+        return share_below(slopes, SATURATION_SHARE * reference[:, None])
+
+
+class _Spikes:
+    """Where a norm leaps above its own average; the average forgets, and does not start at 0."""
+
+    def __init__(self) -> None:
+        self._sum = self._weight = 0.0
+
+    def of(self, norms: Tensor) -> Tensor:
+        found = []
+        for norm in norms.tolist():
+            # Nothing is above an average of nothing.
+            found.append(self._weight > 0 and norm > SPIKE_FACTOR * self._sum / self._weight)
+            self._sum += (1 - SPIKE_DECAY) * (norm - self._sum)
+            self._weight += (1 - SPIKE_DECAY) * (1 - self._weight)
+        return torch.tensor(found, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -175,81 +118,93 @@ class Block:
         return {name: value if math.isfinite(value) else None for name, value in means.items()}
 
 
+class Readings:
+    """Makes blocks of what steps say, and remembers from block to block what a later one is measured against."""
+
+    def __init__(self) -> None:
+        self._spikes = {player: _Spikes() for player in ("discriminator", "generator")}
+        self._first_nonfinite: int | None = None
+
+    def block(self, last_step: int, steps: Sequence[int], statistics: Mapping[str, Tensor]) -> Block:
+        """Return a block from every monitor but the spikes, [S] each, of the next S steps."""
+        spikes = {
+            f"{player}_gradient_spike": spikes.of(statistics[f"{player}_gradient_norm"])
+            for player, spikes in self._spikes.items()
+        }
+        values = torch.stack([{**statistics, **spikes}[name] for name in MONITORS], dim=1)
+        decisive = torch.stack([statistics[name] for name in _DECISIVE], dim=1)
+        if self._first_nonfinite is None:
+            bad = ~decisive.isfinite().all(dim=1)
+            self._first_nonfinite = next((step for step, ended in zip(steps, bad.tolist(), strict=True) if ended), None)
+        return Block(last_step, values, self._first_nonfinite)
+
+
 class Monitors:
     """A buffer of `capacity` steps on the device, flushed to the host asynchronously and read one flush late."""
 
     def __init__(self, capacity: int, device: torch.device) -> None:
         self._capacity = capacity
-        self._buffer = torch.zeros(capacity, len(MONITORS), device=device)
-        self._first_nonfinite = torch.full((), -1, dtype=torch.int64, device=device)
-        # Decayed sums of both gradient norms and of 1: their quotient is an average that does not start at 0.
-        self._decayed = torch.zeros(3, device=device)
-        self._one = torch.ones((), device=device)
-        # Where the next row goes, and the step it is of: numbers on the device, for a step that is replayed.
+        self._device = device
+        self._buffer: Tensor | None = None
+        self._discriminator_width = 0
+        # Where the next row goes: a number on the device, for a step that is replayed.
         self._row = torch.zeros(1, dtype=torch.int64, device=device)
-        self._step = torch.zeros((), dtype=torch.int64, device=device)
-        self._filled = 0
+        self._steps: list[int] = []
         self._in_flight: _Copy | None = None
+        self._saturation = Saturation()
+        self._readings = Readings()
 
     def record(self, step: int, discriminator: Tensor, generator: Tensor) -> None:
-        """Store one step's statistics, each followed by its player's update ratio; nothing is read back."""
+        """Store one step's rows, each followed by its player's update ratio; nothing is read back."""
         self.place(step)
         self.watch(discriminator, generator)
 
     def place(self, step: int) -> None:
         """Choose the step that `watch` stores next, and the row it goes to."""
-        self._step.fill_(step)
-        self._row.fill_(self._filled)
-        self._filled += 1
+        self._row.fill_(len(self._steps))
+        self._steps.append(step)
 
     def watch(self, discriminator: Tensor, generator: Tensor) -> None:
-        """Store the statistics of the step that was placed, on the device alone."""
-        loss_d, norm_d, gap, accuracy, saturation, ratio_d = discriminator.unbind()
-        loss_g, norm_g, signal, weight, diversity, dead, ratio_g = generator.unbind()
-        losses, norms = (loss_d, loss_g), (norm_d, norm_g)
-        shares, ratios = (saturation, dead), (ratio_d, ratio_g)
-        spikes = self._spikes(*norms).unbind()
-        row = torch.stack([*losses, *norms, gap, accuracy, signal, weight, diversity, *shares, *ratios, *spikes])
-        # Losses and gradient norms decide; a ratio may be 0/0 in a healthy run.
-        bad = ~torch.isfinite(row[:4]).all()
-        self._first_nonfinite.copy_(torch.where((self._first_nonfinite < 0) & bad, self._step, self._first_nonfinite))
+        """Store the rows of the step that was placed, on the device alone."""
+        row = torch.hstack([discriminator, generator])
+        if self._buffer is None:
+            self._buffer = torch.zeros(self._capacity, len(row), device=self._device)
+            self._discriminator_width = len(discriminator)
         self._buffer.index_copy_(0, self._row, row[None])
-
-    def _spikes(self, norm_d: Tensor, norm_g: Tensor) -> Tensor:
-        norms = torch.stack([norm_d, norm_g, self._one])
-        average = self._decayed / self._decayed[2]  # 0/0 at the first step, above which nothing is
-        self._decayed.lerp_(norms, 1 - SPIKE_DECAY)
-        return (norms > SPIKE_FACTOR * average)[:2].float()
 
     def flush(self, last_step: int) -> Block | None:
         """Start copying what was recorded to the host, and return the block before it, if there is one."""
         previous = self.drain()
-        self._in_flight = _Copy(last_step, self._buffer[: self._filled], self._first_nonfinite)
-        self._filled = 0
+        if self._buffer is not None:
+            self._in_flight = _Copy(last_step, self._steps, self._buffer[: len(self._steps)])
+        self._steps = []
         return previous
 
     def drain(self) -> Block | None:
         """Wait for the copy in flight and return its block."""
         copy, self._in_flight = self._in_flight, None
-        return copy.wait() if copy is not None else None
+        return None if copy is None else self._read(copy.last_step, copy.steps, copy.wait())
+
+    def _read(self, last_step: int, steps: Sequence[int], rows: Tensor) -> Block:
+        discriminator, generator = rows.tensor_split([self._discriminator_width], dim=1)
+        says = discriminator_statistics(discriminator[:, :-1]) | generator_statistics(generator[:, :-1])
+        says["discriminator_saturation"] = self._saturation.shares(logit_slopes(discriminator[:, :-1]))
+        says["discriminator_update_ratio"], says["generator_update_ratio"] = discriminator[:, -1], generator[:, -1]
+        return self._readings.block(last_step, steps, says)
 
 
 class _Copy:
     """A copy to pinned host memory that the host waits for only when it reads it."""
 
-    def __init__(self, last_step: int, values: Tensor, first_nonfinite: Tensor) -> None:
-        self._last_step = last_step
-        on_gpu = values.is_cuda
-        self._values = torch.empty(values.shape, pin_memory=on_gpu)
-        self._first = torch.empty((), dtype=torch.int64, pin_memory=on_gpu)
-        self._values.copy_(values, non_blocking=on_gpu)
-        self._first.copy_(first_nonfinite, non_blocking=on_gpu)
-        self._event = torch.cuda.Event() if on_gpu else None
+    def __init__(self, last_step: int, steps: list[int], rows: Tensor) -> None:
+        self.last_step, self.steps = last_step, steps
+        self._rows = torch.empty(rows.shape, pin_memory=rows.is_cuda)
+        self._rows.copy_(rows, non_blocking=rows.is_cuda)
+        self._event = torch.cuda.Event() if rows.is_cuda else None
         if self._event is not None:
             self._event.record()
 
-    def wait(self) -> Block:
+    def wait(self) -> Tensor:
         if self._event is not None:
             self._event.synchronize()
-        first = int(self._first)
-        return Block(self._last_step, self._values, first if first >= 0 else None)
+        return self._rows

@@ -15,14 +15,11 @@ from torch.nn.utils import get_total_norm
 
 from bench.config.trial import Optimizer, Precision
 from bench.training.batches import Batches
-from bench.training.monitors import (
-    REFERENCE_STEPS,
-    UPDATE_RATIO_EVERY,
-    Saturation,
+from bench.training.monitors import UPDATE_RATIO_EVERY
+from bench.training.observations import (
     copy_parameters,
-    discriminator_statistics,
-    generator_statistics,
-    logit_slopes,
+    observe_discriminator,
+    observe_generator,
     total_variance,
     update_ratio,
 )
@@ -89,15 +86,13 @@ class TrainingStep:
         """What stateful parts remember, by part name."""
         self.reads_step = False
         """Whether a part has read the count of steps: what it computes cannot be replayed at another step."""
-        self._saturation = Saturation(REFERENCE_STEPS * self.critic_steps, self._device)
-        # Of the real batch that D saw last: the generator's phase looks at none unless the method needs it.
-        self._real_variance = torch.full((), torch.nan, device=self._device)
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
-        """Make one step; return the statistics of the last discriminator update and of the generator update.
+        """Make one step; return the row of the last discriminator update and that of the generator update.
 
-        Each ends with its update ratio, which is NaN on steps that do not measure it.
+        They are those of `bench.training.observations`; each ends with its update ratio, which is NaN on steps that do
+        not measure it.
         """
         for critic_step in self.critic_range(step):
             self.place("discriminator", critic_step)
@@ -124,14 +119,14 @@ class TrainingStep:
         return self._part_generators.generators.values()
 
     def update_discriminator(self, step: int, *, measured: bool) -> Tensor:
-        """Make the discriminator's update that was placed; return its statistics and its update ratio."""
-        statistics = self._discriminator_gradients(step)
-        return torch.hstack([statistics, self._apply(self.apply_discriminator, self.discriminator, measured=measured)])
+        """Make the discriminator's update that was placed; return its row and its update ratio."""
+        row = self._discriminator_gradients(step)
+        return torch.hstack([row, self._apply(self.apply_discriminator, self.discriminator, measured=measured)])
 
     def update_generator(self, step: int, *, measured: bool) -> Tensor:
-        """Make the generator's update that was placed; return its statistics and its update ratio."""
-        statistics = self._generator_gradients(step)
-        return torch.hstack([statistics, self._apply(self.apply_generator, self.generator, measured=measured)])
+        """Make the generator's update that was placed; return its row and its update ratio."""
+        row = self._generator_gradients(step)
+        return torch.hstack([row, self._apply(self.apply_generator, self.generator, measured=measured)])
 
     def discriminator_gradients(self, critic_step: int) -> Tensor:
         """Fill the discriminator's gradients from one batch; the generator is left without any."""
@@ -146,10 +141,12 @@ class TrainingStep:
     def _discriminator_gradients(self, step: int) -> Tensor:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         real = self._batches.placed_real("discriminator")
+        variance = total_variance(real)
         with autocast(self._precision, self._device):
             latents = self._batches.placed_latents("discriminator")
             with torch.no_grad(), mark(G_FAKE):
                 fake = self.generator(latents)
+            diversity = total_variance(fake) / variance  # images are watched while they are in the caches
             parts = self.method.discriminator_loss(
                 self.discriminator,
                 real,
@@ -167,18 +164,10 @@ class TrainingStep:
         parts.fake_logits.retain_grad()
         with mark(D_BACKWARD):
             parts.total.backward()
-        norm = _gradient_norm(self.discriminator)
-        self._real_variance.copy_(total_variance(real))
-        saturation = self._saturation.share(logit_slopes(parts.real_logits, parts.fake_logits))
-        real_logits, fake_logits = parts.real_logits.detach(), parts.fake_logits.detach()
-        critic = self.method.objective.critic
-        return discriminator_statistics(
-            parts.total,
-            norm,
-            critic(real_logits, real_logits, fake_logits),
-            critic(fake_logits, real_logits, fake_logits),
-            saturation,
-        )
+        norm = _gradient_norm(self.discriminator_optimizer)
+        logits = parts.real_logits, parts.fake_logits
+        critics = self._critics(parts.real_logits.detach(), parts.fake_logits.detach())
+        return observe_discriminator(parts.total, norm, diversity, critics, logits)
 
     def _generator_gradients(self, step: int) -> Tensor:
         self.generator_optimizer.zero_grad(set_to_none=True)
@@ -199,8 +188,8 @@ class TrainingStep:
             parts.fake_logits.retain_grad()
             with mark(G_BACKWARD):
                 parts.total.backward()
-        norm = _gradient_norm(self.generator)
-        return generator_statistics(parts.total, norm, parts.fake_images, parts.fake_logits, self._real_variance)
+        norm = _gradient_norm(self.generator_optimizer)
+        return observe_generator(parts.total, norm, parts.fake_images, parts.fake_logits)
 
     def apply_discriminator(self) -> None:
         """Update the discriminator from the gradients it has, then apply the method's constraints."""
@@ -213,6 +202,11 @@ class TrainingStep:
         """Update the generator from the gradients it has."""
         with mark(G_UPDATE):
             self.generator_optimizer.step()
+
+    def _critics(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the objective's critic on reals and fakes, by which logits are ranked."""
+        critic = self.method.objective.critic
+        return critic(real, real, fake), critic(fake, real, fake)
 
     def _apply(self, update: Callable[[], None], module: nn.Module, *, measured: bool) -> Tensor:
         """Make an update and return its ratio; the weights are copied only where it is measured."""
@@ -234,6 +228,7 @@ def _frozen(module: nn.Module) -> Iterator[None]:
         module.requires_grad_(True)
 
 
-def _gradient_norm(module: nn.Module) -> Tensor:
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+def _gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
+    (group,) = optimizer.param_groups  # which lists the parameters already
+    gradients = [parameter.grad for parameter in group["params"] if parameter.grad is not None]
     return get_total_norm(gradients)

@@ -13,6 +13,7 @@ from bench.config.suite import Suite
 from bench.probes import gradients
 from bench.probes.gradients import Curve, Point, measuring_points
 from bench.training import artifacts
+from bench.training.observations import generator_statistics
 from bench.training.trainer import build_step
 
 
@@ -50,7 +51,8 @@ def test_minimax_vanishes_where_non_saturating_does_not(curves):
 @pytest.mark.parametrize("method", ["nsgan", "wgan-gp"])
 def test_the_first_point_is_the_engines_own_first_generator_gradient(curves, method):
     step, _ = built(method)
-    _, norm, signal, weight, *_ = step.generator_gradients(0).tolist()
+    says = generator_statistics(step.generator_gradients(0)[None])
+    norm, signal, weight = (says[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
     by_hand = torch.stack([parameter.grad.square().sum() for parameter in step.generator.parameters()]).sum().sqrt()
     first = curves[method].points[0]
     assert first.updates == 0

@@ -6,6 +6,7 @@ from small_trials import images, make_trial, watch_critic
 from torch import Tensor
 
 from bench.config.trial import Network
+from bench.training.observations import discriminator_statistics, generator_statistics, logit_slopes
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
 
@@ -38,12 +39,14 @@ def test_only_the_first_or_the_last_layer_is_widened(method: str, layer: str, sh
 def test_monitors_of_a_vector_head_read_its_critic(method: str) -> None:
     step = step_of(method)
     discriminator, generator = step.run(0)
-    _, _, gap, accuracy, saturation, _ = discriminator.tolist()
     assert torch.isfinite(torch.cat([discriminator, generator])).all()
-    assert 0 <= accuracy <= 1
-    assert 0 <= saturation <= 1
-    assert gap != 0
-    assert generator[3].item() > 0, "the loss's own share of the signal"
+    says = discriminator_statistics(discriminator[None, :-1])
+    assert 0 <= says["discriminator_accuracy"].item() <= 1
+    assert says["logit_gap"].item() != 0
+    assert logit_slopes(discriminator[None, :-1]).shape == (1, 2 * step._batches._batch_size)
+    assert generator_statistics(generator[None, :-1])["generator_weight"].item() > 0, (
+        "the loss's own share of the signal"
+    )
 
 
 def test_packing_halves_the_logits_and_trains() -> None:

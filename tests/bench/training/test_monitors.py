@@ -8,69 +8,40 @@ from small_trials import images, make_trial
 
 import losses
 from bench.training.batches import Batches, to_network_range, to_uint8
-from bench.training.monitors import (
-    MONITORS,
-    UPDATE_RATIO_EVERY,
-    Monitors,
-    discriminator_statistics,
-    generator_statistics,
-    total_variance,
-)
+from bench.training.monitors import MONITORS, UPDATE_RATIO_EVERY, Monitors
 from bench.training.trainer import build_step
 
 CPU = torch.device("cpu")
 
 
-def test_discriminator_statistics_by_hand() -> None:
-    a, b = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])
-    scalars = torch.tensor(0.5), torch.tensor(7.0)
-    loss, norm, gap, accuracy, saturation = discriminator_statistics(*scalars, a, b, torch.tensor(0.25)).tolist()
-    assert (loss, norm, gap, saturation) == (0.5, 7.0, 1.0, 0.25)
-    assert accuracy == 3 / 4  # of the pairs, only (1, 2) is the wrong way round
+def rows_of(value: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a discriminator's and a generator's row of one sample that say `value` wherever they can."""
+    critics, slopes = [value, 0.0], [value, value]
+    discriminator = [value, value, value, *critics, *slopes, value]
+    generator = [value, value, value, value, value]
+    return torch.tensor(discriminator), torch.tensor(generator)
 
 
-def test_generator_statistics_by_hand() -> None:
-    fake_images = torch.tensor([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0]], requires_grad=True)
-    fake_logits = fake_images.square().sum(dim=1) / 2
-    fake_images.retain_grad()
-    fake_logits.retain_grad()
-    (-fake_logits.mean()).backward()
-    real = torch.tensor([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0]])
-    loss, norm, signal, weight, diversity, dead = generator_statistics(
-        torch.tensor(1.0), torch.tensor(2.0), fake_images, fake_logits, total_variance(real)
-    ).tolist()
-    assert (loss, norm) == (1.0, 2.0)
-    assert signal == pytest.approx(5.0)  # the median of the norms 5, 2, 10: each sample's gradient is -x / 3
-    assert weight == pytest.approx(1.0)
-    fake_variance = torch.tensor([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0]]).var(dim=0).sum().item()
-    assert diversity == pytest.approx(fake_variance / 4.0)
-    assert dead == 0
-
-
-def test_a_sample_is_dead_below_a_signal_of_1e_6() -> None:
-    fake_images = torch.tensor([[0.99e-6], [1.01e-6], [-0.5e-6], [0.0]], requires_grad=True)
-    fake_logits = fake_images.flatten().square() / 2
-    fake_images.retain_grad()
-    fake_logits.retain_grad()
-    fake_logits.mean().backward()  # B times each sample's gradient is the sample itself
-    row = generator_statistics(torch.zeros(()), torch.zeros(()), fake_images, fake_logits, torch.ones(()))
-    assert row[5].item() == 3 / 4
-
-
-def statistics_row(value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.full((6,), value), torch.full((7,), value)
+SHARES = {
+    "discriminator_accuracy": 1.0,
+    "discriminator_saturation": 0.0,
+    "generator_dead_fraction": 0.0,
+    "discriminator_gradient_spike": 0.0,
+    "generator_gradient_spike": 0.0,
+}
+"""What those rows say where it is no value."""
 
 
 def test_blocks_come_one_flush_late_with_their_means() -> None:
     monitors = Monitors(3, CPU)
     for step, value in enumerate([1.0, 2.0, 6.0]):
-        monitors.record(step, *statistics_row(value))
+        monitors.record(step, *rows_of(value))
     assert monitors.flush(3) is None
-    monitors.record(3, *statistics_row(10.0))
+    monitors.record(3, *rows_of(10.0))
     block = monitors.flush(4)
     assert block is not None
     assert block.last_step == 3
-    assert block.means() == {name: 0.0 if "spike" in name else 3.0 for name in MONITORS}
+    assert block.means() == {name: SHARES.get(name, 3.0) for name in MONITORS}
     last = monitors.drain()
     assert last is not None
     assert (last.last_step, last.means()["generator_loss"]) == (4, 10.0)
@@ -80,7 +51,7 @@ def test_blocks_come_one_flush_late_with_their_means() -> None:
 def test_the_first_nonfinite_step_is_kept_and_its_mean_is_none() -> None:
     monitors = Monitors(4, CPU)
     for step, value in enumerate([1.0, math.nan, math.inf, 1.0], start=7):
-        monitors.record(step, *statistics_row(value))
+        monitors.record(step, *rows_of(value))
     monitors.flush(11)
     block = monitors.drain()
     assert block is not None
@@ -90,18 +61,19 @@ def test_the_first_nonfinite_step_is_kept_and_its_mean_is_none() -> None:
 
 def test_order_of_the_columns() -> None:
     monitors = Monitors(1, CPU)
-    discriminator, generator = [1.0, 3.0, 5.0, 6.0, 10.0, 12.0], [2.0, 4.0, 7.0, 8.0, 9.0, 11.0, 13.0]
+    discriminator = [1.0, 3.0, 9.0, 5.0, 0.0, 1.0, 0.0, 12.0]
+    generator = [2.0, 4.0, 8.0, 7.0, 13.0]
     monitors.record(0, torch.tensor(discriminator), torch.tensor(generator))
     monitors.flush(1)
     block = monitors.drain()
     assert block is not None
-    assert list(block.means().values()) == [float(value) for value in range(1, 14)] + [0.0, 0.0]
+    assert list(block.means().values()) == [1, 2, 3, 4, 5, 1, 7, 8, 9, 0.5, 0, 12, 13, 0, 0]
 
 
 def test_a_sparse_monitor_is_averaged_over_the_steps_that_measured_it() -> None:
     monitors = Monitors(3, CPU)
     for step, ratio in enumerate([math.nan, 2.0, 4.0]):
-        discriminator, generator = statistics_row(1.0)
+        discriminator, generator = rows_of(1.0)
         discriminator[-1], generator[-1] = ratio, math.nan
         monitors.record(step, discriminator, generator)
     monitors.flush(3)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 import losses
 from bench.config.trial import Optimizer
 from bench.training.batches import Batches
-from bench.training.monitors import MONITORS, REFERENCE_STEPS, UPDATE_RATIO_EVERY, Monitors, Saturation, logit_slopes
+from bench.training.monitors import MONITORS, REFERENCE_STEPS, UPDATE_RATIO_EVERY, Readings, Saturation
+from bench.training.observations import logit_slopes, observe_discriminator
 from bench.training.stability import autocorrelation, deviation, signal_extremes, step_measures
 from bench.training.step import TrainingStep
 from bench.training.trainer import build_step
@@ -42,27 +43,12 @@ def recorded(steps: int, seed: int = 0) -> dict[str, Series]:
 
 
 def flushed(run: dict[str, Series], ends: list[int]) -> Tensor:
-    """Record a run and return every step's values, flushed at the given steps and read one flush late."""
-    gaps = [after - before for before, after in itertools.pairwise([0, *ends])]
-    monitors = Monitors(max(gaps), CPU)
-    measured = ("loss", "gradient_norm"), ("update_ratio",)
-    between = (
-        ("logit_gap", "discriminator_accuracy", "discriminator_saturation"),
-        ("generator_signal", "generator_weight", "diversity_ratio", "generator_dead_fraction"),
-    )
-    sides = [
-        [*(f"{player}_{name}" for name in measured[0]), *names, *(f"{player}_{name}" for name in measured[1])]
-        for player, names in zip(("discriminator", "generator"), between, strict=True)
-    ]
-    rows = [torch.tensor(np.stack([run[name] for name in side], axis=1), dtype=torch.float32) for side in sides]
-    blocks = []
+    """Return every step's values of a run that is read in blocks up to the given steps."""
+    readings, blocks = Readings(), []
     for first, last in itertools.pairwise([0, *ends]):
-        for step in range(first, last):
-            monitors.record(step, rows[0][step], rows[1][step])
-        blocks.append(monitors.flush(last))
-    blocks.append(monitors.drain())
-    assert blocks[0] is None
-    return torch.cat([block.values for block in blocks if block is not None])
+        says = {name: torch.tensor(values[first:last], dtype=torch.float32) for name, values in run.items()}
+        blocks.append(readings.block(last, range(first, last), says).values)
+    return torch.cat(blocks)
 
 
 def spikes(norms: Series) -> Series:
@@ -215,42 +201,40 @@ def test_autocorrelation_knows_a_flip_from_a_drift_from_noise() -> None:
 def test_saturation_of_the_nonsaturating_loss_is_in_closed_form() -> None:
     """Its slope at a real logit a is sigmoid(-a), at a fake logit b it is sigmoid(b)."""
     rng = np.random.default_rng(3)
-    saturation = Saturation(100, CPU)
+    saturation = Saturation()
     steepest = 0.0
     for confidence in (0.0, 2.0, 4.0, 6.0, 9.0):
         a, b = confidence + rng.normal(0, 2, 64), -confidence + rng.normal(0, 2, 64)
         real, fake = (torch.tensor(logits, requires_grad=True, dtype=torch.float32) for logits in (a, b))
         losses.get("nsgan").objective.discriminator(real, fake).backward()
-        slopes = logit_slopes(real, fake)
+        scalars = torch.zeros(3).unbind()
+        slopes = logit_slopes(observe_discriminator(*scalars, (real.detach(), fake.detach()), (real, fake))[None])
         expected = np.concatenate([1 / (1 + np.exp(a)), 1 / (1 + np.exp(-b))])
-        np.testing.assert_allclose(slopes.numpy(), expected, rtol=1e-5)
+        np.testing.assert_allclose(slopes[0].numpy(), expected, rtol=1e-5)
         steepest = max(steepest, expected.max())
-        assert saturation.share(slopes).item() == pytest.approx(np.mean(expected < 0.01 * steepest), abs=1e-7)
+        assert saturation.shares(slopes).item() == pytest.approx(np.mean(expected < 0.01 * steepest), abs=1e-7)
     assert 0.9 < np.mean(expected < 0.01 * steepest) < 1
 
 
-def test_the_reference_is_the_steepest_slope_of_the_first_updates_and_of_no_later_one() -> None:
+@pytest.mark.parametrize("together", [1, 2, 3, 7])
+def test_the_reference_is_the_steepest_slope_of_the_first_steps_and_of_no_later_one(together: int) -> None:
     rng = np.random.default_rng(4)
-    saturation = Saturation(4, CPU)
+    saturation = Saturation(4)
     updates = [rng.lognormal(level, 3, 128).astype(np.float32) for level in (0, 2, -1, 1, 12, 0, -3)]
+    blocks = torch.from_numpy(np.stack(updates)).split(together)
+    found = torch.cat([saturation.shares(block) for block in blocks]).tolist()
     for index, slopes in enumerate(updates):
         reference = max(update.max() for update in updates[: min(index, 3) + 1])
         expected = np.mean(slopes < np.float32(0.01) * reference)
-        assert saturation.share(torch.from_numpy(slopes)).item() == pytest.approx(expected, abs=1e-7)
+        assert found[index] == pytest.approx(expected, abs=1e-7)
     assert expected < np.mean(updates[-1] < 0.01 * max(update.max() for update in updates))
 
 
 def test_a_loss_that_is_flat_from_the_first_update_is_saturated() -> None:
-    saturation = Saturation(100, CPU)
-    assert [saturation.share(torch.zeros(8)).item() for _ in range(3)] == [1, 1, 1]
-    assert saturation.share(torch.tensor([0.0, 1.0])).item() == 0.5
-    assert math.isnan(saturation.share(torch.tensor([0.0, math.nan])).item())
-
-
-def test_the_slopes_of_vector_heads_and_of_logits_nobody_reads() -> None:
-    real, fake = torch.tensor([[3.0, 4.0], [0.0, 2.0]], requires_grad=True), torch.ones(3, 2, requires_grad=True)
-    (real.square().sum(dim=1) / 2).mean().backward()
-    assert logit_slopes(real, fake).tolist() == [5, 2, 0, 0, 0]
+    saturation = Saturation()
+    assert saturation.shares(torch.zeros(3, 8)).tolist() == [1, 1, 1]
+    assert saturation.shares(torch.tensor([[0.0, 1.0]])).item() == 0.5
+    assert math.isnan(saturation.shares(torch.tensor([[0.0, math.nan]])).item())
 
 
 class Identity(nn.Module):
@@ -274,12 +258,13 @@ def still(method: str, points: list[float], batch_size: int, critic_steps: int =
 
 
 def test_the_engine_measures_the_saturation_of_hinge() -> None:
+    saturation = Saturation()
     step, batches = still("hinge", [0.0, 3.0], 64)  # real logits of 0 are on hinge's slope, 3 is beyond it
     for index in range(3):
         discriminator, _ = step.run(index)
         real, fake = batches.real("discriminator", index), batches.latents("discriminator", index)
         flat = int((real >= 1).sum() + (fake <= -1).sum())
-        assert discriminator[4].item() == pytest.approx(flat / 128)
+        assert saturation.shares(logit_slopes(discriminator[None, :-1])).item() == pytest.approx(flat / 128)
         assert 0 < flat < 128
 
 
@@ -288,6 +273,7 @@ def test_the_engines_reference_is_that_of_the_first_hundred_steps() -> None:
 
     The fakes drift away, so that every update is steeper than those before it.
     """
+    saturation = Saturation()
     step, batches = still("lsgan", [0.0], 64, critic_steps=2)
     steepest: list[float] = []
     for index in range(REFERENCE_STEPS + 20):
@@ -295,11 +281,12 @@ def test_the_engines_reference_is_that_of_the_first_hundred_steps() -> None:
         with torch.no_grad():
             step.generator.scale.fill_(scale)
         discriminator, _ = step.run(index)
-        fakes = [scale * batches.latents("discriminator", update).abs() for update in (2 * index, 2 * index + 1)]
-        steepest += [float(slopes.max()) for slopes in fakes]
-        limit = 0.01 * max(1.0, *steepest[: 2 * REFERENCE_STEPS])
-        flat = int((fakes[-1] < limit).sum()) + 64 * (limit > 1)
-        assert discriminator[4].item() == pytest.approx(flat / 128), index
+        slopes = scale * batches.latents("discriminator", 2 * index + 1).abs()
+        steepest.append(float(slopes.max()))
+        limit = 0.01 * max(1.0, *steepest[:REFERENCE_STEPS])
+        flat = int((slopes < limit).sum()) + 64 * (limit > 1)
+        found = saturation.shares(logit_slopes(discriminator[None, :-1])).item()
+        assert found == pytest.approx(flat / 128), index
     assert max(steepest) > 4 * 100 * limit, "a reference that went on growing would be another"
 
 
