@@ -27,13 +27,14 @@ def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     for line in (
         "engine, fp32 | reference loop",
         "engine, bf16 | reference loop",
-        "engine, fp32 | bare step",
+        "engine, fp32 | bare step |",
+        "engine, bf16 | bare step with the library's losses",
         "pack of 2, fp32 | reference loop",
     ):
         assert line in printed
     assert "floor of a step in bf16" in printed
     found = read_timings(output)
-    assert len(found.benchmarks) == 10
+    assert len(found.benchmarks) == 14
     assert all(len(each.seconds) >= 4 for each in found.benchmarks)
 
 
@@ -44,3 +45,21 @@ def test_an_engine_that_trains_otherwise_is_not_timed(monkeypatch):
     monkeypatch.setattr(training_speed.reference_loop, "discriminator_loss", lambda *given: 1.01 * plain(*given))
     with pytest.raises(SystemExit, match="step 0: the engine has"):
         bench.check()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_bare_steps_update_the_discriminator_as_the_engine_does(precision):
+    """Given the engine's batch; the generator's phase has other latents, and leaves the discriminator as it is."""
+    bench = training_speed.Bench(torch.device("cpu"), 4, training_speed.Effort())
+    engine, untrained = bench.engine(precision), bench.engine(precision)
+    engine.run(0)
+    for library in (True, False):
+        step = bench.engine(precision)
+        bare = training_speed.Bare(step, bench._images, precision, torch.device("cpu"), library=library)
+        bare._real = untrained._batches.real("discriminator", 0)
+        bare._latents = untrained._batches.latents("discriminator", 0)
+        bare.run(0)
+        networks = (engine.discriminator, step.discriminator, untrained.discriminator)
+        for ours, bares, first in zip(*(network.parameters() for network in networks), strict=True):
+            assert not torch.equal(ours, first)
+            assert torch.allclose(ours, bares, rtol=0, atol=0 if library else 1e-5)

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
@@ -39,7 +40,7 @@ from bench.kernels.machine import measure_rates
 from bench.kernels.traffic import count
 from bench.store.journal import Store
 from bench.training.batches import to_network_range
-from bench.training.capture import CapturedStep, recorder_for
+from bench.training.capture import WARM_UP, CapturedStep, recorder_for
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import Monitors
 from bench.training.pack import own_stream
@@ -86,30 +87,51 @@ class Reference:
 
 
 class Bare:
-    """What is left of the engine's step without harness: the same networks and updates on one batch that stays."""
+    """What is left of the engine's step without harness: the same networks and updates on one batch that stays.
 
-    def __init__(self, step: TrainingStep, images: Tensor, precision: Precision, device: torch.device) -> None:
-        self._step, self._precision, self._device = step, precision, device
+    Its losses are those of `nsgan`, written out here or as the library makes them.
+    """
+
+    def __init__(
+        self, step: TrainingStep, images: Tensor, precision: Precision, device: torch.device, *, library: bool = False
+    ) -> None:
+        self._step, self._precision, self._device, self._library = step, precision, device, library
         self._real = to_network_range(images[:BATCH])
         self._latents = torch.randn(BATCH, LATENT, device=device)
 
     def run(self, _: int) -> None:
-        step, softplus = self._step, nn.functional.softplus
+        step = self._step
         step.discriminator_optimizer.zero_grad(set_to_none=True)
         with autocast(self._precision, self._device):
             with torch.no_grad():
                 fake = step.generator(self._latents)
-            both = [torch.cat([self._real, fake])] if step.joint else [self._real, fake]
-            real_logits, fake_logits = torch.cat([step.discriminator(images)[0] for images in both]).split(BATCH)
-        (softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()).backward()
+            loss = self._library_discriminator(fake) if self._library else self._discriminator(fake)
+        loss.backward()
         step.discriminator_optimizer.step()
         step.generator_optimizer.zero_grad(set_to_none=True)
         step.discriminator.requires_grad_(False)
         with autocast(self._precision, self._device):
-            logits = step.discriminator(step.generator(self._latents))[0]
-        softplus(-logits.float()).mean().backward()
+            loss = self._library_generator() if self._library else self._generator()
+        loss.backward()
         step.discriminator.requires_grad_(True)
         step.generator_optimizer.step()
+
+    def _discriminator(self, fake: Tensor) -> Tensor:
+        both = [torch.cat([self._real, fake])] if self._step.joint else [self._real, fake]
+        real_logits, fake_logits = torch.cat([self._step.discriminator(images)[0] for images in both]).split(BATCH)
+        return softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
+
+    def _generator(self) -> Tensor:
+        logits = self._step.discriminator(self._step.generator(self._latents))[0]
+        return softplus(-logits.float()).mean()
+
+    def _library_discriminator(self, fake: Tensor) -> Tensor:
+        step = self._step
+        return step.method.discriminator_loss(step.discriminator, self._real, fake, joint=step.joint).total
+
+    def _library_generator(self) -> Tensor:
+        step = self._step
+        return step.method.generator_loss(step.discriminator, step.generator, self._latents).total
 
 
 def trial(width: int, precision: Precision = "fp32") -> Trial:
@@ -199,11 +221,22 @@ class Bench:
         blocks = interleave(Call(ours, steps), Call(plain, steps), self._effort, cuda=self._cuda)
         return Row(name, "reference loop", blocks.subject, blocks.reference)
 
-    def against_bare(self, precision: Precision) -> Row:
+    def against_bare(self, precision: Precision, *, library: bool = False, captured: bool = False) -> Row:
+        """Time the engine's step beside the bare one, both plain or both replayed."""
         engine = self.engine(precision)
-        bare = Bare(self.engine(precision), self._images, precision, self._device)
-        blocks = interleave(Call(self.plain(engine), 10), Call(bare.run, 10), self._effort, cuda=self._cuda)
-        return Row(f"engine, {precision}", "bare step", blocks.subject, blocks.reference)
+        bare = Bare(self.engine(precision), self._images, precision, self._device, library=library)
+        ours, plain = (self.captured(engine), self._replayed(bare)) if captured else (self.plain(engine), bare.run)
+        blocks = interleave(Call(ours, 10), Call(plain, 10), self._effort, cuda=self._cuda)
+        name = f"captured, {precision}" if captured else f"engine, {precision}"
+        against = "bare step with the library's losses" if library else "bare step"
+        return Row(name, f"{against}, captured" if captured else against, blocks.subject, blocks.reference)
+
+    def _replayed(self, bare: Bare) -> Callable[[int], object]:
+        recorder = recorder_for(self._device)
+        for _ in range(WARM_UP):
+            recorder.run(lambda: bare.run(0))
+        replay = recorder.record(lambda: bare.run(0), ())
+        return lambda _: replay()
 
     def packed(self, precision: Precision, size: int, steps: int) -> Row:
         """Time the steps of so many trials made in turn, as a pack makes them; captured on CUDA."""
@@ -256,7 +289,9 @@ def measure(
             for each in precisions
         ]
     rows += [bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps) for size in packs]
-    rows += [bench.against_bare(each) for each in precisions]
+    rows += [bench.against_bare(each, library=library) for each in precisions for library in (False, True)]
+    if device.type == "cuda":
+        rows += [bench.against_bare(each, captured=True) for each in precisions]
     return rows, {each: bench.floor(each) for each in precisions}
 
 
@@ -304,13 +339,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each line of the table")
     parser.add_argument("--steps", type=int, default=8, help="of a block, at least")
     parser.add_argument("--campaign-steps", type=int, default=0, help="of a trial; 0 leaves campaigns out")
-    parser.add_argument("--packs", default="", help="sizes, such as 1,2,4,8,16,32; none by default")
+    parser.add_argument("--packs", help="sizes, such as 1,2,4; on CUDA 1 to 32 by default, on the CPU none")
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     if device.type == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)
     effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
-    packs = [int(size) for size in chosen.packs.split(",") if size]
+    sizes = chosen.packs if chosen.packs is not None else "1,2,4,8,16,32" if device.type == "cuda" else ""
+    packs = [int(size) for size in sizes.split(",") if size]
     rows, floors = measure(device, chosen.width, effort, chosen.steps, packs)
     if chosen.campaign_steps:
         rows.append(campaigns(chosen.width, chosen.campaign_steps, 2))
