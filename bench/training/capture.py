@@ -91,11 +91,20 @@ class _Kind(NamedTuple):
 class CapturedStep:
     """A training step with its monitors, recorded once for each kind of update and replayed from then on.
 
-    Where the method cannot be recorded, `reason` says why, and every step runs plainly.
+    Where the method cannot be recorded, `reason` says why, and every step runs plainly. `quiet` waits until no other
+    thread uses the device, which a CUDA recording does not bear; it is called before each.
     """
 
-    def __init__(self, step: TrainingStep, recorder: Recorder, monitors: Monitors | None = None) -> None:
+    def __init__(
+        self,
+        step: TrainingStep,
+        recorder: Recorder,
+        monitors: Monitors | None = None,
+        *,
+        quiet: Callable[[], object] | None = None,
+    ) -> None:
         self._step = step
+        self._quiet = quiet
         self._monitors = monitors
         self._recorder = recorder
         self._ran: Counter[_Kind] = Counter()
@@ -135,6 +144,8 @@ class CapturedStep:
             self._watched(phase, step, measured=measured)
 
         if self.reason is None and self._ran[kind] >= WARM_UP:
+            if self._quiet:
+                self._quiet()
             try:
                 self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.generators)
             except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -9,35 +10,55 @@ Instant = float | torch.cuda.Event
 """A point in time: seconds of the wall clock, or an event in the queue of a CUDA device."""
 
 
+class _Block(NamedTuple):
+    steps: int
+    started: Instant
+    stopped: Instant
+    beside: bool
+
+    @property
+    def seconds(self) -> float:
+        return elapsed(self.started, self.stopped)
+
+
 class BlockClock:
     """Times blocks of steps: by device events on CUDA, so that queueing is not mistaken for working, else by wall."""
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device.type == "cuda"
-        self._blocks: list[tuple[int, Instant, Instant]] = []
+        self._blocks: list[_Block] = []
         self._started: Instant = 0.0
 
     def start(self) -> None:
         self._started = now(cuda=self._cuda)
 
-    def stop(self, steps: int) -> None:
-        self._blocks.append((steps, self._started, now(cuda=self._cuda)))
+    def stop(self, steps: int, *, beside: bool = False) -> None:
+        """End a block of steps. `beside` says that something else ran at its side, so that it tells no pace."""
+        self._blocks.append(_Block(steps, self._started, now(cuda=self._cuda), beside))
+
+    @property
+    def blocks_alone(self) -> int:
+        """How many blocks had nothing at their side."""
+        return sum(not block.beside for block in self._blocks)
 
     def steps_per_second(self) -> float | None:
-        """Return the median over the blocks after the first, which warms up; `None` for no block."""
+        """Return the median over the blocks after the first, which warms up; `None` for no block.
+
+        Of these the ones that ran alone count, or all where none did.
+        """
         blocks = self._blocks[1:] if len(self._blocks) > 1 else self._blocks
-        rates = [
-            steps / seconds for steps, seconds in ((n, elapsed(*between)) for n, *between in blocks) if seconds > 0
-        ]
+        blocks = [block for block in blocks if not block.beside] or blocks
+        timed = ((block.steps, block.seconds) for block in blocks)
+        rates = [steps / seconds for steps, seconds in timed if seconds > 0]
         return statistics.median(rates) if rates else None
 
     def mean_seconds(self) -> float | None:
         """Return the seconds of one step, averaged over all blocks; `None` for no block."""
-        steps = sum(n for n, *_ in self._blocks)
+        steps = sum(block.steps for block in self._blocks)
         return self.train_seconds() / steps if steps else None
 
     def train_seconds(self) -> float:
-        return sum(elapsed(*between) for _, *between in self._blocks)
+        return sum(block.seconds for block in self._blocks)
 
 
 def now(*, cuda: bool) -> Instant:

@@ -5,7 +5,8 @@ A small network leaves most of a GPU idle, so that trials share one well. Each t
 steps that it would make alone: its numbers do not depend on what else is in the pack, nor on the size of it. What they
 share is the process, with its context on the device, and the settings of that.
 
-Throughput is no such number. When a trial has ended, the others stand still while its pace is measured.
+Throughput is no such number. When a trial has ended, the others stand still while its pace is measured. Evaluations
+that are made beside training share one place to be made in, so that a pack needs memory for one of them at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from bench.config.trial import Trial
 from bench.events import Progress
 from bench.metrics.inception_weights import Weights
 from bench.store.record import Outcome
+from bench.training.aside import aside_for
 from bench.training.capture import recorder_for
 from bench.training.trainer import Run, prepare_process
 
@@ -44,25 +46,28 @@ def train_pack(
     precisions = sorted({trial.spec.precision for trial, _, _ in members})
     if len(precisions) > 1:
         raise ValueError(f"a pack has one precision, not {' and '.join(precisions)}: it is a setting of the process")
+    if not members:
+        return
     place = torch.device(device)
     running: dict[int, _Lane] = {}
-    for index, (trial, _, inception) in enumerate(members):
-        try:
-            prepare_process(trial, threads)
-            recorder = recorder_for(place) if capture else None
-            current = own_stream(place)
-            with current():
-                run = Run(
-                    trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder,
-                    inception=inception, pack=len(members),
-                )  # fmt: skip
-            running[index] = _Lane(run, current)
-        except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
-            yield index, error
-    while running:
-        ended = [index for index, lane in running.items() if not lane.advance()]
-        for index in ended:
-            yield index, _concluded(running.pop(index), members[index][1], place)
+    with aside_for(place, *precisions) as aside:
+        for index, (trial, _, inception) in enumerate(members):
+            try:
+                prepare_process(trial, threads)
+                recorder = recorder_for(place) if capture else None
+                current = own_stream(place)
+                with current():
+                    run = Run(
+                        trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder,
+                        inception=inception, pack=len(members), aside=aside,
+                    )  # fmt: skip
+                running[index] = _Lane(run, current)
+            except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
+                yield index, error
+        while running:
+            ended = [index for index, lane in running.items() if not lane.advance()]
+            for index in ended:
+                yield index, _concluded(running.pop(index), members[index][1], place)
 
 
 def _concluded(lane: "_Lane", artifacts: Path, device: torch.device) -> Outcome | Exception:

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -15,19 +15,21 @@ from bench import data
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial
 from bench.events import Progress
-from bench.metrics.evaluate import Evaluator, Scores
+from bench.metrics.evaluate import Scores
 from bench.metrics.inception import Inception, samples_of, unmeasurable, verified
 from bench.metrics.inception_weights import Weights
 from bench.networks import build_discriminator, build_generator
-from bench.store.record import Evaluation, History, Outcome, Status
+from bench.store.record import History, Outcome, Status
 from bench.training import artifacts as files
+from bench.training.aside import Aside, aside_for
 from bench.training.batches import Batches, to_uint8
 from bench.training.capture import CapturedStep, Recorder, recorder_for
 from bench.training.clock import BlockClock
+from bench.training.evaluations import Evaluations
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import MONITORS, Block, Monitors
 from bench.training.precision import configure
-from bench.training.sampling import BATCH, evaluation_latents, further_latents, generate
+from bench.training.sampling import further_latents
 from bench.training.seeding import Stream
 from bench.training.stability import step_measures
 from bench.training.step import TrainingStep
@@ -40,7 +42,7 @@ PHASE_STEPS = 16
 """Updates of each player that are timed apart when training has ended; the most common interval of a lazy term."""
 
 ALONE_BLOCKS = 4
-"""Blocks of steps by which a trial that shared its process is timed alone at the end; the first one warms up."""
+"""Blocks of steps by which a trial that never ran long alone is timed at the end; the first one warms up."""
 
 _PROGRESS_INTERVAL = 0.25
 
@@ -76,9 +78,12 @@ def train(
     place = torch.device(device)
     recorder = recorder_for(place) if capture else None
     prepare_process(trial, threads)
-    run = Run(trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder, inception=inception)
-    run.train()
-    return run.conclude(artifacts)
+    with aside_for(place, trial.spec.precision) as aside:
+        run = Run(
+            trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder, inception=inception, aside=aside
+        )
+        run.train()
+        return run.conclude(artifacts)
 
 
 def prepare_process(trial: Trial, threads: int) -> None:
@@ -136,6 +141,7 @@ class Run:
     """One trial while it trains: its steps in blocks, what happens between them, and the outcome.
 
     Several may share a process, see `bench.training.pack`; then the time of the blocks is not what the trial costs.
+    With `aside` evaluations are made beside the steps that follow. What is measured depends on neither.
     """
 
     def __init__(
@@ -148,6 +154,7 @@ class Run:
         recorder: Recorder | None = None,
         inception: Weights | None = None,
         pack: int = 1,
+        aside: Aside | None = None,
     ) -> None:
         spec = trial.spec
         self._started = datetime.now(UTC)
@@ -155,28 +162,25 @@ class Run:
         if inception is not None:
             verified(inception)  # before anything is trained; they are loaded when they are needed
         self._pack = pack
+        self._aside = aside
         self.workload = data.workload(spec.workload)
         self._arrays = arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
         self._trial = trial
         self._device = device
         self._emit = emit
         self._last_emitted = 0.0
-        planned = trial.components.get("extractor", "")
-        self._evaluator = Evaluator(self.workload, arrays, device, samples=spec.samples, extractor=planned)
+        self.evaluations = Evaluations(trial, self.workload, arrays, device, aside)
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
-        self.captured = CapturedStep(self.step, recorder, self._monitors) if recorder else None
+        quiet = aside.finish if aside else None
+        self.captured = CapturedStep(self.step, recorder, self._monitors, quiet=quiet) if recorder else None
         self._clock = self._pace = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
-        self._latents = evaluation_latents(self.workload, spec, device)
-        self.samples: Tensor | None = None
-        self.evaluations: list[Evaluation] = []
         self.curves: dict[str, list[float | None]] = {"step": [], **{name: [] for name in MONITORS}}
         self.first_nonfinite_step: int | None = None
         self.completed_steps = 0
-        self._evaluation_seconds = 0.0
 
     def train(self) -> None:
         """Make all steps."""
@@ -186,20 +190,24 @@ class Run:
     def steps(self) -> Iterator[int]:
         """Yield the step that is to be made next, and between blocks of them read monitors and evaluate.
 
-        It ends early once a number has ceased to be finite.
+        It ends early once a number has ceased to be finite; in the end every evaluation is there.
         """
         spec = self._trial.spec
-        self._evaluate(0)
+        self.evaluations.evaluate(0, self.step.generator)
         for first, last in pairwise([0, *block_ends(spec.steps, spec.evaluate_every)]):
+            beside = self.evaluations.busy()
             self._clock.start()
             yield from range(first, last)
-            self._clock.stop(last - first)
+            self._clock.stop(last - first, beside=beside)
             self.completed_steps = last
             self._keep(self._monitors.flush(last))
             if last % spec.evaluate_every == 0 or last == spec.steps:
-                self._evaluate(last)
+                self.evaluations.evaluate(last, self.step.generator)
+            ended = last == spec.steps or self.first_nonfinite_step is not None
+            if ended:
+                self.evaluations.collect()
             self._report()
-            if self.first_nonfinite_step is not None:
+            if ended:
                 break
         self._keep(self._monitors.drain())
 
@@ -212,11 +220,13 @@ class Run:
 
     def conclude(self, artifacts: Path) -> Outcome:
         """Keep the artifacts, measure what is measured at the end, and return the outcome."""
+        if self._aside:
+            self._aside.finish()  # what other trials of the pack have under way
         files.save_generator(self.step.generator, self._trial, artifacts)
-        if self.samples is not None:
-            files.save_samples(self.samples, self.workload, artifacts)
+        if self.evaluations.samples is not None:
+            files.save_samples(self.evaluations.samples, self.workload, artifacts)
         fakes = self.fakes() if self._inception is not None else None
-        if self._pack > 1:
+        if self._pack > 1 or (self._aside and self._clock.blocks_alone < ALONE_BLOCKS):
             self.time_alone()
         self.time_phases()
         cost = self.cost()
@@ -228,8 +238,8 @@ class Run:
         return Outcome(
             status=self.status,
             message=self.captured.message if self.captured else "",
-            metrics=self.metrics() | beside,
-            history=History(evaluations=self.evaluations, training=self.curves),
+            metrics=self.evaluations.metrics() | beside,
+            history=History(evaluations=self.evaluations.made, training=self.curves),
             stability=self.stability(),
             cost=cost,
             started_at=self._started.isoformat(timespec="seconds"),
@@ -270,33 +280,18 @@ class Run:
         self._monitored.append(block.values)
         self.first_nonfinite_step = block.first_nonfinite_step
 
-    def _evaluate(self, step: int) -> None:
-        started = time.perf_counter()
-        samples = torch.cat(list(self._generate(self._latents.split(BATCH))))
-        finite = bool(torch.isfinite(samples).all())
-        if finite:
-            self.samples = samples if self.workload.is_toy else to_uint8(samples)
-            metrics = self._evaluator.evaluate(self.samples)
-        else:
-            metrics = {self._evaluator.primary: None}
-        self.evaluations.append(Evaluation(step=step, metrics=metrics))
-        self._evaluation_seconds += time.perf_counter() - started
-
-    def _generate(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-        return generate(self.step.generator, batches, self._trial.spec.precision, self._device)
-
     def fakes(self) -> Tensor | None:
         """Return the images that Inception looks at: the last evaluation's, and as many more of the bank as it needs.
 
         None where there are none, since a number has ceased to be finite.
         """
         spec = self._trial.spec
-        if self.samples is None or self.status == "nonfinite":
+        if self.evaluations.samples is None or self.status == "nonfinite":
             return None
         wanted = samples_of(self.workload, spec.samples)
         more = further_latents(self.workload, spec, wanted - spec.samples, self._device)
-        pieces, finite = [self.samples.cpu()], True
-        for images in self._generate(more):
+        pieces, finite = [self.evaluations.samples.cpu()], True
+        for images in self.evaluations.generate(self.step.generator, more):
             finite = finite and bool(images.isfinite().all())
             pieces.append(to_uint8(images).cpu())
         return torch.cat(pieces)[:wanted] if finite else None
@@ -328,47 +323,31 @@ class Run:
                 step=self.completed_steps,
                 steps=spec.steps,
                 images_per_second=rate * spec.batch_size,
-                distance=self.distances[-1],
+                distance=next(reversed(self.evaluations.distances), None),
                 doing=doing,
             )
         )
 
     @property
     def status(self) -> Status:
-        return status_of(self.distances, self.first_nonfinite_step)
-
-    @property
-    def distances(self) -> list[float | None]:
-        """The primary distance at each evaluation, the untrained generator's first."""
-        return [evaluation.metrics.get(self._evaluator.primary) for evaluation in self.evaluations]
-
-    def metrics(self) -> dict[str, float | None]:
-        """Return the last evaluation's metrics, the workload's constants, and the primary distance under one name."""
-        primary, distances = self._evaluator.primary, self.distances
-        trained = [distance for distance in distances[1:] if distance is not None]
-        summary = {
-            "": distances[-1],
-            "_init": distances[0],
-            "_best": min(trained, default=None),
-            "_floor": self._evaluator.constants[f"{primary}_floor"],
-        }
-        named = {f"{name}{suffix}": value for name in ("distance", primary) for suffix, value in summary.items()}
-        return {**self._evaluator.constants, **self.evaluations[-1].metrics, **named}
+        return status_of(self.evaluations.distances, self.first_nonfinite_step)
 
     def stability(self) -> dict[str, float | None]:
         """Return the scalar measures of how the run went."""
-        primary = self._evaluator.primary
+        found = self.evaluations
         return {
             "first_nonfinite_step": self.first_nonfinite_step,
             "completed_steps": self.completed_steps,
-            **course(self.evaluations, primary, self._evaluator.constants[f"{primary}_floor"]),
+            **course(found.made, found.primary, found.floor),
             **step_measures(torch.cat([torch.empty(0, len(MONITORS)), *self._monitored])),
         }
 
     def cost(self) -> dict[str, float | None]:
         """Return what the run cost on this machine; only the count of images may cross machines.
 
-        The rates are those of the trial alone. The peak of memory is the process's, and absent where it is shared.
+        The rates are those of the trial alone. The seconds of training and of evaluations are with whatever ran at the
+        side, and together may be more than the trial took. The peak of memory is the process's, and absent where it is
+        shared; with evaluations beside training it is of both at once.
         """
         spec = self._trial.spec
         rate = self._pace.steps_per_second()
@@ -377,7 +356,7 @@ class Run:
             "images_per_second": None if rate is None else rate * spec.batch_size,
             "train_seconds": self._clock.train_seconds(),
             **{f"{player}_update_seconds": clock.mean_seconds() for player, clock in self._phases.items()},
-            "evaluation_seconds": self._evaluation_seconds,
+            "evaluation_seconds": self.evaluations.seconds,
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
             **({"pack": self._pack} if self._pack > 1 else {}),
             **({"replayed_steps": self.captured.replayed_steps} if self.captured else {}),

@@ -15,11 +15,14 @@ from bench.config.trial import Optimizer
 from bench.events import Progress
 from bench.store.record import Outcome
 from bench.training import pack, trainer
+from bench.training.aside import Aside
+from bench.training.evaluations import Evaluations
 from bench.training.step import TrainingStep
 from bench.training.trainer import train
 
 EXPLOSIVE = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
 MEASURED = ("status", "metrics", "history", "stability")
+FILES = ("generator.safetensors", "samples.png")
 
 
 def packed(folder: Path, *trials, emit=lambda _: None, **options) -> list[Outcome | Exception]:
@@ -67,6 +70,46 @@ def test_captured_steps_of_a_pack_are_the_same(tmp_path: Path, monkeypatch: pyte
     for found, expected in zip(packed(tmp_path / "packed", *trials, capture=True), plain, strict=True):
         assert_same(found, expected)
         assert found.cost["replayed_steps"] > 0
+
+
+@pytest.mark.parametrize("capture", [False, True], ids=["plain", "on tapes"])
+def test_a_pack_whose_evaluations_share_a_place_aside_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capture: bool
+) -> None:
+    trials = [toy_trial(**changes) for changes in TRIALS[:3]]
+    expected = [alone(tmp_path / f"alone-{index}", trial) for index, trial in enumerate(trials)]
+    made = []
+    monkeypatch.setattr(pack, "recorder_for", lambda _: Tapes())
+    monkeypatch.setattr(pack, "aside_for", lambda device, precision: made.append(Aside(device)) or made[-1])
+    found = packed(tmp_path / "packed", *trials, capture=capture)
+    assert len(made) == 1
+    for index, outcome in enumerate(found):
+        assert_same(outcome, expected[index])
+        folders = (tmp_path / "packed" / str(index), tmp_path / f"alone-{index}")
+        weights, samples = ([(each / name).read_bytes() for each in folders] for name in FILES)
+        assert weights[0] == weights[1]
+        assert samples[0] == samples[1]
+
+
+def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes: list[Evaluations] = []
+    measure = Evaluations._measure
+
+    def measuring(evaluations: Evaluations, step: int, generator: torch.nn.Module) -> object:
+        if step == 0:
+            lanes.append(evaluations)
+        elif evaluations is lanes[1]:
+            raise RuntimeError("out of memory")
+        return measure(evaluations, step, generator)
+
+    trials = [toy_trial(seed=seed) for seed in range(3)]
+    expected = {index: alone(tmp_path / f"alone-{index}", trials[index]) for index in (0, 2)}
+    monkeypatch.setattr(Evaluations, "_measure", measuring)
+    monkeypatch.setattr(pack, "aside_for", lambda device, precision: Aside(device))
+    found = packed(tmp_path / "packed", *trials)
+    assert str(found[1]) == "out of memory"
+    for index, outcome in expected.items():
+        assert_same(found[index], outcome)
 
 
 def test_the_steps_of_a_pack_are_made_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

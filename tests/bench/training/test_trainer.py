@@ -187,7 +187,7 @@ def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> N
             patch.setattr(trainer, "samples_of", lambda *_, wanted=wanted: wanted)
             fakes[wanted] = run_.fakes()
     assert {wanted: len(images) for wanted, images in fakes.items()} == {each: each for each in fakes}
-    assert torch.equal(fakes[12], run_.samples)
+    assert torch.equal(fakes[12], run_.evaluations.samples)
     assert all(torch.equal(fakes[1100][:wanted], images) for wanted, images in fakes.items())
     assert fakes[1100].dtype == torch.uint8
     assert len(fakes[1100].flatten(1).unique(dim=0)) > 1000, "no latents come twice"

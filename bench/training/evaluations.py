@@ -1,0 +1,133 @@
+"""A trial's evaluations: each of the generator as it was when it fell due, made in line or beside training."""
+
+import copy
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.config.trial import Trial
+from bench.config.workload import Workload
+from bench.data import Arrays
+from bench.metrics.evaluate import Evaluator, Scores
+from bench.store.record import Evaluation
+from bench.training.aside import Aside
+from bench.training.batches import to_uint8
+from bench.training.sampling import BATCH, evaluation_latents, generate
+
+
+class _Made(NamedTuple):
+    evaluation: Evaluation
+    samples: Tensor | None
+    """None where one of them is not finite."""
+    seconds: float
+
+
+class Evaluations:
+    """Evaluates a trial's generator, and keeps what was found in the order of the steps.
+
+    Attributes:
+        made: the evaluations so far.
+        samples: what the last of them with finite samples looked at: uint8 images, or points.
+        seconds: the time they took, whatever ran beside them.
+    """
+
+    def __init__(
+        self, trial: Trial, workload: Workload, arrays: Arrays, device: torch.device, aside: Aside | None = None
+    ) -> None:
+        """Measure the real data, and draw the latents that every evaluation of the workload has.
+
+        Args:
+            trial: what is evaluated.
+            workload: the trial's.
+            arrays: the workload's data.
+            device: where everything is computed.
+            aside: what evaluations are made by beside training; with None training waits for each.
+        """
+        spec = trial.spec
+        planned = trial.components.get("extractor", "")
+        self._evaluator = Evaluator(workload, arrays, device, samples=spec.samples, extractor=planned)
+        self._latents = evaluation_latents(workload, spec, device)
+        self._precision = spec.precision
+        self._workload = workload
+        self._device = device
+        self._aside = aside
+        self._under_way: Future[_Made] | None = None
+        self.made: list[Evaluation] = []
+        self.samples: Tensor | None = None
+        self.seconds = 0.0
+
+    def evaluate(self, step: int, generator: nn.Module) -> None:
+        """Evaluate the generator as it is now, once the evaluation before is kept; raises what that one raised.
+
+        Beside training it is a copy that is evaluated, since the generator's own weights go on changing.
+        """
+        self.collect()
+        if self._aside is None:
+            self._keep(self._measure(step, generator))
+        else:
+            copied = copy.deepcopy(generator)
+            self._under_way = self._aside.begin(lambda: self._measure(step, copied))
+
+    def collect(self) -> None:
+        """Wait for the evaluation under way, if there is one, and keep it; raises what it raised."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            self._keep(under_way.result())
+
+    def busy(self) -> bool:
+        """Say whether an evaluation is under way; one that has ended is kept, as `collect` does."""
+        if self._under_way is not None and self._under_way.done():
+            self.collect()
+        return self._under_way is not None
+
+    def generate(self, generator: nn.Module, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield the generator's samples of each batch of latents, in the trial's precision."""
+        return generate(generator, batches, self._precision, self._device)
+
+    @property
+    def primary(self) -> str:
+        """The metric that is the workload's distance."""
+        return self._evaluator.primary
+
+    @property
+    def floor(self) -> float | None:
+        """The primary distance that real data reaches."""
+        return self._evaluator.constants[f"{self.primary}_floor"]
+
+    @property
+    def distances(self) -> list[float | None]:
+        """The primary distance at each evaluation so far, the untrained generator's first."""
+        return [evaluation.metrics.get(self.primary) for evaluation in self.made]
+
+    def metrics(self) -> Scores:
+        """Return the last evaluation's metrics, the workload's constants, and the primary distance under one name."""
+        distances = self.distances
+        trained = [distance for distance in distances[1:] if distance is not None]
+        summary = {
+            "": distances[-1],
+            "_init": distances[0],
+            "_best": min(trained, default=None),
+            "_floor": self.floor,
+        }
+        named = {f"{name}{suffix}": value for name in ("distance", self.primary) for suffix, value in summary.items()}
+        return {**self._evaluator.constants, **self.made[-1].metrics, **named}
+
+    def _measure(self, step: int, generator: nn.Module) -> _Made:
+        started = time.perf_counter()
+        samples = torch.cat(list(self.generate(generator, self._latents.split(BATCH))))
+        seen = None
+        metrics: Scores = {self.primary: None}
+        if bool(torch.isfinite(samples).all()):
+            seen = samples if self._workload.is_toy else to_uint8(samples)
+            metrics = self._evaluator.evaluate(seen)
+        return _Made(Evaluation(step=step, metrics=metrics), seen, time.perf_counter() - started)
+
+    def _keep(self, made: _Made) -> None:
+        self.made.append(made.evaluation)
+        if made.samples is not None:
+            self.samples = made.samples
+        self.seconds += made.seconds
