@@ -91,9 +91,14 @@ def maxima(kernel: Kernel, x: Tensor, y: Tensor, width: int | None = None) -> tu
 
 
 def share_above(a: Tensor, b: Tensor) -> Tensor:
-    """Return the share of pairs with a_i > b_j, for a [B] and b [C], in float32. NaN is above and below nothing."""
-    if len(a) * len(b) <= LIMIT:
-        return (a[:, None] > b[None, :]).float().mean()
+    """Return the share of pairs with a_i > b_j, for a [B] and b [C], in float32. NaN is above and below nothing.
+
+    Of rows [S, B] and [S, C] it is that of each pair of rows, [S].
+    """
+    if a.numel() * b.shape[-1] <= LIMIT:
+        return (a[..., :, None] > b[..., None, :]).float().mean(dim=(-2, -1))
+    if a.dim() > 1:
+        return torch.stack([share_above(*rows) for rows in zip(a, b, strict=True)])
     return _wins(a, b).float() / (len(a) * len(b))
 
 

@@ -7,6 +7,7 @@ centre, and is of high quality if it lies within three standard deviations of it
 import math
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,26 +29,40 @@ def high_quality_counts(points: Tensor, mixture: Mixture) -> tuple[Tensor, float
     return counts, good.double().mean().item()
 
 
+def projections(points: Tensor) -> Tensor:
+    """Return the points [N, 2] on each of 64 evenly spaced lines, in order: [64, N] in float64."""
+    angles = math.pi * (torch.arange(_DIRECTIONS, dtype=torch.float64, device=points.device) + 0.5) / _DIRECTIONS
+    directions = torch.stack([angles.cos(), angles.sin()])
+    return _sorted((points.double() @ directions).T.contiguous())
+
+
+def _sorted(rows: Tensor) -> Tensor:
+    if rows.device.type != "cpu":
+        return rows.sort(dim=1).values
+    # Ten times as fast as torch, which sorts the places of the numbers with them.
+    return torch.from_numpy(np.sort(rows.numpy(), axis=1))
+
+
 def _squared_w2_on_lines(first: Tensor, second: Tensor) -> Tensor:
-    """Return the squared 2-Wasserstein distances [L] of projections [N, L] and [M, L], exactly, also where N != M.
+    """Return the squared 2-Wasserstein distances [L] of sorted numbers [L, N] and [L, M], exactly, also where N != M.
 
     On a line W2^2 is the integral over [0, 1] of the squared difference of the quantile functions, which here are
     steps that change at multiples of 1/N and of 1/M.
     """
-    levels = [torch.arange(1, len(x) + 1, dtype=torch.float64, device=x.device) / len(x) for x in (first, second)]
+    sizes = [x.shape[1] for x in (first, second)]
+    levels = [torch.arange(1, size + 1, dtype=torch.float64, device=first.device) / size for size in sizes]
     ends = torch.cat(levels).sort().values
     widths = torch.diff(ends, prepend=ends.new_zeros(1))
     middles = ends - widths / 2.0
-    quantiles = [x.sort(0).values[(middles * len(x)).long().clamp(max=len(x) - 1)] for x in (first, second)]
-    return (widths[:, None] * (quantiles[0] - quantiles[1]).square()).sum(0)
+    places = [(middles * size).long().clamp(max=size - 1) for size in sizes]
+    differences = first.index_select(1, places[0]) - second.index_select(1, places[1])
+    return (widths * differences.square()).sum(dim=1)
 
 
 def sliced_w2(first: Tensor, second: Tensor) -> float:
-    """Return the sliced 2-Wasserstein distance of points [N, 2] and [M, 2].
+    """Return the sliced 2-Wasserstein distance of two sets of points, each by its `projections`.
 
     The root of the mean over 64 evenly spaced directions of the squared W2 distance of the projections (Rabin et al.,
     2011). In the plane even directions are exact for all purposes, and nothing is drawn at random. Units: the data's.
     """
-    angles = math.pi * (torch.arange(_DIRECTIONS, dtype=torch.float64, device=first.device) + 0.5) / _DIRECTIONS
-    directions = torch.stack([angles.cos(), angles.sin()])
-    return _squared_w2_on_lines(first.double() @ directions, second.double() @ directions).mean().sqrt().item()
+    return _squared_w2_on_lines(first, second).mean().sqrt().item()

@@ -57,7 +57,7 @@ def discriminator_statistics(rows: Tensor) -> dict[str, Tensor]:
         "discriminator_loss": loss,
         "discriminator_gradient_norm": gradient_norm,
         "logit_gap": a.mean(dim=1) - b.mean(dim=1),
-        "discriminator_accuracy": torch.stack([share_above(*pair) for pair in zip(a, b, strict=True)]),
+        "discriminator_accuracy": share_above(a, b),
         "diversity_ratio": diversity,
     }
 

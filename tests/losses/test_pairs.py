@@ -287,3 +287,13 @@ def test_ranks_of_many_rounded_logits_are_exact_and_small(monkeypatch: pytest.Mo
         assert pairs.mean_sign(a + 0.1, b).item() == pytest.approx(sign.item(), rel=1e-12)
     assert memory.largest <= 700
     assert pairs.mean_sign(a, b).dtype == torch.float64
+
+
+@pytest.mark.parametrize("limit", [pairs.LIMIT, 60, 10])
+def test_rows_are_ranked_each_by_itself(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """All rows at once, row by row, and each row by ranks."""
+    monkeypatch.setattr(pairs, "LIMIT", limit)
+    a, b = torch.randn(3, 7), torch.randn(3, 5)
+    a[0, 2] = b[1, 3] = torch.nan
+    expected = [sum(x > y for x in one for y in other) / 35 for one, other in zip(a.tolist(), b.tolist(), strict=True)]
+    assert pairs.share_above(a, b).tolist() == pytest.approx(expected)

@@ -33,6 +33,7 @@ def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     ):
         assert line in printed
     assert "floor of a step in bf16" in printed
+    assert "host's part of a replayed step" in printed
     found = read_timings(output)
     assert len(found.benchmarks) == 14
     assert all(len(each.seconds) >= 4 for each in found.benchmarks)

@@ -15,21 +15,21 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn.functional import softplus
-from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
 
 import reference_loop
+from one_graph import OneGraph
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
+from sides import BATCH, LATENT, Bare, Idle, Reference
 from small_trials import make_trial
 
 from bench import campaign
@@ -39,17 +39,20 @@ from bench.kernels.blocks import Call, Effort, interleave
 from bench.kernels.machine import measure_rates
 from bench.kernels.traffic import count
 from bench.store.journal import Store
-from bench.training.batches import to_network_range
 from bench.training.capture import WARM_UP, CapturedStep, recorder_for
 from bench.training.memory import keep_freed_memory
-from bench.training.monitors import Monitors
+from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
 from bench.training.pack import own_stream
-from bench.training.precision import autocast, configure
+from bench.training.precision import configure
 from bench.training.step import TrainingStep
 from bench.training.trainer import BLOCK_STEPS, build_step
 
-BATCH, LATENT, IMAGES = 64, 128, 5000
+IMAGES = 5000
+Lane = tuple[Callable[[], AbstractContextManager[object]], Callable[[int], object]]
+"""What makes a trial's stream the current one, and what makes a step of the trial."""
+
 CHECKED_STEPS = 3
+HOST_STEPS = 40 * BLOCK_STEPS
 
 
 @dataclass(frozen=True)
@@ -64,74 +67,6 @@ class Row:
     @property
     def ratios(self) -> list[float]:
         return [plain / ours for ours, plain in zip(self.seconds, self.reference, strict=True)]
-
-
-class Reference:
-    """The plain loop in float32: eager, contiguous, batches by a DataLoader, as the well-known tutorial has it."""
-
-    def __init__(self, engine: TrainingStep, images: Tensor, device: torch.device) -> None:
-        self.generator, self.discriminator = (
-            reference_loop.in_torch_layers(module) for module in (engine.generator, engine.discriminator)
-        )
-        self._data = TensorDataset(images.cpu().float() / 127.5 - 1)
-        self._device = device
-
-    def batches(self, steps: int) -> Iterator[reference_loop.Batch]:
-        sampler = RandomSampler(self._data, replacement=True, num_samples=steps * BATCH)
-        for (real,) in DataLoader(self._data, batch_size=BATCH, sampler=sampler):
-            latents = (torch.randn(BATCH, LATENT, device=self._device) for _ in range(2))
-            yield real.to(self._device), next(latents), next(latents)
-
-    def run(self, steps: int) -> None:
-        reference_loop.train("nsgan", self.generator, self.discriminator, list(self.batches(steps)))
-
-
-class Bare:
-    """What is left of the engine's step without harness: the same networks and updates on one batch that stays.
-
-    Its losses are those of `nsgan`, written out here or as the library makes them.
-    """
-
-    def __init__(
-        self, step: TrainingStep, images: Tensor, precision: Precision, device: torch.device, *, library: bool = False
-    ) -> None:
-        self._step, self._precision, self._device, self._library = step, precision, device, library
-        self._real = to_network_range(images[:BATCH])
-        self._latents = torch.randn(BATCH, LATENT, device=device)
-
-    def run(self, _: int) -> None:
-        step = self._step
-        step.discriminator_optimizer.zero_grad(set_to_none=True)
-        with autocast(self._precision, self._device):
-            with torch.no_grad():
-                fake = step.generator(self._latents)
-            loss = self._library_discriminator(fake) if self._library else self._discriminator(fake)
-        loss.backward()
-        step.discriminator_optimizer.step()
-        step.generator_optimizer.zero_grad(set_to_none=True)
-        step.discriminator.requires_grad_(False)
-        with autocast(self._precision, self._device):
-            loss = self._library_generator() if self._library else self._generator()
-        loss.backward()
-        step.discriminator.requires_grad_(True)
-        step.generator_optimizer.step()
-
-    def _discriminator(self, fake: Tensor) -> Tensor:
-        both = [torch.cat([self._real, fake])] if self._step.joint else [self._real, fake]
-        real_logits, fake_logits = torch.cat([self._step.discriminator(images)[0] for images in both]).split(BATCH)
-        return softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
-
-    def _generator(self) -> Tensor:
-        logits = self._step.discriminator(self._step.generator(self._latents))[0]
-        return softplus(-logits.float()).mean()
-
-    def _library_discriminator(self, fake: Tensor) -> Tensor:
-        step = self._step
-        return step.method.discriminator_loss(step.discriminator, self._real, fake, joint=step.joint).total
-
-    def _library_generator(self) -> Tensor:
-        step = self._step
-        return step.method.generator_loss(step.discriminator, step.generator, self._latents).total
 
 
 def trial(width: int, precision: Precision = "fp32") -> Trial:
@@ -244,12 +179,62 @@ class Bench:
         lanes = [(own_stream(self._device), prepare(self.engine(precision))) for _ in range(size)]
 
         def all_of_them(index: int) -> None:
+            if index % steps == 0:
+                self._fork(lanes)
             for current, run in lanes:
                 with current():
                     run(index)
+            if index % steps == steps - 1:
+                self._join(lanes)
 
-        row = self.against_reference(f"pack of {size}, {precision}", all_of_them, precision, steps)
+        return self._of_one(f"pack of {size}, {precision}", size, all_of_them, precision, steps)
+
+    def in_one_graph(self, precision: Precision, size: int, steps: int) -> Row:
+        """Time the steps of so many trials recorded together, the other way to pack them."""
+        engines = [self.engine(precision) for _ in range(size)]
+        monitors = [Monitors(BLOCK_STEPS, self._device) for _ in range(size)]
+        pack = OneGraph(engines, monitors, recorder_for(self._device))
+
+        def all_of_them(index: int) -> None:
+            pack.run(index)
+            if index % BLOCK_STEPS == BLOCK_STEPS - 1:
+                for each in monitors:
+                    each.flush(index)
+
+        return self._of_one(f"pack of {size} in one graph, {precision}", size, all_of_them, precision, steps)
+
+    def _of_one(self, name: str, size: int, run: Callable[[int], object], precision: Precision, steps: int) -> Row:
+        row = self.against_reference(name, run, precision, steps)
         return replace(row, seconds=[seconds / size for seconds in row.seconds])
+
+    def _fork(self, lanes: Sequence[Lane]) -> None:
+        """Let the lanes' streams begin when what is timed begins."""
+        if self._cuda:
+            begun = torch.cuda.current_stream(self._device).record_event()
+            for current, _ in lanes:
+                with current():
+                    torch.cuda.current_stream(self._device).wait_event(begun)
+
+    def _join(self, lanes: Sequence[Lane]) -> None:
+        """Let what is timed end when the lanes' streams have ended: the clock is read on another."""
+        if self._cuda:
+            trunk = torch.cuda.current_stream(self._device)
+            for current, _ in lanes:
+                with current():
+                    ended = torch.cuda.current_stream(self._device).record_event()
+                trunk.wait_event(ended)
+
+    def host(self, precision: Precision) -> float:
+        """Return the host's seconds of a replayed step: all of it but the replay, so that no device can be faster."""
+        monitors = Monitors(BLOCK_STEPS, self._device)
+        run = flushing(monitors, CapturedStep(self.engine(precision), Idle(), monitors).run)
+        places = range(4 * UPDATE_RATIO_EVERY, 4 * UPDATE_RATIO_EVERY + HOST_STEPS)
+        for index in range(places[0]):
+            run(index)  # every kind of update is recorded once it has run WARM_UP times
+        started = time.perf_counter()
+        for index in places:
+            run(index)
+        return (time.perf_counter() - started) / len(places)
 
     def floor(self, precision: Precision) -> float:
         """Return the least seconds of a step: its operations at the rate of a large matrix product."""
@@ -276,6 +261,7 @@ def campaigns(width: int, steps: int, pairs: int) -> Row:
 def measure(
     device: torch.device, width: int, effort: Effort, steps: int, packs: Sequence[int]
 ) -> tuple[list[Row], dict[str, float]]:
+    """Return the lines of the table, and the seconds that stand below it by what they are of."""
     keep_freed_memory()
     bench = Bench(device, width, effort)
     bench.check()
@@ -288,11 +274,15 @@ def measure(
             bench.against_reference(f"captured, {each}", bench.captured(bench.engine(each)), each, steps)
             for each in precisions
         ]
-    rows += [bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps) for size in packs]
+    for size in packs:
+        rows.append(bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps))
+        if device.type == "cuda":
+            rows.append(bench.in_one_graph("tf32", size, steps))
     rows += [bench.against_bare(each, library=library) for each in precisions for library in (False, True)]
     if device.type == "cuda":
         rows += [bench.against_bare(each, captured=True) for each in precisions]
-    return rows, {each: bench.floor(each) for each in precisions}
+    below = {f"floor of a step in {each}": bench.floor(each) for each in precisions}
+    return rows, below | {"host's part of a replayed step": bench.host(precisions[0])}
 
 
 def write(path: Path, rows: list[Row]) -> None:
@@ -318,7 +308,7 @@ def write(path: Path, rows: list[Row]) -> None:
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def table(rows: list[Row], floors: dict[str, float]) -> str:
+def table(rows: list[Row], below: dict[str, float]) -> str:
     lines = ["| what | beside | ms a step | images/s | x (quartiles) |", "|---|---|---|---|---|"]
     for row in rows:
         low, middle, high = statistics.quantiles(row.ratios, n=4) if len(row.ratios) > 1 else 3 * row.ratios
@@ -327,7 +317,7 @@ def table(rows: list[Row], floors: dict[str, float]) -> str:
             f"| {row.name} | {row.against} | {1000 * seconds:.1f} | {BATCH / seconds:.0f} | "
             f"{middle:.2f} ({low:.2f} to {high:.2f}) |"
         )
-    lines += [f"floor of a step in {name}: {1000 * seconds:.1f} ms" for name, seconds in floors.items()]
+    lines += [f"{name}: {1000 * seconds:.3g} ms" for name, seconds in below.items()]
     return "\n".join(lines)
 
 
@@ -347,11 +337,11 @@ def main(arguments: list[str] | None = None) -> None:
     effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
     sizes = chosen.packs if chosen.packs is not None else "1,2,4,8,16,32" if device.type == "cuda" else ""
     packs = [int(size) for size in sizes.split(",") if size]
-    rows, floors = measure(device, chosen.width, effort, chosen.steps, packs)
+    rows, below = measure(device, chosen.width, effort, chosen.steps, packs)
     if chosen.campaign_steps:
         rows.append(campaigns(chosen.width, chosen.campaign_steps, 2))
     write(chosen.output, rows)
-    sys.stdout.write(table(rows, floors) + "\n")
+    sys.stdout.write(table(rows, below) + "\n")
 
 
 if __name__ == "__main__":

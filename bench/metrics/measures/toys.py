@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from torch import Tensor
+
 from bench.metrics import toys
 from bench.metrics.modes import captured
 from bench.metrics.registry import constant, metric
@@ -9,6 +11,10 @@ from bench.metrics.samples import PointSamples, RealPoints
 
 _CAPTURED_SHARE: Final = 0.2
 """`modes_20` asks for this share of a mode's expected samples, where `modes` asks for one sample."""
+
+
+def _fresh(real: RealPoints) -> Tensor:
+    return toys.projections(real.fresh)
 
 
 @metric("modes (20 %)", needs=("points", "mixture"), unit="count", higher_is_better=True, bounds=(0.0, None))
@@ -33,10 +39,10 @@ def high_quality_ceiling(real: RealPoints) -> float:
 @metric("sliced W2", needs=("points", "mixture"), higher_is_better=False, bounds=(0.0, None))
 def sliced_w2(samples: PointSamples) -> float:
     """Sliced 2-Wasserstein distance to fresh real points."""
-    return toys.sliced_w2(samples.points, samples.real.fresh)
+    return toys.sliced_w2(toys.projections(samples.points), samples.real.once(_fresh))
 
 
 @constant("sliced W2 floor", needs=("mixture",), bounds=(0.0, None))
 def sliced_w2_floor(real: RealPoints) -> float:
     """Sliced W2 of real training points to fresh ones."""
-    return toys.sliced_w2(real.train, real.fresh)
+    return toys.sliced_w2(toys.projections(real.train), real.once(_fresh))

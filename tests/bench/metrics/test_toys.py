@@ -6,9 +6,14 @@ import torch
 
 from bench import data
 from bench.data.mixtures import GRID, RING, draw
+from bench.metrics import toys
 from bench.metrics.registry import applicable
 from bench.metrics.samples import PointSamples, RealPoints
-from bench.metrics.toys import HIGH_QUALITY_CEILING, sliced_w2
+from bench.metrics.toys import HIGH_QUALITY_CEILING
+
+
+def sliced_w2(first, second):
+    return toys.sliced_w2(toys.projections(first), toys.projections(second))
 
 
 def sample(mixture, count, modes=None):

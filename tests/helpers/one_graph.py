@@ -1,0 +1,103 @@
+"""The other way to pack trials: one recording whose branches are their steps, so that one launch replays all of them.
+
+An experiment beside `bench.training.pack`, where each trial has graphs and a stream of its own. It is for trials of one
+method without lazy terms, which is what it takes to compare the two.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.training.capture import WARM_UP, Recorder
+from bench.training.monitors import Monitors
+from bench.training.step import TrainingStep
+from losses.kinds import Phase
+
+Branches = Callable[[Sequence[Callable[[], None]]], None]
+"""Makes calls that do not depend on each other."""
+
+
+def in_turn(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
+
+
+def forked(device: torch.device, count: int) -> Branches:
+    """Return what makes so many calls side by side, each on a stream of its own; in turn where there are no streams."""
+    if device.type != "cuda":
+        return in_turn
+    streams = [torch.cuda.Stream(device) for _ in range(count)]
+
+    def branches(calls: Sequence[Callable[[], None]]) -> None:
+        trunk = torch.cuda.current_stream(device)
+        begun = trunk.record_event()
+        for stream, call in zip(streams, calls, strict=True):
+            stream.wait_event(begun)
+            with torch.cuda.stream(stream):
+                call()
+        for stream in streams:
+            trunk.wait_stream(stream)
+
+    return branches
+
+
+class OneGraph:
+    """Trains several trials, each update of all of them in one recording."""
+
+    def __init__(self, steps: Sequence[TrainingStep], monitors: Sequence[Monitors], recorder: Recorder) -> None:
+        self._lanes = [_Lane(*each) for each in zip(steps, monitors, strict=True)]
+        self._branches = forked(next(steps[0].generator.parameters()).device, len(steps))
+        self._recorder = recorder
+        self._ran: Counter[tuple[Phase, bool]] = Counter()
+        self._replays: dict[tuple[Phase, bool], Callable[[], None]] = {}
+
+    def run(self, index: int) -> None:
+        """Make one step of every trial; one update of the discriminator each."""
+        for phase in ("discriminator", "generator"):
+            measured = self._lanes[0].step.measures(index)
+            for lane in self._lanes:
+                lane.place(phase, index)
+            self._update(phase, index, measured=measured)
+
+    def _update(self, phase: Phase, index: int, *, measured: bool) -> None:
+        kind = (phase, measured)
+        if kind in self._replays:
+            self._replays[kind]()
+            return
+
+        def call() -> None:
+            self._branches([lane.update(phase, index, measured=measured) for lane in self._lanes])
+
+        if self._ran[kind] < WARM_UP:
+            self._recorder.run(call)
+            self._ran[kind] += 1
+        else:
+            generators = [generator for lane in self._lanes for generator in lane.step.generators]
+            self._replays[kind] = self._recorder.record(call, generators)
+
+
+class _Lane:
+    def __init__(self, step: TrainingStep, monitors: Monitors) -> None:
+        self.step = step
+        self._monitors = monitors
+        self._row: Tensor | None = None
+
+    def place(self, phase: Phase, index: int) -> None:
+        self.step.place(phase, index)
+        if phase == "generator":
+            self._monitors.place(index)
+
+    def update(self, phase: Phase, index: int, *, measured: bool) -> Callable[[], None]:
+        return lambda: self._make(phase, index, measured=measured)
+
+    def _make(self, phase: Phase, index: int, *, measured: bool) -> None:
+        if phase == "discriminator":
+            found = self.step.update_discriminator(index, measured=measured)
+            if self._row is None:
+                self._row = torch.empty_like(found)
+            self._row.copy_(found)
+        else:
+            assert self._row is not None
+            self._monitors.watch(self._row, self.step.update_generator(index, measured=measured))
