@@ -5,40 +5,56 @@ block has one place in memory, and which of its steps is read is a number on the
 reads the right one without Python: `place` chooses, `read` reads.
 """
 
+import math
 from collections.abc import Callable
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from bench.training.seeding import Stream
 
-_BLOCK = 32
+_BLOCK: Final = 32
+_LARGEST_BLOCK: Final = 256
+_LARGEST_DRAW: Final = 2**21
+"""Numbers of a draw: what fits into a CPU's caches is small, but on another device a block costs the same launches."""
+
+
+def block_of(device: torch.device, size: int) -> int:
+    """Return how many steps are drawn at once, of so many numbers each."""
+    if device.type == "cpu":
+        return _BLOCK
+    return min(max(_LARGEST_DRAW // size, _BLOCK), _LARGEST_BLOCK)
 
 
 class _Blocked:
-    """Answers for one step at a time from a draw of `_BLOCK` steps."""
+    """Answers for one step at a time from a draw of a block of steps; nothing is drawn before somebody reads."""
 
-    def __init__(self, draw: Callable[[int, int], Tensor]) -> None:
+    def __init__(self, draw: Callable[[int, int], Tensor], block: int) -> None:
         self._draw = draw
-        self._first = -1
+        self._block = block
+        self._step = self._first = 0
         self._values: Tensor | None = None
         self._place: Tensor | None = None
 
     def place(self, step: int) -> None:
         """Choose the step that is read from here on; a draw and a copy where it begins a block, else one number."""
-        first = step - step % _BLOCK
+        self._step = step
         if self._values is None or self._place is None:
-            self._values = self._draw(first, _BLOCK)
-            self._place = torch.zeros(1, dtype=torch.int64, device=self._values.device)
-        elif first != self._first:
-            self._values.copy_(self._draw(first, _BLOCK))
+            return
+        first = step - step % self._block
+        if first != self._first:
+            self._values.copy_(self._draw(first, self._block))
         self._first = first
         self._place.fill_(step - first)
 
     def read(self) -> Tensor:
         """Return the values of the chosen step, as a tensor of their own."""
-        assert self._values is not None
-        assert self._place is not None
+        if self._values is None or self._place is None:
+            place = self._step % self._block
+            self._first = self._step - place
+            self._values = self._draw(self._first, self._block)
+            self._place = torch.full((1,), place, dtype=torch.int64, device=self._values.device)
         return self._values.index_select(0, self._place)[0]
 
 
@@ -62,11 +78,16 @@ class Batches:
 
         def latents(name: str) -> _Blocked:
             stream = Stream(seed, name, device)
-            return _Blocked(lambda step, count: stream.normal(step, (batch_size, latent_size), count))
+            shape = (batch_size, latent_size)
+            return _Blocked(lambda step, count: stream.normal(step, shape, count), block_of(device, math.prod(shape)))
 
         def indices(name: str) -> _Blocked:
             stream = Stream(seed, name, device)
-            return _Blocked(lambda step, count: stream.integers(step, (batch_size, stack), len(images), count))
+            shape = (batch_size, stack)
+            return _Blocked(
+                lambda step, count: stream.integers(step, shape, len(images), count),
+                block_of(device, math.prod(shape)),
+            )
 
         self._latents = {phase: latents(f"latents/{phase}") for phase in ("discriminator", "generator")}
         self._indices = {phase: indices(f"data/{phase}") for phase in ("discriminator", "generator")}

@@ -7,7 +7,6 @@ import torch
 from small_trials import images, make_trial
 
 import losses
-from bench.training.batches import Batches, to_network_range, to_uint8
 from bench.training.monitors import MONITORS, UPDATE_RATIO_EVERY, Monitors
 from bench.training.trainer import build_step
 
@@ -114,20 +113,3 @@ def test_no_step_reads_a_device_value_from_the_host(method: str, monkeypatch: py
     assert during == []
     assert reads != []  # the watch works: reading the flushed block is a host read
     assert block is not None
-
-
-def test_quantisation_is_the_files_and_the_network_range_inverts_it() -> None:
-    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(to_uint8(to_network_range(levels)), levels)
-    assert to_uint8(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5])).tolist() == [0, 0, 128, 255, 255]
-
-
-def test_stacked_batches_put_independent_draws_in_the_channels() -> None:
-    singles = torch.arange(50, dtype=torch.uint8).reshape(50, 1, 1, 1).expand(50, 1, 4, 4).contiguous()
-    batches = Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0)
-    real = batches.real("discriminator", 5)
-    assert real.shape == (64, 3, 4, 4)
-    drawn = to_uint8(real)[:, :, 0, 0]
-    assert len(drawn.unique()) > 30
-    assert (drawn[:, 0] != drawn[:, 1]).float().mean() > 0.9
-    assert torch.equal(real, Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0).real("discriminator", 5))
