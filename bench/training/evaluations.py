@@ -118,12 +118,13 @@ class Evaluations:
 
     def _measure(self, step: int, generator: nn.Module) -> _Made:
         started = time.perf_counter()
-        samples = torch.cat(list(self.generate(generator, self._latents.split(BATCH))))
-        seen = None
-        metrics: Scores = {self.primary: None}
-        if bool(torch.isfinite(samples).all()):
-            seen = samples if self._workload.is_toy else to_uint8(samples)
-            metrics = self._evaluator.evaluate(seen)
+        pieces, finite = [], []
+        for samples in self.generate(generator, self._latents.split(BATCH)):
+            # Batch by batch, while they are in the caches; in float32 all of them would take four times the memory.
+            finite.append(samples.isfinite().all())
+            pieces.append(samples if self._workload.is_toy else to_uint8(samples))
+        seen = torch.cat(pieces) if bool(torch.stack(finite).all()) else None
+        metrics: Scores = {self.primary: None} if seen is None else self._evaluator.evaluate(seen)
         return _Made(Evaluation(step=step, metrics=metrics), seen, time.perf_counter() - started)
 
     def _keep(self, made: _Made) -> None:
