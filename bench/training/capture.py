@@ -88,6 +88,24 @@ class _Kind(NamedTuple):
     measured: bool
 
 
+class PlainStep:
+    """A training step with its monitors, made as it is: what `CapturedStep` is where nothing records."""
+
+    message = ""
+
+    def __init__(self, step: TrainingStep, monitors: Monitors) -> None:
+        self._step = step
+        self._monitors = monitors
+
+    def run(self, step: int) -> None:
+        """Make one step and store what was watched."""
+        self._monitors.record(step, *self._step.run(step))
+
+    def cost(self) -> dict[str, float | None]:
+        """Return what a record says of the way the steps were made."""
+        return {}
+
+
 class CapturedStep:
     """A training step with its monitors, recorded once for each kind of update and replayed from then on.
 
@@ -118,6 +136,10 @@ class CapturedStep:
     def message(self) -> str:
         """What a record says of a method that could not be captured."""
         return f"trained without capture: {self.reason}" if self.reason else ""
+
+    def cost(self) -> dict[str, float | None]:
+        """Return what a record says of the way the steps were made."""
+        return {"replayed_steps": self.replayed_steps}
 
     def run(self, step: int) -> None:
         """Make one step and store what was watched."""
@@ -190,3 +212,14 @@ class CapturedStep:
                 if value is not kept:
                     kept.copy_(value)
                     own[name] = kept
+
+
+def watched(
+    step: TrainingStep,
+    monitors: Monitors,
+    recorder: Recorder | None = None,
+    *,
+    quiet: Callable[[], object] | None = None,
+) -> PlainStep | CapturedStep:
+    """Return a step with its monitors, captured where there is a recorder."""
+    return PlainStep(step, monitors) if recorder is None else CapturedStep(step, recorder, monitors, quiet=quiet)

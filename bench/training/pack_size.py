@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench import data
 from bench.config.trial import Trial
-from bench.training.capture import CapturedStep, recorder_for
+from bench.training.capture import recorder_for, watched
 from bench.training.monitors import Monitors
 from bench.training.pack import own_stream
 from bench.training.trainer import BLOCK_STEPS, build_step, prepare_process
@@ -72,16 +72,13 @@ class _Copy:
 
     def __init__(self, trial: Trial, images: Tensor, device: torch.device, *, capture: bool) -> None:
         self._current = own_stream(device)
-        self._step = build_step(trial, images, device, stack=data.workload(trial.spec.workload).stack)
+        step = build_step(trial, images, device, stack=data.workload(trial.spec.workload).stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
-        self._captured = CapturedStep(self._step, recorder_for(device), self._monitors) if capture else None
+        self._watched = watched(step, self._monitors, recorder_for(device) if capture else None)
 
     def make(self, index: int) -> None:
         with self._current():
-            if self._captured:
-                self._captured.run(index)
-            else:
-                self._monitors.record(index, *self._step.run(index))
+            self._watched.run(index)
             if index == BLOCK_STEPS - 1:
                 self._monitors.flush(index)
 

@@ -23,7 +23,7 @@ from bench.store.record import History, Outcome, Status
 from bench.training import artifacts as files
 from bench.training.aside import Aside, aside_for
 from bench.training.batches import Batches, to_uint8
-from bench.training.capture import CapturedStep, Recorder, recorder_for
+from bench.training.capture import Recorder, recorder_for, watched
 from bench.training.clock import BlockClock
 from bench.training.evaluations import Evaluations
 from bench.training.memory import keep_freed_memory
@@ -173,8 +173,7 @@ class Run:
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
         self._monitors = Monitors(BLOCK_STEPS, device)
-        quiet = aside.finish if aside else None
-        self.captured = CapturedStep(self.step, recorder, self._monitors, quiet=quiet) if recorder else None
+        self._watched = watched(self.step, self._monitors, recorder, quiet=aside.finish if aside else None)
         self._clock = self._pace = BlockClock(device)
         self._phases = {"discriminator": BlockClock(device), "generator": BlockClock(device)}
         self._monitored: list[Tensor] = []
@@ -213,10 +212,7 @@ class Run:
 
     def make(self, step: int) -> None:
         """Make one step and keep what is watched."""
-        if self.captured:
-            self.captured.run(step)
-        else:
-            self._monitors.record(step, *self.step.run(step))
+        self._watched.run(step)
 
     def conclude(self, artifacts: Path) -> Outcome:
         """Keep the artifacts, measure what is measured at the end, and return the outcome."""
@@ -237,7 +233,7 @@ class Run:
             cost["inception_seconds"] = time.perf_counter() - started_measuring
         return Outcome(
             status=self.status,
-            message=self.captured.message if self.captured else "",
+            message=self._watched.message,
             metrics=self.evaluations.metrics() | beside,
             history=History(evaluations=self.evaluations.made, training=self.curves),
             stability=self.stability(),
@@ -359,7 +355,7 @@ class Run:
             "evaluation_seconds": self.evaluations.seconds,
             "discriminator_images": 2 * spec.batch_size * self.step.critic_steps * self.completed_steps,
             **({"pack": self._pack} if self._pack > 1 else {}),
-            **({"replayed_steps": self.captured.replayed_steps} if self.captured else {}),
+            **self._watched.cost(),
             "peak_memory_bytes": None if self._pack > 1 else _peak_memory(self._device),
         }
 

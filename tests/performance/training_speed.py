@@ -39,7 +39,7 @@ from bench.kernels.blocks import Call, Effort, interleave
 from bench.kernels.machine import measure_rates
 from bench.kernels.traffic import count
 from bench.store.journal import Store
-from bench.training.capture import WARM_UP, CapturedStep, recorder_for
+from bench.training.capture import WARM_UP, recorder_for, watched
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
 from bench.training.pack import own_stream
@@ -102,11 +102,11 @@ class Bench:
 
     def plain(self, step: TrainingStep) -> Callable[[int], object]:
         monitors = Monitors(BLOCK_STEPS, self._device)
-        return flushing(monitors, lambda index: monitors.record(index, *step.run(index)))
+        return flushing(monitors, watched(step, monitors).run)
 
     def captured(self, step: TrainingStep) -> Callable[[int], object]:
         monitors = Monitors(BLOCK_STEPS, self._device)
-        return flushing(monitors, CapturedStep(step, recorder_for(self._device), monitors).run)
+        return flushing(monitors, watched(step, monitors, recorder_for(self._device)).run)
 
     def check(self) -> None:
         """Hold the engine to the reference loop, and captured steps to plain ones."""
@@ -227,7 +227,7 @@ class Bench:
     def host(self, precision: Precision) -> float:
         """Return the host's seconds of a replayed step but for the replay itself: no device makes steps faster."""
         monitors = Monitors(BLOCK_STEPS, self._device)
-        captured = CapturedStep(self.engine(precision), Idle(), monitors)
+        captured = watched(self.engine(precision), monitors, Idle())
         run = flushing(monitors, captured.run)
         warm_up = 4 * UPDATE_RATIO_EVERY  # in which every kind of update has run often enough to be recorded
         for index in range(warm_up):
