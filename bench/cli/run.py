@@ -52,7 +52,8 @@ class PackSize(click.ParamType[int | None]):
 )
 @click.option(
     "--capture", is_flag=True,
-    help="Replay steps as CUDA graphs: the same numbers, sooner. Not yet run on a GPU by the authors.",
+    help="Replay steps as CUDA graphs, and evaluate beside them: the same numbers, sooner. Not yet run on a GPU by the "
+    "authors.",
 )  # fmt: skip
 @click.option(
     "--pack", type=PackSize(), default="1", show_default=True,

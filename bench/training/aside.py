@@ -31,9 +31,12 @@ def overlaps(device: torch.device, precision: Precision) -> bool:
     return device.type == "cuda" and precision != "tf32"
 
 
-def aside_for(device: torch.device, precision: Precision) -> AbstractContextManager["Aside | None"]:
-    """Return a context with what trials of this precision are evaluated by: None where they are evaluated in line."""
-    return Aside(device) if overlaps(device, precision) else nullcontext(None)
+def aside_for(device: torch.device, precision: Precision, *, capture: bool) -> AbstractContextManager["Aside | None"]:
+    """Return a context with what trials of this precision are evaluated by: None where they are evaluated in line.
+
+    Only captured steps have evaluations beside them: they are fast, so that evaluations are a larger share of a trial.
+    """
+    return Aside(device) if capture and overlaps(device, precision) else nullcontext(None)
 
 
 class Aside:

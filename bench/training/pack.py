@@ -50,7 +50,7 @@ def train_pack(
         return
     place = torch.device(device)
     running: dict[int, _Lane] = {}
-    with aside_for(place, *precisions) as aside:
+    with aside_for(place, *precisions, capture=capture) as aside:
         for index, (trial, _, inception) in enumerate(members):
             try:
                 prepare_process(trial, threads)

@@ -68,8 +68,8 @@ def train(
         artifacts: an existing folder that receives `generator.safetensors` and `samples.png`.
         emit: called with the trial's progress, a few times a second at most.
         inception: the weights that FID, KID and the Inception score are measured with once training has ended.
-        capture: replay steps as CUDA graphs where the method allows it. No number depends on it; a method that cannot
-            be captured is trained plainly, and the outcome's message says why.
+        capture: replay steps as CUDA graphs where the method allows it, and evaluate beside them. No number depends on
+            it; a method that cannot be captured is trained plainly, and the outcome's message says why.
 
     Raises:
         ValueError: for a trial of another protocol version, for data or weights that cannot be had, and for a capture
@@ -78,7 +78,7 @@ def train(
     place = torch.device(device)
     recorder = recorder_for(place) if capture else None
     prepare_process(trial, threads)
-    with aside_for(place, trial.spec.precision) as aside:
+    with aside_for(place, trial.spec.precision, capture=capture) as aside:
         run = Run(
             trial, data_dir=data_dir, device=place, emit=emit, recorder=recorder, inception=inception, aside=aside
         )

@@ -3,13 +3,16 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
 from held_aside import SECONDS
+from small_trials import toy_trial
 from torch import Tensor, nn
 
+from bench.training import aside as room
+from bench.training import pack, trainer
 from bench.training.aside import Aside, aside_for, overlaps
 
 CPU = torch.device("cpu")
@@ -30,8 +33,34 @@ def test_evaluations_overlap_on_cuda_unless_they_change_how_steps_multiply(devic
     assert overlaps(torch.device(device), precision) is expected
 
 
+@pytest.mark.parametrize("capture", [True, False])
+def test_evaluations_overlap_with_captured_steps_alone(monkeypatch, capture):
+    monkeypatch.setattr(room, "Aside", lambda device: nullcontext(device))
+    with aside_for(torch.device("cuda"), "fp32", capture=capture) as aside:
+        assert (aside is not None) is capture
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_trials_and_packs_ask_for_what_goes_with_their_capture(monkeypatch, tmp_path, capture):
+    asked = []
+
+    def refusing(device, precision, *, capture):
+        asked.append((device.type, precision, capture))
+        raise InterruptedError
+
+    for trains in (trainer, pack):
+        monkeypatch.setattr(trains, "aside_for", refusing)
+        monkeypatch.setattr(trains, "recorder_for", lambda _: None)
+    common = {"data_dir": None, "device": "cpu", "threads": 1, "emit": lambda _: None, "capture": capture}
+    with pytest.raises(InterruptedError):
+        trainer.train(toy_trial(), artifacts=tmp_path, **common)
+    with pytest.raises(InterruptedError):
+        list(pack.train_pack([(toy_trial(), tmp_path, None)], **common))
+    assert asked == [("cpu", "fp32", capture)] * 2
+
+
 def test_in_line_there_is_nothing_aside():
-    with aside_for(CPU, "fp32") as aside:
+    with aside_for(CPU, "fp32", capture=True) as aside:
         assert aside is None
 
 

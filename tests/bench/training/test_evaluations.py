@@ -155,7 +155,7 @@ def test_a_step_that_fails_leaves_no_thread_behind(
         make(run, step)
 
     monkeypatch.setattr(Run, "make", making)
-    monkeypatch.setattr(trainer, "aside_for", lambda device, precision: HeldAside())
+    monkeypatch.setattr(trainer, "aside_for", lambda device, precision, **_: HeldAside())
     before = threading.active_count()
     with pytest.raises(type(error)):
         train(image_trial(), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None)
@@ -171,7 +171,7 @@ def test_an_evaluation_that_fails_is_the_trials_failure(tmp_path: Path, monkeypa
         return measure(evaluations, step, generator)
 
     monkeypatch.setattr(Evaluations, "_measure", measuring)
-    monkeypatch.setattr(trainer, "aside_for", lambda device, precision: Aside(device))
+    monkeypatch.setattr(trainer, "aside_for", lambda device, precision, **_: Aside(device))
     with pytest.raises(ValueError, match="too few samples"):
         train(image_trial(), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None)
 

@@ -80,7 +80,7 @@ def test_a_pack_whose_evaluations_share_a_place_aside_is_the_same(
     expected = [alone(tmp_path / f"alone-{index}", trial) for index, trial in enumerate(trials)]
     made = []
     monkeypatch.setattr(pack, "recorder_for", lambda _: Tapes())
-    monkeypatch.setattr(pack, "aside_for", lambda device, precision: made.append(Aside(device)) or made[-1])
+    monkeypatch.setattr(pack, "aside_for", lambda device, precision, **_: made.append(Aside(device)) or made[-1])
     found = packed(tmp_path / "packed", *trials, capture=capture)
     assert len(made) == 1
     for index, outcome in enumerate(found):
@@ -105,7 +105,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
     trials = [toy_trial(seed=seed) for seed in range(3)]
     expected = {index: alone(tmp_path / f"alone-{index}", trials[index]) for index in (0, 2)}
     monkeypatch.setattr(Evaluations, "_measure", measuring)
-    monkeypatch.setattr(pack, "aside_for", lambda device, precision: Aside(device))
+    monkeypatch.setattr(pack, "aside_for", lambda device, precision, **_: Aside(device))
     found = packed(tmp_path / "packed", *trials)
     assert str(found[1]) == "out of memory"
     for index, outcome in expected.items():
