@@ -163,7 +163,7 @@ class CapturedStep:
             return True
 
         def call() -> None:
-            self._watched(phase, step, measured=measured)
+            self.make(phase, step, measured=measured)
 
         if self.reason is None and self._ran[kind] >= WARM_UP:
             if self._quiet:
@@ -188,7 +188,8 @@ class CapturedStep:
         parts = self._step.method.regularizers
         return tuple(part.name for part in parts if part.phase == phase and step % part.every == 0)
 
-    def _watched(self, phase: Phase, step: int, *, measured: bool) -> None:
+    def make(self, phase: Phase, step: int, *, measured: bool) -> None:
+        """Make the update of a phase that was placed, plainly, and store what was watched."""
         if phase == "discriminator":
             found = self._step.update_discriminator(step, measured=measured)
             if self._statistics is None:

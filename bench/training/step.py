@@ -78,6 +78,7 @@ class TrainingStep:
         """Whether reals and fakes may share a forward of the discriminator."""
         self.critic_steps = critic_steps * method.critic_steps
         """The discriminator's updates for one of the generator."""
+        self._reads_real_in_generator = method.needs_real_in_generator
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
@@ -171,7 +172,7 @@ class TrainingStep:
 
     def _generator_gradients(self, step: int) -> Tensor:
         self.generator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.placed_real("generator") if self.method.needs_real_in_generator else None
+        real = self._batches.placed_real("generator") if self._reads_real_in_generator else None
         with _frozen(self.discriminator):
             with autocast(self._precision, self._device):
                 parts = self.method.generator_loss(

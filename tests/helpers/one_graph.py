@@ -6,11 +6,11 @@ method without lazy terms, which is what it takes to compare the two.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor
 
-from bench.training.capture import WARM_UP, Recorder
+from bench.training.capture import WARM_UP, CapturedStep, Recorder
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
 from losses.kinds import Phase
@@ -47,7 +47,8 @@ class OneGraph:
     """Trains several trials, each update of all of them in one recording."""
 
     def __init__(self, steps: Sequence[TrainingStep], monitors: Sequence[Monitors], recorder: Recorder) -> None:
-        self._lanes = [_Lane(*each) for each in zip(steps, monitors, strict=True)]
+        self._steps, self._monitors = steps, monitors
+        self._lanes = [CapturedStep(step, recorder, own) for step, own in zip(steps, monitors, strict=True)]
         self._branches = forked(next(steps[0].generator.parameters()).device, len(steps))
         self._recorder = recorder
         self._ran: Counter[tuple[Phase, bool]] = Counter()
@@ -56,10 +57,12 @@ class OneGraph:
     def run(self, index: int) -> None:
         """Make one step of every trial; one update of the discriminator each."""
         for phase in ("discriminator", "generator"):
-            measured = self._lanes[0].step.measures(index)
-            for lane in self._lanes:
-                lane.place(phase, index)
-            self._update(phase, index, measured=measured)
+            for step in self._steps:
+                step.place(phase, index)
+            if phase == "generator":
+                for monitors in self._monitors:
+                    monitors.place(index)
+            self._update(phase, index, measured=self._steps[0].measures(index))
 
     def _update(self, phase: Phase, index: int, *, measured: bool) -> None:
         kind = (phase, measured)
@@ -68,36 +71,11 @@ class OneGraph:
             return
 
         def call() -> None:
-            self._branches([lane.update(phase, index, measured=measured) for lane in self._lanes])
+            self._branches([partial(lane.make, phase, index, measured=measured) for lane in self._lanes])
 
         if self._ran[kind] < WARM_UP:
             self._recorder.run(call)
             self._ran[kind] += 1
         else:
-            generators = [generator for lane in self._lanes for generator in lane.step.generators]
+            generators = [generator for step in self._steps for generator in step.generators]
             self._replays[kind] = self._recorder.record(call, generators)
-
-
-class _Lane:
-    def __init__(self, step: TrainingStep, monitors: Monitors) -> None:
-        self.step = step
-        self._monitors = monitors
-        self._row: Tensor | None = None
-
-    def place(self, phase: Phase, index: int) -> None:
-        self.step.place(phase, index)
-        if phase == "generator":
-            self._monitors.place(index)
-
-    def update(self, phase: Phase, index: int, *, measured: bool) -> Callable[[], None]:
-        return lambda: self._make(phase, index, measured=measured)
-
-    def _make(self, phase: Phase, index: int, *, measured: bool) -> None:
-        if phase == "discriminator":
-            found = self.step.update_discriminator(index, measured=measured)
-            if self._row is None:
-                self._row = torch.empty_like(found)
-            self._row.copy_(found)
-        else:
-            assert self._row is not None
-            self._monitors.watch(self._row, self.step.update_generator(index, measured=measured))
