@@ -1,8 +1,6 @@
 """Discriminators that answer with a distribution or with a point of space in place of a number."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, final
 
 import torch
@@ -21,14 +19,15 @@ class Realness(Objective):
     """RealnessGAN: the discriminator answers with a distribution over outcomes, matched to one anchor for each side.
 
     The anchors are ours: A1 skewed to the real end and A0 its mirror image, in closed form where the authors' code
-    histograms a thousand normal and a thousand uniform numbers. Outcome k stands at u_k = (k + 1/2)/n. The paper names
-    several generators; the authors' code matches fakes to the paired reals, or to A1 alone. It also resamples the
+    histograms a thousand normal and a thousand uniform numbers. Outcome k stands at u_k = (k + 1/2)/n.
+    The generator leaves A0 and goes to the paired real, or to A1. The authors' first public code lacked the way from
+    A0, which the paper has and their commit "fix G loss function" (2020-02-21) added. Their code also resamples the
     logits in the discriminator's step, which is left out.
 
     Formula:
         p(x) = softmax(D(x)), A1_k ~ u_k^skew (1 - u_k), A0_k ~ (1 - u_k)^skew u_k, both summing to 1
         L_D = E KL(A1 || p(x_r)) + E KL(A0 || p(x_f))
-        L_G = E KL(p(x_r) || p(x_f)), or E KL(A1 || p(x_f)) if not relativistic
+        L_G = E KL(p(x_r) || p(x_f)) - E KL(A0 || p(x_f)); if not relativistic E KL(A1 || p(x_f)) - E KL(A0 || p(x_f))
 
     Parameters:
         outcomes: n, the width of the discriminator's vector head.
@@ -39,14 +38,11 @@ class Realness(Objective):
         ok: the loss reads each sample's outputs by themselves.
 
     Source:
-        Xiangli et al., Real or Not Real, that is the Question, ICLR 2020, arXiv:2002.05512; generators of the authors'
-        code.
+        Xiangli et al., Real or Not Real, that is the Question, ICLR 2020, arXiv:2002.05512, its generators that are
+        matched to reals and to the anchor.
     """
 
     needs_real_in_generator: ClassVar[bool] = True
-    waived: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"signs": "the generator goes where the reals are, be it down"}
-    )
     outcomes: int = parameter(51, minimum=2)
     skew: float = parameter(4.0, above=1)
     relativistic: bool = parameter(True)
@@ -56,15 +52,16 @@ class Realness(Objective):
         return self.outcomes
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        real, fake = self._anchors(real_logits)
+        real, fake = (anchor.log() for anchor in self._anchors(real_logits))
         return _divergence(real, real_logits) + _divergence(fake, fake_logits)
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         real = required_reals(self.name, real_logits)
+        goal, start = (anchor.log() for anchor in self._anchors(fake_logits))
         if self.relativistic:
             check_pairs(self.name, real, fake_logits)
-            return _divergence(real.softmax(dim=1), fake_logits)
-        return _divergence(self._anchors(fake_logits)[0], fake_logits)
+            goal = log_softmax(real, dim=1)
+        return _divergence(goal, fake_logits) - _divergence(start, fake_logits)
 
     def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """The expected outcome, in [0, 1]."""
@@ -80,9 +77,12 @@ class Realness(Objective):
         return real, real.flip(0)
 
 
-def _divergence(anchor: Tensor, logits: Tensor) -> Tensor:
-    """Return E KL(anchor || softmax(logits)), which is 0 where they are equal; outcomes of probability 0 count as 0."""
-    return (torch.xlogy(anchor, anchor) - anchor * log_softmax(logits, dim=1)).sum(dim=1).mean()
+def _divergence(log_probability: Tensor, logits: Tensor) -> Tensor:
+    """Return E KL(exp(log_probability) || softmax(logits)), which is 0 where they are equal.
+
+    Both stand as logarithms, since a probability that underflows has none, and an infinite slope there.
+    """
+    return (log_probability.exp() * (log_probability - log_softmax(logits, dim=1))).sum(dim=1).mean()
 
 
 @final

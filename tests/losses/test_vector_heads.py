@@ -104,14 +104,35 @@ def test_realness_is_two_divergences_from_skewed_anchors() -> None:
 
     loss = objective("realness").discriminator(a, b).item()
     assert loss == pytest.approx(divergence(up, a) + divergence(down, b), rel=1e-10)
+    away = divergence(down, b)
     assert objective("realness(relativistic=False)").generator(b, a).item() == pytest.approx(
-        divergence(up, b), rel=1e-10
+        divergence(up, b) - away, rel=1e-10
     )
     pairs = zip(scipy.special.softmax(a.numpy(), axis=1), scipy.special.softmax(b.numpy(), axis=1), strict=True)
     expected = np.mean([scipy.stats.entropy(real, fake) for real, fake in pairs])
-    assert objective("realness").generator(b, a).item() == pytest.approx(expected, rel=1e-10)
+    assert objective("realness").generator(b, a).item() == pytest.approx(expected - away, rel=1e-10)
     perfect = torch.tensor(np.log(up)).expand(4, 51)
     assert objective("realness").discriminator(perfect, perfect.flip(1)).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_realness_leaves_the_anchor_of_the_fakes() -> None:
+    """At p_f = p_r the divergence between them has no slope: what is left is A0 - p_f, by hand."""
+    fake = logits(3, outputs=51, scale=1).requires_grad_()
+    objective("realness").generator(fake, fake.detach()).backward()
+    u = (np.arange(51) + 0.5) / 51
+    down = scipy.stats.beta(2, 5).pdf(u)
+    expected = (down / down.sum() - scipy.special.softmax(fake.detach().numpy(), axis=1)) / len(fake)
+    np.testing.assert_allclose(fake.grad.numpy(), expected, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("game", ["realness", "realness(relativistic=False)"])
+@pytest.mark.parametrize("scale", [1.0, 300.0, 1e4])
+def test_realness_is_finite_however_far_the_logits_are(game: str, scale: float) -> None:
+    real, fake = (logits(seed, outputs=51, scale=scale).float().requires_grad_() for seed in (1, 2))
+    loss = objective(game).generator(fake, real)
+    slopes = torch.autograd.grad(loss, (fake, real), allow_unused=True)
+    assert loss.isfinite()
+    assert all(slope is None or bool(slope.isfinite().all()) for slope in slopes)
 
 
 def test_sphere_gan_measures_from_the_north_pole() -> None:
