@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import losses
-from bench.config.protocol import PROTOCOL_VERSION
+from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
 from bench.config.trial import Network, Optimizer, Spec, Trial
 from bench.kernels.subjects import resolve
 from bench.probes.common import OnProgress
@@ -30,7 +30,7 @@ from losses import Method
 SETTING: Final = Setting(
     # The learning rate is a hundredth of the protocol's: Adam enlarges roundings, and a LeakyReLU that one turns over
     # moves a gradient norm by a per cent. So small an update still shows where it is a wrong one.
-    network=Network(name="dcgan-v1", width=8, channels=1, image_size=32, latent_size=100, d_norm="ln"),
+    network=Network(name="dcgan-v2", width=8, channels=1, image_size=32, latent_size=100, d_norm=CORE_NORM),
     optimizer=Optimizer(name="adam", lr_generator=2e-6, lr_discriminator=2e-6, betas=(0.5, 0.999)),
     images="golden/images",
     image_count=64,

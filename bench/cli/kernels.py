@@ -14,7 +14,7 @@ from bench.cli.options import (
     usage_errors,
     use_losses,
 )
-from bench.config.protocol import REFERENCE_METHOD
+from bench.config.protocol import CORE_NORM, REFERENCE_METHOD
 
 if TYPE_CHECKING:
     from bench.kernels.measure import Event
@@ -116,7 +116,7 @@ def _settings(device: str, options: dict[str, Any]) -> "list[Setting]":
         raise click.UsageError("--precision tf32 needs a CUDA device; on the CPU choose fp32 or bf16")
     return [
         Setting(
-            batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm="ln",
+            batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm=CORE_NORM,
             precision=options["precision"], mode=mode,
         )
         for size in options["size"] or _SIZES[kind]

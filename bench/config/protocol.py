@@ -2,7 +2,13 @@
 
 from typing import Final
 
-PROTOCOL_VERSION: Final = "1.0"
+PROTOCOL_VERSION: Final = "1.1"
+
+CORE_NORM: Final = "none"
+"""What stands in the discriminator where Radford has BatchNorm, on the core track: nothing."""
+
+AVERAGE_DECAY: Final = 0.999
+"""The most that the generator's moving average keeps of itself at a step, once it is warm."""
 
 INCEPTION: Final = "inception-v3-compat"
 """torch-fidelity's extractor, in whose features alone a Fréchet distance is called FID."""
@@ -28,3 +34,13 @@ TARGET_SCORE: Final = 0.5
 CONTROLLED_LEARNING_RATE: Final = 2e-4
 CONTROLLED_BETAS: Final = (0.5, 0.999)
 CONTROLLED_BATCH_SIZE: Final = 64
+
+
+def averaged(metric: str) -> str:
+    """Return the name that a metric has where it was measured on the generator's moving average."""
+    return f"ema_{metric}"
+
+
+def core_norm(version: str) -> str:
+    """Return the discriminator's norm on the core track of a protocol version, whose records may still be read."""
+    return "ln" if version == "1.0" else CORE_NORM

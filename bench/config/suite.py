@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from bench.config.protocol import CONTROLLED_BATCH_SIZE
+from bench.config.protocol import CONTROLLED_BATCH_SIZE, CORE_NORM
 from bench.config.trial import DiscriminatorNorm, Precision, Track
 
 BudgetName = Literal["full", "quick"]
@@ -33,7 +33,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seeds: int
     summary: str = ""
     track: Track = "controlled"
-    d_norm: DiscriminatorNorm = "ln"
+    d_norm: DiscriminatorNorm = CORE_NORM
     budget: BudgetName = "full"
     steps: int | None = None
     evaluate_every: int | None = None

@@ -9,6 +9,9 @@ from msgspec import Struct
 from bench.config.workload import workload_kind
 
 DiscriminatorNorm = Literal["ln", "none", "sn", "bn"]
+NetworkName = Literal["dcgan-v1", "dcgan-v2", "mlp-v1"]
+"""`dcgan-v1` is of protocol 1.0: its records are read and its generators are sampled, but nothing trains it."""
+
 Precision = Literal["fp32", "tf32", "bf16"]
 Track = Literal["controlled", "paper"]
 
@@ -19,7 +22,7 @@ OWN_LOSS: Final = "loss:"
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fixed generator and discriminator. `d_norm` is the one declared axis."""
 
-    name: Literal["dcgan-v1", "mlp-v1"]
+    name: NetworkName
     width: int
     channels: int
     image_size: int

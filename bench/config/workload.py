@@ -40,7 +40,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     summary: str
     content_hash: str
-    network: Literal["dcgan-v1", "mlp-v1"]
+    network: Literal["dcgan-v2", "mlp-v1"]
     width: int
     latent_size: int
     steps: int

@@ -208,7 +208,7 @@ FAMILY: Final = Family(
             summary="182,732 faces, centre crop 178x178 resized to 64x64; 1.4 GB to be put in place",
             # Read from the data: decoders of JPEG differ in the last bit.
             content_hash="",
-            network="dcgan-v1",
+            network="dcgan-v2",
             width=64,
             latent_size=100,
             steps=50_000,

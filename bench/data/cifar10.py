@@ -97,7 +97,7 @@ FAMILY: Final = Family(
             summary="60,000 colour photographs of ten classes, 32x32; downloaded once (170 MB)",
             # Read from the data: torchvision pins the files, not what is decoded from them.
             content_hash="",
-            network="dcgan-v1",
+            network="dcgan-v2",
             width=64,
             latent_size=100,
             steps=50_000,

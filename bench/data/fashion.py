@@ -15,7 +15,7 @@ FAMILY: Final = Family(
             summary="70,000 grey photographs of clothes, 28x28 padded to 32x32; downloaded once (31 MB)",
             # Read from the data: torchvision pins the packed files alone.
             content_hash="",
-            network="dcgan-v1",
+            network="dcgan-v2",
             width=64,
             latent_size=100,
             steps=20_000,

@@ -54,7 +54,7 @@ def workload(name: str) -> Workload:
         name=f"{PREFIX}:{folder}?size={size}",
         summary=f"the images in {folder}, {size}x{size}",
         content_hash="",
-        network="dcgan-v1",
+        network="dcgan-v2",
         width=64,
         latent_size=100,
         steps=50_000,

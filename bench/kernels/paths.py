@@ -244,7 +244,7 @@ def _slopes(value: Tensor, by: Sequence[Tensor]) -> list[Tensor]:
 def _trial(method: Method, setting: Setting) -> Trial:
     """Describe the networks and the optimiser to the engine. Nothing of it is trained or recorded as a trial."""
     network = Network(
-        name="dcgan-v1",
+        name="dcgan-v2",
         width=setting.width,
         channels=setting.channels,
         image_size=setting.image_size,

@@ -39,6 +39,8 @@ def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, output
         points = mlp.PointDiscriminator(width=network.width, pack=pack, outputs=outputs)
         mlp.initialise(points, normal)
         return points
+    if network.name == "dcgan-v1":
+        raise ValueError("dcgan-v1 is of protocol 1.0: its generators can be sampled, and nothing trains it any more")
     images = dcgan.Discriminator(
         width=network.width,
         channels=network.channels * pack,

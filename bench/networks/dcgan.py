@@ -1,8 +1,14 @@
-"""`dcgan-v1`: the DCGAN of Radford, Metz and Chintala (ICLR 2016, arXiv 1511.06434), with a linear logit.
+"""`dcgan-v2`: the DCGAN of Radford, Metz and Chintala (ICLR 2016, arXiv 1511.06434), with a linear logit.
 
 One 4x4 stage, then stride-2 stages up to the image: three at 32x32 (channels 4w, 2w, w), four at 64x64 (8w ... w).
+
+Radford's weights, N(0, 0.02), are made for a network whose norms set the scale of every layer. A discriminator without
+one starts almost blind with them: its logits of noise spread by 0.005 (one channel, width 32) to 0.02 (three, 64), where
+the scale of He et al. (ICCV 2015, arXiv 1502.01852), which keeps a signal's size from layer to layer, gives 0.6. So
+that is the scale of the layers that no affine norm follows.
 """
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -19,7 +25,7 @@ def _stage_channels(width: int, image_size: int) -> list[int]:
     """Return the channels from the 4x4 stage to the last hidden one, e.g. [256, 128, 64] for width 64 at 32x32."""
     stages = {32: 3, 64: 4}
     if image_size not in stages:
-        raise ValueError(f"dcgan-v1 makes images of 32x32 or 64x64, not {image_size}x{image_size}")
+        raise ValueError(f"a DCGAN makes images of 32x32 or 64x64, not {image_size}x{image_size}")
     return [width * 2**power for power in reversed(range(stages[image_size]))]
 
 
@@ -103,11 +109,23 @@ def _norm_layers(norm: DiscriminatorNorm, channels: int) -> list[nn.Module]:
     return []
 
 
+def _weight_std(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
+    # The discriminator's convolutions carry a bias exactly where no affine norm follows; the generator's never do.
+    if layer.bias is None:
+        return _WEIGHT_STD
+    squared_gain = 1.0 if isinstance(layer, _Head) else 2 / (1 + _LEAK**2)
+    return math.sqrt(squared_gain / layer.weight[0].numel())
+
+
 def initialise(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
-    """Set convolution weights to N(0, 0.02), norm gains to N(1, 0.02) and biases to 0, each from its own draw."""
+    """Set weights and norm gains each from its own draw, and biases to 0.
+
+    Convolutions start from N(0, 0.02) and gains from N(1, 0.02), but for the layers of a discriminator that no affine
+    norm follows: those start from N(0, g^2 / fan_in), with g^2 = 2 / (1 + 0.2^2) before a LeakyReLU and 1 at the head.
+    """
     for name, layer in module.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            layer.weight.data.copy_(normal(f"{name}.weight", tuple(layer.weight.shape)) * _WEIGHT_STD)
+            layer.weight.data.copy_(normal(f"{name}.weight", tuple(layer.weight.shape)) * _weight_std(layer))
             if layer.bias is not None:
                 layer.bias.data.zero_()
         elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)):

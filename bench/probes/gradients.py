@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from bench import data, plan
+from bench.config.protocol import CORE_NORM
 from bench.config.suite import Suite
 from bench.config.trial import Trial
 from bench.probes.common import OnProgress, label
@@ -199,14 +200,14 @@ def _trials(
         workloads=[workload or "digits"],
         seeds=1,
         batch_size=batch_size,
-        d_norm="ln" if network is None else network.d_norm,
+        d_norm=CORE_NORM if network is None else network.d_norm,
     )
     trials = []
     for trial in plan.expand(suite):
         own = trial.spec.network
         # Networks for points are small at their own width already.
         chosen = network or msgspec.structs.replace(
-            own, width=width or (WIDTH if own.name == "dcgan-v1" else own.width)
+            own, width=width or (WIDTH if own.name == "dcgan-v2" else own.width)
         )
         trials.append(
             msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, network=chosen, seed=seed))

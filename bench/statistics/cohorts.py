@@ -2,7 +2,7 @@
 
 Records are comparable when protocol version, track, discriminator norm, precision, batch size and budget agree. On the
 paper track norm and batch size are the method's own. Toys have no norm, and one budget for quick and full suites alike:
-they join the images' table, that of `ln` and of the full budget where there is one.
+they join the images' table, that of the core track's norm and of the full budget where there is one.
 
 Within such a cohort every workload is held to one setting (data, component versions, network), the newest one, and a
 method with a loss of the user's own to its newest version; older records stay on disk and are counted as superseded,
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from bench.config.protocol import core_norm
 from bench.config.trial import OWN_LOSS, Spec
 from bench.config.workload import Workload
 from bench.statistics.scores import is_result, workload_of
@@ -28,8 +29,6 @@ from bench.store.record import Record
 
 OWN: Final = "own"
 """Stands for what each method brings itself on the paper track."""
-
-CORE_NORM: Final = "ln"
 
 FULL_BUDGET: Final = "full budget"
 QUICK_BUDGET: Final = "quick budget"
@@ -123,7 +122,7 @@ def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
     known = list(image_keys)
     for budget in (FULL_BUDGET, QUICK_BUDGET) if key.budget == FULL_BUDGET else (key.budget,):
         matching = [each for each in known if each == replace(key, d_norm=each.d_norm, budget=budget)]
-        core = [each for each in matching if each.d_norm == CORE_NORM]
+        core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
         if core or len(matching) == 1:
             return (core or matching)[0]
     return key

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.config.protocol import averaged
 from bench.config.trial import Trial
 from bench.config.workload import Workload
 from bench.data import Arrays
@@ -23,6 +24,8 @@ class _Made(NamedTuple):
     evaluation: Evaluation
     samples: Tensor | None
     """None where one of them is not finite."""
+    average: Scores
+    """The metrics of the generator's moving average, where it was evaluated too."""
     seconds: float
 
 
@@ -32,6 +35,7 @@ class Evaluations:
     Attributes:
         made: the evaluations so far.
         samples: what the last of them with finite samples looked at: uint8 images, or points.
+        average: the metrics of the generator's moving average; none before the last evaluation.
         seconds: the time they took, whatever ran beside them.
     """
 
@@ -58,19 +62,21 @@ class Evaluations:
         self._under_way: Future[_Made] | None = None
         self.made: list[Evaluation] = []
         self.samples: Tensor | None = None
+        self.average: Scores = {}
         self.seconds = 0.0
 
-    def evaluate(self, step: int, generator: nn.Module) -> None:
+    def evaluate(self, step: int, generator: nn.Module, average: nn.Module | None = None) -> None:
         """Evaluate the generator as it is now, once the evaluation before is kept; raises what that one raised.
 
-        Beside training it is a copy that is evaluated, since the generator's own weights go on changing.
+        Beside training it is a copy that is evaluated, since the generator's own weights go on changing. Where its
+        moving average is given, that is evaluated too, on the same latents.
         """
         self.collect()
         if self._aside is None:
-            self._keep(self._measure(step, generator))
+            self._keep(self._measure(step, generator, average))
         else:
-            copied = copy.deepcopy(generator)
-            self._under_way = self._aside.begin(lambda: self._measure(step, copied))
+            copied = copy.deepcopy((generator, average))
+            self._under_way = self._aside.begin(lambda: self._measure(step, *copied))
 
     def collect(self) -> None:
         """Wait for the evaluation under way, if there is one, and keep it; raises what it raised."""
@@ -114,21 +120,30 @@ class Evaluations:
             "_floor": self.floor,
         }
         named = {f"{name}{suffix}": value for name in ("distance", self.primary) for suffix, value in summary.items()}
-        return {**self._evaluator.constants, **self.made[-1].metrics, **named}
+        average = {averaged(name): value for name, value in self.average.items()}
+        if average:
+            average[averaged("distance")] = self.average[self.primary]
+        return {**self._evaluator.constants, **self.made[-1].metrics, **named, **average}
 
-    def _measure(self, step: int, generator: nn.Module) -> _Made:
+    def _measure(self, step: int, generator: nn.Module, average: nn.Module | None = None) -> _Made:
         started = time.perf_counter()
+        metrics, seen = self._metrics_of(generator)
+        beside = {} if average is None else self._metrics_of(average)[0]
+        return _Made(Evaluation(step=step, metrics=metrics), seen, beside, time.perf_counter() - started)
+
+    def _metrics_of(self, generator: nn.Module) -> tuple[Scores, Tensor | None]:
+        """Return the metrics of a generator's samples, and the samples where all are finite."""
         pieces, finite = [], []
         for samples in self.generate(generator, self._latents.split(BATCH)):
             # Batch by batch, while they are in the caches; in float32 all of them would take four times the memory.
             finite.append(samples.isfinite().all())
             pieces.append(samples if self._workload.is_toy else to_uint8(samples))
         seen = torch.cat(pieces) if bool(torch.stack(finite).all()) else None
-        metrics: Scores = {self.primary: None} if seen is None else self._evaluator.evaluate(seen)
-        return _Made(Evaluation(step=step, metrics=metrics), seen, time.perf_counter() - started)
+        return {self.primary: None} if seen is None else self._evaluator.evaluate(seen), seen
 
     def _keep(self, made: _Made) -> None:
         self.made.append(made.evaluation)
+        self.average = made.average
         if made.samples is not None:
             self.samples = made.samples
         self.seconds += made.seconds

@@ -22,6 +22,7 @@ from bench.networks import build_discriminator, build_generator
 from bench.store.record import History, Outcome, Status
 from bench.training import artifacts as files
 from bench.training.aside import Aside, aside_for
+from bench.training.average import MovingAverage
 from bench.training.batches import Batches, to_uint8
 from bench.training.capture import Recorder, recorder_for, watched
 from bench.training.clock import BlockClock
@@ -172,6 +173,7 @@ class Run:
         self.evaluations = Evaluations(trial, self.workload, arrays, device, aside)
         images = torch.from_numpy(arrays.train).to(device)
         self.step = build_step(trial, images, device, stack=self.workload.stack)
+        self._average = MovingAverage(self.step.generator)
         self._monitors = Monitors(BLOCK_STEPS, device)
         self._watched = watched(self.step, self._monitors, recorder, quiet=aside.finish if aside else None)
         self._clock = self._pace = BlockClock(device)
@@ -200,7 +202,9 @@ class Run:
             self._clock.stop(last - first, beside=beside)
             self.completed_steps = last
             self._keep(self._monitors.flush(last))
-            if last % spec.evaluate_every == 0 or last == spec.steps:
+            if last == spec.steps:
+                self.evaluations.evaluate(last, self.step.generator, self._average.module)
+            elif last % spec.evaluate_every == 0:
                 self.evaluations.evaluate(last, self.step.generator)
             ended = last == spec.steps or self.first_nonfinite_step is not None
             if ended:
@@ -211,8 +215,9 @@ class Run:
         self._keep(self._monitors.drain())
 
     def make(self, step: int) -> None:
-        """Make one step and keep what is watched."""
+        """Make one step, keep what is watched, and let the generator's moving average take it in."""
         self._watched.run(step)
+        self._average.update(step)
 
     def conclude(self, artifacts: Path) -> Outcome:
         """Keep the artifacts, measure what is measured at the end, and return the outcome."""

@@ -61,7 +61,7 @@ def test_controlled_track_resolves_everything() -> None:
         workload.evaluate_every,
         workload.samples,
     )
-    assert (spec.network.name, spec.network.width, spec.network.d_norm) == ("dcgan-v1", workload.width, "ln")
+    assert (spec.network.name, spec.network.width, spec.network.d_norm) == ("dcgan-v2", workload.width, "none")
     assert spec.data_hash == workload.content_hash
     assert set(trial.components) == {"engine", "losses", "metrics", "extractor", "data"}
     assert trial.components["losses"] == losses.VERSION

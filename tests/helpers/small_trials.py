@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 import losses
+from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
 from bench.config.suite import load_suite
 from bench.config.trial import Network, Optimizer, Spec, Trial
 from bench.plan import expand
@@ -16,13 +17,13 @@ ADAM = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0
 
 def make_trial(method: str, *, width: int = 8, batch_size: int = 16, seed: int = 0, **changes: object) -> Trial:
     spec = Spec(
-        protocol_version="1.0",
+        protocol_version=PROTOCOL_VERSION,
         track="controlled",
         method=str(losses.get(method)),
         method_name=method,
         workload="digits",
         data_hash="",
-        network=Network(name="dcgan-v1", width=width, channels=1, image_size=32, latent_size=100, d_norm="ln"),
+        network=Network(name="dcgan-v2", width=width, channels=1, image_size=32, latent_size=100, d_norm=CORE_NORM),
         optimizer=ADAM,
         critic_steps=1,
         batch_size=batch_size,

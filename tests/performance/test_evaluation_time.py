@@ -70,7 +70,7 @@ def test_the_frechet_distance_in_2048_dimensions_and_its_time(rng, capsys):
 @pytest.mark.slow
 def test_an_evaluation_by_part_and_its_time(rng, capsys):
     """The parts of an evaluation of `mnist`: 10,000 samples against as many real images, or 60,000 for copies."""
-    network = Network(name="dcgan-v1", width=64, channels=1, image_size=32, latent_size=100, d_norm="ln")
+    network = Network(name="dcgan-v2", width=64, channels=1, image_size=32, latent_size=100, d_norm="ln")
     generator = build_generator(network, lambda _, shape: torch.randn(shape, generator=rng)).eval()
     latents = torch.randn(SAMPLES, network.latent_size, generator=rng)
     extractor = load_extractor("mnist-cnn-v1")

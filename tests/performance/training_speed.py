@@ -71,7 +71,7 @@ class Row:
 
 def trial(width: int, precision: Precision = "fp32") -> Trial:
     network = Network(
-        name="dcgan-v1", width=width, channels=3, image_size=32, latent_size=LATENT, d_norm="ln"
+        name="dcgan-v2", width=width, channels=3, image_size=32, latent_size=LATENT, d_norm="ln"
     )  # fmt: skip
     return make_trial("nsgan", network=network, batch_size=BATCH, precision=precision)
 

@@ -11,7 +11,7 @@ def test_shipped_suites_load_and_say_what_they_are() -> None:
     for suite in shipped_suites():
         assert suite.summary
         assert suite.track == "controlled"
-        assert suite.d_norm == "ln"
+        assert suite.d_norm == "none"
 
 
 def test_digits_suite_is_the_full_comparison() -> None:

@@ -17,17 +17,17 @@ def test_the_workloads_are_those_of_the_protocol():
 @pytest.mark.parametrize(
     ("name", "network", "width", "latent_size", "steps", "evaluate_every", "samples", "modes", "channels", "stack"),
     [
-        ("digits", "dcgan-v1", 32, 100, 3000, 500, 2000, 10, 1, 1),
-        ("stacked-digits", "dcgan-v1", 32, 100, 3000, 500, 26_000, 1000, 3, 3),
+        ("digits", "dcgan-v2", 32, 100, 3000, 500, 2000, 10, 1, 1),
+        ("stacked-digits", "dcgan-v2", 32, 100, 3000, 500, 26_000, 1000, 3, 3),
         ("ring8", "mlp-v1", 128, 2, 3000, 500, 10_000, 8, 2, 1),
         ("grid25", "mlp-v1", 128, 2, 3000, 500, 10_000, 25, 2, 1),
-        ("mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
-        ("stacked-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 26_000, 1000, 3, 3),
-        ("fashion-mnist", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
-        ("polygons", "dcgan-v1", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
-        ("cifar10", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 10, 3, 1),
-        ("celeba64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
-        ("imagefolder:/x?size=64", "dcgan-v1", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("mnist", "dcgan-v2", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
+        ("stacked-mnist", "dcgan-v2", 64, 100, 20_000, 1000, 26_000, 1000, 3, 3),
+        ("fashion-mnist", "dcgan-v2", 64, 100, 20_000, 1000, 10_000, 10, 1, 1),
+        ("polygons", "dcgan-v2", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
+        ("cifar10", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 10, 3, 1),
+        ("celeba64", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("imagefolder:/x?size=64", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
     ],
 )
 def test_a_workload_is_frozen_as_the_protocol_has_it(

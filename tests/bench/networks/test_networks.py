@@ -1,5 +1,8 @@
 """The fixed networks: their sizes as published, their ranges, and what each norm does and does not couple."""
 
+import math
+
+import msgspec
 import pytest
 import reference_loop
 import torch
@@ -16,7 +19,7 @@ def normal(name: str, shape: tuple[int, ...]) -> Tensor:
 
 def network(d_norm: DiscriminatorNorm = "ln", *, width: int = 64, channels: int = 3, image_size: int = 32) -> Network:
     return Network(
-        name="dcgan-v1", width=width, channels=channels, image_size=image_size, latent_size=100, d_norm=d_norm
+        name="dcgan-v2", width=width, channels=channels, image_size=image_size, latent_size=100, d_norm=d_norm
     )
 
 
@@ -46,6 +49,63 @@ def test_parameter_counts_are_the_published_ones(
 @pytest.mark.parametrize("d_norm", ["none", "sn"])
 def test_norm_free_discriminators_have_biases_instead(d_norm: DiscriminatorNorm, channels: int, expected: int) -> None:
     assert count(build_discriminator(network(d_norm, channels=channels), normal)) == expected
+
+
+def stds(module: nn.Module) -> dict[str, float]:
+    """The standard deviation of each convolution's weights, by name."""
+    return {
+        name.removesuffix(".weight"): tensor.std(unbiased=False).item()
+        for name, tensor in module.named_parameters()
+        if tensor.dim() == 4
+    }
+
+
+@pytest.mark.parametrize("d_norm", ["ln", "bn"])
+def test_under_an_affine_norm_all_weights_start_as_radfords(d_norm: DiscriminatorNorm) -> None:
+    for build in (build_generator, build_discriminator):
+        assert stds(build(network(d_norm), normal)).values() == pytest.approx([0.02] * 4, rel=0.05)
+
+
+def test_without_a_norm_the_discriminator_starts_at_the_scale_of_he() -> None:
+    """torch's own initialiser draws at the scale that each layer must have; the generator's stays Radford's."""
+    discriminator = build_discriminator(network("none"), normal)
+    found = stds(discriminator)
+    for name, layer in discriminator.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            drawn = torch.empty_like(layer.weight)
+            slope = {"a": 1.0, "nonlinearity": "linear"} if name == "head" else {"a": 0.2, "nonlinearity": "leaky_relu"}
+            nn.init.kaiming_normal_(drawn, **slope)
+            assert found[name] == pytest.approx(drawn.std().item(), rel=0.1), name
+            assert not layer.bias.any()
+    assert found["layers.0"] == pytest.approx(math.sqrt(2 / 1.04 / 48), rel=0.05)
+    assert found["head"] == pytest.approx(1 / 64, rel=0.05)
+    assert stds(build_generator(network("none"), normal)).values() == pytest.approx([0.02] * 4, rel=0.05)
+
+
+def test_without_a_norm_a_signal_keeps_its_size() -> None:
+    """What `dcgan-v2` is for: from Radford's weights the logits of this noise spread by 0.02."""
+    discriminator = build_discriminator(network("none"), normal)
+    logits, _ = discriminator(torch.randn(256, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    assert 0.3 < logits.std().item() < 3
+
+
+def test_spectral_norm_does_not_see_the_scale_of_the_weights() -> None:
+    """`sn` starts from the scale of `none`, which it divides out again."""
+    images = torch.rand(4, 3, 32, 32)
+
+    def judged(scale: float) -> Tensor:
+        torch.manual_seed(0)
+        return build_discriminator(network("sn"), lambda name, shape: scale * normal(name, shape))(images)[0]
+
+    torch.testing.assert_close(judged(1.0), judged(3.0), rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_trains_the_first_protocols_network_any_more() -> None:
+    old = msgspec.structs.replace(network("ln"), name="dcgan-v1")
+    latents = torch.randn(2, 100)
+    torch.testing.assert_close(build_generator(old, normal)(latents), build_generator(network("ln"), normal)(latents))
+    with pytest.raises(ValueError, match=r"dcgan-v1 is of protocol 1.0: its generators can be sampled"):
+        build_discriminator(old, normal)
 
 
 def test_the_layers_are_those_of_the_definition() -> None:

@@ -12,7 +12,7 @@ from bench.statistics.gates.verdicts import Settings
 from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace
 
 SETTING = Setting(
-    network=Network(name="dcgan-v1", width=8, channels=1, image_size=32, latent_size=100, d_norm="ln"),
+    network=Network(name="dcgan-v2", width=8, channels=1, image_size=32, latent_size=100, d_norm="ln"),
     optimizer=Optimizer(name="adam", lr_generator=1e-6, lr_discriminator=1e-6, betas=(0.5, 0.999)),
     images="made up",
     image_count=4,
