@@ -74,9 +74,9 @@ def test_what_is_evaluated_is_the_generator_as_it_was(
         if step == 15:
             aside.open.set()
 
-    def measuring(evaluations: Evaluations, step: int, generator: torch.nn.Module) -> object:
+    def measuring(evaluations: Evaluations, step: int, *generators: torch.nn.Module) -> object:
         happened.append(f"evaluation {step}")
-        return measure(evaluations, step, generator)
+        return measure(evaluations, step, *generators)
 
     monkeypatch.setattr(Run, "make", making)
     monkeypatch.setattr(Evaluations, "_measure", measuring)
@@ -165,10 +165,10 @@ def test_a_step_that_fails_leaves_no_thread_behind(
 def test_an_evaluation_that_fails_is_the_trials_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Evaluations._measure
 
-    def measuring(evaluations: Evaluations, step: int, generator: torch.nn.Module) -> object:
+    def measuring(evaluations: Evaluations, step: int, *generators: torch.nn.Module) -> object:
         if step == 10:
             raise ValueError("too few samples")
-        return measure(evaluations, step, generator)
+        return measure(evaluations, step, *generators)
 
     monkeypatch.setattr(Evaluations, "_measure", measuring)
     monkeypatch.setattr(trainer, "aside_for", lambda device, precision, **_: Aside(device))

@@ -95,12 +95,12 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
     lanes: list[Evaluations] = []
     measure = Evaluations._measure
 
-    def measuring(evaluations: Evaluations, step: int, generator: torch.nn.Module) -> object:
+    def measuring(evaluations: Evaluations, step: int, *generators: torch.nn.Module) -> object:
         if step == 0:
             lanes.append(evaluations)
         elif evaluations is lanes[1]:
             raise RuntimeError("out of memory")
-        return measure(evaluations, step, generator)
+        return measure(evaluations, step, *generators)
 
     trials = [toy_trial(seed=seed) for seed in range(3)]
     expected = {index: alone(tmp_path / f"alone-{index}", trials[index]) for index in (0, 2)}

@@ -137,7 +137,7 @@ def test_a_trial_of_one_step_has_the_same_measures(tmp_path: Path) -> None:
 
 
 def test_a_trial_of_another_protocol_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"protocol 0\.9; this is 1\.0"):
+    with pytest.raises(ValueError, match=r"protocol 0\.9; this is 1\.1"):
         run(toy_trial(protocol_version="0.9"), tmp_path)
 
 
