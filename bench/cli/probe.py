@@ -62,7 +62,7 @@ def probe(context: click.Context) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The generator.safetensors of a recorded trial, whose networks are then used.  [default: untrained]",
 )
-@click.option("--updates", type=click.IntRange(min=1), default=500, show_default=True, help="Of the discriminator.")
+@click.option("--updates", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the discriminator.")
 @click.option("--width", type=click.IntRange(min=1), help="Of both networks.  [default: 8 on images]")
 @click.option("--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Of every batch.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
@@ -91,8 +91,8 @@ def gradients(
         _print_table(
             _gradients_table(curves),
             f"norm: |grad L_G| over the generator's parameters after k updates of D. share: mean |dL_G/db|, the loss's "
-            f"own part of the signal. accuracy: P[a > b] at the end. last/first below {probing.VANISHING:g} is "
-            f"vanishing, above {probing.EXPLODING:g} exploding.",
+            f"own part of the signal. accuracy: P[a > b] at the end. last/early: the last norm over the largest of the "
+            f"first tenth of the updates; below {probing.VANISHING:g} is vanishing, above {probing.EXPLODING:g} exploding.",
         )
     if output is not None:
         _write(output, "gradients", probing.to_csv(curves), lambda: figures.draw_gradients(curves))
@@ -153,7 +153,7 @@ def _gradients_table(curves: "Sequence[Curve]") -> "Table":
 
     last = curves[0].points[-1].updates
     shown = [*(updates for updates in _SHOWN if updates < last), last]
-    table = _table("method", *(f"k = {updates:,}" for updates in shown), "last/first", "share", "accuracy", "verdict")
+    table = _table("method", *(f"k = {updates:,}" for updates in shown), "last/early", "share", "accuracy", "verdict")
     for curve in curves:
         end = curve.points[-1]
         table.add_row(

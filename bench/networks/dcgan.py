@@ -3,9 +3,9 @@
 One 4x4 stage, then stride-2 stages up to the image: three at 32x32 (channels 4w, 2w, w), four at 64x64 (8w ... w).
 
 Radford's weights, N(0, 0.02), are made for a network whose norms set the scale of every layer. A discriminator without
-one starts almost blind with them: its logits of noise spread by 0.005 (one channel, width 32) to 0.02 (three, 64), where
-the scale of He et al. (ICCV 2015, arXiv 1502.01852), which keeps a signal's size from layer to layer, gives 0.6. So
-that is the scale of the layers that no affine norm follows.
+one starts almost blind with them: its logits of noise spread by 0.005 (one channel, width 32) to 0.02 (three, width
+64), where the scale of He et al. (ICCV 2015, arXiv 1502.01852), which keeps a signal's size from layer to layer, gives
+0.6. So that is the scale of the layers that no affine norm follows.
 """
 
 import math

@@ -29,16 +29,18 @@ from bench.training.step import TrainingStep
 from bench.training.threads import one_thread
 from bench.training.trainer import build_step
 
-UPDATES: Final = 500
+UPDATES: Final = 1000
 WIDTH: Final = 8
 """The width of networks for images where no generator is given: a quarter of what `digits` has, to save time."""
 BATCH_SIZE: Final = 32
 
 VANISHING: Final = 0.1
 EXPLODING: Final = 10.0
-"""The norm at the end over the norm at the start: below the first it vanishes, above the second it explodes."""
+"""The norm at the end over the largest of the first tenth: below the first it vanishes, above the second explodes."""
 
 _PER_DECADE: Final = 6
+_EARLY: Final = 10
+"""The end is held against the first one in so many updates."""
 
 Verdict = Literal["vanishing", "steady", "exploding", "nonfinite"]
 
@@ -70,9 +72,15 @@ class Curve:
 
     @property
     def ratio(self) -> float | None:
-        """The last gradient norm over the first; None where it is not a finite number."""
-        first, last = (self.points[index].generator_gradient_norm for index in (0, -1))
-        return last / first if math.isfinite(first) and math.isfinite(last) and first > 0 else None
+        """The last gradient norm over the largest of the first tenth of the updates; None where it is not finite.
+
+        An untrained discriminator is flat, whatever the loss, so that its own slope is no measure: one that has begun
+        to tell the two apart is.
+        """
+        last = self.points[-1]
+        norms = [point.generator_gradient_norm for point in self.points if point.updates <= last.updates / _EARLY]
+        finite = all(math.isfinite(norm) for norm in (*norms, last.generator_gradient_norm))
+        return last.generator_gradient_norm / max(norms) if finite and max(norms) > 0 else None
 
     @property
     def verdict(self) -> Verdict:

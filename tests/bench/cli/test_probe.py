@@ -37,7 +37,7 @@ def test_gradients_print_a_table_and_write_files(bench, tmp_path):
         "--output", tmp_path / "out",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    for word in ("mmgan", "hinge + r1(gamma=1", "k = 0", "k = 10", "k = 12", "last/first", "below 0.1 is vanishing"):
+    for word in ("mmgan", "hinge + r1(gamma=1", "k = 0", "k = 10", "k = 12", "last/early", "below 0.1 is vanishing"):
         assert word in result.stdout
     assert "k = 100" not in result.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
