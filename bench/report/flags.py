@@ -12,6 +12,7 @@ from bench.config.trial import OWN_LOSS
 from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
+from bench.store import strict_json
 
 _SCHEMA_VERSION: Final = 1
 
@@ -50,7 +51,7 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
     """
     hint = f"write it with: python -m bench compare BASE NEW --stage 1 --flagged {path}"
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=FlagFile)
+        document = strict_json.decode(path.read_bytes(), FlagFile)
     except OSError as error:
         raise ValueError(f"cannot read the flagged cells from {path}: {error.strerror}; {hint}") from error
     except msgspec.DecodeError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.config.protocol import PROTOCOL_VERSION
-from bench.config.trial import OWN_LOSS, trial_id
+from bench.config.trial import OWN_LOSS
 from bench.config.workload import Workload
 from bench.report import methods, wording
 from bench.report.publication import (
@@ -145,10 +145,6 @@ def _sample_files(folder: Path) -> list[Path]:
 
 
 def _record_findings(name: str, record: Record) -> Iterable[Finding]:
-    if trial_id(record.spec, record.components) != record.trial_id:
-        yield Finding(name, "its trial id is not the one of its spec and components: one of them was edited", _RESTORE)
-    if record.protocol_version != record.spec.protocol_version:
-        yield Finding(name, "names two protocol versions", _RESTORE)
     if _newer(record.protocol_version, PROTOCOL_VERSION):
         yield Finding(
             name,

@@ -235,7 +235,8 @@ def read_kernel_record(path: Path) -> KernelRecord:
     """Read one record.
 
     Raises:
-        RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
+        RecordError: it is damaged, has an unknown key or one twice, lies under another record's name, is of a newer
+            schema or of none, or its id is not the one of what was measured.
     """
     name = _NAME.fullmatch(path.name)
     if name is None:
@@ -243,6 +244,12 @@ def read_kernel_record(path: Path) -> KernelRecord:
     record = read_struct(path, KernelRecord, KERNEL_SCHEMA, again="have it measured again")
     if record.id != name["id"]:
         raise RecordError(f"{path} holds the record of {record.id}; give it its own name back")
+    identity = kernel_id(record.method, record.setting, record.components, record.machine.fingerprint)
+    if record.id != identity:
+        raise RecordError(
+            f"{path} calls itself {record.id}, and what it says was measured is {identity}: one of them was edited; "
+            "restore it as it was recorded, or delete it to have it measured again"
+        )
     return record
 
 

@@ -148,7 +148,7 @@ def rename_a_record(folder):
 def edit_a_spec(folder):
     path = records(folder)[0]
     change(path, spec=msgspec.structs.replace(read_record(path).spec, steps=7))
-    return [f"records/{path.name}: its trial id is not the one of its spec"]
+    return [f"records/{path.name}: calls its trial {path.name[:16]}, and its spec and components are those of "]
 
 
 def call_a_method_by_another_name(folder):
