@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.config.trial import OWN_LOSS
+from bench.config.trial import is_from_elsewhere, part_versions
 from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
@@ -77,7 +77,7 @@ def commands(reruns: Iterable[Rerun], results: str) -> list[str]:
 def _settings(each: Rerun) -> tuple[str, ...]:
     key = each.pair.key
     record = next(iter((each.pair.new.runs or each.pair.base.runs).values()))
-    own = any(name.startswith(OWN_LOSS) for name in record.components)
+    own = any(map(is_from_elsewhere, part_versions(record.components).values()))
     return (
         *(("--losses", "YOUR_LOSSES.py") if own else ()),
         *("--workload", record.spec.workload, "--seeds", str(each.seeds), "--steps", str(key.steps)),

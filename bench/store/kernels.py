@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from bench.config.trial import DiscriminatorNorm, Precision, canonical_json
+from bench.config.trial import PART, DiscriminatorNorm, Precision, canonical_json
 from bench.store.journal import RecordError, create_exclusively, read_struct
 from bench.store.record import Environment
 
@@ -164,7 +164,7 @@ class KernelRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The discriminator's updates for one of the generator, by the method itself: a "d_step" is one of them."""
     setting: Setting
     components: dict[str, str]
-    """Versions of what was timed: of the engine, of the losses, and the content of losses from elsewhere."""
+    """Versions of what was timed: of the engine, of what the losses share, and of the method's own parts."""
     machine: Machine
     timings: list[Timing]
     notes: list[str] = []
@@ -254,16 +254,22 @@ def read_kernel_record(path: Path) -> KernelRecord:
 
 
 def groups(records: Iterable[KernelRecord]) -> list[list[KernelRecord]]:
-    """Split records into those that may stand in one table: same machine, setting and versions of what is shipped."""
-    found: dict[tuple[object, ...], list[KernelRecord]] = {}
+    """Split records into those that may stand in one table: same machine, setting and versions of what all share.
+
+    Of a method whose own parts were measured in several versions the last measurement counts, as on the leaderboard.
+    """
+    found: dict[tuple[object, ...], dict[str, KernelRecord]] = {}
     for record in records:
-        found.setdefault(_group(record), []).append(record)
-    return list(found.values())
+        group = found.setdefault(_group(record), {})
+        known = group.get(record.method)
+        if known is None or (record.measured_at, record.id) > (known.measured_at, known.id):
+            group[record.method] = record
+    return [list(group.values()) for group in found.values()]
 
 
 def _group(record: KernelRecord) -> tuple[object, ...]:
     setting = record.setting
-    versions = [(key, value) for key, value in sorted(record.components.items()) if ":" not in key]
+    versions = [item for item in sorted(record.components.items()) if not item[0].startswith(PART)]
     return (
         record.machine.environment.device_name,
         record.machine.fingerprint,
