@@ -14,8 +14,9 @@ from torch import Tensor
 
 import losses
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
-from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.config.trial import Network, Optimizer, Spec, Trial, part_versions
 from bench.kernels.subjects import resolve
+from bench.plan import part_components
 from bench.probes.common import OnProgress
 from bench.store.environment import environment
 from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace, rounded
@@ -96,7 +97,7 @@ def _trace(name: str, method: Method, images: Tensor, on_progress: OnProgress | 
                 values.setdefault(quantity, []).append(rounded(value) if math.isfinite(value) else None)
         if on_progress is not None:
             on_progress(name, index + 1, SETTING.steps)
-    return Trace(method=name, expression=str(method), values=values)
+    return Trace(method=name, expression=str(method), revisions=part_versions(part_components(method)), values=values)
 
 
 def _trial(method: Method) -> Trial:

@@ -4,7 +4,6 @@
 `list` and `verify` read them without importing torch. Run it after adding a loss.
 """
 
-import hashlib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from bench import data
 from bench.atlas.families import family_of, family_of_method
 from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
 from bench.config.suite import Suite
-from bench.config.trial import OWN_LOSS, DiscriminatorNorm, Network, Optimizer, Spec, Trial
+from bench.config.trial import PART, DiscriminatorNorm, Network, Optimizer, Spec, Trial, content_version
 from bench.config.workload import Budget, Workload
 from bench.metrics import prepare, trained
 from bench.metrics.inception_weights import InceptionPlan
@@ -25,7 +24,9 @@ from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
 from bench.training.version import components
 from losses import Kind, Method
+from losses.revisions import parts_within, revision_of
 
+_LIBRARY: Final = f"{losses.__name__}."
 _KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
 
 CONTROLLED: Final = Optimizer(
@@ -105,7 +106,8 @@ def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | No
 def method_index() -> list[dict[str, str]]:
     """Return the index of the loss library: of each method and part its name, kind, summary, formula and the like.
 
-    Methods come first; an `expression` is the canonical spelling of a method, and empty for a part.
+    Methods come first; an `expression` is the canonical spelling of a method, and empty for a part; a `revision` is a
+    part's, and empty for a method.
     """
     described = [losses.describe(name, kind) for kind in _KINDS for name in losses.names(kind)]
     return [
@@ -117,6 +119,7 @@ def method_index() -> list[dict[str, str]]:
             "formula": each.formula,
             "citation": each.citation,
             "alias_of": each.alias,
+            "revision": "" if each.kind == "method" else str(each.revision),
             "family": _family(each.name, each.kind),
         }
         for each in described
@@ -189,7 +192,7 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
         seed=seed,
         allow_invalid=ill_defined,
     )
-    return Trial(spec=spec, components=_components(workload) | losses_from_elsewhere(method))
+    return Trial(spec=spec, components=_components(workload) | part_components(method))
 
 
 def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
@@ -250,13 +253,17 @@ def _components(workload: Workload) -> dict[str, str]:
     return components(workload, losses.VERSION, extractor)
 
 
-def losses_from_elsewhere(method: Method) -> dict[str, str]:
-    """Name the parts that this library does not ship by the content of their files, which have no version of ours."""
+def part_components(method: Method) -> dict[str, str]:
+    """Name every part within a method by what its numbers are a function of.
+
+    That is its revision, or, for a part that this library does not ship, the content of its file; a part that has no
+    file either, because it was typed in, is known by its revision too.
+    """
     found = {}
-    for part in method.parts:
-        path = losses.plugins.file_of(type(part).__module__)
-        if not type(part).__module__.startswith("losses.") and path is not None:
-            found[f"{OWN_LOSS}{part.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    for part in parts_within(method):
+        path = None if part.__module__.startswith(_LIBRARY) else losses.plugins.file_of(part.__module__)
+        version = content_version(path.read_bytes()) if path else str(revision_of(part))
+        found[f"{PART}{part.name}"] = version
     return found
 
 

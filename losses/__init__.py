@@ -10,7 +10,7 @@ Conventions: logits are raw and large on real images, without a sigmoid in the d
 a batch is reduced by its mean; losses are computed in float32 (float64 stays) whatever the networks compute in.
 """
 
-from losses import constraints, objectives, plugins, regularizers, transforms
+from losses import constraints, objectives, plugins, regularizers, revisions, transforms
 from losses.catalogue import get, names
 from losses.context import Context, DiscriminatorOutput
 from losses.description import Description, describe
@@ -20,7 +20,10 @@ from losses.method import LossPart, LossParts, Method, Recipe
 from losses.registry import register
 
 VERSION = "2"
-"""Raised whenever any number that a part computes changes."""
+"""Raised whenever a number changes by what all parts share: the evaluation, the context, numerics, pairs, convolutions.
+
+A change in one part raises the `revision` of that part instead, and other parts' records stand.
+"""
 
 __all__ = [
     "VERSION",
@@ -48,5 +51,6 @@ __all__ = [
     "plugins",
     "register",
     "regularizers",
+    "revisions",
     "transforms",
 ]

@@ -13,6 +13,7 @@ from losses import registry
 from losses.catalogue import CATALOGUE, get, methods, names
 from losses.kinds import Kind, Objective, Part, spelled
 from losses.method import Method, Recipe
+from losses.revisions import revision_of
 from losses.suggest import did_you_mean, known_names
 
 _SECTION: Final = re.compile(r"^(Formula|Parameters|BatchNorm|Source):$", re.MULTILINE)
@@ -47,13 +48,15 @@ class Description:
     """The canonical spelling; methods only."""
     recipe: Recipe | None = None
     """Methods only."""
+    revision: int = 1
+    """How often the part's numbers have changed, plus 1; parts only."""
     alias: str = ""
     """The spelling of the objective or method whose gradients these are, if only the name or a constant differs."""
 
     def __str__(self) -> str:
         rows = [("expression", self.expression or ""), ("formula", self.formula)]
         rows += [("parameter", f"{p.name}: {p.type} = {spelled(p.default)}  {p.meaning}") for p in self.parameters]
-        rows += [("alias of", self.alias)]
+        rows += [("alias of", self.alias), ("revision", str(self.revision) if self.revision > 1 else "")]
         rows += [("BatchNorm", self.batch_norm), ("recipe", _recipe(self.recipe)), ("source", self.citation)]
         lines = [f"{self.name} ({self.kind})", "", self.summary, ""]
         lines += [*self.remarks.splitlines(), ""] if self.remarks else []
@@ -108,6 +111,7 @@ def _describe_part(part: type[Part]) -> Description:
         parameters=_parameters(part, sections.get("Parameters", "")),
         batch_norm=_joined(sections["BatchNorm"]),
         citation=_joined(sections["Source"]),
+        revision=revision_of(part),
         alias=_alias(part),
     )
 

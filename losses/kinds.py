@@ -83,6 +83,12 @@ class Part(ABC):
     kind: ClassVar[Kind]
     name: ClassVar[str] = ""
     """The catalogue name; `losses.register` sets it."""
+    revision: ClassVar[int] = 1
+    """Raised by 1 whenever any number that the part computes changes: trials that contain it are other trials then.
+
+    A class raises its own, whatever its base says; see `losses.revisions`. A new default needs no raise, because the
+    canonical spelling writes every parameter out. What all parts share has a version of its own, `losses.VERSION`.
+    """
     batch_norm: ClassVar[BatchNorm] = "ok"
     needs: ClassVar[frozenset[Need]] = frozenset()
     waived: ClassVar[Mapping[str, str]] = MappingProxyType({})

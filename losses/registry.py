@@ -39,11 +39,19 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
         bare = [spec.name for spec in fields(part) if spec.default is MISSING]
         if bare:
             raise ValueError(f"{name}: the parameter {bare[0]!r} has no default")
+        _check_revision(name, part)
         part.name = name
         _parts[name] = part
         return part
 
     return decorate
+
+
+def _check_revision(name: str, part: type[Part]) -> None:
+    if any(spec.name == "revision" for spec in fields(part)):
+        raise ValueError(f"{name}: revision is no hyper-parameter: declare it as revision: ClassVar[int] = 1")
+    if type(part.revision) is not int or part.revision < 1:
+        raise ValueError(f"{name}: expected revision to be a whole number of at least 1, not {part.revision!r}")
 
 
 def parts(kind: Kind | None = None) -> dict[str, type[Part]]:

@@ -90,6 +90,7 @@ def part_entry(part: type[Part]) -> list[str]:
         ("Kind", _kind(made)),
         ("Alias of", linked(told.alias) if told.alias else ""),
         *_measured(made),
+        ("Revision", str(told.revision) if told.revision > 1 else ""),
         ("Needs", ", ".join(words for need, words in _NEEDS.items() if need in part.needs)),
         ("BatchNorm", prose(told.batch_norm, links())),
         ("Source", prose(told.citation)),

@@ -190,6 +190,8 @@ def _print(shown: "Presented") -> None:
     to.print()
     for line in (f"BASE  {shown.base}", f"NEW   {shown.new}", *(f"changed: {line}" for line in changes(shown))):
         to.print(line, markup=False, soft_wrap=True)
+    for line in shown.comparison.warnings:
+        to.print(line, style="bold yellow", markup=False, soft_wrap=True)
     to.print(to_table(shown))
     if shown.commands:
         to.print("Fresh seeds for the flagged cells:", markup=False)

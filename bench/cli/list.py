@@ -8,9 +8,9 @@ import click
 Row = dict[str, str]
 
 _METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "citation")
-_PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "formula", "citation")
+_PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "revision", "formula", "citation")
 _NOT_IN_COLUMNS: Final = (
-    *("alias_of", "expression", "formula", "citation"),
+    *("alias_of", "revision", "expression", "formula", "citation"),
     *("known", "unit", "bounds", "version", "needs"),
 )
 """What only the JSON tells, because a line of a terminal is short."""

@@ -1,6 +1,7 @@
 """The fully resolved, typed description of one training run, and its identity."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -15,8 +16,13 @@ NetworkName = Literal["dcgan-v1", "dcgan-v2", "mlp-v1"]
 Precision = Literal["fp32", "tf32", "bf16"]
 Track = Literal["controlled", "paper"]
 
-OWN_LOSS: Final = "loss:"
-"""Begins the component of a loss that the library does not ship, which concerns the methods that have it alone."""
+PART: Final = "loss:"
+"""Begins the component of one part of a method, which concerns the methods that contain it alone.
+
+Its version is the part's revision, "1"; of a part that the library does not ship it is the hash of its file's content.
+"""
+
+_CONTENT_DIGITS: Final = 16
 
 
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +78,26 @@ class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def id(self) -> str:
         return trial_id(self.spec, self.components)
+
+
+def content_version(content: bytes) -> str:
+    """Return the version of a part that comes in a file: the first 16 hexadecimal digits of SHA-256 of its content."""
+    return hashlib.sha256(content).hexdigest()[:_CONTENT_DIGITS]
+
+
+def part_versions(components: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of a method's parts by their names; empty for records of before parts had any."""
+    return {name.removeprefix(PART): version for name, version in components.items() if name.startswith(PART)}
+
+
+def part_names(expression: str) -> list[str]:
+    """Return the names of the parts that a canonical expression is made of, in its order."""
+    return [term.split("(", 1)[0].strip() for term in expression.split(" + ")]
+
+
+def is_from_elsewhere(part_version: str) -> bool:
+    """Whether a part's version is that of a file, as of every part that the library does not ship."""
+    return len(part_version) == _CONTENT_DIGITS
 
 
 def canonical_json(value: object) -> bytes:

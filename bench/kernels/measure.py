@@ -21,7 +21,7 @@ from bench.kernels.blocks import DEFAULT_EFFORT, Call, Effort, interleave
 from bench.kernels.paths import REFERENCE_PATHS, Paths
 from bench.kernels.profiling import profile
 from bench.kernels.stopwatch import Stopwatch
-from bench.plan import losses_from_elsewhere
+from bench.plan import part_components
 from bench.probes.common import OnProgress, label
 from bench.store.environment import commit
 from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelStore, Machine, Setting, Timing, kernel_id
@@ -104,7 +104,7 @@ def _measure_setting(
 ) -> Iterator[Event]:
     reference: dict[str, Call] | None = None
     for method in methods:
-        components = {"engine": ENGINE_VERSION, "losses": losses.VERSION, **losses_from_elsewhere(method)}
+        components = {"engine": ENGINE_VERSION, "losses": losses.VERSION, **part_components(method)}
         identity = kernel_id(str(method), setting, components, machine.fingerprint)
         if store.holds(identity):
             _tell_all_done(on_progress, method)

@@ -83,8 +83,9 @@ def verdict(shown: Presented) -> str:
     """Say what that means for whoever waits for the exit code."""
     if shown.outcome == "regression" and _first_gate(shown.comparison.rows) == "golden":
         return (
-            "Changed: a loss or the engine computes other numbers than it did. Where that is meant, raise the version "
-            "of what has changed and record the traces anew with `golden`; --allow-improvement does not let it pass."
+            "Changed: a loss or the engine computes other numbers than it did. Where that is meant, raise the "
+            "`revision` of the part that has changed (losses.VERSION or ENGINE_VERSION where all share it) and record "
+            "the traces anew with `golden`; --allow-improvement does not let it pass."
         )
     return {
         "passed": "No regression found." + _blindness(shown.comparison),
@@ -157,7 +158,7 @@ def cells(shown: Presented, row: Row) -> list[str]:
     if row.key is None:
         if row.findings[0].gate == "golden":
             (only,) = row.findings
-            return [words, row.name, effect(only), only.note]
+            return [words, row.name, effect(only), "; ".join(filter(None, (only.note, *row.notes)))]
         whole = ", ".join(filter(None, (row.name, row.setting)))
         line = {"verdict": words, "benchmark": whole, "method": row.name, "workload": row.setting, "remarks": remarks}
         line["time"] = effect(found["timing"])
@@ -214,6 +215,8 @@ def to_markdown(shown: Presented) -> str:
     changed = changes(shown)
     if changed:
         parts.append("What changed:\n\n" + "\n".join(f"- {escape_markdown(line)}" for line in changed))
+    if shown.comparison.warnings:
+        parts.append("\n".join(f"- **{escape_markdown(line)}**" for line in shown.comparison.warnings))
     if alarms:
         parts.append(_grid(shown, alarms))
     if shown.commands:
@@ -236,6 +239,7 @@ def to_json(shown: Presented) -> str:
         "allow_improvement": shown.allow_improvement,
         "counts": dict(shown.comparison.counts),
         "changes": [asdict(change) for change in shown.comparison.changes],
+        "warnings": list(shown.comparison.warnings),
         "commands": list(shown.commands),
         "rows": [
             {

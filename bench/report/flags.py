@@ -8,10 +8,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.config.trial import OWN_LOSS
+from bench.config.trial import is_from_elsewhere, part_versions
 from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
+from bench.store import strict_json
 
 _SCHEMA_VERSION: Final = 1
 
@@ -50,7 +51,7 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
     """
     hint = f"write it with: python -m bench compare BASE NEW --stage 1 --flagged {path}"
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=FlagFile)
+        document = strict_json.decode(path.read_bytes(), FlagFile)
     except OSError as error:
         raise ValueError(f"cannot read the flagged cells from {path}: {error.strerror}; {hint}") from error
     except msgspec.DecodeError as error:
@@ -76,7 +77,7 @@ def commands(reruns: Iterable[Rerun], results: str) -> list[str]:
 def _settings(each: Rerun) -> tuple[str, ...]:
     key = each.pair.key
     record = next(iter((each.pair.new.runs or each.pair.base.runs).values()))
-    own = any(name.startswith(OWN_LOSS) for name in record.components)
+    own = any(map(is_from_elsewhere, part_versions(record.components).values()))
     return (
         *(("--losses", "YOUR_LOSSES.py") if own else ()),
         *("--workload", record.spec.workload, "--seeds", str(each.seeds), "--steps", str(key.steps)),

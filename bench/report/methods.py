@@ -7,6 +7,8 @@ from importlib.resources import files
 import msgspec
 from msgspec import Struct
 
+from bench.config.trial import part_names
+
 
 class MethodEntry(Struct, frozen=True, kw_only=True):
     """One part or catalogue method, as the index file describes it."""
@@ -19,6 +21,8 @@ class MethodEntry(Struct, frozen=True, kw_only=True):
     citation: str = ""
     alias_of: str = ""
     """The name whose gradients these are; an alias is planned, trained and ranked under that name."""
+    revision: str = ""
+    """A part's revision: raised whenever its numbers change. Empty for a method, which has those of its parts."""
     family: str = ""
     """The page of the atlas that explains it, as in docs/atlas/FAMILY.md; empty for what other packages register."""
 
@@ -59,5 +63,4 @@ def family_of(entries: Sequence[MethodEntry]) -> str:
 def parts_of(expression: str) -> list[MethodEntry]:
     """Return the index entries of the parts that a canonical expression is made of, in its order."""
     by_name = {entry.name: entry for entry in parts()}
-    names = [term.split("(", 1)[0].strip() for term in expression.split(" + ")]
-    return [by_name[name] for name in names if name in by_name]
+    return [by_name[name] for name in part_names(expression) if name in by_name]

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from bench.report.formats import WRITERS
 from bench.statistics.ranking import Leaderboard
+from bench.store import strict_json
 from bench.store.record import SCHEMA_VERSION, Record
 
 MANIFEST: Final = "manifest.json"
@@ -105,7 +106,7 @@ def read_manifest(content: bytes) -> Manifest:
         ValueError: it is none.
     """
     try:
-        return msgspec.json.decode(content, type=Manifest)
+        return strict_json.decode(content, Manifest)
     except msgspec.DecodeError as error:
         raise ValueError(f"is no manifest ({error})") from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.config.protocol import PROTOCOL_VERSION
-from bench.config.trial import OWN_LOSS, trial_id
+from bench.config.trial import PART, is_from_elsewhere, part_names, part_versions
 from bench.config.workload import Workload
 from bench.report import methods, wording
 from bench.report.publication import (
@@ -34,6 +34,9 @@ from bench.training.version import components
 
 WorkloadOf = Callable[[str], Workload]
 """Looks a workload up by name, or raises a `ValueError` that says which there are."""
+
+_WITHOUT_REVISIONS: Final = "1.0"
+"""The protocol whose records do not name the revisions of their parts."""
 
 _UPGRADE: Final = "run: pip install --upgrade gan-loss-bench"
 _RESTORE: Final = "restore the file as it was recorded"
@@ -145,10 +148,6 @@ def _sample_files(folder: Path) -> list[Path]:
 
 
 def _record_findings(name: str, record: Record) -> Iterable[Finding]:
-    if trial_id(record.spec, record.components) != record.trial_id:
-        yield Finding(name, "its trial id is not the one of its spec and components: one of them was edited", _RESTORE)
-    if record.protocol_version != record.spec.protocol_version:
-        yield Finding(name, "names two protocol versions", _RESTORE)
     if _newer(record.protocol_version, PROTOCOL_VERSION):
         yield Finding(
             name,
@@ -244,11 +243,30 @@ def _version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Ite
             # Data that no workload pins is known by its content alone: there is no version to be of.
             if version and record.components.get(name) != version:
                 counted[name, record.components.get(name, ""), version] += 1
-        unknown |= {name for name in record.components if name not in current and not name.startswith(OWN_LOSS)}
+        for name, version in _parts_needed(record).items():
+            if record.components.get(name) != version:
+                counted[name, record.components.get(name, ""), version] += 1
+        unknown |= {name for name in record.components if name not in current and not name.startswith(PART)}
     for name in sorted(unknown):
         yield Finding("records", f"have a component that this program does not know: {name}", _UPGRADE)
     for (name, found, version), number in sorted(counted.items()):
         yield _version_finding(wording.plural(number, "record"), name, found, version)
+
+
+def _parts_needed(record: Record) -> dict[str, str]:
+    """Return the components of the parts that a record's method is made of, with the revisions that they have today.
+
+    One that came in a file is left out: its version is that of the file, whatever the library calls by its name today.
+    """
+    if record.protocol_version == _WITHOUT_REVISIONS:
+        return {}
+    shipped = {entry.name: entry.revision for entry in methods.parts()}
+    named = part_versions(record.components)
+    return {
+        f"{PART}{name}": shipped.get(name, "")
+        for name in part_names(record.spec.method)
+        if not is_from_elsewhere(named.get(name, ""))
+    }
 
 
 def _version_finding(who: str, component: str, found: str, current: str) -> Finding:

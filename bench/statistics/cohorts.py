@@ -5,8 +5,8 @@ paper track norm and batch size are the method's own. Toys have no norm, and one
 they join the images' table, that of the core track's norm and of the full budget where there is one.
 
 Within such a cohort every workload is held to one setting (data, component versions, network), the newest one, and a
-method with a loss of the user's own to its newest version; older records stay on disk and are counted as superseded,
-never mixed in.
+method to the newest versions of its own parts, so that mending one loss concerns nobody else; older records stay on
+disk and are counted as superseded, never mixed in.
 
 A seed of a workload *counts* when more than half of the rankable methods have a result for it. A method is complete
 when it has a result in every counting cell; only complete methods are ranked, on exactly the counting cells. So a
@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Final
 
 from bench.config.protocol import core_norm
-from bench.config.trial import OWN_LOSS, Spec
+from bench.config.trial import PART, Spec, part_versions
 from bench.config.workload import Workload
 from bench.statistics.scores import is_result, workload_of
 from bench.store.journal import latest_attempts
@@ -131,11 +131,12 @@ def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
 def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
     by_age = sorted(records, key=lambda record: (record.finished_at, record.trial_id))
     current = {record.spec.workload: _setting(record) for record in by_age}
-    own = {record.spec.method: _own_losses(record) for record in by_age}
+    parts = {record.spec.method: part_versions(record.components) for record in by_age}
     cells = {
         (Entrant(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
         for record in by_age
-        if _setting(record) == current[record.spec.workload] and _own_losses(record) == own[record.spec.method]
+        if _setting(record) == current[record.spec.workload]
+        and part_versions(record.components) == parts[record.spec.method]
     }
     return Cohort(key=key, cells=cells, superseded=len(records) - len(cells))
 
@@ -175,10 +176,5 @@ def _setting(record: Record) -> tuple[object, ...]:
     network = spec.network
     recipe = (spec.optimizer, spec.critic_steps) if spec.track == "controlled" else ()
     shape = (network.name, network.width, network.channels, network.image_size, network.latent_size)
-    shared = sorted(item for item in record.components.items() if not item[0].startswith(OWN_LOSS))
+    shared = sorted(item for item in record.components.items() if not item[0].startswith(PART))
     return spec.data_hash, tuple(shared), shape, recipe
-
-
-def _own_losses(record: Record) -> list[tuple[str, str]]:
-    """The versions of the losses that the method brought along; the newest counts, like a component's."""
-    return sorted(item for item in record.components.items() if item[0].startswith(OWN_LOSS))

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.trial import canonical_json
-from bench.store.record import SCHEMA_VERSION, History, Record
+from bench.store import strict_json
+from bench.store.record import OLDEST_SCHEMA, SCHEMA_VERSION, History, Record, contradiction
 
 SUFFIX: Final = ".jsonl"
 
@@ -66,7 +67,7 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
     """
     first, _, body = content.partition(b"\n")
     try:
-        header = msgspec.json.decode(first, type=Header)
+        header = strict_json.decode(first, Header)
     except msgspec.DecodeError as error:
         raise BaselineError(
             f"{where} is no baseline ({error}); make one with: python -m bench baseline freeze NAME"
@@ -76,16 +77,32 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
             f"{where} was written by a newer program (schema {header.schema_version}; this one reads up to "
             f"{SCHEMA_VERSION}); run: pip install --upgrade gan-loss-bench"
         )
+    if header.schema_version < OLDEST_SCHEMA:
+        raise BaselineError(
+            f"{where} says it is of schema {header.schema_version}, and the first one was {OLDEST_SCHEMA}: it was "
+            "edited; restore it from git"
+        )
     if hashlib.sha256(body).hexdigest() != header.digest:
         raise BaselineError(
             f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
             f"with: python -m bench baseline freeze {header.baseline} --replace"
         )
+    return Baseline(header, tuple(_record(line, number, where) for number, line in enumerate(body.splitlines(), 2)))
+
+
+def _record(line: bytes, number: int, where: str) -> Record:
+    """Read a line of a baseline, which is held to what a record is held to in a results folder."""
     try:
-        records = [msgspec.json.decode(line, type=Record) for line in body.splitlines()]
+        record = strict_json.decode(line, Record)
     except msgspec.DecodeError as error:
-        raise BaselineError(f"{where} holds a trial that this program cannot read ({error})") from error
-    return Baseline(header, tuple(records))
+        raise BaselineError(f"{where}, line {number}, holds a trial that this program cannot read ({error})") from error
+    known = OLDEST_SCHEMA <= record.schema_version <= SCHEMA_VERSION
+    wrong = contradiction(record) if known else f"says it is of schema {record.schema_version}, which there is not"
+    if wrong:
+        raise BaselineError(
+            f"{where}, line {number}, {wrong}; restore the file from git, or freeze it again from its records"
+        )
+    return record
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from bench.config.trial import Network, Optimizer
 from bench.store.journal import read_struct
 
-GOLDEN_SCHEMA: Final = 1
+GOLDEN_SCHEMA: Final = 2
+"""Since 2 a trace names the revisions of its parts."""
 
 KIND: Final = "golden-traces"
 """By what the file says of itself that it is no file of timings."""
@@ -31,15 +32,18 @@ class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: int
 
 
-class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The first steps of one method.
 
-    `values` has a list for each quantity, one number a step; None stands for what is no finite number.
+    `revisions` has the version of each of its parts by the part's name, as in the components of a trial. `values` has
+    a list for each quantity, one number a step; None stands for what is no finite number.
     """
 
     method: str
     """The method's name, or the canonical expression of one without a name."""
     expression: str
+    revisions: dict[str, str] = {}
+    """Empty where the file is older than revisions are."""
     values: dict[str, list[float | None]]
 
 

@@ -22,7 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.protocol import INCEPTION_METRICS
-from bench.store.record import INFRASTRUCTURE_STATUSES, SCHEMA_VERSION, Record
+from bench.store import strict_json
+from bench.store.record import INFRASTRUCTURE_STATUSES, OLDEST_SCHEMA, SCHEMA_VERSION, Record, contradiction
 
 Appended = Literal["stored", "same", "incomparable"]
 Recorded = TypeVar("Recorded", bound=Struct)
@@ -115,7 +116,8 @@ def read_record(path: Path) -> Record:
     """Read one record.
 
     Raises:
-        RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
+        RecordError: it is damaged, has an unknown key or one twice, lies under another record's name, is of a newer
+            schema or of none, or its trial id or protocol version is not the one of its spec.
     """
     _name_of(path)
     return parse_record(path, _content(path))
@@ -131,6 +133,9 @@ def parse_record(path: Path, content: bytes) -> Record:
     record = _parse(path, content, Record, SCHEMA_VERSION, again="have its trial run again")
     if record.trial_id != name["trial_id"] or record.attempt != int(name["attempt"]):
         raise RecordError(f"{path} holds the record of {record.trial_id}.{record.attempt}; give it its own name back")
+    wrong = contradiction(record)
+    if wrong:
+        raise RecordError(f"{path} {wrong}; restore it as it was recorded, or delete it to have its trial run again")
     return record
 
 
@@ -144,7 +149,7 @@ def read_struct(path: Path, kind: type[Recorded], known: int, *, again: str) -> 
         again: what deleting the file leads to, after "delete it to".
 
     Raises:
-        RecordError: it cannot be read, is damaged, has an unknown key, or is of a newer schema.
+        RecordError: it cannot be read, is damaged, has an unknown key or one twice, or is of a newer schema or of none.
     """
     return _parse(path, _content(path), kind, known, again=again)
 
@@ -164,7 +169,12 @@ def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, agai
                 f"{path} was written by a newer program (schema {version}; this one reads up to {known}); "
                 "run: pip install --upgrade gan-loss-bench"
             )
-        return msgspec.json.decode(content, type=kind)
+        if version < OLDEST_SCHEMA:
+            raise RecordError(
+                f"{path} says it is of schema {version}, and the first one was {OLDEST_SCHEMA}: it was edited; "
+                f"restore it, or delete it to {again}"
+            )
+        return strict_json.decode(content, kind)
     except msgspec.DecodeError as error:
         raise RecordError(f"{path} is damaged or edited ({error}); restore it, or delete it to {again}") from error
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from bench.config.trial import DiscriminatorNorm, Precision, canonical_json
+from bench.config.trial import PART, DiscriminatorNorm, Precision, canonical_json
 from bench.store.journal import RecordError, create_exclusively, read_struct
 from bench.store.record import Environment
 
@@ -164,7 +164,7 @@ class KernelRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The discriminator's updates for one of the generator, by the method itself: a "d_step" is one of them."""
     setting: Setting
     components: dict[str, str]
-    """Versions of what was timed: of the engine, of the losses, and the content of losses from elsewhere."""
+    """Versions of what was timed: of the engine, of what the losses share, and of the method's own parts."""
     machine: Machine
     timings: list[Timing]
     notes: list[str] = []
@@ -235,7 +235,8 @@ def read_kernel_record(path: Path) -> KernelRecord:
     """Read one record.
 
     Raises:
-        RecordError: it is damaged, has an unknown key, lies under another record's name, or is of a newer schema.
+        RecordError: it is damaged, has an unknown key or one twice, lies under another record's name, is of a newer
+            schema or of none, or its id is not the one of what was measured.
     """
     name = _NAME.fullmatch(path.name)
     if name is None:
@@ -243,20 +244,32 @@ def read_kernel_record(path: Path) -> KernelRecord:
     record = read_struct(path, KernelRecord, KERNEL_SCHEMA, again="have it measured again")
     if record.id != name["id"]:
         raise RecordError(f"{path} holds the record of {record.id}; give it its own name back")
+    identity = kernel_id(record.method, record.setting, record.components, record.machine.fingerprint)
+    if record.id != identity:
+        raise RecordError(
+            f"{path} calls itself {record.id}, and what it says was measured is {identity}: one of them was edited; "
+            "restore it as it was recorded, or delete it to have it measured again"
+        )
     return record
 
 
 def groups(records: Iterable[KernelRecord]) -> list[list[KernelRecord]]:
-    """Split records into those that may stand in one table: same machine, setting and versions of what is shipped."""
-    found: dict[tuple[object, ...], list[KernelRecord]] = {}
+    """Split records into those that may stand in one table: same machine, setting and versions of what all share.
+
+    Of a method whose own parts were measured in several versions the last measurement counts, as on the leaderboard.
+    """
+    found: dict[tuple[object, ...], dict[str, KernelRecord]] = {}
     for record in records:
-        found.setdefault(_group(record), []).append(record)
-    return list(found.values())
+        group = found.setdefault(_group(record), {})
+        known = group.get(record.method)
+        if known is None or (record.measured_at, record.id) > (known.measured_at, known.id):
+            group[record.method] = record
+    return [list(group.values()) for group in found.values()]
 
 
 def _group(record: KernelRecord) -> tuple[object, ...]:
     setting = record.setting
-    versions = [(key, value) for key, value in sorted(record.components.items()) if ":" not in key]
+    versions = [item for item in sorted(record.components.items()) if not item[0].startswith(PART)]
     return (
         record.machine.environment.device_name,
         record.machine.fingerprint,

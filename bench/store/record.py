@@ -10,6 +10,9 @@ from bench.config.trial import Spec, Trial
 
 SCHEMA_VERSION: Final = 1
 
+OLDEST_SCHEMA: Final = 1
+"""The first that any of our files ever had."""
+
 Status = Literal["ok", "nonfinite", "diverged", "not_learned", "timeout", "error"]
 
 INFRASTRUCTURE_STATUSES: Final[frozenset[str]] = frozenset({"timeout", "error"})
@@ -92,6 +95,18 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def trial(self) -> Trial:
         return Trial(spec=self.spec, components=self.components)
+
+
+def contradiction(record: Record) -> str:
+    """Say in which way a record does not fit itself, as one that was edited; empty where it does."""
+    if record.protocol_version != record.spec.protocol_version:
+        return f"names two protocol versions, {record.protocol_version} and {record.spec.protocol_version}"
+    if record.trial_id != record.trial.id:
+        return (
+            f"calls its trial {record.trial_id}, and its spec and components are those of {record.trial.id}: "
+            "one of them was edited"
+        )
+    return ""
 
 
 def make_record(trial: Trial, attempt: int, outcome: Outcome) -> Record:

@@ -1,6 +1,7 @@
 """What a trial leaves to look at: the generator's weights and a picture of its samples."""
 
 import math
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,9 @@ from torch.nn import functional
 
 from bench.config.trial import Trial, canonical_json
 from bench.config.workload import Workload
+from bench.store import strict_json
 
+_TRIAL_FOLDER = re.compile(r"[0-9a-f]{16}")
 _GRID_SIDE = 8
 _POINTS = 2000
 _GAP = 2
@@ -24,7 +27,8 @@ def save_generator(generator: nn.Module, trial: Trial, folder: Path) -> None:
     """Write `generator.safetensors`, with the trial that made it in the header."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     # One key only: several are written in an order that changes from run to run, and equal runs give equal files.
-    header = {"trial": canonical_json(trial).decode()}
+    made_by = _MadeBy(spec=trial.spec, components=trial.components, trial_id=trial.id)
+    header = {"trial": canonical_json(made_by).decode()}
     save_file(weights, folder / "generator.safetensors", metadata=header)
 
 
@@ -32,18 +36,42 @@ def load_generator(path: Path) -> tuple[Trial, dict[str, Tensor]]:
     """Read what `save_generator` wrote: the trial that made the generator, and its weights on the CPU.
 
     Raises:
-        ValueError: there is no such file, or it is no generator of a recorded trial.
+        ValueError: there is no such file, or it is no generator of a recorded trial; its header names a trial that is
+            not the one of its spec and components, or lies in the folder of another trial.
     """
     expected = "expected the generator.safetensors of a recorded trial; `show TRIAL` says where it is"
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        return msgspec.json.decode(header["trial"], type=Trial), weights
+        made_by = strict_json.decode(header["trial"].encode(), _MadeBy)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot read {path}: {error}; {expected}") from error
     except (KeyError, msgspec.MsgspecError) as error:
-        raise ValueError(f"{path} does not say which trial made it; {expected}") from error
+        raise ValueError(f"{path} does not say which trial made it ({error}); {expected}") from error
+    trial = Trial(spec=made_by.spec, components=made_by.components)
+    _refuse_another_trial(path, trial, made_by.trial_id)
+    return trial, weights
+
+
+class _MadeBy(Trial, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the header says: the trial, and its id, which generators of before protocol 1.1 do not name."""
+
+    trial_id: str = ""
+
+
+def _refuse_another_trial(path: Path, trial: Trial, named: str) -> None:
+    if named not in ("", trial.id):
+        raise ValueError(
+            f"{path} says that trial {named} made it, and its spec and components are those of {trial.id}: its header "
+            "was edited; train the trial again to have its generator"
+        )
+    folder = path.resolve().parent.name
+    if _TRIAL_FOLDER.fullmatch(folder) and folder != trial.id:
+        raise ValueError(
+            f"{path} is the generator of trial {trial.id}, and lies in the folder of trial {folder}: move it to "
+            f"artifacts/{trial.id}, or train {folder} again to have its own"
+        )
 
 
 def save_samples(samples: Tensor, workload: Workload, folder: Path) -> None:

@@ -42,6 +42,7 @@ class Realness(Objective):
         matched to reals and to the anchor.
     """
 
+    revision: ClassVar[int] = 2
     needs_real_in_generator: ClassVar[bool] = True
     outcomes: int = parameter(51, minimum=2)
     skew: float = parameter(4.0, above=1)

@@ -15,6 +15,7 @@ from bench.statistics.gates.comparison import Comparison, compare_golden
 from bench.statistics.gates.verdicts import Settings
 from bench.store.golden import encode_golden, read_golden
 from losses import Method
+from losses.regularizers.zero_centered import R1
 
 SHIPPED = Path(__file__).parents[1] / "golden" / "traces.json"
 
@@ -118,6 +119,35 @@ def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     found = compare_golden(before, golden.record(["nsgan"]), Settings())
     assert changed(found)["nsgan"].startswith("generator_loss at step 0: ")
+
+
+def test_a_mended_part_is_named_whether_its_revision_was_raised_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    methods = ["nsgan", "nsgan-r1", "hinge", "hinge + r1"]
+    lazy = "hinge + r1(gamma=10, every=1)"
+    before = golden.record(methods)
+    assert {each.expression: set(each.revisions) for each in before.traces} == {
+        "bce_ns": {"bce_ns"}, "bce_ns + r1(gamma=10, every=1)": {"bce_ns", "r1"}, "hinge": {"hinge"},
+        lazy: {"hinge", "r1"},
+    }  # fmt: skip
+    real = R1.__call__
+    monkeypatch.setattr(R1, "__call__", lambda part, context: 1.01 * real(part, context))
+    found = compare_golden(before, golden.record(methods), Settings())
+    assert set(changed(found)) == {"nsgan-r1", lazy}
+    assert found.warnings[1].startswith("Likely culprit: r1, in all 2 and in no method that did not change: raise its ")
+
+    revision = R1.revision
+    monkeypatch.setattr(R1, "revision", revision + 1)
+    found = compare_golden(before, golden.record(methods), Settings())
+    assert found.warnings == ()
+    assert {row.name: row.notes for row in found.rows if row.notes} == dict.fromkeys(
+        ("nsgan-r1", lazy), (f"revision of r1: {revision} → {revision + 1}",)
+    )
+
+    monkeypatch.setattr(R1, "__call__", real)
+    found = compare_golden(before, golden.record(methods), Settings())
+    assert changed(found) == {}
+    (said,) = found.warnings
+    assert f"no number moved at all, in {lazy}, nsgan-r1: " in said
 
 
 def test_a_batch_that_packs_do_not_divide_is_refused() -> None:

@@ -63,7 +63,9 @@ def test_controlled_track_resolves_everything() -> None:
     )
     assert (spec.network.name, spec.network.width, spec.network.d_norm) == ("dcgan-v2", workload.width, "none")
     assert spec.data_hash == workload.content_hash
-    assert set(trial.components) == {"engine", "losses", "metrics", "extractor", "data"}
+    assert set(trial.components) == {
+        *("engine", "losses", "metrics", "extractor", "data"), "loss:wasserstein", "loss:gp1",
+    }  # fmt: skip
     assert trial.components["losses"] == losses.VERSION
     assert trial.components["extractor"].startswith("digits-cnn-v1:")
 

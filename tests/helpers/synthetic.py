@@ -16,6 +16,7 @@ import numpy as np
 from planted_records import FLOOR, UNTRAINED, planted_record
 
 from bench import data
+from bench.config.trial import PART
 from bench.report import methods as index
 from bench.store.record import Record
 from bench.training.version import components
@@ -86,7 +87,7 @@ def _record(world: World, method: str, expression: str, workload_name: str, seed
         status="nonfinite" if failed else "ok",
         name=method,
         fingerprint=world.fingerprint,
-        components=components(workload, index.library_version()),
+        components=components(workload, index.library_version()) | part_components(expression),
     )
     cost = {
         **record.cost,
@@ -96,6 +97,11 @@ def _record(world: World, method: str, expression: str, workload_name: str, seed
         "generator_update_seconds": 0.4 * record.spec.batch_size / speed,
     }
     return msgspec.structs.replace(record, cost=cost)
+
+
+def part_components(expression: str) -> dict[str, str]:
+    """Return the components of an expression's parts, as the plan names them and without torch."""
+    return {f"{PART}{entry.name}": entry.revision for entry in index.parts_of(expression)}
 
 
 def _rng(*key: object) -> np.random.Generator:

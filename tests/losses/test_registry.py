@@ -69,6 +69,16 @@ def test_every_method_is_described(name: str) -> None:
     assert found.expression in str(found)
 
 
+def test_a_revision_is_shown_once_there_has_been_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = registry.part("hinge")
+    monkeypatch.setattr(part, "revision", 1)
+    found = losses.describe("hinge", "objective")
+    assert found.revision == 1
+    assert "revision" not in str(found)
+    monkeypatch.setattr(part, "revision", 12)
+    assert "  revision    12" in str(losses.describe("hinge", "objective")).splitlines()
+
+
 def test_a_description_reads_well_in_a_terminal() -> None:
     lines = str(losses.describe("wgan-gp")).splitlines()
     assert lines[0] == "wgan-gp (method)"

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bench.config.trial import PART, part_versions
 from bench.config.workload import Workload
 from bench.statistics.gates.cells import CellKey, Pair, pair
 from bench.statistics.gates.failures import failures
 from bench.statistics.gates.golden import trace
 from bench.statistics.gates.quality import fresh_seeds_needed, quality
+from bench.statistics.gates.revisions import Traced, remarks, revised, warnings
 from bench.statistics.gates.speed import Timing, throughput, timing
 from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
 from bench.store.golden import GoldenTraces
@@ -78,6 +80,8 @@ class Comparison:
     changes: tuple[Change, ...]
     reruns: tuple[Rerun, ...]
     settings: Settings
+    warnings: tuple[str, ...] = ()
+    """What the whole says beside its rows: where golden traces and the revisions of parts contradict each other."""
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
@@ -138,16 +142,22 @@ def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: Setti
     """Compare two files of golden traces by the names of their methods; BASE may be missing altogether."""
     before = {each.method: each for each in base.traces} if base else {}
     after = {each.method: each for each in new.traces}
-    rows = tuple(
-        Row(name, None, (trace(base, new, before.get(name), after.get(name)),)) for name in sorted({*before, *after})
-    )
+    judged = {name: trace(base, new, before.get(name), after.get(name)) for name in sorted({*before, *after})}
+    traced = {
+        name: Traced(before[name], after[name], finding.verdict == "worse", finding.effect or 0.0)
+        for name, finding in judged.items()
+        if finding.verdict != "not comparable"
+    }
+    revisions = {name: remarks(each.revised) for name, each in traced.items()}
+    rows = tuple(Row(name, None, (finding,), revisions.get(name, ())) for name, finding in judged.items())
     changes: list[Change] = []
     if base is not None:
         names = sorted({*base.versions, *new.versions})
         told = [(name, base.versions.get(name), new.versions.get(name)) for name in names]
         told.append(("cpu", base.cpu, new.cpu))
         changes = [Change(what, (old,) if old else (), (now,) if now else ()) for what, old, now in told if old != now]
-    return Comparison(rows=rows, changes=tuple(changes), reruns=(), settings=settings)
+    said = warnings(base, new, list(traced.values())) if base is not None else ()
+    return Comparison(rows=rows, changes=tuple(changes), reruns=(), settings=settings, warnings=said)
 
 
 def _notes(each: Pair) -> tuple[str, ...]:
@@ -157,6 +167,8 @@ def _notes(each: Pair) -> tuple[str, ...]:
             said.append(f"{name}: {side.lost} lost to a timeout or an error of the machinery")
         if side.superseded:
             said.append(f"{name}: {side.superseded} of older versions left out")
+    if each.base.any is not None and each.new.any is not None:
+        said += remarks(revised(part_versions(each.base.any.components), part_versions(each.new.any.components)))
     if each.contradictions:
         said.append(f"{CONTRADICTION} at {len(each.contradictions)} of {len(each.base.runs)} seeds")
     return tuple(said)
@@ -201,7 +213,10 @@ def differences(shared: Iterable[Sequence[Iterable[Mapping[str, str]]]]) -> tupl
                 for what, value in found.items():
                     seen.setdefault(what, (set(), set()))[place].add(value)
     return tuple(
-        Change(what, tuple(sorted(base)), tuple(sorted(new))) for what, (base, new) in seen.items() if base != new
+        Change(what, tuple(sorted(base)), tuple(sorted(new)))
+        for what, (base, new) in seen.items()
+        # Records of before parts had revisions name none: which they had is not known.
+        if base != new and not (what.startswith(PART) and not (base and new))
     )
 
 

@@ -33,11 +33,29 @@ def test_from_the_recording_to_the_verdict(bench, recorded, tmp_path):
     assert result.exit_code == 1
     assert result.stdout.startswith("1 of 2 golden traces changed; 1 equivalent.\nChanged: ")
     assert "generator_loss at step 3: " in result.stdout
+    assert "Likely culprit: bce_ns, in that method and in no method that did not change: raise" in result.stdout
     assert "| changed | nsgan | 9.9e-03 | generator\\_loss at step 3" in files[0].read_text()
     document = json.loads(files[1].read_text())
     assert document["outcome"] == "regression"
+    assert [words.split()[0] for words in document["warnings"]] == ["Numbers", "Likely"]
     assert {row["name"]: row["verdict"] for row in document["rows"]} == {"hinge": "equivalent", "nsgan": "worse"}
     assert 'name="golden" tests="2" failures="1"' in files[2].read_text()
+
+
+def test_a_file_of_before_revisions_is_read_and_damage_is_told(bench, recorded, tmp_path):
+    document = json.loads(recorded.read_text())
+    assert document["schema_version"] == 2
+    for trace in document["traces"]:
+        del trace["revisions"]
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(document | {"schema_version": 1}))
+    result = bench("compare", old, recorded)
+    assert result.exit_code == 0
+    assert "Numbers changed" not in result.stdout
+    old.write_text(json.dumps(document).replace('"device": "cpu"', '"device": "cpu", "device": "cpu"'))
+    result = bench("compare", old, recorded)
+    assert result.exit_code == 2
+    assert "the key 'device' is there twice" in result.stderr
 
 
 def test_without_a_baseline_it_is_no_pass_and_says_how_to_begin(bench, recorded, tmp_path):

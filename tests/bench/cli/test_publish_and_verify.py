@@ -16,6 +16,7 @@ import losses
 from bench import data
 from bench.cli.main import cli
 from bench.config.trial import trial_id
+from bench.report import verification
 from bench.report.publication import TABLES, sha256, shown
 from bench.report.verification import _MACHINE_PATH
 from bench.store.journal import read_record
@@ -148,7 +149,7 @@ def rename_a_record(folder):
 def edit_a_spec(folder):
     path = records(folder)[0]
     change(path, spec=msgspec.structs.replace(read_record(path).spec, steps=7))
-    return [f"records/{path.name}: its trial id is not the one of its spec"]
+    return [f"records/{path.name}: calls its trial {path.name[:16]}, and its spec and components are those of "]
 
 
 def call_a_method_by_another_name(folder):
@@ -186,6 +187,49 @@ def use_newer_losses(folder):
     path = records(folder)[0]
     replace_record(path, components={**read_record(path).components, "losses": "99"})
     return [f"1 record of losses 99, newer than this program's {losses.VERSION}"]
+
+
+LATER = "1.1"
+"""A protocol whose records name the revisions of their parts."""
+
+
+def of_a_later_protocol(monkeypatch, folder, **versions):
+    """Put a record of a later protocol there, whose parts have these versions; None leaves a part out."""
+    monkeypatch.setattr(verification, "PROTOCOL_VERSION", LATER)
+    path = next(path for path in records(folder) if read_record(path).spec.method_name == "hinge")
+    record = read_record(path)
+    parts = {f"loss:{name}": version for name, version in versions.items() if version is not None}
+    shared = {name: version for name, version in record.components.items() if not name.startswith("loss:")}
+    spec = msgspec.structs.replace(record.spec, protocol_version=LATER)
+    replace_record(path, spec=spec, protocol_version=LATER, components=shared | parts)
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0", "note: {}/records: 1 record of loss:hinge 0, older than this program's 1"),
+        ("99", "{}/records: 1 record of loss:hinge 99, newer than this program's 1; run: pip install --upgrade"),
+        (None, "{}/records: 1 record without a version of loss:hinge; restore the file as it was recorded"),
+    ],
+)
+def test_the_revisions_of_a_methods_parts_are_held_to_the_librarys(bench, folder, monkeypatch, version, words):
+    of_a_later_protocol(monkeypatch, folder, hinge=version)
+    result = bench("verify", folder)
+    assert result.exit_code == 1, "a record of another protocol does not fit the folder's seeds, whatever its parts"
+    assert words.format(folder) in result.stdout
+
+
+@pytest.mark.parametrize("version", ["1", "0123456789abcdef"])
+def test_parts_of_this_program_and_parts_from_a_file_are_nothing_to_speak_of(bench, folder, monkeypatch, version):
+    of_a_later_protocol(monkeypatch, folder, hinge=version)
+    assert "loss:hinge" not in bench("verify", folder).stdout
+
+
+def test_records_of_protocol_1_0_name_no_parts_and_lack_nothing(bench, folder):
+    for path in records(folder):
+        components = read_record(path).components
+        replace_record(path, components={name: components[name] for name in components if not name.startswith("loss:")})
+    assert "loss:" not in bench("verify", folder).stdout
 
 
 def leave_out_a_component(folder):

@@ -57,7 +57,7 @@ def edited_table(folder):
     ("tamper", "words"),
     [
         (another_time, "README.md: has tables that are not what the records give"),
-        (another_batch, "is not of the measurement that its name says"),
+        (another_batch, "one of them was edited; restore it as it was recorded"),
         (edited_table, "README.md: has tables that are not what the records give"),
         (lambda folder: record(folder).unlink(), "README.md: has tables that are not what the records give"),
         (lambda folder: record(folder).write_text("{}"), ".json"),

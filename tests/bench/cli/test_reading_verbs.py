@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import msgspec
@@ -16,6 +17,8 @@ from bench.cli.main import cli
 from bench.cli.show import sparkline
 from bench.store.journal import Store
 from bench.store.kernels import KernelStore
+from losses import registry
+from losses.revisions import revision_of
 
 READERS = ["leaderboard", "report", "export"]
 
@@ -203,6 +206,17 @@ def test_list_names_everything(bench, index):
     text = bench("list").stdout
     for words in ("methods", "nsgan-r1", "digits", "quick", "bce_ns", "precision"):
         assert words in text
+
+
+def test_list_tells_the_revision_of_a_part_to_programs_alone(bench):
+    rows = json.loads(bench("list", "parts", "--json").stdout)
+    assert {row["name"]: row["revision"] for row in rows} == {
+        name: str(revision_of(part)) for name, part in registry.parts().items()
+    }
+    assert "revision" not in json.loads(bench("list", "methods", "--json").stdout)[0]
+    first = bench("list", "parts").stdout.splitlines()[0]
+    assert first.split()[1] in ("objective", "regularizer", "transform", "constraint")
+    assert not re.search(r"\b1\b", first.split("  ")[1])
 
 
 @pytest.mark.parametrize("kind", ["methods", "workloads", "suites", "parts", "metrics"])

@@ -1,11 +1,13 @@
 """`sample`: a picture from a stored generator, and one line where there is none."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 from PIL import Image
 
+from bench.config.trial import Trial
 from bench.networks import build_generator
 from bench.store.journal import Store
 from bench.training.artifacts import save_generator
@@ -15,13 +17,15 @@ from bench.training.seeding import Stream
 @pytest.fixture
 def trial_id(results: Path) -> str:
     """A trial of the results folder that has a generator of width 8."""
-    record = Store(results).records()[0]
+    store = Store(results)
+    record = store.records()[0]
     network = msgspec.structs.replace(record.spec.network, width=8)
-    trial = msgspec.structs.replace(record.trial, spec=msgspec.structs.replace(record.spec, network=network))
-    folder = results / "artifacts" / record.trial_id
-    folder.mkdir(parents=True, exist_ok=True)
+    trial = Trial(spec=msgspec.structs.replace(record.spec, network=network), components=record.components)
+    store.append(msgspec.structs.replace(record, spec=trial.spec, trial_id=trial.id))
+    folder = store.artifacts_dir(trial.id)
+    folder.mkdir(parents=True)
     save_generator(build_generator(network, lambda name, shape: Stream(0, name).normal(0, shape)[0]), trial, folder)
-    return record.trial_id
+    return trial.id
 
 
 def test_a_grid_of_as_many_images_as_asked_for(bench, results, trial_id, tmp_path):
@@ -66,3 +70,17 @@ def test_a_damaged_generator_is_named(bench, results, trial_id):
     result = bench("sample", trial_id, "--results", results, "--device", "cpu")
     assert result.exit_code == 2
     assert "generator.safetensors" in result.stderr
+
+
+def test_the_generator_of_another_trial_is_refused(bench, results, trial_id):
+    """Both networks are alike, so that nothing but the header tells one from the other."""
+    store = Store(results)
+    record = next(each for each in store.records() if each.trial_id == trial_id)
+    other = Trial(spec=msgspec.structs.replace(record.spec, seed=99), components=record.components)
+    store.append(msgspec.structs.replace(record, spec=other.spec, trial_id=other.id))
+    store.artifacts_dir(other.id).mkdir(parents=True)
+    shutil.copy(store.artifacts_dir(trial_id) / "generator.safetensors", store.artifacts_dir(other.id))
+    assert bench("sample", trial_id, "--results", results, "--device", "cpu").exit_code == 0
+    result = bench("sample", other.id, "--results", results, "--device", "cpu")
+    assert result.exit_code == 2
+    assert f"is the generator of trial {trial_id}, and lies in the folder of trial {other.id}" in result.stderr

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from planted_records import make_workload, planted_record
@@ -17,6 +18,7 @@ from bench.report.compare import (
     to_markdown,
     verdict,
 )
+from bench.report.flags import commands
 from bench.report.junit import to_junit
 from bench.statistics.gates.comparison import compare
 from bench.statistics.gates.verdicts import Settings
@@ -142,6 +144,33 @@ def test_junit_of_nothing_is_an_error_and_of_an_allowed_improvement_is_none():
     better = runs(HIGH), runs(LOW, losses="2")
     assert ET.fromstring(to_junit(present(*better))).get("failures") == "1"
     assert ET.fromstring(to_junit(present(*better, allow=True))).get("failures") == "0"
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ({"loss:hinge": "1"}, False),
+        ({"loss:hinge": "12", "loss:r1": "3"}, False),
+        ({"loss:mine": "0123456789abcdef", "loss:r1": "1"}, True),
+        ({}, False),
+    ],
+)
+def test_the_commands_of_a_screen_ask_for_a_file_where_a_loss_came_in_one(parts, named):
+    def set_of(distances):
+        return [
+            planted_record(WORKLOAD, "mine", seed, distance=distance, components={"losses": "1", **parts})
+            for seed, distance in enumerate(distances)
+        ]
+
+    (command,) = commands(present(set_of(LOW), set_of(HIGH), stage="1").comparison.reruns, "results")
+    assert ("--losses YOUR_LOSSES.py" in command) == named
+
+
+def test_warnings_stand_in_every_text(shown):
+    warned = replace(shown, comparison=replace(shown.comparison, warnings=("Raise <r1> *now*.",)))
+    assert json.loads(to_json(warned))["warnings"] == ["Raise <r1> *now*."]
+    assert "- **Raise &lt;r1&gt; \\*now\\*.**" in to_markdown(warned)
+    assert json.loads(to_json(shown))["warnings"] == []
 
 
 def test_escaping_is_on_one_line():

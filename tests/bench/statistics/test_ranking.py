@@ -211,6 +211,28 @@ def test_a_loss_of_the_users_own_joins_the_table_and_supersedes_its_own_past_alo
     assert len(board.rows) == 5
 
 
+def test_a_mended_part_leaves_everybody_else_in_the_table(record, workload, toy):
+    """The second method has been mended, and has been trained again on one of two workloads only."""
+
+    def runs(method: str, on, revision: str, finished_at: str) -> list:
+        components = {"losses": "1", f"loss:{method}": revision, "loss:shared": "1"}
+        return [record(on, method, seed, components=components, finished_at=finished_at) for seed in range(3)]
+
+    old, new = "2026-01-01T00:00:00+00:00", "2026-06-01T00:00:00+00:00"
+    records = [each for on in (workload, toy) for method in ("still", "mended") for each in runs(method, on, "1", old)]
+    records += [each for on in (workload, toy) for each in runs("other", on, "4", old)]
+    workloads = {"digits": workload, "ring8": toy}
+    (board,) = rank(records, workloads, resamples=200)
+    assert (len(board.ranked), board.superseded) == (3, 0)
+    (board,) = rank([*records, *runs("mended", workload, "2", new)], workloads, resamples=200)
+    assert board.superseded == 6, "of the mended one nothing of before counts, on the other workload either"
+    assert {row.method for row in board.ranked} == {"still", "other"}
+    assert {row.method: row.cells_done for row in board.rows} == {"still": 6, "other": 6, "mended": 3}
+    records += [*runs("mended", workload, "2", new), *runs("mended", toy, "2", new)]
+    (board,) = rank(records, workloads, resamples=200)
+    assert {row.method for row in board.ranked} == {"still", "other", "mended"}
+
+
 def test_workloads_share_a_table_and_are_averaged_over(record, workload, toy):
     records = [record(workload, "nsgan", seed, distance=100.0) for seed in range(2)]
     records += [record(toy, "nsgan", seed) for seed in range(2)]

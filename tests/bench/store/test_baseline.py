@@ -1,5 +1,7 @@
 """Baselines: deterministic bytes, a digest that notices, and nothing that a comparison needs left out."""
 
+import hashlib
+
 import msgspec
 import pytest
 from planted_records import make_workload, planted_record
@@ -9,6 +11,7 @@ from bench.statistics.gates.verdicts import Settings
 from bench.store.baseline import BaselineError, decode_baseline, encode_baseline, read_baseline, records_digest
 
 WORKLOAD = make_workload()
+PROTOCOL = b'"protocol_version":"%s"' % planted_record(WORKLOAD).protocol_version.encode()
 
 
 @pytest.fixture
@@ -63,3 +66,45 @@ def test_a_file_that_was_touched_is_refused(records, spoil, words):
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(BaselineError, match="cannot be read"):
         read_baseline(tmp_path)
+
+
+def frozen_again(content, *replacements):
+    """A baseline as somebody edits it who knows about the digest."""
+    header, _, body = content.partition(b"\n")
+    for old, new in replacements:
+        assert body.count(old) >= 1
+        body = body.replace(old, new, 1)
+    header = msgspec.json.decode(header) | {"digest": hashlib.sha256(body).hexdigest()}
+    return msgspec.json.encode(header) + b"\n" + body
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"seed":1', b'"seed":7', "line 3, calls its trial .*one of them was edited; restore the file from git"),
+        (b'"losses":"1"', b'"losses":"2"', "line 2, calls its trial"),
+        (b'"seed":1', b'"seed":7,"seed":1', "line 3, .*the key 'seed' is there twice"),
+        (b'"schema_version":1', b'"schema_version":0', "line 2, says it is of schema 0, which there is not"),
+        (b'"schema_version":1', b'"schema_version":2', "line 2, says it is of schema 2, which there is not"),
+        (PROTOCOL + b',"trial_id"', b'"protocol_version":"0.9","trial_id"', "line 2, names two protocol versions"),
+    ],
+)
+def test_a_trial_that_was_edited_with_its_digest_is_refused_by_its_line(records, old, new, words):
+    content = encode_baseline("main", records)
+    assert decode_baseline(frozen_again(content), "here").records == decode_baseline(content, "here").records
+    with pytest.raises(BaselineError, match=f"baselines/main.jsonl, {words}"):
+        decode_baseline(frozen_again(content, (old, new)), "baselines/main.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"schema_version":1', b'"schema_version":0', "says it is of schema 0, and the first one was 1"),
+        (b'"baseline":"main"', b'"baseline":"a","baseline":"main"', "the key 'baseline' is there twice"),
+    ],
+)
+def test_a_header_that_was_edited_is_refused(records, old, new, words):
+    content = encode_baseline("main", records)
+    assert old in content.partition(b"\n")[0]
+    with pytest.raises(BaselineError, match=words):
+        decode_baseline(content.replace(old, new, 1), "here")

@@ -197,6 +197,88 @@ def test_newer_schema_is_refused_with_the_command_that_mends_it(
         store.records()
 
 
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_schema_that_never_was_is_refused(store: Store, one: Record, version: int) -> None:
+    store.append(replace(one, schema_version=version))
+    with pytest.raises(
+        RecordError, match=rf"{one.trial_id}\.0\.json says it is of schema {version}, .*; restore it"
+    ) as caught:
+        store.records()
+    assert "delete it to have its trial run again" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        ("{", "schema_version"),
+        ('"spec":{', "protocol_version"),
+        ('"network":{', "name"),
+        ('"components":{', "losses"),
+        ('"metrics":{', "distance"),
+        ('"evaluations":[{', "step"),
+        ('"environment":{', "fingerprint"),
+    ],
+)
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_key_that_is_there_twice_is_refused_wherever_it_is(
+    store: Store, one: Record, before: str, key: str, spaced: bool
+) -> None:
+    store.append(one)
+    path = store.record_path(one.trial_id, 0)
+    text = path.read_text()
+    beginning = text.index(f'{before}"{key}":') + len(f'{before}"{key}":')
+    _, end = json.JSONDecoder().raw_decode(text, beginning)
+    # The same value again, under the same key spelled by an escape: no reader takes another, and it is refused.
+    edited = f'{text[:end]},"\\u{ord(key[0]):04x}{key[1:]}":{text[beginning:end]}{text[end:]}'
+    assert json.loads(edited) == json.loads(text)
+    path.write_text(edited.replace(",", ", ") if spaced else edited)
+    with pytest.raises(RecordError, match=rf"{path.name} is damaged or edited \(the key '{key}' is there twice\)"):
+        store.records()
+
+
+def test_a_record_may_be_laid_out_in_another_way(store: Store, one: Record) -> None:
+    store.append(one)
+    path = store.record_path(one.trial_id, 0)
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_bytes()).items())), indent=1))
+    assert store.records() == [one]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        lambda one: {"spec": replace(one.spec, seed=7)},
+        lambda one: {"spec": replace(one.spec, method="hinge")},
+        lambda one: {"spec": replace(one.spec, optimizer=replace(one.spec.optimizer, betas=(0.0, 0.9)))},
+        lambda one: {"components": {"losses": "2"}},
+        lambda one: {"components": {**one.components, "loss:bce_ns": "2"}},
+    ],
+)
+def test_a_record_whose_trial_id_is_not_that_of_its_spec_is_refused(
+    store: Store, one: Record, edited: Callable[[Record], dict[str, object]]
+) -> None:
+    wrong = replace(one, **edited(one))
+    store.append(wrong)
+    with pytest.raises(RecordError) as caught:
+        store.records()
+    assert str(caught.value).startswith(
+        f"{store.record_path(one.trial_id, 0)} calls its trial {one.trial_id}, and its spec and components are those "
+        f"of {wrong.trial.id}: one of them was edited; restore it as it was recorded, or delete it to have its trial"
+    )
+
+
+def test_a_record_of_two_protocols_is_refused(store: Store, one: Record) -> None:
+    store.append(replace(one, protocol_version="9.9"))
+    with pytest.raises(
+        RecordError, match=rf"names two protocol versions, 9\.9 and {one.spec.protocol_version}; restore"
+    ):
+        store.records()
+
+
+def test_another_name_of_the_method_or_folder_is_the_same_trial(store: Store, one: Record) -> None:
+    store.append(replace(one, spec=replace(one.spec, method_name="renamed")))
+    assert store.records()[0].spec.method_name == "renamed"
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "abc.0.json", "0123456789abcdef.json", "0123456789abcdef.01.json"])
 def test_files_that_are_no_records_are_named(store: Store, one: Record, name: str) -> None:
     store.append(one)
@@ -216,10 +298,9 @@ def test_record_under_another_name_is_refused(store: Store, one: Record) -> None
 def test_five_thousand_records_are_read_quickly(store: Store, record: MakeRecord, workload: Workload) -> None:
     folder = store.root / "records"
     folder.mkdir(parents=True)
-    template = record(workload)
-    for number in range(5000):
-        trial_id = f"{number:016x}"
-        (folder / f"{trial_id}.0.json").write_bytes(msgspec.json.encode(replace(template, trial_id=trial_id)))
+    for seed in range(5000):
+        each = record(workload, seed=seed)
+        (folder / f"{each.trial_id}.0.json").write_bytes(msgspec.json.encode(each))
     started = time.process_time()  # not the clock on the wall: a busy machine is no failure
     assert len(store.records()) == 5000
     assert time.process_time() - started < 2.0

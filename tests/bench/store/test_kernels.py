@@ -35,6 +35,9 @@ def test_a_record_is_read_back_and_the_first_stays(store):
         (lambda content: content | {"schema_version": KERNEL_SCHEMA + 1, "new": 1}, "newer program"),
         (lambda content: content | {"id": "0" * 16}, "its own name"),
         (lambda content: [content], "damaged or edited"),
+        (lambda content: content | {"schema_version": 0}, "says it is of schema 0, and the first one was 1"),
+        (lambda content: content | {"method": "hinge"}, "calls itself .* what it says was measured is .* edited"),
+        (lambda content: content | {"components": {"engine": "1"}}, "calls itself .* restore it as it was recorded"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(store, change, words):
@@ -44,6 +47,31 @@ def test_a_file_that_is_not_what_it_says_is_refused(store, change, words):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(RecordError, match=words):
         store.records()
+
+
+def test_a_key_that_is_there_twice_is_refused(store):
+    one = planted_kernels("nsgan")
+    store.append(one)
+    path = store.path(one.id)
+    path.write_text(path.read_text().replace('"calls":2', '"calls":9,"calls":2', 1))
+    with pytest.raises(RecordError, match="the key 'calls' is there twice"):
+        store.records()
+
+
+def test_a_mended_part_leaves_the_others_in_their_table_and_its_last_measurement_counts(store):
+    def measured(label, revision, at):
+        components = {"engine": "1", "losses": "1", f"loss:{label}": revision}
+        return planted_kernels(label, components=components, measured_at=f"2027-01-0{at}T00:00:00+00:00")
+
+    records = [measured("nsgan", "1", 1), measured("hinge", "2", 3), measured("hinge", "1", 2)]
+    for record in records:
+        assert store.append(record)
+    (group,) = groups(store.records())
+    assert {(record.label, record.components.get("loss:hinge")) for record in group} == {
+        ("nsgan", None),
+        ("hinge", "2"),
+    }
+    assert groups(reversed(records)) == [[records[1], records[0]]]
 
 
 def test_a_foreign_file_is_named(store):
@@ -92,7 +120,7 @@ def test_a_table_has_one_machine_one_setting_and_one_version(store):
         planted_kernels("own", components={"engine": "1", "losses": "1", "loss:own": "abc"}),
         planted_kernels("nsgan", setting=large),
         planted_kernels("nsgan", machine=elsewhere),
-        planted_kernels("nsgan", id="1" * 16, components={"engine": "2", "losses": "1"}),
+        planted_kernels("nsgan", components={"engine": "2", "losses": "1"}),
     ]
     for record in records:
         assert store.append(record)

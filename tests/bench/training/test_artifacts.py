@@ -11,7 +11,7 @@ from safetensors import safe_open
 from bench import data
 from bench.config.trial import Trial
 from bench.networks import build_generator
-from bench.training.artifacts import image_grid, save_generator, save_samples
+from bench.training.artifacts import image_grid, load_generator, save_generator, save_samples
 
 
 def test_the_grid_goes_row_by_row_with_white_gaps() -> None:
@@ -51,4 +51,9 @@ def test_the_generators_weights_and_trial_can_be_read_back(tmp_path: Path, recor
         assert set(file.keys()) == set(generator.state_dict())
         header = file.metadata()
     assert list(header) == ["trial"]
-    assert msgspec.json.decode(header["trial"], type=Trial) == trial
+    said = msgspec.json.decode(header["trial"])
+    assert said.pop("trial_id") == trial.id
+    assert msgspec.convert(said, Trial) == trial
+    read, weights = load_generator(tmp_path / "generator.safetensors")
+    assert read == trial
+    assert set(weights) == set(generator.state_dict())

@@ -11,7 +11,7 @@ from small_trials import make_trial
 from bench import data
 from bench.config.trial import Trial, canonical_json
 from bench.networks import build_generator
-from bench.training.artifacts import save_generator, save_picture, save_samples
+from bench.training.artifacts import load_generator, save_generator, save_picture, save_samples
 from bench.training.batches import to_uint8
 from bench.training.sampling import BATCH, evaluation_latents, generate, sample
 from bench.training.seeding import Stream
@@ -83,3 +83,38 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(1)}, path, metadata={"trial": canonical_json(trial).decode()})
     with pytest.raises(ValueError, match="does not hold the weights"):
         sample(path, count=2)
+
+
+def test_a_header_that_names_another_trial_is_refused(tmp_path: Path) -> None:
+    trial = make_trial("nsgan", samples=20)
+    stored(trial, tmp_path)
+    path = tmp_path / "generator.safetensors"
+    _, weights = load_generator(path)
+    plain = canonical_json(trial).decode()
+
+    def rewritten(header: str) -> Path:
+        save_file(weights, path, metadata={"trial": header})
+        return path
+
+    assert load_generator(rewritten(plain))[0] == trial, "generators of before headers named the id are read"
+    named = plain[:-1] + f',"trial_id":"{trial.id}"' + "}"
+    assert load_generator(rewritten(named))[0] == trial
+    assert '"seed":0' in named
+    with pytest.raises(ValueError, match=f"says that trial {trial.id} made it, and its spec and components are those"):
+        sample(rewritten(named.replace('"seed":0', '"seed":1')), count=2)
+    with pytest.raises(ValueError, match="'seed' is there twice"):
+        sample(rewritten(named.replace('"seed":0', '"seed":0,"seed":1')), count=2)
+
+
+def test_a_generator_in_the_folder_of_another_trial_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, other = make_trial("nsgan", samples=20), make_trial("nsgan", samples=20, seed=1)
+    for each in (trial, other):
+        (tmp_path / each.id).mkdir()
+        stored(trial, tmp_path / each.id)
+    assert len(sample(tmp_path / trial.id / "generator.safetensors", count=2)[0]) == 2
+    words = f"is the generator of trial {trial.id}, and lies in the folder of trial {other.id}"
+    with pytest.raises(ValueError, match=words):
+        sample(tmp_path / other.id / "generator.safetensors", count=2)
+    monkeypatch.chdir(tmp_path / other.id)
+    with pytest.raises(ValueError, match=words):
+        sample(Path("generator.safetensors"), count=2)

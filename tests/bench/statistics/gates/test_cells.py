@@ -5,6 +5,8 @@ import pytest
 from planted_records import make_workload, planted_record
 
 from bench.statistics.gates.cells import pair, sides
+from bench.statistics.gates.comparison import compare
+from bench.statistics.gates.verdicts import Settings
 
 OLD, NEW = "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"
 
@@ -27,6 +29,27 @@ def test_components_that_are_compared_may_differ():
     found = only(runs(components={"losses": "1", "engine": "1"}), runs(components={"losses": "2", "engine": "1"}))
     assert not found.refusal
     assert not found.measured_otherwise
+
+
+def compared(base, new):
+    return compare(base, new, {"digits": make_workload()}, Settings(resamples=200))
+
+
+def test_a_part_that_was_revised_is_compared_and_named():
+    base = runs(components={"losses": "1", "loss:bce_ns": "1", "loss:r1": "3"})
+    base += runs(method="hinge", components={"losses": "1", "loss:hinge": "1"})
+    new = runs(components={"losses": "1", "loss:bce_ns": "1", "loss:r1": "4"})
+    new += runs(method="hinge", components={"losses": "1", "loss:hinge": "1"})
+    found = compared(base, new)
+    assert {row.name: row.notes for row in found.rows} == {"hinge": (), "nsgan": ("revision of r1: 3 → 4",)}
+    assert [(each.what, each.base, each.new) for each in found.changes] == [("loss:r1", ("3",), ("4",))]
+    assert all(row.verdict != "not comparable" for row in found.rows)
+
+
+def test_of_records_of_before_revisions_nothing_is_said():
+    found = compared(runs(components={"losses": "1"}), runs(components={"losses": "2", "loss:bce_ns": "1"}))
+    assert found.rows[0].notes == ()
+    assert [each.what for each in found.changes] == ["losses"]
 
 
 @pytest.mark.parametrize("component", ["metrics", "extractor", "data"])

@@ -34,6 +34,21 @@ def file(values, *, method="nsgan", torch="2.5.1", **changes):
     return msgspec.structs.replace(found, **changes)
 
 
+def library(numbers, *, revisions=None, expressions=None, **changes):
+    """A file of several methods: the numbers of each by its name; its expression names its parts."""
+    known = revisions or {}
+    traces = []
+    for method, value in numbers.items():
+        expression = (expressions or {}).get(method, method)
+        own = {part: known.get(part, "1") for part in expression.split(" + ")} if revisions is not None else {}
+        traces.append(Trace(method=method, expression=expression, revisions=own, values={"loss": [1.0, value]}))
+    return file({}, traces=traces, **changes)
+
+
+def judged(base, new):
+    return compare_golden(base, new, Settings())
+
+
 def finding(base, new):
     (row,) = compare_golden(base, new, Settings()).rows
     return row.findings[0]
@@ -98,6 +113,132 @@ def test_a_method_that_means_something_else_now_says_so():
     (trace,) = new.traces
     new = msgspec.structs.replace(new, traces=[msgspec.structs.replace(trace, expression="hinge")])
     assert finding(base, new).note.endswith(" (bce_ns → hinge)")
+
+
+METHODS = ("bce", "bce + r1", "hinge", "hinge + r1", "hinge + gp", "bce + gp")
+STILL = dict.fromkeys(METHODS, 2.0)
+
+
+def moved(*names, by=1.01):
+    return STILL | dict.fromkeys(names, 2.0 * by)
+
+
+def test_a_change_that_a_revision_explains_names_the_part_and_warns_of_nothing():
+    found = judged(library(STILL, revisions={}), library(moved("bce + r1", "hinge + r1"), revisions={"r1": "2"}))
+    assert {row.name: row.notes for row in found.rows if row.verdict == "worse"} == {
+        "bce + r1": ("revision of r1: 1 → 2",),
+        "hinge + r1": ("revision of r1: 1 → 2",),
+    }
+    assert all(row.notes == () for row in found.rows if row.verdict == "equivalent")
+    assert found.warnings == ()
+    assert found.outcome(allow_improvement=True) == "regression", "it is recorded anew all the same"
+
+
+def test_numbers_that_moved_without_a_revision_name_the_part_that_they_have_in_common():
+    found = judged(library(STILL, revisions={}), library(moved("bce + r1", "hinge + r1"), revisions={}))
+    first, second = found.warnings
+    assert first == (
+        "Numbers changed, and no revision of a part, nor the version of the engine or of the losses, was raised: "
+        "bce + r1, hinge + r1."
+    )
+    assert second == (
+        "Likely culprit: r1, in all 2 and in no method that did not change: raise its `revision`, and record the "
+        "traces anew."
+    )
+
+
+def test_two_parts_that_moved_are_both_found_the_more_common_one_first():
+    changed = [name for name in METHODS if name.endswith("r1") or name.startswith("hinge")]
+    numbers = STILL | {"ls": 2.0, "ls + r1": 2.0}
+    base, new = library(numbers, revisions={}), library(numbers | moved(*changed, "ls + r1"), revisions={})
+    assert [words.partition(" and in no")[0] for words in judged(base, new).warnings[1:]] == [
+        "Likely culprit: hinge, in 3 of these 5",
+        "Likely culprit: r1, in 2 of these 5",
+    ]
+
+
+def test_parts_that_always_stand_together_are_named_together():
+    numbers = {"bce": 2.0, "odd + rare": 2.0}
+    base, new = library(numbers, revisions={}), library(numbers | {"odd + rare": 3.0}, revisions={})
+    assert judged(base, new).warnings[1].startswith("Likely culprit: odd or rare, in that method and in no method")
+
+
+def test_where_no_part_can_be_it_that_is_said():
+    numbers = STILL | {"lazy": 2.0}
+    spelled = {"lazy": "bce + r1"}
+    base = library(numbers, revisions={}, expressions=spelled)
+    found = judged(base, library(numbers | {"lazy": 3.0}, revisions={}, expressions=spelled))
+    assert len(found.warnings) == 2
+    assert found.warnings[1].startswith(
+        "No part explains lazy: each of theirs is also in a method that did not change."
+    )
+    assert "losses.VERSION or ENGINE_VERSION" in found.warnings[1]
+
+
+def test_where_everything_moved_what_all_share_is_a_suspect():
+    found = judged(library({"bce": 2.0}, revisions={}), library({"bce": 3.0}, revisions={}))
+    assert "in that method and in no method that did not change, of which there is none" in found.warnings[1]
+    assert "losses.VERSION or ENGINE_VERSION" in found.warnings[1]
+
+
+@pytest.mark.parametrize("name", ["engine", "losses"])
+def test_a_raise_of_what_all_share_explains_any_change(name):
+    versions = {"torch": "2.5.1", "engine": "1", "losses": "1"} | {name: "2"}
+    base = library(STILL, revisions={})
+    assert judged(base, library(moved("bce + r1"), revisions={}, versions=versions)).warnings == ()
+    (said,) = judged(base, library(STILL, revisions={}, versions=versions)).warnings
+    assert said.startswith(
+        f"The version of the {name} went from 1 to 2, and no number moved at all, in bce, bce + gp, "
+    )
+    assert "hinge + gp and 1 more: what is recorded of them is trained again for nothing" in said
+
+
+def test_another_torch_explains_nothing_by_itself_and_is_named():
+    base, new = library(STILL, revisions={}), library(moved("bce + r1"), revisions={}, torch="2.6.0")
+    assert judged(base, new).warnings[0].endswith("or models of processor, which may be why.")
+
+
+def test_a_revision_that_was_raised_for_nothing_is_told():
+    base = library(STILL, revisions={})
+    found = judged(base, library(STILL, revisions={"r1": "2"}))
+    (said,) = found.warnings
+    assert said.startswith("The revision of r1 went from 1 to 2, and no number moved at all, in bce + r1, hinge + r1: ")
+    assert found.outcome(allow_improvement=False) == "passed"
+    (said,) = judged(base, library(moved("bce + r1", by=1 + 1e-7), revisions={"r1": "2"})).warnings
+    assert "and no number moved by more than 1.0e-07, which is within the tolerance, in" in said
+    assert judged(base, library(moved("bce + r1"), revisions={"r1": "2"})).warnings == (), "one of them moved"
+
+
+def test_a_part_beside_another_that_moved_is_judged_where_it_stands_alone():
+    base = library(STILL, revisions={})
+    new = library(moved("hinge", "hinge + r1", "hinge + gp"), revisions={"r1": "2", "hinge": "2"})
+    (said,) = judged(base, new).warnings
+    assert said.startswith("The revision of r1 went from 1 to 2, and no number moved at all, in bce + r1: ")
+
+
+def test_a_revision_that_went_back_is_told():
+    found = judged(library(STILL, revisions={"r1": "3"}), library(moved("bce + r1"), revisions={"r1": "2"}))
+    assert found.warnings == (
+        "The revision of r1 went back from 3 to 2, which records of before have already: raise it instead.",
+    )
+
+
+def test_the_content_of_a_file_has_no_order():
+    base = library(STILL, revisions={"r1": "f" * 16})
+    assert judged(base, library(moved("bce + r1"), revisions={"r1": "0" * 16})).warnings == ()
+
+
+def test_a_method_that_means_something_else_is_explained_by_that():
+    base = library(STILL, revisions={})
+    found = judged(base, library(moved("bce + r1"), revisions={}, expressions={"bce + r1": "bce + r1 + gp"}))
+    assert found.warnings == ()
+
+
+def test_files_of_before_revisions_are_read_and_the_culprit_found_by_the_expressions():
+    found = judged(library(STILL), library(moved("bce + r1", "hinge + r1"), revisions={}))
+    assert found.warnings[0].startswith("Numbers changed, and one of the files names no revisions of parts, so nobody ")
+    assert found.warnings[1].startswith("Likely culprit: r1, in all 2 ")
+    assert judged(library(STILL), library(STILL, revisions={})).warnings == ()
 
 
 @pytest.mark.parametrize(
