@@ -92,7 +92,8 @@ def gradients(
             _gradients_table(curves),
             f"norm: |grad L_G| over the generator's parameters after k updates of D. share: mean |dL_G/db|, the loss's "
             f"own part of the signal. accuracy: P[a > b] at the end. last/early: the last norm over the largest of the "
-            f"first tenth of the updates; below {probing.VANISHING:g} is vanishing, above {probing.EXPLODING:g} exploding.",
+            f"first tenth of the updates; below {probing.VANISHING:g} is vanishing, above {probing.EXPLODING:g} "
+            "exploding.",
         )
     if output is not None:
         _write(output, "gradients", probing.to_csv(curves), lambda: figures.draw_gradients(curves))
