@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def image_trial(**changes: object) -> Trial:
-    """A generator with batch norm, whose statistics are not averaged."""
+    """A generator with batch norm, whose statistics are averaged too."""
     return make_trial("nsgan", width=4, **{"steps": 30, "evaluate_every": 10, "samples": 50, **changes})
 
 
@@ -38,10 +38,7 @@ def test_the_decay_warms_up_to_its_limit() -> None:
 
 
 def test_the_average_is_the_weighted_sum_of_all_values() -> None:
-    """Unrolled: value s weighs (1 - d_s) times the product of the later decays, and the first value what is left.
-
-    Statistics are those of the last.
-    """
+    """Unrolled: value s weighs (1 - d_s) times the product of the later decays, and the first value what is left."""
     module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
     average = MovingAverage(module)
     values = [{name: tensor.clone() for name, tensor in module.state_dict().items()}]
@@ -57,11 +54,10 @@ def test_the_average_is_the_weighted_sum_of_all_values() -> None:
     weights = [math.prod(decays), *((1 - d) * math.prod(decays[s + 1 :]) for s, d in enumerate(decays))]
     assert sum(weights) == pytest.approx(1)
     found = average.module.state_dict()
-    for name in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
-        assert torch.equal(found[name], values[-1][name])
-    for name in ("0.weight", "0.bias", "1.weight", "1.bias"):
+    for name in ("0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"):
         expected = sum(weight * value[name] for weight, value in zip(weights, values, strict=True))
         torch.testing.assert_close(found[name], expected, rtol=1e-12, atol=1e-14)
+    assert found["1.num_batches_tracked"].item() == 12
 
 
 def test_a_constant_module_is_its_own_average() -> None:
@@ -104,20 +100,16 @@ def test_the_metrics_are_those_of_the_averaged_generator(tmp_path: Path, monkeyp
     trainer.prepare_process(trial, 1)
     run = Run(trial, data_dir=None, device=CPU, emit=lambda _: None)
     average = {name: tensor.double().clone() for name, tensor in run.step.generator.state_dict().items()}
-    buffers = dict(run.step.generator.named_buffers())
     run.train()
     for step, weights in enumerate(seen):
         kept = (1 + step) / (10 + step)
-        average = {
-            name: weights[name] if name in buffers else kept * average[name] + (1 - kept) * weights[name]
-            for name in average
-        }
+        average = {name: kept * average[name] + (1 - kept) * weights[name] for name in average}
     generator = copy.deepcopy(run.step.generator)
     generator.load_state_dict({name: value.float() for name, value in average.items()})
     expected, _ = run.evaluations._metrics_of(generator)
     metrics = run.conclude(tmp_path).metrics
     assert metrics["ema_fd"] == metrics["ema_distance"] == pytest.approx(expected["fd"], rel=1e-4)
-    assert abs(metrics["ema_fd"] / metrics["fd"] - 1) > 2e-3, "another generator than the last"
+    assert abs(metrics["ema_fd"] / metrics["fd"] - 1) > 1e-2, "another generator than the last"
     assert {name for name in metrics if name.startswith("ema_")} == {f"ema_{name}" for name in (*expected, "distance")}
 
 
