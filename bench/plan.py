@@ -29,13 +29,10 @@ from losses.revisions import parts_within, revision_of
 _LIBRARY: Final = f"{losses.__name__}."
 _KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
 
-CONTROLLED: Final = Optimizer(
-    name="adam",
-    lr_generator=CONTROLLED_LEARNING_RATE,
-    lr_discriminator=CONTROLLED_LEARNING_RATE,
-    betas=CONTROLLED_BETAS,
-)
-"""The controlled track's optimiser: the same for every method."""
+
+def controlled(learning_rate: float = CONTROLLED_LEARNING_RATE) -> Optimizer:
+    """Return the controlled track's optimiser: the same for every method on a workload."""
+    return Optimizer(name="adam", lr_generator=learning_rate, lr_discriminator=learning_rate, betas=CONTROLLED_BETAS)
 
 
 def expand(
@@ -181,7 +178,7 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
             latent_size=workload.latent_size,
             d_norm=d_norm,
         ),
-        optimizer=_optimizer(recipe),
+        optimizer=_optimizer(recipe, workload),
         critic_steps=recipe.critic_steps if recipe else 1,
         batch_size=batch_size,
         steps=steps,
@@ -204,9 +201,9 @@ def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
     return method.recipe
 
 
-def _optimizer(recipe: losses.Recipe | None) -> Optimizer:
+def _optimizer(recipe: losses.Recipe | None, workload: Workload) -> Optimizer:
     if recipe is None:
-        return CONTROLLED
+        return controlled(workload.learning_rate)
     return Optimizer(
         name=recipe.optimizer,
         lr_generator=recipe.lr_generator,

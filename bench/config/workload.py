@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bench.config.protocol import CONTROLLED_LEARNING_RATE
+
 
 class Mixture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An isotropic 2-D Gaussian mixture with equal weights, whose modes a toy workload must find."""
@@ -58,6 +60,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scored_by: Literal["distance", "modes"] = "distance"
     quick: Budget | None = None
     """A shorter budget of its own, where the protocol knows one."""
+    learning_rate: float = CONTROLLED_LEARNING_RATE
+    """Of both players on the controlled track."""
     inception_samples: int = 10_000
     """How many generated images FID, KID and IS in Inception are computed from."""
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Network, Spec, Trial
 from bench.kernels.blocks import Call
-from bench.plan import CONTROLLED
+from bench.plan import controlled
 from bench.store.kernels import Setting
 from bench.training.precision import autocast
 from bench.training.seeding import PartGenerators, Stream
@@ -253,7 +253,7 @@ def _trial(method: Method, setting: Setting) -> Trial:
     )
     spec = Spec(
         protocol_version=PROTOCOL_VERSION, track="controlled", method=str(method), method_name=method.name,
-        workload="", data_hash="", network=network, optimizer=CONTROLLED, critic_steps=1,
+        workload="", data_hash="", network=network, optimizer=controlled(), critic_steps=1,
         batch_size=setting.batch_size, steps=1, evaluate_every=1, samples=1, precision=setting.precision, seed=0,
     )  # fmt: skip
     return Trial(spec=spec, components={})

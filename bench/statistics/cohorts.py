@@ -1,8 +1,8 @@
 """Which records may stand in one table, and which of its cells count.
 
 Records are comparable when protocol version, track, discriminator norm, precision, batch size and budget agree. On the
-paper track norm and batch size are the method's own. Toys have no norm, and one budget for quick and full suites alike:
-they join the images' table, that of the core track's norm and of the full budget where there is one.
+paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of the core
+track's norm where there is one.
 
 Within such a cohort every workload is held to one setting (data, component versions, network), the newest one, and a
 method to the newest versions of its own parts, so that mending one loss concerns nobody else; older records stay on
@@ -119,13 +119,9 @@ def cohorts(records: Iterable[Record], workloads: Mapping[str, Workload]) -> lis
 
 def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
     """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
-    known = list(image_keys)
-    for budget in (FULL_BUDGET, QUICK_BUDGET) if key.budget == FULL_BUDGET else (key.budget,):
-        matching = [each for each in known if each == replace(key, d_norm=each.d_norm, budget=budget)]
-        core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
-        if core or len(matching) == 1:
-            return (core or matching)[0]
-    return key
+    matching = [each for each in image_keys if each == replace(key, d_norm=each.d_norm)]
+    core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
+    return (core or matching)[0] if core or len(matching) == 1 else key
 
 
 def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:

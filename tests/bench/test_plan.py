@@ -135,7 +135,17 @@ def test_a_quick_budget_is_the_workloads_own_and_gives_way_to_numbers() -> None:
     quick = only(workloads=["digits"], budget="quick").spec
     assert (quick.steps, quick.evaluate_every) == (600, 200)
     assert only(workloads=["digits"], budget="quick", steps=50).spec.evaluate_every == 50
-    assert only(workloads=["ring8"], budget="quick").id == only(workloads=["ring8"], budget="full").id
+    toy = only(workloads=["ring8"], budget="quick").spec
+    assert (toy.steps, toy.evaluate_every) == (3000, 500)
+    lacking = {"workloads": ["stacked-digits"]}
+    assert only(**lacking, budget="quick").id == only(**lacking, budget="full").id
+
+
+def test_the_optimiser_is_the_workloads_and_equal_for_all_methods() -> None:
+    for workload, rate in (("digits", 2e-4), ("ring8", 1e-4)):
+        for method in ("nsgan", "wgan-gp"):
+            found = only(workloads=[workload], methods=[method]).spec.optimizer
+            assert (found.lr_generator, found.lr_discriminator) == (rate, rate)
 
 
 def test_norm_counts_and_timeouts_do_not() -> None:
@@ -212,7 +222,8 @@ def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
 
     def keep(trial: Trial, attempt: int, status: Status) -> None:
         made = record(data.workload("digits"), attempt=attempt, status=status)
-        store.append(msgspec.structs.replace(made, trial_id=trial.id, spec=trial.spec, components=trial.components))
+        its_own = {"trial_id": trial.id, "protocol_version": trial.spec.protocol_version, "spec": trial.spec}
+        store.append(msgspec.structs.replace(made, **its_own, components=trial.components))
 
     keep(trials[0], 0, "ok")
     keep(trials[1], 0, "nonfinite")

@@ -264,19 +264,22 @@ def test_a_toy_has_no_norm_and_joins_the_images(record, workload, toy, image_nor
     assert home.key.d_norm == joined
 
 
-def test_a_toy_has_one_budget_and_joins_the_quick_table_where_there_is_no_full_one(record, workload, toy):
-    short = msgspec.structs.replace(
-        workload, steps=3000, evaluate_every=500, quick=Budget(steps=600, evaluate_every=200)
+def test_a_toy_joins_the_images_of_its_own_budget(record, workload, toy):
+    lasting, brief = Budget(steps=3000, evaluate_every=500), Budget(steps=600, evaluate_every=200)
+    images, points = (
+        msgspec.structs.replace(each, steps=lasting.steps, evaluate_every=lasting.evaluate_every, quick=brief)
+        for each in (workload, toy)
     )
-    quick = [record(short, "nsgan", 0, steps=600, evaluate_every=200), record(toy, "nsgan", 0)]
-    (board,) = rank(quick, {"digits": short, "ring8": toy})
-    assert (board.key.budget, [column.name for column in board.workloads]) == ("quick budget", ["digits", "ring8"])
-
-    boards = rank([*quick, record(short, "nsgan", 0)], {"digits": short, "ring8": toy})
-    assert {board.key.budget: [column.name for column in board.workloads] for board in boards} == {
-        "full budget": ["digits", "ring8"],
-        "quick budget": ["digits"],
-    }
+    quick = [record(each, "nsgan", 0, steps=600, evaluate_every=200) for each in (images, points)]
+    full = [record(each, "nsgan", 0) for each in (images, points)]
+    for made in ([*quick, *full], [quick[0], *full], [*quick, full[1]]):
+        expected: dict[str, list[str]] = {}
+        for each in made:
+            expected.setdefault("quick budget" if each.spec.steps == 600 else "full budget", []).append(
+                each.spec.workload
+            )
+        boards = rank(made, {"digits": images, "ring8": points})
+        assert {board.key.budget: [column.name for column in board.workloads] for board in boards} == expected
 
 
 def test_the_paper_track_is_one_table_of_own_recipes(record, workload):
