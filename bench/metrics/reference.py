@@ -20,6 +20,7 @@ from bench.metrics.frechet import Moments, frechet_distance, moments, square_roo
 from bench.metrics.kernel import kid
 from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
 from bench.metrics.neighbours import authentic_share, compare, median_distance, nearest, nearest_other, real_radii
+from bench.metrics.order import shuffled
 from bench.metrics.pins import VERSION
 
 NEIGHBOUR_IMAGES: Final = 10_000
@@ -103,12 +104,6 @@ def _stacked(features: Tensor, stack: int, stream: str) -> Tensor:
     return features[torch.from_numpy(drawn).to(features.device)].reshape(_STACKS, -1)
 
 
-def _shuffled(features: Tensor, stream: str, count: int) -> Tensor:
-    """Return at most `count` of the features [N, d], in the order of a fixed permutation."""
-    order = np.argsort(streams.uniforms(stream, len(features)), kind="stable")
-    return features[torch.from_numpy(order[:count]).to(features.device)]
-
-
 def _scalar(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.float64)
 
@@ -116,8 +111,8 @@ def _scalar(value: float) -> Tensor:
 def _compared(train: Tensor, test: Tensor, name: str) -> dict[str, Tensor]:
     """Measure real test images as if they were fakes, against as many real training images."""
     count = min(len(train), len(test), NEIGHBOUR_IMAGES)
-    reals = _shuffled(train, f"{name}/reference/floors/train", count)
-    fakes = _shuffled(test, f"{name}/reference/floors/test", count)
+    reals = shuffled(train, f"{name}/reference/floors/train", count)
+    fakes = shuffled(test, f"{name}/reference/floors/test", count)
     found = compare(fakes, reals)
     shares = [found.precision, found.recall, found.density, found.coverage]
     return {"kid_floor": _scalar(kid(fakes, reals)), "neighbourhood": torch.tensor(shares, dtype=torch.float64)}
@@ -128,9 +123,9 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
     if workload.stack > 1:
         empty = {"training": train[:0], "training_nearest": train[:0, 0]}
         return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
-    kept = _shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
+    kept = shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
     radii = nearest_other(kept)
-    squared, indices = nearest(test[:NEIGHBOUR_IMAGES], kept)
+    squared, indices = nearest(shuffled(test, f"{workload.kind}/reference/copies", NEIGHBOUR_IMAGES), kept)
     return {
         "training": kept,
         "training_nearest": radii,
@@ -158,7 +153,7 @@ def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torc
         reference = torch.cat([train, test])
     fitted, tested, trained = moments(reference), moments(test), moments(train)
     test_root = square_root(tested.covariance)
-    features = _shuffled(reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
+    features = shuffled(reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
     precision_radii, coverage_radii = real_radii(features)
     return Reference(
         mean=fitted.mean,

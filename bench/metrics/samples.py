@@ -11,6 +11,7 @@ from bench.config.workload import Mixture, Workload
 from bench.data import Arrays
 from bench.metrics.extractors import embed
 from bench.metrics.modes import histogram_divergence, mode_indices
+from bench.metrics.order import shuffled
 from bench.metrics.reference import NEIGHBOUR_IMAGES, Reference
 from bench.metrics.toys import high_quality_counts
 
@@ -107,10 +108,10 @@ class ImageSamples(_Samples[RealImages]):
         """How many samples were read as each mode [K]."""
         return torch.bincount(mode_indices(self.logits), minlength=self.real.workload.modes)
 
-    @property
+    @cached_property
     def few(self) -> Tensor:
-        """Features of at most `NEIGHBOUR_IMAGES` samples, for what compares all pairs."""
-        return self.features[:NEIGHBOUR_IMAGES]
+        """Features of at most `NEIGHBOUR_IMAGES` samples, for what compares all pairs: a fixed random choice."""
+        return shuffled(self.features, "evaluation/few", NEIGHBOUR_IMAGES)
 
 
 class PointSamples(_Samples[RealPoints]):
