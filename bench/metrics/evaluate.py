@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.config.workload import Workload
-from bench.data import Arrays, content_hash
+from bench.data import Arrays, content_hash, settled
 from bench.metrics import trained
 from bench.metrics.extractors import load_extractor
 from bench.metrics.neighbours import PRECISION_NEIGHBOUR
@@ -55,13 +55,14 @@ class Evaluator:
             arrays: its data.
             device: where features are computed.
             cache_dir: where measurements of the real data are kept; a folder in the user's cache when None.
-            samples: how many samples an evaluation will have, for the floors; the workload's number when None.
+            samples: how many samples an evaluation will have, for the floors; the workload's number when None, or the
+                one that its data decides on.
             extractor: the name and version of the extractor that a trial was planned with, which is checked.
 
         Raises:
             ValueError: the extractor's weights are not there, or are not those that were planned.
         """
-        count = samples if samples is not None else workload.samples
+        count = samples or workload.samples or settled(workload, arrays).samples
         with full_precision(device):
             self._sampled: _Sampled = (
                 _Points(workload, arrays, device, count)

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import torch
 
 from bench import data
@@ -73,8 +72,7 @@ def prepare(
     """
     started = time.perf_counter()
     arrays = data.load(name, data_dir, on_progress)
-    entry = data.workload(name)
-    workload = entry if entry.content_hash else msgspec.structs.replace(entry, content_hash=content_hash(arrays))
+    workload = data.settled(data.workload(name), arrays)
     was_ready = True
     if lacks_classifier(workload):
         was_ready = False
