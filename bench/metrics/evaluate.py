@@ -133,7 +133,7 @@ class _Images:
                 f"the extractor of {workload.name} has changed since the trial was planned: it is {known.component}, "
                 f"planned was {expected}. Run the same command again: it plans with what is there now"
             )
-        reference = load_or_build(workload, arrays, self._extractor, device, cache_dir)
+        reference = load_or_build(workload, arrays, self._extractor, device, cache_dir, count)
         self.real = RealImages(workload, reference, count, known.accuracy)
 
     def check(self, samples: Tensor) -> None:

@@ -15,6 +15,9 @@ from torch import Tensor
 PRECISION_NEIGHBOUR: Final = 3
 COVERAGE_NEIGHBOUR: Final = 5
 
+NEIGHBOUR_IMAGES: Final = 10_000
+"""Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
+
 _BLOCK_ELEMENTS: Final = 16 * 1024 * 1024
 
 _FAR: Final = 1e4
