@@ -48,6 +48,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     steps: int
     evaluate_every: int
     samples: int
+    """How many samples an evaluation has. 0: as many as fit the data, which `bench.data.resolve` fills in likewise."""
     modes: int
     """How many kinds of sample the extractor tells apart; 0 where it tells none, and no mode is counted."""
     channels: int = 1

@@ -72,6 +72,8 @@ class Family:
     missing: Callable[[Workload, Path], str] | None = None
     """Say what has to be got before the workload can be loaded, and how; nothing if it is there. None: never any."""
     form: Form | None = None
+    samples: Callable[[Arrays], int] | None = None
+    """How many samples an evaluation has, where the workload leaves that to its data."""
 
 
 def content_hash(arrays: Arrays) -> str:

@@ -60,7 +60,8 @@ def names() -> list[str]:
 def workload(name: str) -> Workload:
     """Return the workload of this name; raise ValueError naming the nearest one if there is none.
 
-    No data is read: of a workload that pins no content, the hash is empty. `resolve` fills it in.
+    No data is read: of a workload that pins no content, the hash is empty, and the number of samples may be 0 where its
+    data decides on it. `resolve` fills them in, and `settled` does where the data is at hand.
     """
     return _find(name)[0]
 
@@ -68,7 +69,7 @@ def workload(name: str) -> Workload:
 def resolve(
     name: str, data_dir: Path | None = None, on_progress: OnProgress | None = None, *, fetch: bool = True
 ) -> Workload:
-    """Return the workload of this name with its content hash, for which the data is read where none is pinned.
+    """Return the workload of this name with all that its content decides, for which it is read where none is pinned.
 
     Args:
         name: of a workload; ValueError if there is none.
@@ -86,7 +87,14 @@ def resolve(
     lacking = "" if fetch or family.missing is None else family.missing(entry, folder)
     if lacking:
         raise DataError(f"what is planned on {name} is known by its data, which is not in {folder} yet: {lacking}")
-    return msgspec.structs.replace(entry, content_hash=content_hash(family.load(entry, folder, on_progress)))
+    return settled(entry, family.load(entry, folder, on_progress))
+
+
+def settled(entry: Workload, arrays: Arrays) -> Workload:
+    """Return a workload with what its data decides: the content hash and the number of samples, unless it says them."""
+    family = _find(entry.name)[1]
+    samples = family.samples(arrays) if family.samples is not None and not entry.samples else entry.samples
+    return msgspec.structs.replace(entry, content_hash=entry.content_hash or content_hash(arrays), samples=samples)
 
 
 def default_data_dir() -> Path:

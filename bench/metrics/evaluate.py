@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.config.workload import Workload
-from bench.data import Arrays, content_hash
+from bench.data import Arrays, content_hash, settled
 from bench.metrics import trained
 from bench.metrics.extractors import load_extractor
 from bench.metrics.neighbours import PRECISION_NEIGHBOUR
@@ -55,13 +55,14 @@ class Evaluator:
             arrays: its data.
             device: where features are computed.
             cache_dir: where measurements of the real data are kept; a folder in the user's cache when None.
-            samples: how many samples an evaluation will have, for the floors; the workload's number when None.
+            samples: how many samples an evaluation will have, for the floors; the workload's number when None, or the
+                one that its data decides on.
             extractor: the name and version of the extractor that a trial was planned with, which is checked.
 
         Raises:
             ValueError: the extractor's weights are not there, or are not those that were planned.
         """
-        count = samples if samples is not None else workload.samples
+        count = samples or workload.samples or settled(workload, arrays).samples
         with full_precision(device):
             self._sampled: _Sampled = (
                 _Points(workload, arrays, device, count)
@@ -132,7 +133,7 @@ class _Images:
                 f"the extractor of {workload.name} has changed since the trial was planned: it is {known.component}, "
                 f"planned was {expected}. Run the same command again: it plans with what is there now"
             )
-        reference = load_or_build(workload, arrays, self._extractor, device, cache_dir)
+        reference = load_or_build(workload, arrays, self._extractor, device, cache_dir, count)
         self.real = RealImages(workload, reference, count, known.accuracy)
 
     def check(self, samples: Tensor) -> None:

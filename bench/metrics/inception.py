@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
-from bench.data import Arrays, content_hash, streams
+from bench.data import Arrays, content_hash
 from bench.metrics import kept
 from bench.metrics.cache import default_cache_dir
 from bench.metrics.evaluate import Scores, full_precision
@@ -31,6 +31,7 @@ from bench.metrics.extractors import batches
 from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
 from bench.metrics.inception_weights import HOW_TO_GET, Weights
 from bench.metrics.kernel import squared_mmd
+from bench.metrics.order import shuffled
 from bench.metrics.pins import VERSION
 from bench.metrics.registry import Entry, entries
 from bench.store.environment import usable_cpus
@@ -190,10 +191,10 @@ def inception_score(logits: Tensor, *, splits: int = _SPLITS, seed: int = _SEED)
     count = len(logits)
     if count < splits:
         return None
-    shuffled = logits[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
+    permuted = logits[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
     scores = []
     for split in range(splits):
-        confidences = shuffled[split * count // splits : (split + 1) * count // splits].double().log_softmax(1)
+        confidences = permuted[split * count // splits : (split + 1) * count // splits].double().log_softmax(1)
         marginal = confidences.exp().mean(0).log()
         scores.append((confidences.exp() * (confidences - marginal)).sum(1).mean().exp().item())
     return float(np.mean(scores))
@@ -307,8 +308,7 @@ def _build(
         root = square_root(fitted.covariance)
         floor = frechet_distance(fitted, root, moments_in_blocks(test, device))
     if len(train) > KID_IMAGES:
-        order = np.argsort(streams.uniforms(f"{workload.kind}/inception/order", len(train)), kind="stable")
-        train = train[torch.from_numpy(order[:KID_IMAGES])]
+        train = shuffled(train, f"{workload.kind}/inception/order", KID_IMAGES)
     tensors = {"mean": fitted.mean, "covariance": fitted.covariance, "root": root, "features": train}
     tensors["floor"] = torch.tensor(floor, dtype=torch.float64)
     return {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}

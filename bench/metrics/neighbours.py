@@ -15,7 +15,13 @@ from torch import Tensor
 PRECISION_NEIGHBOUR: Final = 3
 COVERAGE_NEIGHBOUR: Final = 5
 
+NEIGHBOUR_IMAGES: Final = 10_000
+"""Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
+
 _BLOCK_ELEMENTS: Final = 16 * 1024 * 1024
+
+_FAR: Final = 1e4
+"""How many times the typical squared length the largest may be before float32 blurs who is nearer to that point."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,15 @@ class Neighbourhood:
 
 
 def _squared_distances(points: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Yield the index of the first row and the squared distances [rows, M], block by block of `points`."""
+    """Yield the index of the first row and the squared distances [rows, M], block by block of `points`.
+
+    Distances do not change under a shift, and |x|^2 + |y|^2 - 2 x.y has the smallest rounding errors near the origin:
+    all points are shifted by the median of `others`, which a single one far away does not move as it moves the mean.
+    """
+    centre = others.float().median(0).values
+    points, others = points.float() - centre, others.float() - centre
+    if _some_are_far(points, others):
+        points, others = points.double(), others.double()
     squares = others.square().sum(1)
     rows = max(1, _BLOCK_ELEMENTS // len(others))
     for start in range(0, len(points), rows):
@@ -42,33 +56,38 @@ def _squared_distances(points: Tensor, others: Tensor) -> Iterator[tuple[int, Te
         yield start, distances.add_(block.square().sum(1, keepdim=True)).clamp_(min=0.0)
 
 
-def squared_radii(points: Tensor, neighbours: tuple[int, ...]) -> list[Tensor]:
-    """Return, for each k, the squared distance [N] of every point to its k-th nearest other point."""
-    columns: list[Tensor] = []
+def _some_are_far(points: Tensor, others: Tensor) -> bool:
+    """Say whether a centred point is so far away that its distances need float64, which takes twice the time."""
+    squares = others.square().sum(1)
+    largest = torch.maximum(points.square().sum(1).max(), squares.max())
+    return bool(largest > _FAR * squares.median())
+
+
+def _squared_distances_within(points: Tensor) -> Iterator[Tensor]:
+    """Yield the squared distances [rows, N] among the points, block by block; infinity of each to itself."""
     for start, distances in _squared_distances(points, points):
         rows = torch.arange(len(distances), device=points.device)
         distances[rows, start + rows] = torch.inf
-        columns.append(distances.topk(max(neighbours), largest=False).values)
+        yield distances
+
+
+def squared_radii(points: Tensor, neighbours: tuple[int, ...]) -> list[Tensor]:
+    """Return, for each k, the squared distance [N] of every point to its k-th nearest other point."""
+    largest = max(neighbours)
+    columns = [block.topk(largest, largest=False).values for block in _squared_distances_within(points)]
     nearest = torch.cat(columns)
     return [nearest[:, k - 1].contiguous() for k in neighbours]
 
 
 def nearest(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Return the squared distance [N] of points [N, d] to their nearest of `others` [M, d], and which it is [N]."""
-    centre = others.float().mean(0)
-    found = [block.min(1) for _, block in _squared_distances(points.float() - centre, others.float() - centre)]
+    found = [block.min(1) for _, block in _squared_distances(points, others)]
     return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
 
 
 def nearest_other(points: Tensor) -> Tensor:
     """Return the squared distance [N] of each of the points [N, d], N >= 2, to its nearest other one."""
-    centred = points.float() - points.float().mean(0)
-    found: list[Tensor] = []
-    for start, distances in _squared_distances(centred, centred):
-        rows = torch.arange(len(distances), device=points.device)
-        distances[rows, start + rows] = torch.inf
-        found.append(distances.amin(1))
-    return torch.cat(found)
+    return torch.cat([block.amin(1) for block in _squared_distances_within(points)])
 
 
 def median_distance(squared: Tensor) -> float:
@@ -89,8 +108,7 @@ def authentic_share(squared: Tensor, indices: Tensor, radii: Tensor) -> float:
 
 def real_radii(reals: Tensor) -> tuple[Tensor, Tensor]:
     """Return the squared radii of the reals' balls for precision and for density and coverage."""
-    reals = reals.float()
-    precision_radii, coverage_radii = squared_radii(reals - reals.mean(0), (PRECISION_NEIGHBOUR, COVERAGE_NEIGHBOUR))
+    precision_radii, coverage_radii = squared_radii(reals, (PRECISION_NEIGHBOUR, COVERAGE_NEIGHBOUR))
     return precision_radii, coverage_radii
 
 
@@ -103,9 +121,6 @@ def compare(fakes: Tensor, reals: Tensor, radii: tuple[Tensor, Tensor] | None = 
         radii: `real_radii(reals)` where they are known already.
     """
     precision_radii, coverage_radii = radii if radii is not None else real_radii(reals)
-    # Distances do not change under a shift, and near the origin their rounding errors are smallest.
-    centre = reals.float().mean(0)
-    reals, fakes = reals.float() - centre, fakes.float() - centre
     (fake_radii,) = squared_radii(fakes, (PRECISION_NEIGHBOUR,))
     inside = 0
     balls = 0

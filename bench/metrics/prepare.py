@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import torch
 
 from bench import data
@@ -37,7 +36,7 @@ class Prepared:
     extractor: Known | None
     """None for a toy."""
     floor: float | None
-    """The distance of the real test part to the real training part."""
+    """The distance of as many fresh real samples as an evaluation has; None where nothing tells it."""
     was_ready: bool
     """There was nothing left to do."""
     seconds: float
@@ -73,8 +72,7 @@ def prepare(
     """
     started = time.perf_counter()
     arrays = data.load(name, data_dir, on_progress)
-    entry = data.workload(name)
-    workload = entry if entry.content_hash else msgspec.structs.replace(entry, content_hash=content_hash(arrays))
+    workload = data.settled(data.workload(name), arrays)
     was_ready = True
     if lacks_classifier(workload):
         was_ready = False
@@ -85,7 +83,7 @@ def prepare(
     try:
         where = torch.device(device)
         words = f"measuring the real images of {workload.name}"
-        measured = workload.is_toy or cache_path(workload, arrays, where, default_cache_dir()).is_file()
+        measured = workload.is_toy or _is_measured(workload, arrays, where)
         if on_progress is not None and not measured:
             on_progress(words, 0, 1)
         evaluator = Evaluator(workload, arrays, where)
@@ -194,6 +192,10 @@ def train_anew(name: str, arrays: Arrays, recipe: Recipe, on_progress: OnProgres
     classifier, accuracy = train(recipe, arrays, on_progress=on_progress)
     weights = {key: tensor.contiguous() for key, tensor in classifier.state_dict().items()}
     return trained.described(name, weights, accuracy, content_hash(arrays), recipe)
+
+
+def _is_measured(workload: Workload, arrays: Arrays, device: torch.device) -> bool:
+    return cache_path(workload, arrays, device, default_cache_dir(), workload.samples).is_file()
 
 
 def _unwritable(path: Path, error: OSError) -> ValueError:

@@ -16,20 +16,28 @@ from bench.data import Arrays, content_hash, streams
 from bench.metrics import kept, trained
 from bench.metrics.cache import default_cache_dir
 from bench.metrics.extractors import embed
+from bench.metrics.floors import RealFeatures, measure_floors
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
-from bench.metrics.kernel import kid
 from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
-from bench.metrics.neighbours import authentic_share, compare, median_distance, nearest, nearest_other, real_radii
+from bench.metrics.neighbours import (
+    NEIGHBOUR_IMAGES,
+    authentic_share,
+    median_distance,
+    nearest,
+    nearest_other,
+    real_radii,
+)
+from bench.metrics.order import shuffled
 from bench.metrics.pins import VERSION
-
-NEIGHBOUR_IMAGES: Final = 10_000
-"""Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
 
 TRAINING_IMAGES: Final = 60_000
 """Copies are looked for among no more training images than this."""
 
 _SMALL: Final = 10_000
-"""A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough."""
+"""A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough.
+
+A test part with fewer is too rough a measure of what fresh images get.
+"""
 
 _STACKS: Final = 26_000
 
@@ -52,8 +60,14 @@ class Reference:
     train_covariance: Tensor
     train_root: Tensor
     train_count: Tensor
-    floor: Tensor
+    between: Tensor
     """The Fréchet distance of the test part to the training part."""
+    floor: Tensor
+    """The Fréchet distance of as many fresh real images as an evaluation has samples; NaN where nothing tells it."""
+    bias: Tensor
+    """What finite samples alone add to the distance of such images to the reference."""
+    gap: Tensor
+    """By how much finite samples alone bring any images nearer to the training part than to the test part."""
     unreadable: Tensor
     """The share of real test images that the extractor cannot read; NaN of one that has no classes."""
     frequencies: Tensor
@@ -63,9 +77,11 @@ class Reference:
     precision_radii: Tensor
     coverage_radii: Tensor
     kid_floor: Tensor
-    """The kernel distance of real test images to as many real training images."""
+    """The kernel distance of fresh real images to the reference."""
     neighbourhood: Tensor
-    """Precision, recall, density and coverage [4] of the same pair of sets."""
+    """Precision, recall, density and coverage [4] of fresh real images, in the proportion of fakes to the reference."""
+    vendi: Tensor
+    """The Vendi score of as many real images as an evaluation has samples, or of all there are."""
     classifier_score: Tensor
     """That of the real test images."""
     training: Tensor
@@ -103,24 +119,8 @@ def _stacked(features: Tensor, stack: int, stream: str) -> Tensor:
     return features[torch.from_numpy(drawn).to(features.device)].reshape(_STACKS, -1)
 
 
-def _shuffled(features: Tensor, stream: str, count: int) -> Tensor:
-    """Return at most `count` of the features [N, d], in the order of a fixed permutation."""
-    order = np.argsort(streams.uniforms(stream, len(features)), kind="stable")
-    return features[torch.from_numpy(order[:count]).to(features.device)]
-
-
 def _scalar(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.float64)
-
-
-def _compared(train: Tensor, test: Tensor, name: str) -> dict[str, Tensor]:
-    """Measure real test images as if they were fakes, against as many real training images."""
-    count = min(len(train), len(test), NEIGHBOUR_IMAGES)
-    reals = _shuffled(train, f"{name}/reference/floors/train", count)
-    fakes = _shuffled(test, f"{name}/reference/floors/test", count)
-    found = compare(fakes, reals)
-    shares = [found.precision, found.recall, found.density, found.coverage]
-    return {"kid_floor": _scalar(kid(fakes, reals)), "neighbourhood": torch.tensor(shares, dtype=torch.float64)}
 
 
 def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor]:
@@ -128,9 +128,9 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
     if workload.stack > 1:
         empty = {"training": train[:0], "training_nearest": train[:0, 0]}
         return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
-    kept = _shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
+    kept = shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
     radii = nearest_other(kept)
-    squared, indices = nearest(test[:NEIGHBOUR_IMAGES], kept)
+    squared, indices = nearest(shuffled(test, f"{workload.kind}/reference/copies", NEIGHBOUR_IMAGES), kept)
     return {
         "training": kept,
         "training_nearest": radii,
@@ -139,8 +139,22 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
     }
 
 
-def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device) -> Reference:
-    """Measure the real images.
+def arranged(workload: Workload, train: Tensor, test: Tensor) -> RealFeatures:
+    """Say what is measured against what, given the features of single images [N, d] of either part."""
+    stack, name = workload.stack, workload.kind
+    fresh = len(test) >= _SMALL
+    if stack > 1:
+        stacks = _stacked(train, stack, f"{name}/reference/train")
+        tested = _stacked(test, stack, f"{name}/reference/test")
+        return RealFeatures(stacks, tested, stacks, images=train, test_images=test, stack=stack, fresh=fresh)
+    if len(train) + len(test) < _SMALL:
+        both = torch.cat([train, test])
+        return RealFeatures(train, test, both, images=both, test_images=test, fresh=False)
+    return RealFeatures(train, test, train, images=train, test_images=test, fresh=fresh)
+
+
+def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, count: int) -> Reference:
+    """Measure the real images, and what as many of them as an evaluation has samples would get.
 
     The reference of `fd` is the training part, or both parts of a small data set. A stacked workload's are stacks drawn
     from the training part out of a fixed stream; as the extractor reads channels alone, single images are embedded
@@ -150,49 +164,49 @@ def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torc
     test, test_logits = embed(extractor, torch.from_numpy(arrays.test), device)
     frequencies = torch.from_numpy(np.bincount(arrays.train_labels)).double() / len(arrays.train_labels)
     copies = _copies(train, test, workload)
-    reference = train
-    if workload.stack > 1:
-        train = reference = _stacked(train, workload.stack, f"{workload.kind}/reference/train")
-        test = _stacked(test, workload.stack, f"{workload.kind}/reference/test")
-    elif len(train) + len(test) < _SMALL:
-        reference = torch.cat([train, test])
-    fitted, tested, trained = moments(reference), moments(test), moments(train)
+    real = arranged(workload, train, test)
+    fitted, tested, trained = moments(real.reference), moments(real.test), moments(real.train)
     test_root = square_root(tested.covariance)
-    features = _shuffled(reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
-    precision_radii, coverage_radii = real_radii(features)
+    between = frechet_distance(tested, test_root, trained)
+    features = shuffled(real.reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
+    radii = real_radii(features)
+    floors = measure_floors(real, workload.kind, count, between, (features, radii))
     return Reference(
         mean=fitted.mean,
         covariance=fitted.covariance,
         root=square_root(fitted.covariance),
-        count=torch.tensor(len(reference)),
+        count=torch.tensor(len(real.reference)),
         test_mean=tested.mean,
         test_covariance=tested.covariance,
         test_root=test_root,
-        test_count=torch.tensor(len(test)),
+        test_count=torch.tensor(len(real.test)),
         train_mean=trained.mean,
         train_covariance=trained.covariance,
         train_root=square_root(trained.covariance),
-        train_count=torch.tensor(len(train)),
-        floor=_scalar(frechet_distance(tested, test_root, trained)),
+        train_count=torch.tensor(len(real.train)),
+        between=_scalar(between),
         unreadable=_scalar(unreadable_share(test_logits) if workload.modes else math.nan),
         frequencies=stacked_frequencies(frequencies, workload.stack),
         features=features,
-        precision_radii=precision_radii,
-        coverage_radii=coverage_radii,
+        precision_radii=radii[0],
+        coverage_radii=radii[1],
         # Channels are drawn independently, so that the score of stacks is a power of the single images'.
         classifier_score=_scalar(classifier_score(test_logits) ** workload.stack if workload.modes else math.nan),
-        **_compared(train, test, workload.kind),
+        **{field.name: torch.tensor(getattr(floors, field.name)).double() for field in dataclasses.fields(floors)},
         **copies,
     )
 
 
-def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_dir: Path) -> Path:
-    """Return the file a reference is kept in. Its name holds everything the numbers depend on, never a bare label."""
+def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_dir: Path, count: int) -> Path:
+    """Return the file a reference is kept in, given how many samples an evaluation has.
+
+    Its name holds everything the numbers depend on, never a bare label.
+    """
     assert workload.extractor is not None
     # With a cache of its own a classifier is still the user's: nothing but references is kept in `cache_dir`.
     known = trained.known(workload.extractor, content_hash(arrays))
     assert known is not None, f"{workload.extractor} is not trained"
-    parts = (content_hash(arrays), known.component, f"metrics {VERSION}")
+    parts = (content_hash(arrays), known.component, f"metrics {VERSION}", f"{count} samples")
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
@@ -201,14 +215,17 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
 
 
 def load_or_build(
-    workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, cache_dir: Path | None = None
+    workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, cache_dir: Path | None, count: int
 ) -> Reference:
-    """Return the reference from the cache, or build it and keep it there."""
-    path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir())
+    """Return the reference for evaluations of `count` samples from the cache, or build it and keep it there.
+
+    The cache is the user's where no folder is given.
+    """
+    path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir(), count)
     names = [field.name for field in dataclasses.fields(Reference)]
 
     def measure() -> kept.Tensors:
-        found = _tensors(build(workload, arrays, extractor, device))
+        found = _tensors(build(workload, arrays, extractor, device, count))
         return {name: tensor.contiguous().cpu() for name, tensor in found.items()}
 
     return Reference(**kept.once(path, names, measure)).to(device)

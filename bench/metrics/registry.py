@@ -112,7 +112,14 @@ def constant(
 
 
 def describe(
-    name: str, title: str, summary: str, *, needs: Iterable[Need], higher_is_better: bool | None, bounds: Bounds
+    name: str,
+    title: str,
+    summary: str,
+    *,
+    needs: Iterable[Need],
+    higher_is_better: bool | None,
+    bounds: Bounds,
+    version: str = "1",
 ) -> None:
     """Register the description of a number that the engine derives from a run's evaluations."""
     about = Metric(
@@ -122,7 +129,7 @@ def describe(
         higher_is_better=higher_is_better,
         summary=summary,
         bounds=bounds,
-        version="1",
+        version=version,
         kind="summary",
         needs=tuple(needs),
     )

@@ -11,10 +11,15 @@ from bench.config.workload import Mixture, Workload
 from bench.data import Arrays
 from bench.metrics.extractors import embed
 from bench.metrics.modes import histogram_divergence, mode_indices
-from bench.metrics.reference import NEIGHBOUR_IMAGES, Reference
+from bench.metrics.neighbours import NEIGHBOUR_IMAGES
+from bench.metrics.order import shuffled
+from bench.metrics.reference import Reference
 from bench.metrics.toys import high_quality_counts
 
 _Value = TypeVar("_Value")
+
+_POINT_SETS = 5
+"""How many sets of training points at most are measured as if they were samples."""
 
 
 class _Shared:
@@ -52,7 +57,7 @@ class RealImages(_Shared):
 
 
 class RealPoints(_Shared):
-    """A toy's mixture, fresh points of it [M, 2] and as many training points [N, 2] as an evaluation has samples."""
+    """A toy's mixture, fresh points of it [M, 2], and sets of as many training points as an evaluation has samples."""
 
     def __init__(self, workload: Workload, arrays: Arrays, device: torch.device, count: int) -> None:
         super().__init__()
@@ -60,7 +65,8 @@ class RealPoints(_Shared):
         self.workload = workload
         self.mixture: Mixture = workload.mixture
         self.fresh = torch.from_numpy(arrays.test).to(device)
-        self.train = torch.from_numpy(arrays.train[:count]).to(device)
+        points = torch.from_numpy(arrays.train).to(device)
+        self.train = points[: _POINT_SETS * count].split(count)
         self.count = count
         self.uniform = torch.full((workload.modes,), 1.0 / workload.modes, device=device)
         self.imbalance = 0.0
@@ -107,10 +113,10 @@ class ImageSamples(_Samples[RealImages]):
         """How many samples were read as each mode [K]."""
         return torch.bincount(mode_indices(self.logits), minlength=self.real.workload.modes)
 
-    @property
+    @cached_property
     def few(self) -> Tensor:
-        """Features of at most `NEIGHBOUR_IMAGES` samples, for what compares all pairs."""
-        return self.features[:NEIGHBOUR_IMAGES]
+        """Features of at most `NEIGHBOUR_IMAGES` samples, for what compares all pairs: a fixed random choice."""
+        return shuffled(self.features, "evaluation/few", NEIGHBOUR_IMAGES)
 
 
 class PointSamples(_Samples[RealPoints]):

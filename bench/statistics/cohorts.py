@@ -4,9 +4,9 @@ Records are comparable when protocol version, track, discriminator norm, precisi
 paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of the core
 track's norm where there is one.
 
-Within such a cohort every workload is held to one setting (data, component versions, network), the newest one, and a
-method to the newest versions of its own parts, so that mending one loss concerns nobody else; older records stay on
-disk and are counted as superseded, never mixed in.
+Within such a cohort every workload is held to one setting (data, component versions, network, and the number of samples
+where the data decides on it), the newest one, and a method to the newest versions of its own parts, so that mending one
+loss concerns nobody else; older records stay on disk and are counted as superseded, never mixed in.
 
 A seed of a workload *counts* when more than half of the rankable methods have a result for it. A method is complete
 when it has a result in every counting cell; only complete methods are ranked, on exactly the counting cells. So a
@@ -152,16 +152,14 @@ def _key(spec: Spec, workload: Workload) -> CohortKey:
 def _budget(spec: Spec, workload: Workload) -> str:
     """Name the budget by what deviates from the workload's own, so that workloads at full budget share a table."""
     quick = workload.quick
-    if quick and (spec.steps, spec.evaluate_every, spec.samples) == (
-        quick.steps,
-        quick.evaluate_every,
-        workload.samples,
-    ):
+    # Where the data decides, nobody knows here what it decided: the setting keeps other sizes apart.
+    samples = workload.samples or spec.samples
+    if quick and (spec.steps, spec.evaluate_every, spec.samples) == (quick.steps, quick.evaluate_every, samples):
         return QUICK_BUDGET
     deviations = [] if spec.steps == workload.steps else [f"{spec.steps:,} steps"]
     if spec.evaluate_every != min(workload.evaluate_every, spec.steps):
         deviations.append(f"evaluated every {spec.evaluate_every:,}")
-    if spec.samples != workload.samples:
+    if spec.samples != samples:
         deviations.append(f"{spec.samples:,} samples")
     return ", ".join(deviations) or FULL_BUDGET
 
@@ -173,4 +171,4 @@ def _setting(record: Record) -> tuple[object, ...]:
     recipe = (spec.optimizer, spec.critic_steps) if spec.track == "controlled" else ()
     shape = (network.name, network.width, network.channels, network.image_size, network.latent_size)
     shared = sorted(item for item in record.components.items() if not item[0].startswith(PART))
-    return spec.data_hash, tuple(shared), shape, recipe
+    return spec.data_hash, tuple(shared), shape, recipe, spec.samples

@@ -164,8 +164,8 @@ class Run:
             verified(inception)  # before anything is trained; they are loaded when they are needed
         self._pack = pack
         self._aside = aside
-        self.workload = data.workload(spec.workload)
         self._arrays = arrays = data.load(spec.workload, data_dir, expected=spec.data_hash)
+        self.workload = data.settled(data.workload(spec.workload), arrays)
         self._trial = trial
         self._device = device
         self._emit = emit

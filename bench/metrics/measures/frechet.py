@@ -1,7 +1,8 @@
 """Fréchet distances to the training and to the test images, their floor and their bias."""
 
+import math
+
 from bench.metrics.frechet import Moments, frechet_distance, moments
-from bench.metrics.frechet import fd_bias as expected_bias
 from bench.metrics.registry import constant, metric
 from bench.metrics.samples import ImageSamples, RealImages
 
@@ -28,13 +29,18 @@ def fd_test(samples: ImageSamples) -> float:
     return frechet_distance(real.test, real.test_root, samples.once(fitted))
 
 
-@constant("FD floor", needs=("train", "test"), bounds=(0.0, None))
-def fd_floor(real: RealImages) -> float:
-    """FD of the real test images to the real training images."""
-    return real.reference.floor.item()
+@constant("FD floor", needs=("train", "test"), bounds=(0.0, None), version="2")
+def fd_floor(real: RealImages) -> float | None:
+    """FD of as many fresh real images as there are samples.
+
+    None where nothing tells it: the real images are all the same.
+    """
+    floor = real.reference.floor.item()
+    return floor if math.isfinite(floor) else None
 
 
-@constant("FD bias", needs=("train",), bounds=(0.0, None))
-def fd_bias(real: RealImages) -> float:
+@constant("FD bias", needs=("train",), bounds=(0.0, None), version="2")
+def fd_bias(real: RealImages) -> float | None:
     """What finite samples alone add to FD, near the data."""
-    return expected_bias(real.reference.covariance, real.count, int(real.reference.count.item()))
+    bias = real.reference.bias.item()
+    return bias if math.isfinite(bias) else None

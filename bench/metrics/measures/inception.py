@@ -18,7 +18,7 @@ def fid(samples: InceptionSamples) -> float:
 
 @constant("FID floor", needs=("inception",), bounds=(0.0, None))
 def fid_floor(reals: InceptionReals) -> float:
-    """FID of the real test images."""
+    """FID of the real test images, however many there are."""
     return reals.floor
 
 

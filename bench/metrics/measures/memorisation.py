@@ -4,9 +4,11 @@ None of them is proof on its own: a generator far from the data has high ratios 
 beside their floors, for generators whose distance is good.
 """
 
+import math
+
 from torch import Tensor
 
-from bench.metrics.frechet import fd_bias, frechet_distance
+from bench.metrics.frechet import frechet_distance
 from bench.metrics.measures.frechet import fd_test, fitted
 from bench.metrics.neighbours import authentic_share, median_distance, nearest
 from bench.metrics.registry import constant, metric
@@ -22,27 +24,29 @@ def fd_gap(samples: ImageSamples) -> float | None:
     parts have no distance.
     """
     real = samples.reference
-    floor = real.floor.item()
+    between = real.between.item()
     to_train = frechet_distance(real.train, real.train_root, samples.once(fitted))
-    return (samples.once(fd_test) - to_train) / floor if floor > 0.0 else None
+    return (samples.once(fd_test) - to_train) / between if between > 0.0 else None
 
 
-@constant("FD gap of unseen images", needs=("train", "test"))
+@constant("FD gap of unseen images", needs=("train", "test"), version="2")
 def fd_gap_floor(real: RealImages) -> float | None:
     """FD gap that finite samples alone cause in images nobody has seen."""
-    known = real.reference
-    biases = [
-        fd_bias(known.train_covariance, real.count, int(size.item())) for size in (known.test_count, known.train_count)
-    ]
-    floor = known.floor.item()
-    return (biases[0] - biases[1]) / floor if floor > 0.0 else None
+    between, gap = real.reference.between.item(), real.reference.gap.item()
+    return gap / between if between > 0.0 and math.isfinite(gap) else None
 
 
 def _nearest_training(samples: ImageSamples) -> tuple[Tensor, Tensor]:
     return nearest(samples.few, samples.reference.training)
 
 
-@metric("neighbour ratio", needs=("features", "training_images", "test"), higher_is_better=None, bounds=(0.0, None))
+@metric(
+    "neighbour ratio",
+    needs=("features", "training_images", "test"),
+    higher_is_better=None,
+    bounds=(0.0, None),
+    version="2",
+)
 def neighbour_ratio(samples: ImageSamples) -> float | None:
     """Median distance to the nearest training image, over that of real test images.
 
@@ -59,6 +63,7 @@ def neighbour_ratio(samples: ImageSamples) -> float | None:
     unit="share",
     higher_is_better=True,
     bounds=(0.0, 1.0),
+    version="2",
 )
 def authentic(samples: ImageSamples) -> float:
     """Share of fakes that are no copies of a training image (AuthPct).
@@ -69,7 +74,7 @@ def authentic(samples: ImageSamples) -> float:
     return authentic_share(*samples.once(_nearest_training), samples.reference.training_nearest)
 
 
-@constant("authentic, real", needs=("training_images", "test"), unit="share", bounds=(0.0, 1.0))
+@constant("authentic, real", needs=("training_images", "test"), unit="share", bounds=(0.0, 1.0), version="2")
 def authentic_ceiling(real: RealImages) -> float:
     """Share of authentic images among the real test images."""
     return real.reference.test_authentic.item()

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage, and what real test images reach."""
+"""Precision, recall, density and coverage, and what fresh real images reach."""
 
 from bench.metrics.neighbours import Neighbourhood, compare
 from bench.metrics.registry import constant, metric
@@ -10,49 +10,49 @@ def _neighbourhood(samples: ImageSamples) -> Neighbourhood:
     return compare(samples.few, real.features, (real.precision_radii, real.coverage_radii))
 
 
-@metric("precision", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+@metric("precision", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0), version="2")
 def precision(samples: ImageSamples) -> float:
     """Share of fakes within the reals' manifold (k = 3)."""
     return samples.once(_neighbourhood).precision
 
 
-@metric("recall", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+@metric("recall", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0), version="2")
 def recall(samples: ImageSamples) -> float:
     """Share of reals within the fakes' manifold (k = 3)."""
     return samples.once(_neighbourhood).recall
 
 
-@metric("density", needs=("features", "train"), higher_is_better=True, bounds=(0.0, None))
+@metric("density", needs=("features", "train"), higher_is_better=True, bounds=(0.0, None), version="2")
 def density(samples: ImageSamples) -> float:
     """Mean number of real balls a fake lies in, over k = 5; 1 at the data."""
     return samples.once(_neighbourhood).density
 
 
-@metric("coverage", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0))
+@metric("coverage", needs=("features", "train"), unit="share", higher_is_better=True, bounds=(0.0, 1.0), version="2")
 def coverage(samples: ImageSamples) -> float:
     """Share of reals whose ball holds a fake (k = 5)."""
     return samples.once(_neighbourhood).coverage
 
 
-@constant("precision ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+@constant("precision ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0), version="2")
 def precision_ceiling(real: RealImages) -> float:
-    """Precision of the real test images among as many real training images."""
+    """Precision of fresh real images, in the proportion of fakes to reference images."""
     return real.reference.neighbourhood[0].item()
 
 
-@constant("recall ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+@constant("recall ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0), version="2")
 def recall_ceiling(real: RealImages) -> float:
-    """Recall of the real test images among as many real training images."""
+    """Recall of fresh real images, in the proportion of fakes to reference images."""
     return real.reference.neighbourhood[1].item()
 
 
-@constant("density ceiling", needs=("train", "test"), bounds=(0.0, None))
+@constant("density ceiling", needs=("train", "test"), bounds=(0.0, None), version="2")
 def density_ceiling(real: RealImages) -> float:
-    """Density of the real test images among as many real training images."""
+    """Density of fresh real images, in the proportion of fakes to reference images."""
     return real.reference.neighbourhood[2].item()
 
 
-@constant("coverage ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0))
+@constant("coverage ceiling", needs=("train", "test"), unit="share", bounds=(0.0, 1.0), version="2")
 def coverage_ceiling(real: RealImages) -> float:
-    """Coverage of as many real training images by the real test images."""
+    """Coverage by fresh real images, in the proportion of fakes to reference images."""
     return real.reference.neighbourhood[3].item()

@@ -23,10 +23,11 @@ describe(
 describe(
     "distance_floor",
     "distance floor",
-    "The primary distance of real data to real data",
+    "The primary distance of as many fresh real samples",
     needs=(),
     higher_is_better=None,
     bounds=(0.0, None),
+    version="2",
 )
 for _name, (_title, _words, _needs) in _NEEDS.items():
     describe(

@@ -175,6 +175,30 @@ def test_the_identity_is_the_content_and_not_the_path(tmp_path, photos, small):
     assert resolved(moved) != first, "a changed image is noticed"
 
 
+@pytest.mark.parametrize(
+    ("images", "samples"), [(500, 1000), (510, 1020), (4321, 8642), (5000, 10_000), (70_000, 10_000)]
+)
+def test_an_evaluation_has_twice_as_many_samples_as_there_are_images(images, samples):
+    pixel, label = np.zeros((images, 3, 1, 1), dtype=np.uint8), np.zeros(images, dtype=np.int64)
+    test = images // 10
+    arrays = data.Arrays(train=pixel[test:], train_labels=label[test:], test=pixel[:test], test_labels=label[:test])
+    entry = data.workload("imagefolder:photos")
+    assert entry.samples == 0, "nobody has looked into the folder yet"
+    found = data.settled(entry, arrays)
+    assert (found.samples, found.content_hash) == (samples, arrays.content_hash)
+    assert data.settled(found, arrays) == found
+    # Other workloads have their own number, and keep it.
+    assert data.settled(data.workload("digits"), arrays) == data.workload("digits")
+
+
+def test_the_number_of_samples_is_that_of_the_images_that_can_be_read(tmp_path, photos, small, monkeypatch):
+    monkeypatch.setattr(imagefolder, "SAMPLES", (10, 100))
+    (photos / "bad.png").write_bytes(b"")
+    resolved = data.resolve(f"imagefolder:{photos}", tmp_path / "data")
+    assert resolved.samples == 40
+    assert resolved.content_hash
+
+
 def test_decoded_images_are_kept_until_a_file_changes(tmp_path, photos, small, monkeypatch):
     load(photos, tmp_path)
     decode = pictures.decode

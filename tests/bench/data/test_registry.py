@@ -27,7 +27,7 @@ def test_the_workloads_are_those_of_the_protocol():
         ("polygons", "dcgan-v2", 64, 100, 20_000, 1000, 10_000, 0, 1, 1),
         ("cifar10", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 10, 3, 1),
         ("celeba64", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
-        ("imagefolder:/x?size=64", "dcgan-v2", 64, 100, 50_000, 2500, 10_000, 0, 3, 1),
+        ("imagefolder:/x?size=64", "dcgan-v2", 64, 100, 50_000, 2500, 0, 0, 3, 1),
     ],
 )
 def test_a_workload_is_frozen_as_the_protocol_has_it(

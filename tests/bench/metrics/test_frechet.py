@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from gaussian_bias import fd_bias
 
-from bench.metrics.frechet import Moments, fd_bias, frechet_distance, moments, moments_in_blocks, square_root
+from bench.metrics.frechet import Moments, frechet_distance, moments, moments_in_blocks, square_root
 
 
 def distance(first: Moments, second: Moments) -> float:

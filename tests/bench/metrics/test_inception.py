@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -207,6 +208,8 @@ def test_how_many_images_are_measured():
     cifar, folder = data.workload("cifar10"), data.workload("imagefolder:photos")
     assert (samples_of(cifar, cifar.samples), samples_of(folder, folder.samples)) == (50_000, 10_000)
     assert (samples_of(cifar, 20), samples_of(cifar, 60_000), samples_of(folder, 60_000)) == (20, 50_000, 10_000)
+    settled = msgspec.structs.replace(folder, samples=1020)
+    assert (samples_of(settled, 1020), samples_of(settled, 500)) == (10_000, 500)
 
 
 @pytest.mark.parametrize(

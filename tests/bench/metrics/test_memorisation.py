@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from gaussian_bias import fd_bias
 
 from bench import data
 from bench.metrics.evaluate import Evaluator
-from bench.metrics.frechet import fd_bias, frechet_distance, moments, square_root
+from bench.metrics.frechet import frechet_distance, moments, square_root
 from bench.metrics.neighbours import authentic_share, median_distance, nearest, nearest_other
 
 CPU = torch.device("cpu")
@@ -114,13 +115,15 @@ def test_parts_of_one_distribution_have_the_floors_of_theory(fair, rng):
 
 
 def test_the_digits_have_the_floors_that_were_measured(evaluator, digits, digits_extractor):
-    """The two parts are of different writers, so that real images are not at the floors of theory."""
+    """The two parts are of different writers, but both of them are the reference."""
     constants = evaluator.constants
-    assert constants["fd_floor"] == pytest.approx(28.72, rel=0.01)
     covariance = moments(digits_extractor(torch.from_numpy(digits.train))[0]).covariance
-    assert constants["fd_floor"] > 1.5 * fd_bias(covariance, 359, 1438)
-    assert constants["precision_ceiling"] == pytest.approx(0.911, abs=0.01)
-    assert constants["recall_ceiling"] == pytest.approx(0.914, abs=0.01)
-    assert constants["coverage_ceiling"] == pytest.approx(0.950, abs=0.01)
+    assert constants["fd_floor"] == pytest.approx(fd_bias(covariance, 2000, 1797), rel=0.15)
+    between = evaluator.evaluate(torch.from_numpy(digits.test))["fd_gap"]
+    assert between == pytest.approx(-1.0, abs=1e-3)
+    assert constants["precision_ceiling"] == pytest.approx(0.899, abs=0.01)
+    assert constants["recall_ceiling"] == pytest.approx(0.907, abs=0.01)
+    assert constants["coverage_ceiling"] == pytest.approx(0.977, abs=0.01)
     assert constants["authentic_ceiling"] == pytest.approx(0.593, abs=0.01)
     assert constants["classifier_score_ceiling"] == pytest.approx(9.63, abs=0.05)
+    assert constants["vendi_ceiling"] == pytest.approx(5.67, abs=0.05)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.metrics import neighbours
-from bench.metrics.neighbours import compare, real_radii, squared_radii
+from bench.metrics.neighbours import compare, nearest, nearest_other, real_radii, squared_radii
 
 
 def brute_force(fakes, reals):
@@ -64,6 +64,36 @@ def test_far_from_the_origin_nothing_is_lost(correlated):
     fakes, reals = correlated(150, size=6, shift=0.2).float(), correlated(170, size=6).float()
     far = compare(fakes + 500.0, reals + 500.0)
     assert_matches(far, brute_force(fakes + 500.0, reals + 500.0), tolerance=0.02)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e4, 1e6])
+@pytest.mark.parametrize("outlying", ["fakes", "reals", "both"])
+def test_one_feature_far_away_does_not_blur_the_others(correlated, outlying, far):
+    # The last feature is dead, as some of a classifier's are: nobody is nearer to the outlier than others along it.
+    fakes, reals = (torch.nn.functional.pad(correlated(count, size=6), (0, 1)).float() for count in (230, 310))
+    plain = compare(fakes, reals)
+    if outlying != "reals":
+        fakes[17, 6] = far
+    if outlying != "fakes":
+        reals[5, 6] = far
+    found = compare(fakes, reals)
+    assert_matches(found, brute_force(fakes, reals))
+    # By the definitions one sample weighs as one: the outlier's own ball is the only other that can change.
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(found, name) == pytest.approx(getattr(plain, name), abs=0.03), name
+
+
+@pytest.mark.parametrize("far", [1e3, 1e4, 1e6])
+def test_one_point_far_away_does_not_blur_who_is_nearest(correlated, far):
+    points, others = (torch.nn.functional.pad(correlated(count, size=6), (0, 1)).float() for count in (60, 90))
+    points[3, 6], others[7, 6] = far, -far
+    across = np.linalg.norm(points.double().numpy()[:, None] - others.double().numpy()[None], axis=-1)
+    squared, indices = nearest(points, others)
+    assert indices.tolist() == across.argmin(1).tolist()
+    np.testing.assert_allclose(squared.double().sqrt(), across.min(1), rtol=1e-3)
+    within = np.linalg.norm(others.double().numpy()[:, None] - others.double().numpy()[None], axis=-1)
+    np.fill_diagonal(within, np.inf)
+    np.testing.assert_allclose(nearest_other(others).double().sqrt(), within.min(1), rtol=1e-3)
 
 
 def test_copies_of_one_real_sample_are_precise_and_recall_nothing(correlated):

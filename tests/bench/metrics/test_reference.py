@@ -21,7 +21,7 @@ def assert_same(first: Reference, second: Reference) -> None:
 
 @pytest.fixture(scope="module")
 def built(digits, digits_extractor):
-    return build(DIGITS, digits, digits_extractor, CPU)
+    return build(DIGITS, digits, digits_extractor, CPU, 2000)
 
 
 def test_small_data_lend_both_parts_to_the_reference(built):
@@ -30,14 +30,14 @@ def test_small_data_lend_both_parts_to_the_reference(built):
     torch.testing.assert_close(moments(built.features).covariance, built.covariance, rtol=1e-6, atol=1e-6)
 
 
-def test_the_floor_is_the_distance_of_the_parts(built, digits, digits_extractor):
+def test_the_parts_have_a_distance(built, digits, digits_extractor):
     train, test = (moments(digits_extractor(torch.from_numpy(x))[0]) for x in (digits.train, digits.test))
     expected = frechet_distance(test, built.test_root, train)
-    assert built.floor.item() == pytest.approx(expected, rel=1e-4)
+    assert built.between.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_stacks_reference_is_drawn_from_the_training_part(digits, digits_extractor):
-    found = build(data.workload("stacked-digits"), digits, digits_extractor, CPU)
+    found = build(data.workload("stacked-digits"), digits, digits_extractor, CPU, 26_000)
     assert found.count == 26_000
     assert found.mean.shape == (192,)
     assert found.features.shape == (10_000, 192)
@@ -52,10 +52,10 @@ def test_a_stacks_reference_is_drawn_from_the_training_part(digits, digits_extra
 
 
 def test_the_cache_gives_back_what_was_built(tmp_path, built, digits, digits_extractor, monkeypatch):
-    assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path), built)
+    assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path, 2000), built)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
     monkeypatch.setattr(reference, "build", lambda *_: pytest.fail("built again"))
-    assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path), built)
+    assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path, 2000), built)
 
 
 @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ def test_the_cache_gives_back_what_was_built(tmp_path, built, digits, digits_ext
     ],
 )
 def test_a_broken_cache_is_noticed_and_built_again(tmp_path, built, digits, digits_extractor, caplog, damage, reason):
-    load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path)
-    path = cache_path(DIGITS, digits, CPU, tmp_path)
+    load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path, 2000)
+    path = cache_path(DIGITS, digits, CPU, tmp_path, 2000)
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     with caplog.at_level(logging.WARNING):
-        assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path), built)
+        assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path, 2000), built)
     assert reason in caplog.text
     assert path.read_bytes() == whole
 
 
 def test_the_cache_is_keyed_by_content(tmp_path, digits, monkeypatch):
-    def path(workload=DIGITS, arrays=digits, device=CPU):
-        return cache_path(workload, arrays, device, tmp_path)
+    def path(workload=DIGITS, arrays=digits, device=CPU, count=2000):
+        return cache_path(workload, arrays, device, tmp_path, count)
 
     paths = {path()}
     assert path() in paths
@@ -87,15 +87,16 @@ def test_the_cache_is_keyed_by_content(tmp_path, digits, monkeypatch):
     paths.add(path(workload=msgspec.structs.replace(DIGITS, stack=3)))
     paths.add(path(workload=msgspec.structs.replace(DIGITS, extractor="mnist-cnn-v1")))
     paths.add(path(device=torch.device("cuda")))
+    paths.add(path(count=1000))
     monkeypatch.setattr(reference, "VERSION", "2")
     paths.add(path())
-    assert len(paths) == 6
+    assert len(paths) == 7
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, built, digits, digits_extractor, caplog):
     (tmp_path / "file").write_text("in the way")
     with caplog.at_level(logging.WARNING):
-        assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path / "file"), built)
+        assert_same(load_or_build(DIGITS, digits, digits_extractor, CPU, tmp_path / "file", 2000), built)
     assert "cannot be kept" in caplog.text
 
 

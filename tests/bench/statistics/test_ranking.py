@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from planted_records import make_workload
 
 from bench.config.workload import Budget
 from bench.statistics.ranking import rank
@@ -184,6 +185,25 @@ def test_norms_and_protocol_versions_are_not_mixed(planted, record, workload):
     assert [(board.key.protocol_version, board.key.d_norm) for board in boards] == [
         ("1.0", "bn"), ("1.0", "ln"), ("2.0", "ln"),
     ]  # fmt: skip
+
+
+def test_a_folder_that_decides_on_its_samples_is_at_full_budget_and_never_mixes_sizes(record):
+    folder = make_workload("imagefolder:/photos?size=32", samples=0, modes=0, extractor="random-conv-v1")
+    methods = ("nsgan", "hinge")
+    old = [record(folder, each, seed, samples=500) for each in methods for seed in range(3)]
+    new = [
+        record(folder, each, seed, samples=1020, finished_at="2026-01-03T03:05:00+00:00")
+        for each in methods
+        for seed in range(3)
+    ]
+    (board,) = rank([*new, *old], {folder.name: folder}, resamples=50)
+    assert board.key.budget == "full budget"
+    assert board.superseded == 6
+    (column,) = board.workloads
+    assert column.measure == "FD[random-conv-v1, 1,020]"
+    # A workload that says its number itself still has a table of its own where a trial deviates.
+    boards = rank([record(make_workload(), "nsgan", samples=each) for each in (500, 2000)], {"digits": make_workload()})
+    assert [each.key.budget for each in boards] == ["500 samples", "full budget"]
 
 
 def test_records_of_older_components_are_superseded(planted, record, workload):

@@ -1,0 +1,17 @@
+"""The one order in which samples are cut short or into blocks: a fixed permutation, whatever order they came in."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.data import streams
+
+
+def shuffled(samples: Tensor, stream: str, count: int | None = None) -> Tensor:
+    """Return at most `count` of the samples [N, ...], all when None, in the order of the stream's permutation.
+
+    Images in a folder are sorted by class or by time, so that the first of them, or a block of them, are no random
+    choice. The permutation depends on the stream's name and N alone.
+    """
+    order = np.argsort(streams.uniforms(stream, len(samples)), kind="stable")
+    return samples[torch.from_numpy(order[:count]).to(samples.device)]
