@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Raised whenever any number a metric computes changes for the same samples."""
 
 
