@@ -61,3 +61,8 @@ def parts_of(expression: str) -> list[MethodEntry]:
     by_name = {entry.name: entry for entry in parts()}
     names = [term.split("(", 1)[0].strip() for term in expression.split(" + ")]
     return [by_name[name] for name in names if name in by_name]
+
+
+def aliases_of(name: str) -> list[str]:
+    """Return the other names of a method, which have no rows of their own."""
+    return sorted(entry.name for entry in methods() if entry.alias_of == name)
