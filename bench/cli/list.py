@@ -11,7 +11,7 @@ _METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "
 _PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "revision", "formula", "citation")
 _NOT_IN_COLUMNS: Final = (
     *("alias_of", "revision", "expression", "formula", "citation"),
-    *("known", "unit", "bounds", "version", "needs"),
+    *("known", "unit", "bounds", "version", "needs", "average"),
 )
 """What only the JSON tells, because a line of a terminal is short."""
 
@@ -56,7 +56,8 @@ def _bounds(low: float | None, high: float | None) -> str:
 
 
 def _metrics() -> list[Row]:
-    from bench.metrics.catalogue import CATALOGUE
+    from bench.config.protocol import AVERAGE
+    from bench.metrics.catalogue import CATALOGUE, has_average
 
     return [
         {
@@ -68,6 +69,7 @@ def _metrics() -> list[Row]:
             "bounds": _bounds(*each.bounds),
             "version": each.version,
             "needs": ", ".join(each.needs),
+            "average": f"{AVERAGE}{each.name}" if has_average(each) else "",
         }
         for each in CATALOGUE.values()
     ]

@@ -1,5 +1,6 @@
 """What the verbs that only read have in common: the records, their workloads, and somewhere to print."""
 
+import contextlib
 import io
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.config.workload import Workload
     from bench.report.verification import Finding
-    from bench.statistics.ranking import Leaderboard
+    from bench.statistics.board import Leaderboard
     from bench.store.journal import Store
     from bench.store.record import Record
 
@@ -44,13 +45,27 @@ def read_records(results: Path, *, needed: bool = True) -> "list[Record]":
     Raises:
         click.UsageError: there are none, or one is damaged.
     """
+    from bench.statistics.damage import refuse_damaged
+
     with usage_errors():
         records = open_store(results).records()
+        refuse_damaged(records, _known_workloads(records))
     if needed and not records:
         raise click.UsageError(
             f"there are no records in {results}; make some with: python -m bench run --results {results}"
         )
     return records
+
+
+def _known_workloads(records: "Iterable[Record]") -> "dict[str, Workload]":
+    """Look up those workloads of records that there are; what needs the others says that they are missing."""
+    from bench import data
+
+    found = {}
+    for name in {record.spec.workload for record in records}:
+        with contextlib.suppress(ValueError):
+            found[name] = data.workload(name)
+    return found
 
 
 def workloads_of(records: "Iterable[Record]") -> "dict[str, Workload]":
@@ -76,7 +91,8 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
     from rich.text import Text
 
     from bench.report.formats import to_tables
-    from bench.report.leaderboard import facts, title
+    from bench.report.leaderboard import title
+    from bench.report.notes import facts
 
     def say(notes: "Iterable[str]") -> None:
         for note in notes:

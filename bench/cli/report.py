@@ -8,7 +8,7 @@ import click
 from bench.cli.options import results_option, usage_errors
 
 if TYPE_CHECKING:
-    from bench.statistics.ranking import Leaderboard
+    from bench.statistics.board import Leaderboard
     from bench.store.kernels import KernelRecord
     from bench.store.record import Record
 

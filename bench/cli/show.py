@@ -34,8 +34,10 @@ def show(trial: str, results: Path) -> None:
     _pairs({"trial": record.trial_id, "attempt": str(record.attempt), "status": _status(record)})
     _pairs({"expression": spec.method, "started": record.started_at, "finished": record.finished_at})
     _pairs(_spec_words(record))
+    _heading("score")
+    _pairs(_score_words(record))
     _heading("metrics")
-    _pairs({name: _number(value) for name, value in sorted(record.metrics.items())})
+    _pairs(metric_words(record.metrics))
     _stability(record.stability)
     _heading("cost")
     _pairs({name: _number(value) for name, value in sorted(record.cost.items())})
@@ -92,6 +94,46 @@ def sparkline(values: Sequence[float | None]) -> str:
     return "".join(
         _BARS[round((value - low) * scale)] if value is not None and math.isfinite(value) else "·" for value in shown
     )
+
+
+def _score_words(record: "Record") -> dict[str, str]:
+    """Return the run's scores, or why it has none."""
+    from bench import data
+    from bench.config.protocol import scoring_version
+    from bench.statistics.scores import average_score, score
+
+    try:
+        workload = data.workload(record.spec.workload)
+        own, average = score(record, workload), average_score(record, workload)
+    except ValueError as error:
+        return {"score": f"none: {error}"}
+    words = {"score": f"{own:.3f} (scoring {scoring_version(record.protocol_version)})"}
+    if average is not None:
+        words["EMA score"] = f"{average:.3f} (of the moving average of the generator's weights; no rank rests on it)"
+    return words
+
+
+def metric_words(metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """Write each metric, with that of the generator's moving average and with what it says nothing without."""
+    from bench.config.protocol import AVERAGE
+
+    averages = {f"{AVERAGE}{name}" for name in metrics}
+    return {
+        name: _metric(name, metrics) + (f"   EMA {_metric(average, metrics)}" if average in metrics else "")
+        for name in sorted(metrics.keys() - averages)
+        for average in (f"{AVERAGE}{name}",)
+    }
+
+
+def _metric(name: str, metrics: Mapping[str, float | None]) -> str:
+    from bench.report.wording import companion
+
+    written = _number(metrics[name])
+    try:
+        beside = companion(name, metrics)
+    except LookupError as error:
+        return f"{written} ({error}, which this record lacks)"
+    return written if beside is None else f"{written} ({beside} {_number(metrics[beside])})"
 
 
 def _stability(measures: Mapping[str, float | None]) -> None:

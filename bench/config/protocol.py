@@ -10,6 +10,16 @@ CORE_NORM: Final = "none"
 AVERAGE_DECAY: Final = 0.999
 """The most that the generator's moving average keeps of itself at a step, once it is warm."""
 
+SCORING_VERSION: Final = "2"
+"""The rule by which records of this protocol are scored, `bench.statistics.scores`. Scores are pure functions of
+records, so that a change of the rule trains nothing anew: it raises this number, which every table names."""
+
+_EARLIER_SCORING: Final = {"1.0": "1"}
+"""The rule of records of earlier protocols: what was published by it is computed by it still."""
+
+AVERAGE: Final = "ema_"
+"""What the names of metrics begin with that were measured on the moving average of the generator's weights."""
+
 INCEPTION: Final = "inception-v3-compat"
 """torch-fidelity's extractor, in whose features alone a Fréchet distance is called FID."""
 
@@ -36,11 +46,11 @@ CONTROLLED_BETAS: Final = (0.5, 0.999)
 CONTROLLED_BATCH_SIZE: Final = 64
 
 
-def averaged(metric: str) -> str:
-    """Return the name that a metric has where it was measured on the generator's moving average."""
-    return f"ema_{metric}"
-
-
 def core_norm(version: str) -> str:
     """Return the discriminator's norm on the core track of a protocol version, whose records may still be read."""
     return "ln" if version == "1.0" else CORE_NORM
+
+
+def scoring_version(protocol_version: str) -> str:
+    """Return the version of the rule by which records of a protocol are scored: the one place that chooses it."""
+    return _EARLIER_SCORING.get(protocol_version, SCORING_VERSION)

@@ -12,6 +12,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.protocol import AVERAGE
+
 Unit = Literal["", "share", "nats", "count"]
 
 Kind = Literal["measured", "constant", "summary"]
@@ -53,4 +55,32 @@ def _read() -> Mapping[str, Metric]:
 
 
 CATALOGUE: Final = _read()
-"""Every metric that a record can hold, by name."""
+"""Every metric of the raw generator that a record can hold, by name; `about` knows those of its average, too."""
+
+
+def has_average(metric: Metric) -> bool:
+    """Say whether the metric is measured on the generator's moving average as well, when a run has ended.
+
+    What depends on the samples is, and so is the run's distance; floors and ceilings are shared, and Inception looks at
+    the raw generator alone.
+    """
+    return metric.name == "distance" or (metric.kind == "measured" and "inception" not in metric.needs)
+
+
+def about(name: str) -> Metric | None:
+    """Return what a record's metric is; None of one that nobody has described.
+
+    `ema_NAME` is NAME of the moving average of the generator's weights: its description is made from NAME's, here and
+    nowhere else.
+    """
+    own = CATALOGUE.get(name)
+    raw = CATALOGUE.get(name.removeprefix(AVERAGE))
+    if own is not None or raw is None or not has_average(raw):
+        return own
+    return msgspec.structs.replace(
+        raw,
+        name=name,
+        title=f"EMA {raw.title}",
+        summary=f"{raw.summary}; of the moving average of the generator's weights, at the end of the run",
+        kind="summary",
+    )

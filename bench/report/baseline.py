@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterable, Mapping
 from statistics import median
 
+from bench.config.protocol import scoring_version
 from bench.config.workload import Workload
 from bench.report import wording
+from bench.statistics.damage import refuse_damaged
 from bench.statistics.gates.cells import Side, sides
+from bench.statistics.scales import unscored
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
 
@@ -17,8 +20,14 @@ def replacement(
     """Return a line a cell: method, workload, measure, old, new, change.
 
     Old and new are the medians of the last distance, or of the score where modes are scored, with the number of runs;
-    a failed run is the worst. The change is a ratio, or a difference of scores.
+    a failed run is the worst. The change is a ratio, or a difference of scores; scores of two scoring versions have
+    none. Without a scale there is no score.
+
+    Raises:
+        ValueError: a record is damaged.
     """
+    old, new = list(old), list(new)
+    refuse_damaged([*old, *new], workloads)
     before, after = sides(old), sides(new)
     several = len({key.setting for key in {*before, *after}}) > 1
     lines = []
@@ -28,17 +37,18 @@ def replacement(
         if not records:  # all lost to timeouts, before and after
             continue
         workload = workloads[records[0].spec.workload]
-        medians = [_median(side.get(key), workload) for side in (before, after)]
         name = min((record.spec.method_name for record in records), key=len)
         where = f"{key.workload} ({key.setting})" if several else key.workload
         measure = "score" if workload.scored_by == "modes" else "distance"
-        words = [_words(value, side.get(key), workload) for value, side in zip(medians, (before, after), strict=True)]
-        lines.append((name, where, measure, words[0], words[1], _change(medians[0], medians[1], workload)))
+        words = [_words(side.get(key), workload) for side in (before, after)]
+        lines.append((name, where, measure, words[0], words[1], _change(before.get(key), after.get(key), workload)))
     return lines
 
 
 def _median(side: Side | None, workload: Workload) -> float | None:
     if side is None or not side.runs:
+        return None
+    if workload.scored_by == "modes" and unscored(side.runs.values(), workload):
         return None
     if workload.scored_by == "modes":
         return median(score(record, workload) for record in side.runs.values())
@@ -46,7 +56,8 @@ def _median(side: Side | None, workload: Workload) -> float | None:
     return median(math.inf if value is None else value for value in values)
 
 
-def _words(value: float | None, side: Side | None, workload: Workload) -> str:
+def _words(side: Side | None, workload: Workload) -> str:
+    value = _median(side, workload)
     if value is None or side is None:
         return wording.MISSING
     runs = wording.plural(len(side.runs), "run")
@@ -55,9 +66,15 @@ def _words(value: float | None, side: Side | None, workload: Workload) -> str:
     return f"{wording.score(value) if workload.scored_by == 'modes' else wording.distance(value)} ({runs})"
 
 
-def _change(old: float | None, new: float | None, workload: Workload) -> str:
-    if old is None or new is None:
-        return "added" if old is None else "removed"
-    if not (math.isfinite(old) and math.isfinite(new)) or (workload.scored_by != "modes" and old == 0):
+def _change(before: Side | None, after: Side | None, workload: Workload) -> str:
+    if before is None or after is None or not (before.runs and after.runs):
+        return "removed" if before is not None and before.runs else "added"
+    runs = [*before.runs.values(), *after.runs.values()]
+    if workload.scored_by == "modes" and len({scoring_version(record.protocol_version) for record in runs}) > 1:
+        return "other scoring"
+    old, now = _median(before, workload), _median(after, workload)
+    if old is None or now is None:
         return wording.MISSING
-    return f"{new - old:+.3f}" if workload.scored_by == "modes" else f"×{new / old:.2f}"
+    if not (math.isfinite(old) and math.isfinite(now)):
+        return wording.MISSING
+    return f"{now - old:+.3f}" if workload.scored_by == "modes" else f"×{now / old:.2f}"

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from bench.report import methods, wording
 from bench.report.curves import band, distance_lines
 from bench.report.grids import Grid
+from bench.report.leaderboard import quality_words
+from bench.report.notes import nothing_scored
 from bench.report.sections import BoardSections
-from bench.statistics.ranking import LeaderboardRow, WorkloadColumn
+from bench.statistics.board import LeaderboardRow, WorkloadColumn
 from bench.statistics.scores import is_failure
 from bench.store.record import Record
 
@@ -23,7 +25,11 @@ class Result:
     quartiles: str
     real: str
     untrained: str
+    average: str
+    """The distance of the generator's moving average."""
     modes: str
+    quality: str
+    """How far the modes can be believed, in words."""
     failed: str
     grids: Sequence[Grid]
 
@@ -111,6 +117,8 @@ def _standing_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
     said = []
     if row.variant:
         said.append("a labelled variant, not well defined on this discriminator and never ranked")
+    elif nothing_scored(section.board):
+        said.append("not ranked, as no workload has a scale to score on")
     elif row.score is None:
         said.append(f"{row.cells_done} of {row.cells_counting} counting runs done: not ranked yet")
     else:
@@ -119,6 +127,8 @@ def _standing_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
             said[-1] += f" ({wording.interval(row.score_low, row.score_high)})"
             said.append(f"rank {wording.ranks(row.rank_low, row.rank_high)}")
             said.append(f"tie group {row.tie_group}")
+    if row.average_score is not None:
+        said.append(f"score of the moving averages {wording.score(row.average_score)}")
     if row.better_than_reference is not None:
         said.append(
             f"better than {reference} with probability {row.better_than_reference:.2f} "
@@ -137,16 +147,18 @@ def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn)
     records = section.of(row, column.name)
     spread = band(distance_lines(records, section.workloads[column.name]), missing_is_worst=True)
     low, high = (spread.low[-1], spread.high[-1]) if spread.steps else (None, None)
-    modes = row.modes.get(column.name)
+    modes, share = row.modes.get(column.name), row.qualities.get(column.name)
     failed = sum(is_failure(record) for record in records)
     return Result(
         workload=column.name,
         seeds=wording.seeds(tuple(record.spec.seed for record in records)),
         distance=wording.distance(row.distances.get(column.name)),
+        average=wording.distance(row.average_distances.get(column.name)),
         quartiles=wording.MISSING if low is None else f"{wording.distance(low)} to {_or_failed(high)}",
         real=wording.distance(column.floor),
         untrained=wording.distance(column.untrained),
         modes=wording.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
+        quality=wording.MISSING if share is None else f"{wording.percent(share)} {quality_words(column)}",
         failed=f"{failed}/{len(records)}",
         grids=section.grids(row, column.name),
     )

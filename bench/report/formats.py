@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bench.report.flat import Value, flat_row
 from bench.report.latex import to_latex
-from bench.report.leaderboard import Part, Value, facts, flat_row, lines, parts, title
-from bench.statistics.ranking import Leaderboard
+from bench.report.leaderboard import Column, Part, lines, parts, title
+from bench.report.notes import facts
+from bench.statistics.board import Leaderboard
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,6 +32,7 @@ def to_json(boards: Sequence[Leaderboard], command: str) -> str:
             {
                 "title": board.key.title,
                 "protocol_version": board.key.protocol_version,
+                "scoring_version": board.key.scoring_version,
                 "records": len(board.record_ids),
                 "digest": board.digest,
                 "reference": board.reference,
@@ -53,6 +56,7 @@ def to_csv(boards: Sequence[Leaderboard], command: str) -> str:
         {
             **flat_row(board, row),
             "protocol_version": board.key.protocol_version,
+            "scoring_version": board.key.scoring_version,
             "records": len(board.record_ids),
             "digest": board.digest,
             "command": command,
@@ -137,17 +141,22 @@ def _narrow(part: Part) -> list[Part]:
     """Split what has a column for each workload; its notes come with the last piece."""
     if not part.reference_lines:
         return [part]
-    first, rest = part.columns[:1], part.columns[1:]
-    starts = range(0, len(rest), _TERMINAL_COLUMNS)
+    first, pieces = part.columns[:1], _pieces(part.columns[1:])
     return [
-        Part(
-            part.title,
-            (*first, *rest[start : start + _TERMINAL_COLUMNS]),
-            part.notes if start == starts[-1] else (),
-            reference_lines=True,
-        )
-        for start in starts
+        Part(part.title, (*first, *piece), part.notes if piece is pieces[-1] else (), reference_lines=True)
+        for piece in pieces
     ]
+
+
+def _pieces(columns: Sequence[Column]) -> list[list[Column]]:
+    """Divide columns into as many as stand beside each other; what belongs together is not torn apart."""
+    pieces: list[list[Column]] = [[]]
+    for place, column in enumerate(columns):
+        needed = 1 + (column.with_next and place + 1 < len(columns))
+        if len(pieces[-1]) + needed > _TERMINAL_COLUMNS:
+            pieces.append([])
+        pieces[-1].append(column)
+    return pieces
 
 
 def _terminal_table(board: Leaderboard, part: Part) -> "Table":

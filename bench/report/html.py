@@ -11,8 +11,10 @@ from bench.report import cards, interactive, leaderboard, page_table, wording
 from bench.report.costs import cost_sections
 from bench.report.grids import Gallery, SampleFile
 from bench.report.leaderboard import label
+from bench.report.notes import nothing_scored
 from bench.report.sections import MOST_PANELS, QUANTITIES, BoardSections
-from bench.statistics.ranking import Leaderboard, rank
+from bench.statistics.board import Leaderboard
+from bench.statistics.ranking import rank
 from bench.store.journal import latest_attempts
 from bench.store.kernels import KernelRecord
 from bench.store.record import Environment as Machine
@@ -126,6 +128,8 @@ def _panels_left_out(boards: Sequence[Leaderboard]) -> str:
 def finding(board: Leaderboard) -> str:
     """Say in one or two sentences what the table allows to be said, and no more."""
     ranked = board.ranked
+    if nothing_scored(board):
+        return "No workload has a scale to score on, so nothing is ranked; the notes below the table say why."
     if not ranked:
         return "No method has results in all counting cells yet, so nothing is ranked."
     leader = ranked[0]

@@ -11,7 +11,7 @@ from bench.report.curves import Band
 from bench.report.leaderboard import label
 from bench.report.overview import Curves, coloured, entrant
 from bench.report.sections import BoardSections, Quantity
-from bench.statistics.ranking import Leaderboard, LeaderboardRow
+from bench.statistics.board import Leaderboard, LeaderboardRow
 
 
 def library() -> str:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from bench.report.leaderboard import Part, facts, lines, parts, title
-from bench.statistics.ranking import Leaderboard
+from bench.report.leaderboard import Part, lines, parts, title
+from bench.report.notes import facts
+from bench.statistics.board import Leaderboard
 
 _ESCAPES: Final = {
     "\\": r"\textbackslash{}",

@@ -64,3 +64,8 @@ def parts_of(expression: str) -> list[MethodEntry]:
     """Return the index entries of the parts that a canonical expression is made of, in its order."""
     by_name = {entry.name: entry for entry in parts()}
     return [by_name[name] for name in part_names(expression) if name in by_name]
+
+
+def aliases_of(name: str) -> list[str]:
+    """Return the other names of a method, which have no rows of their own."""
+    return sorted(entry.name for entry in methods() if entry.alias_of == name)

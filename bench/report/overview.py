@@ -13,7 +13,7 @@ from bench.report.curves import Band
 from bench.report.figures import fill_band, set_height
 from bench.report.leaderboard import label
 from bench.report.style import COLOURS, Look, draw_levels, logarithmic_axis, open_frame, step_axis
-from bench.statistics.ranking import Leaderboard, LeaderboardRow
+from bench.statistics.board import Leaderboard, LeaderboardRow
 from bench.svg import spread
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.report import wording
-from bench.report.leaderboard import better_text, label, rank_text, shown_fid
+from bench.report.leaderboard import AVERAGE_SCORE, better_text, has_averages, label, quality_words, rank_text
+from bench.report.notes import shown_fid
+from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.inception import FidColumn
-from bench.statistics.ranking import Leaderboard, LeaderboardRow, WorkloadColumn
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def columns(board: Leaderboard) -> list[Column]:
         Column("method", label, lambda _: None, kind="method"),
         Column("score", lambda row: wording.score(row.score), lambda row: row.score),
         Column("95 %", lambda row: wording.interval(row.score_low, row.score_high), lambda row: row.score_low),
+        *([_average_column()] if has_averages(board) else []),
         *([_better_column(board)] if compared else []),
         Column("cells", _done, lambda row: row.cells_done, alarming=lambda row: "" if row.complete else "partial"),
         Column(
@@ -71,6 +73,10 @@ def cells(board: Leaderboard, row: LeaderboardRow) -> list[Cell]:
 
 def _done(row: LeaderboardRow) -> str:
     return f"{row.cells_done}/{row.cells_counting}"
+
+
+def _average_column() -> Column:
+    return Column(AVERAGE_SCORE, lambda row: wording.score(row.average_score), lambda row: row.average_score)
 
 
 def _better_column(board: Leaderboard) -> Column:
@@ -106,9 +112,14 @@ def _workload_columns(column: WorkloadColumn) -> list[Column]:
     def modes(row: LeaderboardRow) -> float | None:
         return row.modes.get(column.name)
 
+    def quality(row: LeaderboardRow) -> float | None:
+        return row.qualities.get(column.name)
+
     heading = f"{column.name} {column.measure.split('[')[0]}"
     found = [Column(heading, lambda row: wording.distance(distance(row)), distance, workload=column.name)]
     if column.scored_by == "modes":
         named = f"{column.name} modes"
         found.append(Column(named, lambda row: wording.count(modes(row)), modes, workload=column.name))
+        believed = f"{column.name} {quality_words(column)}"
+        found.append(Column(believed, lambda row: wording.percent(quality(row)), quality, workload=column.name))
     return found

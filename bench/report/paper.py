@@ -11,7 +11,7 @@ from bench.report.cards import slug
 from bench.report.html import board_sections
 from bench.report.overview import Curves
 from bench.report.style import PAPER, Look, svg_of
-from bench.statistics.ranking import Leaderboard
+from bench.statistics.board import Leaderboard
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.report.formats import WRITERS
-from bench.statistics.ranking import Leaderboard
+from bench.statistics.board import Leaderboard
 from bench.store import strict_json
 from bench.store.record import SCHEMA_VERSION, Record
 

@@ -13,7 +13,7 @@ from bench.report.grids import Gallery, Grid, result_words
 from bench.report.leaderboard import label
 from bench.report.overview import Curves
 from bench.report.style import PAGE, element_of
-from bench.statistics.ranking import Leaderboard, LeaderboardRow, WorkloadColumn
+from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 
 MOST_PANELS: Final = 60

@@ -25,8 +25,10 @@ from bench.report.publication import (
     sha256,
     tables,
 )
+from bench.statistics.board import Leaderboard
 from bench.statistics.cohorts import Cohort, cohorts
-from bench.statistics.ranking import Leaderboard, rank
+from bench.statistics.damage import damage, file_of
+from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
 from bench.store.journal import RecordError, read_record
 from bench.store.record import Record
@@ -93,12 +95,9 @@ def verify(folder: Path, workload_of: WorkloadOf) -> Verified:
     found = [*contents.findings, *alien_files(folder, contents)]
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
-        try:
-            boards = ranked(contents, workload_of)
-        except ValueError as error:
-            found.append(Finding("records", str(error), _RESTORE))
+        boards = ranked(contents, workload_of)
     made = tables(boards, folder.resolve().name) if boards else {}
-    found += _table_findings(folder, made, contents.records)
+    found += _table_findings(folder, made)
     found += _manifest_findings(folder, contents, boards, made)
     if not made:
         found.append(Finding("leaderboard.*", "not compared, as its records are off", wrong=False))
@@ -134,7 +133,7 @@ def ranked(contents: Contents, workload_of: WorkloadOf) -> list[Leaderboard]:
     """Rank the records of a folder.
 
     Raises:
-        ValueError: a record lacks what its score needs.
+        ValueError: a record is damaged, which `read_contents` has found already.
     """
     return rank(contents.records, _workloads(contents.records, workload_of))
 
@@ -182,9 +181,13 @@ def _name_findings(name: str, record: Record) -> Iterable[Finding]:
 
 def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> Iterable[Finding]:
     try:
-        workload_of(record.spec.workload)
+        workload = workload_of(record.spec.workload)
     except ValueError as error:
         yield Finding(name, str(error), _UPGRADE)
+        return
+    found = damage(record, workload)
+    if found:
+        yield Finding(name, found.removeprefix(f"{file_of(record)}: "))
 
 
 def _attempt_findings(records: Sequence[Record]) -> Iterable[Finding]:
@@ -301,21 +304,16 @@ def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
             )
 
 
-def _table_findings(folder: Path, made: Mapping[str, bytes], records: Sequence[Record]) -> Iterable[Finding]:
+def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[Finding]:
+    """Compare the tables, those of older protocols too: their scoring version computes them as they were published."""
     again = f"once the records are right, write it again: {publish_command(folder.resolve().name)}"
-    older = any(_newer(PROTOCOL_VERSION, record.protocol_version) for record in records)
     for name, content in made.items():
         path = folder / name
         if not path.is_file():
             yield Finding(name, "is missing", again)
         elif path.read_bytes() != content:
             line = _first_difference(path.read_bytes(), content)
-            if older:
-                yield Finding(
-                    name, f"is of an older protocol than this program's {PROTOCOL_VERSION}: not compared", wrong=False
-                )
-            else:
-                yield Finding(name, f"is not what the records give, from line {line} on", again)
+            yield Finding(name, f"is not what the records give, from line {line} on", again)
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:

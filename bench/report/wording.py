@@ -1,6 +1,10 @@
 """How numbers and statuses are written, the same in the terminal, in Markdown and on the page."""
 
+import re
+from collections.abc import Collection
 from typing import Final
+
+from bench.config.protocol import AVERAGE
 
 MISSING: Final = "–"
 
@@ -51,6 +55,35 @@ STABILITY_WORDS: Final = {
     },
 }
 """The stability measures in groups, and what each says; their definitions are in docs/protocol.md."""
+
+COMPANIONS: Final = {
+    "precision": ("recall",),
+    "density": ("coverage",),
+    "modes": ("high_quality", "unreadable"),
+}
+"""What says nothing by itself, and what is to be shown beside it (the first that there is). Samples that are all alike
+have a precision of 1 and a density far above it; a mode is found by whatever the classifier takes for it."""
+
+
+def companion(name: str, known: Collection[str]) -> str | None:
+    """Return the metric that must stand beside one, of those that there are; None where it can stand alone.
+
+    Floors, ceilings and averages go by the metric that they belong to: `ema_precision` stands beside `ema_recall`.
+
+    Raises:
+        LookupError: there is none of those that it needs.
+    """
+    for first, others in COMPANIONS.items():
+        found = re.fullmatch(rf"({AVERAGE})?{first}(_ceiling|_floor|_5|_20)?", name)
+        if found is None:
+            continue
+        # A count of at least five samples a mode has the share of the plain count.
+        ending = "" if found[2] in (None, "_5", "_20") else found[2]
+        beside = [each for each in (f"{found[1] or ''}{other}{ending}" for other in others) if each in known]
+        if not beside:
+            raise LookupError(f"{name} says nothing without {' or '.join(others)}")
+        return beside[0]
+    return None
 
 
 def distance(value: float | None) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from bench.config.protocol import core_norm
+from bench.config.protocol import core_norm, scoring_version
 from bench.config.trial import PART, Spec, part_versions
 from bench.config.workload import Workload
 from bench.statistics.scores import is_result, workload_of
@@ -50,8 +50,19 @@ class CohortKey:
         own = self.d_norm == OWN
         recipe = ["each method's own recipe"] if own else [f"d_norm {self.d_norm}", f"batch {self.batch}"]
         return " · ".join(
-            [f"protocol {self.protocol_version}", f"{self.track} track", *recipe, self.precision, self.budget]
+            [
+                f"protocol {self.protocol_version}",
+                f"scoring {self.scoring_version}",
+                f"{self.track} track",
+                *recipe,
+                self.precision,
+                self.budget,
+            ]
         )
+
+    @property
+    def scoring_version(self) -> str:
+        return scoring_version(self.protocol_version)
 
 
 @dataclass(frozen=True, order=True)

@@ -5,105 +5,24 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from bench.config.protocol import PUBLISHABLE_SEEDS, REFERENCE_METHOD
+from bench.config.protocol import AVERAGE, PUBLISHABLE_SEEDS, REFERENCE_METHOD
 from bench.config.trial import canonical_json
 from bench.config.workload import Workload
-from bench.statistics.cohorts import Cohort, CohortKey, Entrant, cohorts
+from bench.statistics.board import Leaderboard, LeaderboardRow, Quality, WorkloadColumn
+from bench.statistics.cohorts import Cohort, Entrant, cohorts
 from bench.statistics.costs import relative_cost
-from bench.statistics.inception import FidColumn, fid_columns
-from bench.statistics.intervals import RESAMPLES, clopper_pearson, median, median_with_failures
-from bench.statistics.scores import is_failure, is_result, score
+from bench.statistics.damage import refuse_damaged
+from bench.statistics.inception import fid_columns
+from bench.statistics.intervals import RESAMPLES, clopper_pearson, iqm, median, median_with_failures
+from bench.statistics.scales import Unscored, unscored
+from bench.statistics.scores import average_score, is_failure, is_result, score
 from bench.statistics.spread import Spread, distance_with_failures, spread
 from bench.statistics.standing import Standing, standings
+from bench.store.journal import latest_attempts
 from bench.store.record import Record
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaderboardRow:
-    """One method. What does not exist is `None`: incomplete methods and variants have no score and no rank."""
-
-    method: str
-    expression: str
-    variant: bool
-    """Its method is not well defined on this discriminator: listed, never ranked."""
-    provisional: bool
-    """Fewer seeds than a published interval needs."""
-    seeds: int
-    """The smallest number of seeds among the counting workloads for which this method has a result."""
-    cells_done: int
-    cells_counting: int
-    score: float | None = None
-    score_low: float | None = None
-    score_high: float | None = None
-    rank: int | None = None
-    rank_low: int | None = None
-    rank_high: int | None = None
-    tie_group: int | None = None
-    """1 for all that cannot be told apart from the highest score, 2 for the next leader's: `standing.tie_groups`."""
-    better_than_reference: float | None = None
-    """P(better) + P(equal) / 2 for a run of this method and one of the reference, averaged over workloads."""
-    better_low: float | None = None
-    better_high: float | None = None
-    p_value: float | None = None
-    """Of the paired permutation test of the scores against the reference's."""
-    p_adjusted: float | None = None
-    """The same after Holm over all ranked methods but the reference."""
-    runs: int
-    failures: int
-    failure_low: float | None
-    failure_high: float | None
-    lost: int
-    """Runs that ended in a timeout or an error of the machinery; they say nothing about the loss."""
-    distances: Mapping[str, float | None]
-    """The median last distance of each workload; `None` where the median run has none left to measure."""
-    late_regression: float | None
-    """Median of log(F_last / F_best): 0 where training never got worse again."""
-    images_per_second: float | None
-    relative_throughput: float | None = None
-    """Images a second over the reference's: median over runs of equal workload and seed on equal hardware."""
-    relative_discriminator_update: float | None = None
-    """Seconds of a discriminator update over the reference's, likewise."""
-    cost_pairs: int = 0
-    """How many pairs of runs the two are medians of."""
-    modes: Mapping[str, float | None]
-    """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
-    done: Mapping[str, int]
-    """How many of the counting seeds of each workload have a result."""
-    spreads: Mapping[str, Spread | None]
-    """How the last distances of each workload depend on the seed."""
-
-    @property
-    def entrant(self) -> Entrant:
-        return Entrant(self.expression, self.variant)
-
-    @property
-    def complete(self) -> bool:
-        return self.cells_done == self.cells_counting
-
-    @property
-    def ties_with_leader(self) -> bool | None:
-        """Whether it cannot be told apart from the highest score; unknown where there is a single seed."""
-        return None if self.tie_group is None else self.tie_group == 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkloadColumn:
-    """The scale of one workload's distances."""
-
-    name: str
-    measure: str
-    """The full name of the distance, as protocol section 4 wants it: "FD[digits-cnn-v1, 2,000]"."""
-    scored_by: Literal["distance", "modes"]
-    floor: float | None
-    untrained: float | None
-    modes: int
-    """How many modes there are to find; 0 where none are counted."""
-    seeds: tuple[int, ...]
-    """The counting seeds; empty where the workload does not count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,32 +35,36 @@ class _Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leaderboard:
-    """One table of comparable records."""
+class _Cells:
+    """The records of one table, and which of its cells are scored."""
 
-    key: CohortKey
-    rows: tuple[LeaderboardRow, ...]
-    workloads: tuple[WorkloadColumn, ...]
-    record_ids: tuple[str, ...]
-    digest: str
-    """Twelve hexadecimal digits that name exactly the records behind the table, to the last byte of each."""
-    reference: str | None
-    """The ranked method that the others are tested against; none where it has no rank."""
-    superseded: int
-    uncounted: int
-    """Results outside the counting cells: stored, shown, in no score."""
-    fingerprints: int
-    timed_on: str
-    """The workload of the images a second: a mean over workloads would depend on which there are."""
-    timed: tuple[str, ...]
-    """The workloads of the ratios to the reference: those of images, or all where there are toys alone."""
-    resamples: int
-    seed: int
-    fid: tuple[FidColumn, ...] = ()
+    cohort: Cohort
+    workloads: Mapping[str, Workload]
+    seeds: Mapping[str, Sequence[int]]
+    """The seeds of each workload that most methods have."""
+    unscored: Mapping[str, Unscored]
+    """The workloads that have such seeds and no scale."""
 
     @property
-    def ranked(self) -> tuple[LeaderboardRow, ...]:
-        return tuple(row for row in self.rows if row.rank is not None)
+    def scored(self) -> dict[str, Sequence[int]]:
+        """The counting seeds of every workload that is in the score, in the order of names."""
+        return {name: seeds for name, seeds in sorted(self.seeds.items()) if name not in self.unscored}
+
+    def of(self, entrant: Entrant) -> dict[str, list[Record]]:
+        """Return the entrant's results in the scored cells, by workload."""
+        return {
+            name: [record for number in seeds if (record := self._result(entrant, name, number)) is not None]
+            for name, seeds in self.scored.items()
+        }
+
+    def complete(self, entrant: Entrant) -> bool:
+        """Say whether a method may be ranked: it is no variant, and has a result in every scored cell."""
+        done = sum(len(records) for records in self.of(entrant).values())
+        return not entrant.variant and done == sum(len(seeds) for seeds in self.scored.values())
+
+    def _result(self, entrant: Entrant, workload: str, seed: int) -> Record | None:
+        record = self.cohort.cells.get((entrant, workload, seed))
+        return record if record is not None and is_result(record) else None
 
 
 def rank(
@@ -150,38 +73,33 @@ def rank(
     """Turn records into leaderboards, one for each group of comparable records (see `bench.statistics.cohorts`).
 
     Rows are sorted by the interquartile mean of the score over all counting workloads and seeds; incomplete methods
-    and variants follow without a rank.
+    and variants follow without a rank. A workload whose real data give it no scale is in no score; if none is left,
+    nobody is ranked.
+
+    Raises:
+        ValueError: a record is damaged, or ran on an unknown workload.
     """
-    return [_leaderboard(cohort, workloads, resamples, seed) for cohort in cohorts(records, workloads)]
+    kept = latest_attempts(records)
+    refuse_damaged(kept, workloads)
+    return [_leaderboard(cohort, workloads, resamples, seed) for cohort in cohorts(kept, workloads)]
 
 
 def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: int, seed: int) -> Leaderboard:
-    counting = cohort.counting()
-    complete = [entrant for entrant in cohort.entrants if not entrant.variant and _done(cohort, entrant, counting)]
+    cells = _cells(cohort, workloads)
     reference = _reference(cohort)
-    found: dict[Entrant, Standing] = {}
-    if counting and complete:
-        strata = [
-            np.array(
-                [[score(cohort.cells[each, name, number], workloads[name]) for number in seeds] for each in complete]
-            )
-            for name, seeds in sorted(counting.items())
-        ]
-        place = complete.index(reference) if reference in complete else None
-        listed = standings(strata, reference=place, resamples=resamples, seed=seed)
-        found = dict(zip(complete, listed, strict=True))
+    found = _standings(cells, reference, resamples, seed)
     timing = _timing(cohort, workloads)
-    rows = [_row(cohort, entrant, counting, found.get(entrant), timing, reference) for entrant in cohort.entrants]
+    rows = [_row(cells, entrant, found.get(entrant), timing, reference) for entrant in cohort.entrants]
     return Leaderboard(
         key=cohort.key,
         rows=tuple(sorted(rows, key=_order)),
-        workloads=tuple(_column(cohort, workloads[name], counting) for name in cohort.workloads),
+        workloads=tuple(_column(cells, workloads[name]) for name in cohort.workloads),
         record_ids=tuple(sorted(f"{record.trial_id}.{record.attempt}" for record in cohort.cells.values())),
         digest=_digest(cohort.cells.values()),
         reference=REFERENCE_METHOD if reference in found else None,
         superseded=cohort.superseded,
         uncounted=sum(
-            is_result(record) and not entrant.variant and number not in counting.get(name, ())
+            is_result(record) and not entrant.variant and number not in cells.seeds.get(name, ())
             for (entrant, name, number), record in cohort.cells.items()
         ),
         fingerprints=len({record.environment.fingerprint for record in cohort.cells.values() if record.environment}),
@@ -191,6 +109,46 @@ def _leaderboard(cohort: Cohort, workloads: Mapping[str, Workload], resamples: i
         seed=seed,
         fid=fid_columns(cohort, workloads),
     )
+
+
+def _cells(cohort: Cohort, workloads: Mapping[str, Workload]) -> _Cells:
+    seeds = cohort.counting()
+    counting = {
+        name: [
+            record
+            for (entrant, workload, number), record in sorted(cohort.cells.items(), key=lambda item: item[0])
+            if workload == name and number in numbers and not entrant.variant and is_result(record)
+        ]
+        for name, numbers in seeds.items()
+    }
+    found = {name: unscored(records, workloads[name]) for name, records in counting.items()}
+    return _Cells(
+        cohort=cohort,
+        workloads=workloads,
+        seeds=seeds,
+        unscored={name: why for name, why in found.items() if why is not None},
+    )
+
+
+def _standings(cells: _Cells, reference: Entrant | None, resamples: int, seed: int) -> dict[Entrant, Standing]:
+    complete = [entrant for entrant in cells.cohort.entrants if cells.complete(entrant)]
+    if not cells.scored or not complete:
+        return {}
+    results = {entrant: cells.of(entrant) for entrant in complete}
+    strata = [
+        np.array([[score(record, cells.workloads[name]) for record in results[entrant][name]] for entrant in complete])
+        for name in cells.scored
+    ]
+    place = complete.index(reference) if reference in complete else None
+    listed = standings(strata, reference=place, resamples=resamples, seed=seed)
+    return dict(zip(complete, listed, strict=True))
+
+
+def _average_score(cells: _Cells, entrant: Entrant) -> float | None:
+    """Return the interquartile mean of the scores of the moving averages, over the cells of the score itself."""
+    found = [average_score(record, cells.workloads[name]) for name, own in cells.of(entrant).items() for record in own]
+    known = [value for value in found if value is not None]
+    return float(iqm(np.array([known]))[0]) if known and len(known) == len(found) else None
 
 
 def _digest(records: Iterable[Record]) -> str:
@@ -211,23 +169,10 @@ def _name(cohort: Cohort, entrant: Entrant) -> str:
     return min((record.spec.method_name for record in cohort.records_of(entrant)), key=lambda name: (len(name), name))
 
 
-def _done(cohort: Cohort, entrant: Entrant, counting: Mapping[str, Sequence[int]]) -> bool:
-    return _cells_done(cohort, entrant, counting) == sum(len(seeds) for seeds in counting.values())
-
-
-def _cells_done(cohort: Cohort, entrant: Entrant, counting: Mapping[str, Sequence[int]]) -> int:
-    found = (cohort.cells.get((entrant, name, number)) for name, seeds in counting.items() for number in seeds)
-    return sum(record is not None and is_result(record) for record in found)
-
-
 def _row(
-    cohort: Cohort,
-    entrant: Entrant,
-    counting: Mapping[str, Sequence[int]],
-    standing: Standing | None,
-    timing: _Timing,
-    reference: Entrant | None,
+    cells: _Cells, entrant: Entrant, standing: Standing | None, timing: _Timing, reference: Entrant | None
 ) -> LeaderboardRow:
+    cohort = cells.cohort
     records = cohort.records_of(entrant)
     results = [record for record in records if is_result(record)]
     by_workload = {
@@ -235,7 +180,8 @@ def _row(
     }
     failures = sum(is_failure(record) for record in results)
     low, high = clopper_pearson(failures, len(results)) if results else (None, None)
-    done = {name: sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()}
+    done = {name: sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in cells.seeds.items()}
+    scored = [done[name] for name in cells.scored]
     against = standing.against if standing else None
     timed = [record for record in results if record.spec.workload in timing.workloads]
     cost = relative_cost(timed, cohort.records_of(reference)) if reference else None
@@ -243,11 +189,12 @@ def _row(
         method=_name(cohort, entrant),
         expression=entrant.expression,
         variant=entrant.variant,
-        provisional=min(done.values(), default=0) < PUBLISHABLE_SEEDS,
-        seeds=min(done.values(), default=0),
-        cells_done=sum(done.values()),
-        cells_counting=sum(len(seeds) for seeds in counting.values()),
+        provisional=min(scored, default=0) < PUBLISHABLE_SEEDS,
+        seeds=min(scored, default=0),
+        cells_done=sum(scored),
+        cells_counting=sum(len(seeds) for seeds in cells.scored.values()),
         score=standing.score if standing else None,
+        average_score=_average_score(cells, entrant) if standing else None,
         score_low=standing.low if standing else None,
         score_high=standing.high if standing else None,
         rank=standing.rank if standing else None,
@@ -268,6 +215,7 @@ def _row(
             name: median_with_failures([record.metrics.get("distance") for record in found])
             for name, found in by_workload.items()
         },
+        average_distances={name: _average_distance(found) for name, found in by_workload.items()},
         late_regression=median_with_failures([record.stability.get("late_regression") for record in results]),
         images_per_second=median(
             [
@@ -279,18 +227,43 @@ def _row(
         relative_throughput=cost.throughput if cost else None,
         relative_discriminator_update=cost.discriminator_update if cost else None,
         cost_pairs=cost.pairs if cost else 0,
-        modes={name: _median_modes(found) for name, found in by_workload.items()},
+        modes={name: _median_with_nothing(found, "modes") for name, found in by_workload.items()},
+        qualities={name: _median_quality(found, cells.workloads[name]) for name, found in by_workload.items()},
         done=done,
         spreads={name: _spread(found) for name, found in by_workload.items()},
     )
 
 
-def _median_modes(records: Sequence[Record]) -> float | None:
-    """Return the median over all runs; over those that lasted to their end alone, it would reward failing."""
-    found = [record.metrics.get("modes") for record in records]
+def _average_distance(records: Sequence[Record]) -> float | None:
+    """Return the median over all runs; a run that stopped early has left no average, any other must have one."""
+    name = f"{AVERAGE}distance"
+    if not all(name in record.metrics or record.status == "nonfinite" for record in records):
+        return None
+    return median_with_failures([record.metrics.get(name) for record in records])
+
+
+def _median_quality(records: Sequence[Record], workload: Workload) -> float | None:
+    quality = _quality(workload)
+    if quality == "readable":
+        unreadable = [record.metrics.get("unreadable") for record in records]
+        if all(value is None for value in unreadable):
+            return None
+        return median(0.0 if value is None else 1.0 - value for value in unreadable)
+    return _median_with_nothing(records, quality) if quality else None
+
+
+def _median_with_nothing(records: Sequence[Record], metric: str) -> float | None:
+    """Return the median over all runs, 0 for those without; over those that lasted to their end it rewarded failing."""
+    found = [record.metrics.get(metric) for record in records]
     if all(value is None for value in found):
         return None
     return median(0.0 if value is None else value for value in found)
+
+
+def _quality(workload: Workload) -> Quality | None:
+    if workload.is_toy:
+        return "high_quality"
+    return "readable" if workload.modes else None
 
 
 def _spread(records: Sequence[Record]) -> Spread | None:
@@ -298,9 +271,13 @@ def _spread(records: Sequence[Record]) -> Spread | None:
     return spread([value for value in known if value is not None and math.isfinite(value)])
 
 
-def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[int]]) -> WorkloadColumn:
-    records = [record for (_, name, _), record in cohort.cells.items() if name == workload.name]
+def _column(cells: _Cells, workload: Workload) -> WorkloadColumn:
+    records = [record for (_, name, _), record in cells.cohort.cells.items() if name == workload.name]
     measure = "sliced W2" if workload.extractor is None else f"FD[{workload.extractor}, {records[0].spec.samples:,}]"
+    quality = _quality(workload)
+    floor = median([record.metrics.get("unreadable_floor") for record in records])
+    readable = None if floor is None else 1.0 - floor
+    ceiling = median([record.metrics.get("high_quality_ceiling") for record in records])
     return WorkloadColumn(
         name=workload.name,
         measure=measure,
@@ -308,7 +285,10 @@ def _column(cohort: Cohort, workload: Workload, counting: Mapping[str, Sequence[
         floor=median([record.metrics.get("distance_floor") for record in records]),
         untrained=median([record.metrics.get("distance_init") for record in records]),
         modes=workload.modes,
-        seeds=tuple(counting.get(workload.name, ())),
+        quality=quality,
+        quality_ceiling=readable if quality == "readable" else ceiling,
+        seeds=tuple(cells.seeds.get(workload.name, ())),
+        unscored=cells.unscored.get(workload.name),
     )
 
 

@@ -20,7 +20,12 @@ from bench.store.record import OLDEST_SCHEMA, SCHEMA_VERSION, History, Record, c
 
 SUFFIX: Final = ".jsonl"
 
-_METRICS: Final = ("distance", "distance_init", "distance_floor", "modes", "kl_uniform")
+METRICS: Final = (
+    *("distance", "distance_init", "distance_floor", "modes", "kl_uniform"),
+    *("high_quality", "high_quality_ceiling", "unreadable", "unreadable_floor", "coverage", "coverage_ceiling"),
+)
+"""What distances and scores are made of; `bench.statistics.damage` lists what a score reads."""
+
 _COST: Final = ("images_per_second",)
 
 
@@ -129,7 +134,7 @@ def _body(records: Iterable[Record]) -> bytes:
 def _slim(record: Record) -> Record:
     return msgspec.structs.replace(
         record,
-        metrics={name: record.metrics[name] for name in _METRICS if name in record.metrics},
+        metrics={name: record.metrics[name] for name in METRICS if name in record.metrics},
         cost={name: record.cost[name] for name in _COST if name in record.cost},
         history=History(),
         stability={},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.config.protocol import averaged
+from bench.config.protocol import AVERAGE
 from bench.config.trial import Trial
 from bench.config.workload import Workload
 from bench.data import Arrays
@@ -120,9 +120,9 @@ class Evaluations:
             "_floor": self.floor,
         }
         named = {f"{name}{suffix}": value for name in ("distance", self.primary) for suffix, value in summary.items()}
-        average = {averaged(name): value for name, value in self.average.items()}
+        average = {f"{AVERAGE}{name}": value for name, value in self.average.items()}
         if average:
-            average[averaged("distance")] = self.average[self.primary]
+            average[f"{AVERAGE}distance"] = self.average[self.primary]
         return {**self._evaluator.constants, **self.made[-1].metrics, **named, **average}
 
     def _measure(self, step: int, generator: nn.Module, average: nn.Module | None = None) -> _Made:

@@ -7,6 +7,11 @@ from bench.config.workload import Mixture, Workload
 from bench.store.record import Environment, Evaluation, History, Outcome, Record, make_record
 
 FLOOR, UNTRAINED = 2.0, 8000.0
+_POINTS = {"high_quality": 0.8, "high_quality_ceiling": 0.989}
+_IMAGES = {
+    **{"precision": 0.71, "precision_ceiling": 0.9, "recall": 0.55, "recall_ceiling": 0.85},
+    **{"coverage": 0.6, "coverage_ceiling": 0.9, "unreadable": 0.12, "unreadable_floor": 0.02},
+}
 
 
 def make_workload(name: str = "digits", **changes: object) -> Workload:
@@ -31,6 +36,10 @@ def make_toy(name: str = "ring8") -> Workload:
     return make_workload(name, network="mlp-v1", modes=8, extractor=None, mixture=mixture, scored_by="modes")
 
 
+def make_stacks(name: str = "stacked-digits") -> Workload:
+    return make_workload(name, modes=1000, channels=3, stack=3, scored_by="modes", samples=26_000)
+
+
 def planted_record(
     workload: Workload,
     method: str = "nsgan",
@@ -43,9 +52,13 @@ def planted_record(
     finished_at: str = "2026-01-02T03:05:00+00:00",
     fingerprint: str = "cafe01234567",
     components: dict[str, str] | None = None,
+    metrics: dict[str, float | None] | None = None,
     **spec_changes: object,
 ) -> Record:
-    """A record whose distance falls geometrically from the untrained generator's to `distance`."""
+    """A record whose distance falls geometrically from the untrained generator's to `distance`.
+
+    `metrics` are set on top of the planted ones. Scored by version 1, and by version 2 with `protocol_version="1.1"`.
+    """
     spec = Spec(
         protocol_version="1.0",
         track="controlled",
@@ -83,7 +96,8 @@ def planted_record(
             "distance_best": distance,
             "modes": float(workload.modes),
             "kl_uniform": 0.05,
-            "precision": 0.71,
+            **(_POINTS if workload.is_toy else _IMAGES),
+            **(metrics or {}),
         },
         history=History(
             evaluations=[

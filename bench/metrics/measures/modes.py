@@ -58,8 +58,10 @@ def unreadable(samples: ImageSamples) -> float:
 
 @constant("unreadable floor", needs=("logits", "test"), unit="share", bounds=(0.0, 1.0))
 def unreadable_floor(real: RealImages) -> float:
-    """The same share of the real test images."""
-    return real.reference.unreadable.item()
+    """The same share of the real test images, or of stacks of them."""
+    alone = real.reference.unreadable.item()
+    # A stack is read where all of its images are, which are drawn independently.
+    return alone if real.workload.stack == 1 else 1.0 - (1.0 - alone) ** real.workload.stack
 
 
 @constant("classifier accuracy", needs=("classes",), unit="share", bounds=(0.0, 1.0))

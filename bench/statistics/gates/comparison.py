@@ -117,7 +117,7 @@ def compare(
         flags: what stage 1 has flagged, for stage 2.
 
     Raises:
-        ValueError: a record lacks what its distance or score needs.
+        ValueError: a record is damaged, or a flagged cell is in neither set.
     """
     pairs = pair(base, new)
     judged = quality(pairs, workloads, settings, flags)

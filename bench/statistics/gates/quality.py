@@ -26,6 +26,7 @@ from typing import Final
 import numpy as np
 
 from bench.config.workload import Workload
+from bench.statistics.damage import refuse_damaged
 from bench.statistics.exact import mann_whitney, mann_whitney_least, signed_rank, signed_rank_least
 from bench.statistics.gates.cells import IDENTICAL, CellKey, Pair
 from bench.statistics.gates.verdicts import (
@@ -42,15 +43,13 @@ from bench.statistics.gates.verdicts import (
 )
 from bench.statistics.intervals import Array, percentile_interval
 from bench.statistics.paired import holm
+from bench.statistics.scales import unscored
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
 
 PAIRED_RESOLUTION: Final = 10
 """By what factor the smallest p of the paired test must lie below the level. By simulation of ten seeds and a fifth
 worse, pairing then loses at most a tenth of the power where equal seeds share nothing, and gains up to a quarter."""
-
-_SMALLEST_DISTANCE: Final = 1e-12
-"""A Frechet distance can come out as 0 or below by rounding; its logarithm must exist."""
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("worse", "better")
 
@@ -89,9 +88,12 @@ def quality(
         flags: what stage 1 has flagged; stage 2 looks at these cells alone.
 
     Raises:
-        ValueError: a record lacks what its distance or score needs; or a flagged cell is in neither set.
+        ValueError: a record is damaged; or a flagged cell is in neither set.
     """
     flags = flags or {}
+    for each in pairs:
+        for side in (each.base, each.new):
+            refuse_damaged(side.runs.values(), workloads)
     strangers = flags.keys() - {each.key for each in pairs}
     if strangers:
         key = min(strangers)
@@ -102,16 +104,17 @@ def quality(
     tested: dict[int, _Tested] = {}
     findings: list[Finding] = []
     # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
+    refusals = [_why_not(each, workloads) for each in pairs]
     family = {
-        "once": sum(_comparable(each) and not each.identical for each in pairs),
+        "once": sum(not refusal and not each.identical for each, refusal in zip(pairs, refusals, strict=True)),
         "1": 1,
         "2": len(flags),
     }[settings.stage]
-    for place, each in enumerate(pairs):
+    for place, (each, refusal) in enumerate(zip(pairs, refusals, strict=True)):
         flag = flags.get(each.key) if settings.stage == "2" else None
         level = SIGNIFICANCE if settings.stage == "2" and flag is None else SIGNIFICANCE / max(1, family)
-        if not _comparable(each):
-            finding = incomparable("quality", _why_not(each))
+        if refusal:
+            finding = incomparable("quality", refusal)
             # A suspect that has gone has not been cleared.
             findings.append(finding if flag is None else replace(finding, flagged=flag.direction))
         elif each.identical and flag is None:
@@ -173,12 +176,17 @@ def _resampled_deviation(values: Array, resamples: int, rng: np.random.Generator
     return np.asarray(residuals[rng.integers(count, size=(resamples, count))].mean(axis=1), dtype=np.float64)
 
 
-def _comparable(each: Pair) -> bool:
-    return not (each.refusal or each.measured_otherwise)
-
-
-def _why_not(each: Pair) -> str:
-    return each.refusal or f"measured by other versions: {each.measured_otherwise}"
+def _why_not(each: Pair, workloads: Mapping[str, Workload]) -> str:
+    """Say why the quality of a cell cannot be judged; nothing where it can."""
+    if each.refusal:
+        return each.refusal
+    if each.measured_otherwise:
+        return f"measured by other versions: {each.measured_otherwise}"
+    runs = [*each.base.runs.values(), *each.new.runs.values()]
+    workload = workloads[runs[0].spec.workload]
+    # A distance is compared as it is; the score of modes needs real data to be held against.
+    lacking = unscored(runs, workload) if workload.scored_by == "modes" else None
+    return f"no scale: {lacking.lacking.reason}" if lacking else ""
 
 
 def _test(
@@ -336,10 +344,9 @@ def _without_alarm(finding: Finding) -> Verdict:
 
 
 def _log_distance(record: Record) -> float:
-    distance = record.metrics.get("distance")
-    if distance is None or not math.isfinite(distance):
-        raise ValueError(f"trial {record.trial_id} ended ok but has no finite metric 'distance': its record is damaged")
-    return math.log(max(distance, _SMALLEST_DISTANCE))
+    distance = record.metrics["distance"]
+    assert distance is not None, "damaged records are refused"
+    return math.log(distance)
 
 
 def _untrained(records: Sequence[Record]) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from planted_records import make_toy, planted_record
 from synthetic import World, make, write
 
 from bench.store.baseline import read_baseline
@@ -55,6 +56,27 @@ def test_a_baseline_is_replaced_on_request_only_and_says_what_changes(bench, fol
     assert any(line.startswith("hinge digits") and line.endswith("removed") for line in lines)
     assert any(line.startswith("lsgan digits") and "failed (3 runs) added" in line for line in lines)
     assert {record.spec.method_name for record in read_baseline(path).records} == {"nsgan", "lsgan"}
+
+
+def test_scores_of_two_scoring_versions_have_no_difference(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    toy = make_toy()
+    changes = [
+        {"protocol_version": "1.0"},
+        {"protocol_version": "1.1", "metrics": {"high_quality": 0.0989}},
+        {"protocol_version": "1.1", "metrics": {"high_quality_ceiling": 0.0}},
+    ]
+    made = [write([planted_record(toy, "nsgan", **each)], tmp_path / str(place)) for place, each in enumerate(changes)]
+    bench("baseline", "freeze", "main", "--results", made[0])
+    told = []
+    for folder in made[1:]:
+        result = bench("baseline", "freeze", "main", "--results", folder, "--replace")
+        line = next(line for line in result.stdout.splitlines() if line.split()[:1] == ["nsgan"])
+        told.append(" ".join(line.split()))
+    assert told == [
+        "nsgan ring8 score 0.976 (1 run) 0.098 (1 run) other scoring",
+        "nsgan ring8 score 0.098 (1 run) – –",
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "../x", ".hidden", "a b", "x/y"])

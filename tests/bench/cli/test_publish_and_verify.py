@@ -176,6 +176,16 @@ def take_a_needed_metric(folder):
     return ["its record is damaged", f"records/{path.name}: has other bytes"]
 
 
+def put_a_number_out_of_bounds(folder):
+    edited = [path for path in records(folder) if read_record(path).status == "ok"][:2]
+    for path, changed in zip(edited, ({"distance": -5.0}, {"modes": 1e6}), strict=True):
+        change(path, metrics={**read_record(path).metrics, **changed})
+    return [
+        f"records/{edited[0].name}: distance is -5 and must be above 0",
+        f"records/{edited[1].name}: modes is 1e+06",
+    ]
+
+
 def use_a_newer_protocol(folder):
     path = records(folder)[0]
     spec = msgspec.structs.replace(read_record(path).spec, protocol_version="9.0")
@@ -305,7 +315,8 @@ def test_alien_files_are_named(bench, folder, alien):
     [
         raise_a_metric, raise_a_metric_and_the_manifest, delete_a_failed_seed, delete_the_last_seed_of_one_method,
         delete_an_earlier_attempt, rename_a_record, edit_a_spec, call_a_method_by_another_name, write_a_newer_schema,
-        cut_a_record, take_a_needed_metric, use_a_newer_protocol, use_newer_losses, leave_out_a_component, name_a_path,
+        cut_a_record, take_a_needed_metric, put_a_number_out_of_bounds,
+        use_a_newer_protocol, use_newer_losses, leave_out_a_component, name_a_path,
         use_ones_own_images, edit_a_table, delete_a_table, delete_the_manifest, break_the_manifest, edit_the_manifest,
         add_a_record, delete_the_last_seed_of_all,
     ],
@@ -338,6 +349,37 @@ def test_results_of_older_components_are_older_and_not_wrong(bench, tmp_path):
     assert result.exit_code == 0
     assert "note: " in result.stdout
     assert f"18 records of engine 0, older than this program's {ENGINE_VERSION}" in result.stdout
+
+
+def test_tables_of_an_older_protocol_are_compared_too(bench, folder, monkeypatch):
+    monkeypatch.setattr(verification, "PROTOCOL_VERSION", "1.1")
+    assert bench("verify", folder).exit_code == 0
+    (words,) = edit_a_table(folder)
+    result = bench("verify", folder)
+    assert result.exit_code == 1
+    assert words in result.stdout
+
+
+def test_a_workload_without_a_scale_can_be_published(bench, tmp_path):
+    made = [
+        msgspec.structs.replace(record, metrics={**record.metrics, "distance_floor": 0.0})
+        if record.spec.workload == "digits"
+        else record
+        for record in make(WORLD, 3)
+    ]
+    folder = tmp_path / "results" / "published" / "x"
+    assert bench("publish", folder, "--from", write(made, tmp_path / "source")).exit_code == 0
+    assert "digits is in no score" in (folder / "leaderboard.md").read_text(encoding="utf-8")
+    assert bench("verify", folder).exit_code == 0
+
+
+def test_what_protocol_1_0_has_published_is_scored_by_its_own_rule():
+    folder = REPOSITORY / "results" / "published" / "classics"
+    rows = {row["method"]: row for row in json.loads((folder / "leaderboard.json").read_text())["tables"][0]["rows"]}
+    # As published with protocol 1.0, before fidelity entered the score.
+    assert (rows["rpgan"]["score"], rows["wgan"]["score"]) == (0.5688528757, 0.5264899054)
+    assert [row["rank"] for row in rows.values()] == list(range(1, 11))
+    assert rows["wgan"]["ring8_high_quality"] < 0.06
 
 
 def test_several_folders_are_verified_and_one_that_is_off_decides(bench, published, folder):

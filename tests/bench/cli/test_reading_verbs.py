@@ -12,6 +12,8 @@ import pytest
 from click.shell_completion import ShellComplete
 from PIL import Image
 from planted_kernels import noisy_kernels
+from planted_records import make_workload, planted_record
+from synthetic import World, make, write
 
 from bench.cli.main import cli
 from bench.cli.show import sparkline
@@ -38,6 +40,61 @@ def test_a_damaged_record_is_named(bench, results, verb):
     result = bench(verb, "--results", results)
     assert result.exit_code == 2
     assert damaged.name in result.stderr
+
+
+@pytest.mark.parametrize("verb", [*READERS, "show"])
+@pytest.mark.parametrize("distance", [-5.0, 0.0, -1e308])
+def test_a_record_that_no_run_leaves_behind_is_named(bench, results, verb, distance):
+    sound = next(record for record in Store(results).records() if record.status == "ok")
+    edited = msgspec.structs.replace(sound, metrics={**sound.metrics, "distance": distance})
+    path = results / "records" / f"{sound.trial_id}.0.json"
+    path.write_bytes(msgspec.json.encode(edited))
+    result = bench(verb, *([sound.trial_id] if verb == "show" else []), "--results", results)
+    assert result.exit_code == 2
+    assert f"records/{path.name}: distance is {distance:g} and must be above 0" in result.stderr
+    assert "restore it, or delete it to have its trial run again" in result.stderr
+
+
+@pytest.mark.parametrize("floor", [0.0, None, 8000.0])
+def test_a_workload_without_a_scale_costs_its_own_score_alone(bench, tmp_path, floor):
+    made = make(World(methods=("nsgan", "hinge"), workloads=("digits", "mnist")), 3)
+    digits = write([each for each in made if each.spec.workload == "digits"], tmp_path / "digits")
+    results = write(made, tmp_path / "both")
+    for record in Store(results).records():
+        if record.spec.workload == "mnist":
+            edited = msgspec.structs.replace(record, metrics={**record.metrics, "distance_floor": floor})
+            write([edited], results)
+    before = json.loads(bench("leaderboard", "--format", "json", "--results", digits).stdout)["tables"][0]["rows"]
+    result = bench("leaderboard", "--format", "json", "--results", results)
+    assert result.exit_code == 0
+    (table,) = json.loads(result.stdout)["tables"]
+    assert set(table["measures"]) == {"digits", "mnist"}
+    assert [(row["method"], row["score"]) for row in table["rows"]] == [(row["method"], row["score"]) for row in before]
+    assert any(note.startswith("mnist is in no score, of any method: ") for note in table["notes"])
+    shown = bench("leaderboard", "--results", results)
+    assert shown.exit_code == 0
+    assert "mnist is in no score" in shown.stdout
+    page = results / "report.html"
+    assert bench("report", "--static", "--results", results).exit_code == 0
+    assert "mnist is in no score" in page.read_text()
+
+
+def test_with_no_workload_left_the_leaderboard_says_so_and_is_no_error(bench, tmp_path):
+    folder = tmp_path / "records"
+    folder.mkdir()
+    for method in ("nsgan", "hinge"):
+        made = planted_record(make_workload(), method, metrics={"distance_floor": 0.0})
+        (folder / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+    result = bench("leaderboard", "--results", tmp_path)
+    assert result.exit_code == 0
+    assert "No workload is left to score on: nothing is ranked." in " ".join(result.stdout.split())
+    shown = bench("show", made.trial_id, "--results", tmp_path)
+    assert shown.exit_code == 0
+    assert "score                 none: " in shown.stdout
+    assert "hold out images that are no copies" in shown.stdout
+    assert bench("report", "--static", "--results", tmp_path).exit_code == 0
+    words = "not ranked, as no workload has a scale to score on"
+    assert words in (tmp_path / "report.html").read_text()
 
 
 def test_leaderboard_prints_a_table_with_its_notes(bench, results, planted_order):
@@ -145,6 +202,36 @@ def test_show_tells_everything_about_one_trial(bench, results):
     lines = result.stdout.splitlines()
     cost = lines[lines.index("cost") + 1 : lines.index("curves")]
     assert len({len(line) - len(line[2:].lstrip("abcdefghijklmnopqrstuvwxyz_").lstrip()) for line in cost}) == 1
+
+
+def test_show_sets_the_moving_average_beside_and_nothing_alone(bench, tmp_path):
+    metrics = {"ema_distance": 50.0, "ema_precision": 0.8, "ema_recall": 0.6, "density": 0.4, "modes": 10.0}
+    made = planted_record(make_workload(), distance=100.0, protocol_version="1.1", metrics=metrics)
+    without = {name: value for name, value in made.metrics.items() if name != "coverage"}
+    made = msgspec.structs.replace(made, metrics=without)
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+    result = bench("show", made.trial_id, "--results", tmp_path)
+    told = result.stdout.partition("\nscore\n")[2].partition("\ncurves\n")[0]
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in told.splitlines()}
+    assert lines["score"] == "0.528 (scoring 2)"
+    assert lines["EMA"].startswith("score 0.612 (of the moving average")
+    assert lines["distance"] == "100 EMA 50"
+    assert lines["distance_floor"] == "2"
+    assert lines["precision"] == "0.71 (recall 0.55) EMA 0.8 (ema_recall 0.6)"
+    assert lines["precision_ceiling"] == "0.9 (recall_ceiling 0.85)"
+    assert lines["modes"] == "10 (unreadable 0.12)"
+    assert lines["density"] == "0.4 (density says nothing without coverage, which this record lacks)"
+    assert "ema_distance" not in lines
+
+
+def test_show_without_a_workload_of_that_name_still_shows(bench, tmp_path):
+    made = planted_record(make_workload("of-another-time"))
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+    result = bench("show", made.trial_id, "--results", tmp_path)
+    assert result.exit_code == 0
+    assert "none: unknown workload 'of-another-time'" in result.stdout
 
 
 def test_show_groups_the_stability_measures_that_a_record_has(bench, results, record, workload):

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,6 +83,14 @@ def test_the_floors_stand_beside(evaluator):
     assert constants["kl_real_floor"] == pytest.approx(9 / 4000)
     assert constants["kl_uniform_floor"] > constants["kl_real_floor"]
     assert 0 <= constants["unreadable_floor"] < 0.05
+
+
+def test_a_stack_is_read_where_all_of_its_images_are(stacked, digits, digits_extractor):
+    confidence = digits_extractor(torch.from_numpy(digits.test))[1].softmax(-1).amax(-1)
+    readable = (confidence >= 0.9).numpy()
+    drawn = readable[np.random.default_rng(1).integers(len(readable), size=(400_000, 3))].all(axis=1)
+    assert 0.01 < 1 - readable.mean() ** 3 < 0.03
+    assert stacked.constants["unreadable_floor"] == pytest.approx(1 - drawn.mean(), abs=0.001)
 
 
 def test_the_floors_follow_the_number_of_samples(evaluator, digits):

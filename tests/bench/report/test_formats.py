@@ -4,16 +4,20 @@ import csv
 import html.parser
 import io
 import json
+import math
 import re
 
 import pytest
-from planted_records import make_workload
+from planted_records import make_stacks, make_workload
 from rich.console import Console
 
-from bench.report import formats, methods
+from bench.report import formats, methods, page_table
+from bench.report.flat import flat_row
+from bench.report.html import finding
 from bench.report.latex import escape
-from bench.report.leaderboard import facts, flat_row, lines, notes, parts, rank_text, title
+from bench.report.leaderboard import lines, notes, parts, rank_text, title
 from bench.report.methods import MethodEntry
+from bench.report.notes import facts
 from bench.statistics.ranking import rank
 
 COMMAND = "python -m bench leaderboard --format md"
@@ -49,8 +53,9 @@ def terminal(board, width=140):
 def test_csv_and_json_carry_the_same_rows(boards):
     from_csv = list(csv.DictReader(io.StringIO(formats.to_csv(boards, COMMAND))))
     from_json = json.loads(formats.to_json(boards, COMMAND))["tables"][0]["rows"]
-    made_of = ("protocol_version", "records", "digest", "command")
-    assert {tuple(row.pop(name) for name in made_of) for row in from_csv} == {("1.0", "15", boards[0].digest, COMMAND)}
+    made_of = ("protocol_version", "scoring_version", "records", "digest", "command")
+    told = ("1.0", "1", "15", boards[0].digest, COMMAND)
+    assert {tuple(row.pop(name) for name in made_of) for row in from_csv} == {told}
     assert from_csv == [{name: as_text(value) for name, value in row.items()} for row in from_json]
     assert len(from_csv) == 6
     assert float(from_csv[0]["score"]) == pytest.approx(boards[0].rows[0].score, rel=1e-9)
@@ -223,12 +228,129 @@ def test_an_incomplete_cell_shows_how_many_runs_its_median_is_of(planted, worklo
     assert by_name["real data"] == "2.00"
 
 
-def test_modes_stand_beside_the_distance_where_they_score(record, workload, toy):
-    records = [record(place, "nsgan", seed) for place in (workload, toy) for seed in range(2)]
-    (board,) = rank(records, {"digits": workload, "ring8": toy}, resamples=50)
-    names = [column.heading for column in parts(board)[1].columns]
-    assert names == ["method", "digits FD", "ring8 sliced W2", "ring8 modes"]
-    assert [line[3] for line in lines(board, parts(board)[1])] == ["8", "–", "8"]
+def test_modes_stand_beside_the_distance_where_they_score_with_how_far_to_believe_them(record, workload, toy):
+    stacks = make_stacks()
+    places = {each.name: each for each in (workload, toy, stacks)}
+    records = [record(place, "nsgan", seed) for place in places.values() for seed in range(2)]
+    (board,) = [each for each in rank(records, places, resamples=50) if len(each.workloads) == 3]
+    part = parts(board)[1]
+    names = [column.heading for column in part.columns]
+    assert names == [
+        *("method", "digits FD", "ring8 sliced W2", "ring8 modes", "ring8 high quality"),
+        *("stacked-digits FD", "stacked-digits modes", "stacked-digits readable"),
+    ]
+    written = lines(board, part)
+    assert [line[3:5] for line in written] == [["8", "99 %"], ["–", "–"], ["8", "80 %"]]
+    assert [line[6:] for line in written] == [["1,000", "98 %"], ["–", "–"], ["1,000", "88 %"]]
+    assert sum("Modes say nothing without it" in note for note in part.notes) == 2
+
+
+def test_no_table_shows_modes_without_how_far_to_believe_them(record, workload, toy):
+    stacks = make_stacks()
+    places = {each.name: each for each in (workload, toy, stacks)}
+    boards = rank([record(place, "nsgan", seed) for place in places.values() for seed in range(2)], places)
+    shares = {"ring8": "high_quality", "digits": "readable", "stacked-digits": "readable"}
+    for board in boards:
+        headings = [column.heading for column in (*parts(board)[1].columns, *page_table.columns(board))]
+        for column in board.workloads:
+            flat = flat_row(board, board.rows[0])
+            assert flat[f"{column.name}_{shares[column.name]}"] is not None
+            words = shares[column.name].replace("_", " ")
+            shown = f"{column.name} modes" in headings
+            assert shown is (column.scored_by == "modes")
+            assert (f"{column.name} {words}" in headings) is shown
+
+
+def test_failed_runs_have_no_quality(record, toy):
+    records = [record(toy, "nsgan", seed, metrics={"high_quality": 0.9}) for seed in range(2)]
+    lost = {"high_quality": None, "modes": None, "kl_uniform": None}
+    records += [record(toy, "nsgan", seed, distance=None, status="nonfinite", metrics=lost) for seed in (2, 3, 4)]
+    (board,) = rank(records, {"ring8": toy}, resamples=50)
+    assert (board.rows[0].modes["ring8"], board.rows[0].qualities["ring8"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("protocol", "scoring"), [("1.0", "1"), ("1.1", "2")])
+def test_every_format_names_the_scoring_version(record, workload, toy, protocol, scoring):
+    places = {"digits": workload, "ring8": toy}
+    made = [record(place, "nsgan", seed, protocol_version=protocol) for place in places.values() for seed in range(2)]
+    boards = rank(made, places, resamples=50)
+    for style, write in formats.WRITERS.items():
+        assert f"protocol {protocol} · scoring {scoring}" in unescaped(write(boards, COMMAND)), style
+    assert f"scoring {scoring}" in title(boards[0])
+    assert json.loads(formats.to_json(boards, COMMAND))["tables"][0]["scoring_version"] == scoring
+    assert next(csv.DictReader(io.StringIO(formats.to_csv(boards, COMMAND))))["scoring_version"] == scoring
+    said = " ".join(facts(boards[0]))
+    assert ("times the share of samples of high quality" in said) is (scoring == "2")
+
+
+def unescaped(text):
+    return text.replace(r"\textperiodcentered{}", "·")
+
+
+def averaged(record, workload, method, averages):
+    return [
+        record(
+            workload, method, seed, distance=100.0, protocol_version="1.1",
+            metrics={} if average is None else {"ema_distance": average},
+        )
+        for seed, average in enumerate(averages)
+    ]  # fmt: skip
+
+
+def test_the_score_of_the_averages_is_a_column_of_its_own_and_ranks_nobody(record, workload):
+    records = [
+        *averaged(record, workload, "nsgan", [50.0, 50.0, 50.0]),
+        *averaged(record, workload, "hinge", [4.0, 4.0, 4.0]),
+        *averaged(record, workload, "lsgan", [50.0, None, 50.0]),
+    ]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    rows = {row.method: row for row in board.rows}
+    expected = {"nsgan": math.log(8000 / 50) / math.log(4000), "hinge": math.log(2000) / math.log(4000)}
+    assert {name: rows[name].average_score for name in expected} == pytest.approx(expected)
+    assert rows["lsgan"].average_score is None
+    assert {row.rank for row in board.rows} == {1}
+    assert (rows["hinge"].average_distances["digits"], rows["lsgan"].average_distances["digits"]) == (4.0, None)
+    part = parts(board)[0]
+    place = [column.heading for column in part.columns].index("EMA score")
+    written = {line[2]: line[place] for line in lines(board, part)}
+    assert written == {"nsgan": "0.612", "hinge": "0.916", "lsgan": "–"}
+    assert any("rank, group and p are the raw generator's" in note for note in part.notes)
+    assert "EMA score" in [column.heading for column in page_table.columns(board)]
+    flat = {row.method: flat_row(board, row) for row in board.rows}
+    assert flat["hinge"]["ema_score"] == pytest.approx(expected["hinge"], rel=1e-9)
+    assert (flat["hinge"]["digits_ema_distance"], flat["lsgan"]["ema_score"]) == (4.0, None)
+
+
+def test_without_averages_there_is_no_such_column(boards):
+    headings = [column.heading for column in (*parts(boards[0])[0].columns, *page_table.columns(boards[0]))]
+    assert "EMA score" not in headings
+    assert not [note for note in notes(boards[0]) if "EMA" in note]
+
+
+def test_a_workload_without_a_scale_is_named_in_every_format(record, workload):
+    other = make_workload("mnist")
+    records = [record(workload, "nsgan", seed) for seed in range(2)]
+    records += [record(other, "nsgan", seed, metrics={"distance_floor": 0.0}) for seed in range(2)]
+    boards = rank(records, {"digits": workload, "mnist": other}, resamples=50)
+    (note,) = [each for each in facts(boards[0]) if each.startswith("mnist is in no score")]
+    first = min(each.trial_id for each in records[2:] if each.spec.seed == 0)
+    for words in ("real data to real data is 0", "2 of 2 results", f"records/{first}.0.json", "To have one: hold out"):
+        assert words in note
+    for style in ("md", "json", "latex", "html"):
+        assert "mnist is in no score" in formats.WRITERS[style](boards, COMMAND), style
+    flat = flat_row(boards[0], boards[0].rows[0])
+    assert flat["digits_unscored"] is None
+    assert flat["score"] == pytest.approx(math.log(80) / math.log(4000), rel=1e-9)
+    assert "is 0" in flat["mnist_unscored"]
+    assert "interquartile mean over digits seeds 0–1;" in " ".join(facts(boards[0]))
+
+
+def test_with_no_workload_left_the_table_says_so(record, workload):
+    made = [record(workload, "nsgan", seed, metrics={"distance_floor": None}) for seed in range(2)]
+    (board,) = rank(made, {"digits": workload}, resamples=50)
+    assert "No workload is left to score on: nothing is ranked." in facts(board)
+    assert finding(board).startswith("No workload has a scale to score on")
+    assert "digits" not in " ".join(note for note in facts(board) if note.startswith("Score:"))
 
 
 def test_an_alias_has_no_row_and_is_named(record, workload, monkeypatch):
@@ -256,6 +378,19 @@ def test_the_terminal_tables_fit(record, toy):
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 120
     assert all(f"set-{n} FD" in text for n in range(9))
     assert "…" not in text
+
+
+@pytest.mark.parametrize("others", range(7))
+def test_the_terminal_never_tears_modes_from_how_far_to_believe_them(record, toy, others):
+    places = {each.name: each for each in [*(make_workload(f"a-{number}") for number in range(others)), toy]}
+    (board,) = rank([record(place, "nsgan", 0) for place in places.values()], places)
+    pieces = [[column.heading for column in part.columns] for part, _ in formats.to_tables(board)]
+    beside = [piece for piece in pieces if "ring8 modes" in piece]
+    assert len(beside) == 1
+    assert beside[0].index("ring8 high quality") == beside[0].index("ring8 modes") + 1
+    shown = [heading for piece in pieces[1:-1] for heading in piece[1:]]
+    assert shown == [column.heading for column in parts(board)[1].columns[1:]]
+    assert all(0 < len(piece) - 1 <= 6 for piece in pieces[1:-1])
 
 
 def test_markup_in_a_method_name_is_not_interpreted(record, workload):

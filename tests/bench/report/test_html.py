@@ -135,6 +135,33 @@ def test_every_seed_is_in_the_strip_with_its_status(page):
     assert "seed 2: a number ceased to be finite, trial" in page
 
 
+def test_the_card_sets_the_average_and_the_quality_beside(index, record, toy, tmp_path):
+    metrics = {"ema_distance": 50.0, "ema_modes": 8.0, "ema_kl_uniform": 0.0, "ema_high_quality": 0.4945}
+    made = [record(toy, "nsgan", seed, protocol_version="1.1", metrics=metrics) for seed in range(2)]
+    page = render(made, {"ring8": toy}, sample_file=lambda trial: tmp_path / trial, command="c", scripted=False)
+    words = " ".join(" ".join(read(page).words).split())
+    assert "score of the moving averages 0.500" in words
+    assert "Distance EMA distance Quartiles Real data Untrained Modes Quality Failed" in words
+    row = words.partition("Modes Quality Failed ring8")[2]
+    assert row.split("0/2")[0].split() == [
+        "0–1",
+        "100",
+        "50.0",
+        "100",
+        "to",
+        "100",
+        "2.00",
+        "8,000",
+        "8/8",
+        "80",
+        "%",
+        "high",
+        "quality",
+    ]
+    assert "EMA score" in words
+    assert "protocol 1.1 · scoring 2" in words
+
+
 def test_the_sections_are_all_there(page):
     ids = read(page).ids
     for section in ("leaderboard", "runs", "curves", "samples", "methods", "environment"):

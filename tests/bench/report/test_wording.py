@@ -1,5 +1,6 @@
 import pytest
 
+from bench.metrics.catalogue import CATALOGUE
 from bench.report import wording
 
 
@@ -26,3 +27,41 @@ def test_ranks(low, high, words):
 @pytest.mark.parametrize(("numbers", "words"), [((), "none"), ((0,), "0"), ((0, 1, 2), "0–2"), ((0, 2), "0, 2")])
 def test_seeds(numbers, words):
     assert wording.seeds(numbers) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("precision", "recall"),
+        ("precision_ceiling", "recall_ceiling"),
+        ("ema_precision", "ema_recall"),
+        ("density", "coverage"),
+        ("density_ceiling", "coverage_ceiling"),
+        ("ema_density", "ema_coverage"),
+        ("modes", "unreadable"),
+        ("modes_5", "unreadable"),
+        ("ema_modes", "ema_unreadable"),
+        ("recall", None),
+        ("coverage", None),
+        ("fd", None),
+    ],
+)
+def test_what_says_nothing_alone_has_its_companion(name, beside):
+    known = {*CATALOGUE, "ema_recall", "ema_coverage", "ema_unreadable"} - {"high_quality"}
+    assert wording.companion(name, known) == beside
+
+
+def test_on_toys_modes_stand_beside_high_quality():
+    for name in ("modes", "modes_20"):
+        assert wording.companion(name, {"high_quality"}) == "high_quality"
+
+
+@pytest.mark.parametrize("name", ["precision", "density", "modes", "ema_precision", "density_ceiling"])
+def test_what_lacks_its_companion_is_not_shown_as_if_it_said_something(name):
+    with pytest.raises(LookupError, match=f"{name} says nothing without"):
+        wording.companion(name, {name, "fd"})
+
+
+def test_every_metric_of_the_kind_says_so_itself():
+    for first, others in (("precision", "recall"), ("density", "coverage")):
+        assert f"says nothing without {others}" in CATALOGUE[first].summary

@@ -6,6 +6,7 @@ import pytest
 from bench.config.protocol import INCEPTION, INCEPTION_SHA256
 from bench.report import leaderboard as formats
 from bench.report import page_table
+from bench.report.flat import flat_row
 from bench.statistics.ranking import rank
 
 OFFICIAL, OWN = f"{INCEPTION_SHA256}abcd", "a" * 12
@@ -37,7 +38,7 @@ def measured(record, colour):
 
 def table(records, workload):
     (board,) = rank(records, {workload.name: workload}, resamples=50)
-    rows = {row.method: formats.flat_row(board, row) for row in board.rows}
+    rows = {row.method: flat_row(board, row) for row in board.rows}
     return board, rows, " ".join(formats.notes(board))
 
 
