@@ -15,6 +15,7 @@ from synthetic import World, make, write
 import losses
 from bench import data
 from bench.cli.main import cli
+from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import trial_id
 from bench.report import verification
 from bench.report.publication import TABLES, sha256, shown
@@ -190,7 +191,7 @@ def use_a_newer_protocol(folder):
     path = records(folder)[0]
     spec = msgspec.structs.replace(read_record(path).spec, protocol_version="9.0")
     replace_record(path, spec=spec, protocol_version="9.0")
-    return ["follows protocol 9.0, this program 1.0"]
+    return [f"follows protocol 9.0, this program {PROTOCOL_VERSION}"]
 
 
 def use_newer_losses(folder):
