@@ -98,8 +98,10 @@ def bounds(name: str, workload: Workload) -> tuple[float | None, float | None]:
     described = about(name)
     assert described is not None, f"{name} is in no catalogue"
     low, high = described.bounds
+    if not workload.modes:  # none are counted, and no score reads any
+        return low, high
     if name.removeprefix(AVERAGE) == "modes":
         return low, float(workload.modes)
-    if name.removeprefix(AVERAGE) == "kl_uniform" and workload.modes:
+    if name.removeprefix(AVERAGE) == "kl_uniform":
         return low, math.log(workload.modes)
     return low, high

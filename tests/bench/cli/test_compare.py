@@ -321,7 +321,7 @@ def test_the_commands_of_the_screen_run_exactly_the_fresh_seeds(bench, tmp_path)
         for trial in expand(suite):
             like = made_up[trial.spec.seed]
             metrics = {**like.metrics, "distance": like.metrics["distance"] * factor, "modes": 8.0 / factor}
-            metrics["high_quality"] = 0.9
+            metrics |= {"high_quality": 0.9, "high_quality_ceiling": 0.99}
             times = {"started_at": like.started_at, "finished_at": like.finished_at}
             records.append(make_record(trial, 0, Outcome(status="ok", metrics=metrics, cost=like.cost, **times)))
         write(records, tmp_path / name)
