@@ -93,8 +93,8 @@ def _workload(name: str, summary: str, mixture: Mixture, learning_rate: float) -
 
 FAMILY: Final = Family(
     workloads=(
-        # A generator that learns faster cannot stay on modes of 0.01; on the grid, five times as coarse, one that learns
-        # as slowly finds nothing (decision 8).
+        # One that learns faster cannot stay on modes of 0.01; on the grid, five times as coarse, one that learns as
+        # slowly finds nothing (decision 8).
         _workload("ring8", "8 narrow Gaussians on a circle, in the plane", RING, 1e-4),
         _workload("grid25", "25 narrow Gaussians on a 5x5 grid, in the plane", GRID, 3e-4),
     ),
