@@ -6,7 +6,16 @@ from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
 from bench.report import wording
-from bench.report.notes import TIE_MARK, VARIANT_MARK, cost_notes, facts, ranking_notes, scale_notes, shown_fid
+from bench.report.notes import (
+    TIE_MARK,
+    VARIANT_MARK,
+    cost_notes,
+    facts,
+    has_averages,
+    ranking_notes,
+    scale_notes,
+    shown_fid,
+)
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.inception import FidColumn
 
@@ -72,11 +81,6 @@ def rank_text(row: LeaderboardRow) -> str:
 
 
 AVERAGE_SCORE: Final = "EMA score"
-
-
-def has_averages(board: Leaderboard) -> bool:
-    """Say whether any method has a score of its generators' moving averages."""
-    return any(row.average_score is not None for row in board.rows)
 
 
 _METHOD: Final = Column("method", label)

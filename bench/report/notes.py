@@ -18,6 +18,11 @@ def shown_fid(board: Leaderboard) -> list[FidColumn]:
     return [column for column in board.fid if column.measured]
 
 
+def has_averages(board: Leaderboard) -> bool:
+    """Say whether any method has a score of its generators' moving averages."""
+    return any(row.average_score is not None for row in board.rows)
+
+
 def facts(board: Leaderboard) -> list[str]:
     """The notes that belong to no part."""
     score = f"Score: interquartile mean over {_counting_words(board)}; a failed run counts 0. {_score_words(board)}"
@@ -160,7 +165,7 @@ def cost_notes(board: Leaderboard) -> list[str]:
 
 
 def _average_notes(board: Leaderboard) -> list[str]:
-    if all(row.average_score is None for row in board.rows):
+    if not has_averages(board):
         return []
     return [
         "EMA score: the same score of the moving average of the generator's weights at the last step, which fails by "

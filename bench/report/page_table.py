@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.report import wording
-from bench.report.leaderboard import AVERAGE_SCORE, better_text, has_averages, label, quality_words, rank_text
-from bench.report.notes import shown_fid
+from bench.report.leaderboard import AVERAGE_SCORE, better_text, label, quality_words, rank_text
+from bench.report.notes import has_averages, shown_fid
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.inception import FidColumn
 
