@@ -12,11 +12,13 @@ a batch is reduced by its mean; losses are computed in float32 (float64 stays) w
 
 from losses import constraints, objectives, plugins, regularizers, revisions, transforms
 from losses.catalogue import get, names
-from losses.context import Context, DiscriminatorOutput
+from losses.context import Context
+from losses.criterion import Criterion
 from losses.description import Description, describe
 from losses.fusion import fused
 from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer, parameter
 from losses.method import LossPart, LossParts, Method, Recipe
+from losses.outputs import DiscriminatorOutput
 from losses.registry import register
 
 VERSION = "2"
@@ -29,6 +31,7 @@ __all__ = [
     "VERSION",
     "Constraint",
     "Context",
+    "Criterion",
     "Description",
     "DiscriminatorOutput",
     "InputTransform",

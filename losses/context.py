@@ -1,13 +1,14 @@
 """What a part may look at: one part's view of a phase, with that part's own random stream and its own state."""
 
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from losses.kinds import Need, Phase, Role
 from losses.numerics import in_full_precision
+from losses.outputs import Output, Scales, is_its_own_critic
 from losses.ranges import D_OTHER, INPUT_GRADIENT, mark
 
 if TYPE_CHECKING:  # a context looks into its evaluation; the evaluation gives one to each transform
@@ -17,27 +18,27 @@ PartState = dict[str, Tensor]
 State = MutableMapping[str, PartState]
 
 
-class DiscriminatorOutput(NamedTuple):
-    """One forward of the discriminator, in full precision.
-
-    `logits` is [B], or [B, outputs] for an objective with a vector head; `features` is [B, ...] if it gives them.
-    """
-
-    logits: Tensor
-    features: Tensor | None
-
-
 class Context:
     """One part's view of a phase: the only thing a part sees besides the tensors it is called with.
 
     Images are those before the transforms, so input gradients are taken there; logits and features are of the
     transformed ones. `rng` and `state` belong to this part alone.
+
+    Logits and features are those at one scale of the discriminator, and of the whole batch where several processes
+    share it; images, latents and gradients are this process's own. A part that needs `logit_per_image` joins them, and
+    sees its own of everything.
     """
 
-    def __init__(self, evaluation: "Evaluation", part: str, *, stream: str | None = None) -> None:
+    def __init__(
+        self, evaluation: "Evaluation", part: str, *, stream: str | None = None, scale: int = 0, own: bool = False
+    ) -> None:
         self._evaluation = evaluation
         self._part = part
         self._stream = stream or part
+        self._scale = scale
+        self._own = own
+        self.judged = False
+        """Whether the part has looked at what the discriminator makes of images."""
 
     @property
     def phase(self) -> Phase:
@@ -46,7 +47,7 @@ class Context:
     @property
     def step(self) -> int:
         """The count of generator updates so far."""
-        return self._evaluation.step
+        return self._evaluation.step(self._part)
 
     @property
     def real_images(self) -> Tensor:
@@ -57,7 +58,7 @@ class Context:
     @property
     def fake_images(self) -> Tensor:
         """The generated batch [B, ...] in full precision, with its graph in the generator's phase alone."""
-        return in_full_precision(self._evaluation.fake_images)
+        return in_full_precision(self._given(self._evaluation.fake_images, "fake images: pass fake_images"))
 
     @property
     def latents(self) -> Tensor:
@@ -72,12 +73,12 @@ class Context:
     @property
     def real_logits(self) -> Tensor:
         """The discriminator on the reals, [B] or [B, outputs]; without a graph in the generator's phase."""
-        return self._evaluation.real.logits
+        return self._seen(self._evaluation.real).logits
 
     @property
     def fake_logits(self) -> Tensor:
         """The discriminator on the fakes, [B] or [B, outputs]."""
-        return self._evaluation.fake.logits
+        return self._seen(self._evaluation.fake).logits
 
     @property
     def real_critic(self) -> Tensor:
@@ -92,24 +93,26 @@ class Context:
     @property
     def real_features(self) -> Tensor:
         """The features of the same forward as `real_logits`."""
-        return self.features_of(self._evaluation.real)
+        return self.features_of(self._seen(self._evaluation.real))
 
     @property
     def fake_features(self) -> Tensor:
         """The features of the same forward as `fake_logits`."""
-        return self.features_of(self._evaluation.fake)
+        return self.features_of(self._seen(self._evaluation.fake))
 
     @property
     def real_gradient(self) -> Tensor:
         """The gradient of the critic at each real image, shaped like the images; to be declared in `needs`."""
         self._check_declared("real_gradient", self.real_images)
-        return self._evaluation.real_gradient
+        self.judged = True
+        return self._evaluation.gradient("real", self._scale)
 
     @property
     def fake_gradient(self) -> Tensor:
         """The gradient of the critic at each fake image, shaped like the images; to be declared in `needs`."""
         self._check_declared("fake_gradient", self.fake_images)
-        return self._evaluation.fake_gradient
+        self.judged = True
+        return self._evaluation.gradient("fake", self._scale)
 
     @property
     def rng(self) -> torch.Generator | None:
@@ -119,7 +122,7 @@ class Context:
     @property
     def state(self) -> PartState:
         """What this part remembers between steps, kept and checkpointed by the caller."""
-        return self._evaluation.state_of(self._part)
+        return self._evaluation.state_of(self._part, self._scale)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -149,10 +152,10 @@ class Context:
         """Draw standard normals shaped like the tensor, from this part's stream."""
         return torch.randn(tensor.shape, generator=self.rng, device=tensor.device, dtype=tensor.dtype)
 
-    def discriminator(self, images: Tensor, role: Role = "other") -> DiscriminatorOutput:
+    def discriminator(self, images: Tensor, role: Role = "other") -> Output:
         """Run the discriminator once more, transforms included."""
         with mark(D_OTHER):
-            return self._evaluation.judge(images, role, self._part)
+            return self._seen(self._evaluation.judge(images, role, self._part))
 
     def critic(self, images: Tensor) -> Tensor:
         """Run the discriminator once more and return the objective's critic, [B]."""
@@ -160,7 +163,29 @@ class Context:
 
     def critic_of(self, logits: Tensor) -> Tensor:
         """Return the objective's critic, [B], for logits at hand."""
-        return self._evaluation.objective.critic(logits, self.real_logits, self.fake_logits)
+        objective = self._evaluation.objective
+        return logits if is_its_own_critic(objective) else objective.critic(logits, self.real_logits, self.fake_logits)
+
+    @property
+    def batch_size(self) -> int:
+        """How many real images the whole batch has: those of all processes."""
+        batch = self._evaluation.whole
+        return self.real_images.shape[0] * (1 if batch is None else batch.processes * batch.micro_batches)
+
+    def whole(self, values: Tensor) -> Tensor:
+        """Return values [B, ...], one a sample of this process, of the whole batch: those of all processes.
+
+        For what is no mean over samples: a largest one, a deviation. Logits and features are of it already.
+        """
+        batch = self._evaluation.whole
+        return values if batch is None or self._own else batch.gathered(values)
+
+    def over_micro_batches(self, statistic: Tensor) -> Tensor:
+        """Return a statistic of the batch for the part's memory, without a graph: its mean over the update's
+        micro-batches so far, so that what is remembered moves once an update however often its loss is asked for.
+        """
+        batch = self._evaluation.whole
+        return statistic.detach() if batch is None else batch.mean(statistic, f"{self._part}/{self._scale}")
 
     def generator(self, latents: Tensor) -> Tensor:
         """Run the generator once more, in full precision; without a graph in the discriminator's phase."""
@@ -168,20 +193,35 @@ class Context:
 
     def frozen_features(self, images: Tensor) -> Tensor:
         """Return fixed features [B, d] of the images, differentiable in them: the caller's network or random ones."""
-        return in_full_precision(self._evaluation.frozen(images))
+        return self.whole(in_full_precision(self._evaluation.frozen(images)))
 
     def slope(self, points: Tensor) -> Tensor:
         """Return the gradient of the critic at points of this part's own, shaped like them, itself differentiable."""
+        batch, objective = self._evaluation.whole, self._evaluation.objective
+        if batch is not None and batch.processes > 1 and not is_its_own_critic(objective):
+            raise ValueError(
+                f"{self._part} takes slopes of the critic of {objective.name}, which is measured against the batch: "
+                f"the gradient through what other processes hold of it would be lost; train it in one process"
+            )
         points = points.detach().requires_grad_()
-        return self.input_gradient(points, self.critic(points))
+        with mark(D_OTHER):
+            judged = self._evaluation.judge(points, "other", self._part)[self._scale]
+        self.judged = True
+        return self.input_gradient(points, self.critic_of(judged.own.logits))
 
     def input_gradient(self, points: Tensor, values: Tensor) -> Tensor:
         """Return the gradient of what was computed from the critic at points, [B], shaped like them, differentiable."""
         return self._evaluation.input_gradients([points], [values])[0]
 
-    def features_of(self, output: DiscriminatorOutput) -> Tensor:
+    def features_of(self, output: Output) -> Tensor:
         """Return the features of a forward; ValueError where the discriminator gives none."""
         return self._given(output.features, "features: let the discriminator return (logits, features)")
+
+    def _seen(self, scales: Scales) -> Output:
+        """What this part sees of a forward: its own scale, of the whole batch unless it joins logits with images."""
+        self.judged = True
+        judged = scales[self._scale]
+        return judged.own if self._own else judged
 
     def _given(self, tensor: Tensor | None, what: str) -> Tensor:
         if tensor is None:

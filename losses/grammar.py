@@ -2,7 +2,8 @@
 
 expression = term { "+" term } ; term = name [ "(" [ argument { "," argument } ] ")" ] ; argument = [ name "=" ] value.
 A value is an integer, a decimal or True/False. Positional arguments come first, in the order of the parameters. The
-first term is an objective or a catalogue method, every later one a part that is no objective. Writing is
+first term is an objective or a catalogue method, every later one a part that is no objective. Without an objective the
+first term is a regulariser, and the others may join it alone. Writing is
 `str(method)`.
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 from losses import registry
 from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
-from losses.method import Method
+from losses.method import Method, NoObjective
 from losses.suggest import did_you_mean, known_names
 
 _TERM: Final = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\))?\s*")
@@ -110,6 +111,10 @@ def _base(term: Term, methods: Mapping[str, Method]) -> Method:
         raise ValueError(f"{term.name} is a method and takes no arguments: write out {str(methods[term.name])!r}")
     if term.name in registry.parts():
         kind = registry.part(term.name).kind
+        if kind == "regularizer":
+            alone = _build(term)
+            assert isinstance(alone, Regularizer)
+            return Method(objective=NoObjective(), regularizers=(alone,))
         raise ValueError(
             f"{term.name} is a {kind}; an expression starts with an objective or a method: 'nsgan + {term.name}'"
         )

@@ -233,6 +233,18 @@ class Constraint(Part):
         """
         return type(self).wrap is Constraint.wrap
 
+    @property
+    def can_be_seen(self) -> bool:
+        """Whether a discriminator shows that it is under this constraint, which `check` then looks at."""
+        return type(self).check is not Constraint.check
+
+    def check(self, discriminator: nn.Module) -> None:
+        """Raise ValueError where a discriminator is not under this constraint, before a loss is computed with it.
+
+        A constraint that wraps, or changes the weights, says here how that is seen: a method whose constraint is left
+        out is another method. No tensor's value is read in a loop that does everything.
+        """
+
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         """Return the discriminator to train, called once before the optimiser is made."""
         return discriminator

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Literal
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from losses.context import Context, State
-from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng
+from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng, generate_fakes
 from losses.kinds import (
     BATCH_NORM_ORDER,
     INPUT_GRADIENTS,
@@ -24,7 +25,9 @@ from losses.kinds import (
     Regularizer,
     spelled,
 )
-from losses.ranges import G_FAKE, OBJECTIVE, PENALTY, mark
+from losses.outputs import Layout, Scales
+from losses.ranges import OBJECTIVE, PENALTY, mark
+from losses.whole_batch import WholeBatch
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ class LossParts(Mapping[str, LossPart]):
 
     total: Tensor
     parts: Mapping[str, LossPart]
-    fake_images: Tensor
-    fake_logits: Tensor
+    fake_images: Tensor | None
+    """None where a regulariser stands alone and was given none."""
+    fake_logits: Tensor | None
+    """None where a regulariser stands alone. Of several scales, those of all one after the other."""
     real_logits: Tensor | None
-    """None in a generator phase whose objective did not look at real images."""
+    """None there, and in a generator phase whose objective did not look at real images."""
     reads_step: bool = False
     """Whether a term or a transform read the count of steps, and so differs from step to step for the same inputs."""
 
@@ -80,8 +85,22 @@ class LossParts(Mapping[str, LossPart]):
 
 
 @dataclass(frozen=True)
+class NoObjective(Objective):
+    """What stands in the place of the objective where a method is regularisers alone. It is no part; it has no name."""
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        raise AssertionError("regularisers alone have no objective")
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        raise AssertionError("regularisers alone have no objective")
+
+
+@dataclass(frozen=True)
 class Method:
     """An objective with its parts. Methods are equal when their parts are; name, recipe and citation do not count.
+
+    Regularisers may also stand alone (`losses.get("r1")`), for a loop that has a phase of its own for them: their
+    losses then have no objective and run no network that no regulariser asks for.
 
     The regularisers are kept sorted by name, because a sum has no order. Transforms and constraints are kept as given,
     because they act one after the other. `str(method)` is the canonical spelling: objective + regularisers + transforms
@@ -107,6 +126,7 @@ class Method:
         if twice:
             raise ValueError(f"{twice[0]} is given twice: a method has each part once")
         _refuse_packing(self)
+        _refuse_alone(self)
         if not self.name:
             object.__setattr__(self, "name", str(self))
 
@@ -121,7 +141,13 @@ class Method:
     @property
     def parts(self) -> tuple[Part, ...]:
         """All parts, in the order of the canonical spelling."""
-        return (self.objective, *self.regularizers, *self.transforms, *self.constraints)
+        objective = () if self.alone else (self.objective,)
+        return (*objective, *self.regularizers, *self.transforms, *self.constraints)
+
+    @property
+    def alone(self) -> bool:
+        """Whether these are regularisers without an objective."""
+        return isinstance(self.objective, NoObjective)
 
     @property
     def batch_norm(self) -> BatchNorm:
@@ -186,27 +212,45 @@ class Method:
         alias = self.objective.alias
         return self if alias is None else replace(self, objective=alias, name="", recipe=None, citation="")
 
+    def wrap(self, discriminator: nn.Module) -> nn.Module:
+        """Return the discriminator to train, under all constraints. Call it once, before the optimiser is made."""
+        for constraint in self.constraints:
+            discriminator = constraint.wrap(discriminator)
+        return discriminator
+
+    def after_step(self, discriminator: nn.Module) -> None:
+        """Apply all constraints to the weights. Call it after each step of the discriminator's optimiser."""
+        for constraint in self.constraints:
+            constraint.after_step(discriminator)
+
     def discriminator_loss(
         self,
         discriminator: Discriminator,
         real_images: Tensor,
-        fake_images: Tensor,
+        fake_images: Tensor | None,
         *,
         latents: Tensor | None = None,
         generator: Generator | None = None,
         frozen: Features | None = None,
         rng: Rng = None,
-        step: int = 0,
+        step: int | None = None,
+        update: int | None = None,
         state: State | None = None,
         joint: bool = False,
+        real_labels: Tensor | None = None,
+        fake_labels: Tensor | None = None,
+        logits: Layout = "per_image",
+        whole: WholeBatch | None = None,
     ) -> LossParts:
         """Compute the discriminator's loss on a batch; nothing flows back into the generator.
 
+        `losses.Criterion` calls it with the counts, the memory and the random streams that it keeps.
+
         Args:
-            discriminator: returns raw logits, [B], [B, 1] or [B, 1, 1, 1], or the pair (logits, features); with a
-                vector head [B, outputs].
+            discriminator: returns raw logits, or the pair (logits, features). Logits are [B], [B, 1] or [B, 1, 1, 1],
+                with a vector head [B, outputs]; in another layout as `logits` says.
             real_images: floats [B, ...].
-            fake_images: floats [B, ...]; detached here.
+            fake_images: floats [B, ...]; detached here. None is for regularisers alone that look at real images only.
             latents: what the fakes were made from; read only by parts that need "generator".
             generator: run without a graph, and only by parts that need "generator".
             frozen: a fixed network, images to features [B, d], for parts that need "frozen_features"; the library's
@@ -214,18 +258,29 @@ class Method:
             rng: one generator for each part name, one for all, or None for torch's global one. They live on the device
                 of the images. Give each part its own, derived afresh from (seed, part, step, phase), and no part ever
                 shifts the random numbers of another.
-            step: the count of generator updates so far; lazy terms and annealing read it.
+            step: the count of generator updates so far, which annealing reads. A method that reads it must be given it.
+            update: the count of the discriminator's own updates so far, by which lazy terms are due; `step` by
+                default, which is the same where there is one update of either.
             state: what stateful parts remember, kept by the caller between steps.
             joint: says that the discriminator judges each image alone and is the same after a forward, so that reals
                 and fakes may share one: no BatchNorm, no statistics of a minibatch, no power iteration. Equal but for
                 the rounding of sums. They still go apart where only one of them is due an input gradient, which
                 would cost that of the other, and where their images differ in shape.
+            real_labels: labels [B, ...] of the reals, which make the call `discriminator(images, labels)`. Points that
+                a part makes up between reals and fakes go by these.
+            fake_labels: labels [B, ...] of the fakes; a generator is then called with (latents, labels).
+            logits: "per_image"; "per_patch" for maps of logits [B, 1, H, W], each of which counts as one in the loss,
+                while penalties differentiate the sum over a sample's patches; "per_scale" for a list of outputs, whose
+                losses are averaged.
+            whole: the batch of which this one is a part, where several processes or micro-batches share it.
 
         Raises:
-            ValueError: for images that are not floats, logits that are not one a sample, features or state that a part
-                needs and does not get, or an `rng` without a generator for a part that draws.
+            ValueError: for images that are not floats, logits that are not in the layout, features, labels, counts or
+                state that a part needs and does not get, a discriminator that the constraints have not wrapped, or an
+                `rng` without a generator for a part that draws.
         """
-        due = self._due("discriminator", step)
+        self._check_constraints(discriminator)
+        due = self._due("discriminator", step if update is None else update)
         evaluation = Evaluation(
             phase="discriminator",
             step=step,
@@ -241,17 +296,17 @@ class Method:
             rng=rng,
             state=state,
             joint=joint,
+            real_labels=real_labels,
+            fake_labels=fake_labels,
+            logits=logits,
+            whole=whole,
         )
         with evaluation.losses_precision():
-            plain_real, plain_fake = evaluation.real.logits, evaluation.fake.logits
-            with mark(OBJECTIVE):
-                real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-                assert real is not None
-                value = self.objective.discriminator(real, fake)
-            parts = _collect(evaluation, self.objective, value, due, plain_real)
+            real, fake = (None, None) if self.alone else (evaluation.real, evaluation.fake)
+            parts = self._collect(evaluation, due, real, fake)
             evaluation.settle()
-            for transform in self.input_transforms:
-                transform.observe(plain_real.detach(), plain_fake.detach(), Context(evaluation, transform.name))
+            if real is not None and fake is not None:
+                self._observe(evaluation, real, fake)
         return replace(parts, reads_step=evaluation.step_was_read)
 
     def generator_loss(
@@ -263,18 +318,22 @@ class Method:
         *,
         frozen: Features | None = None,
         rng: Rng = None,
-        step: int = 0,
+        step: int | None = None,
         state: State | None = None,
+        real_labels: Tensor | None = None,
+        fake_labels: Tensor | None = None,
+        logits: Layout = "per_image",
+        whole: WholeBatch | None = None,
     ) -> LossParts:
         """Compute the generator's loss on a batch of latents.
 
-        Gradients reach the discriminator's parameters too unless the caller has frozen them; the generator's are right
-        either way. `real_images` is looked at, without a graph, only where `needs_real_in_generator`. The other
-        arguments and errors are those of `discriminator_loss`.
+        The generator returns images, or a tuple that begins with them. Gradients reach the discriminator's parameters
+        too unless the caller has frozen them; the generator's are right either way. `real_images` is looked at, without
+        a graph, only where `needs_real_in_generator`. The other arguments and errors are those of
+        `discriminator_loss`.
         """
+        self._check_constraints(discriminator)
         due = self._due("generator", step)
-        with mark(G_FAKE):
-            fake_images = generator(latents)
         evaluation = Evaluation(
             phase="generator",
             step=step,
@@ -282,33 +341,120 @@ class Method:
             objective=self.objective,
             discriminator=discriminator,
             real_images=real_images,
-            fake_images=fake_images,
+            fake_images=generate_fakes(generator, latents, fake_labels),
             transforms=self.input_transforms,
             latents=latents,
             generator=generator,
             frozen=frozen,
             rng=rng,
             state=state,
+            real_labels=real_labels,
+            fake_labels=fake_labels,
+            logits=logits,
+            whole=whole,
         )
         with evaluation.losses_precision():
-            plain_fake = evaluation.fake.logits
-            plain_real = evaluation.real.logits if self.objective.needs_real_in_generator else None
-            with mark(OBJECTIVE):
-                real, fake = self._read_by_objective(evaluation, plain_real, plain_fake)
-                value = self.objective.generator(fake, real)
-            parts = _collect(evaluation, self.objective, value, due, plain_real)
+            fake = None if self.alone else evaluation.fake
+            real = evaluation.real if self.objective.needs_real_in_generator else None
+            parts = self._collect(evaluation, due, real, fake)
         return replace(parts, reads_step=evaluation.step_was_read)
 
-    def _due(self, phase: Phase, step: int) -> list[Regularizer]:
-        return [part for part in self.regularizers if part.phase == phase and step % part.every == 0]
+    def _due(self, phase: Phase, update: int | None) -> list[Regularizer]:
+        """The terms of a phase that an update computes."""
+        terms = [part for part in self.regularizers if part.phase == phase]
+        lazy = next((part for part in terms if part.every > 1), None)
+        if update is None and lazy is not None:
+            raise ValueError(
+                f"{lazy.name} is due on one step in {lazy.every}: pass step=, or use losses.Criterion, which counts"
+            )
+        return [part for part in terms if update is None or update % part.every == 0]
 
-    def _read_by_objective(
-        self, evaluation: Evaluation, real: Tensor | None, fake: Tensor
-    ) -> tuple[Tensor | None, Tensor]:
+    def _check_constraints(self, discriminator: Discriminator) -> None:
+        for constraint in self.constraints:
+            if not constraint.can_be_seen:
+                continue
+            if not isinstance(discriminator, nn.Module):
+                raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+                    f"{constraint.name} acts on the discriminator's weights: pass it as a torch.nn.Module (labels go "
+                    f"into real_labels= and fake_labels=)"
+                )
+            constraint.check(discriminator)
+
+    def _collect(
+        self, evaluation: Evaluation, due: list[Regularizer], real: Scales | None, fake: Scales | None
+    ) -> LossParts:
+        """Join the objective's loss, averaged over the scales, and the terms that are due."""
+        parts: dict[str, LossPart] = {}
+        total: Tensor | None = None
+        if fake is not None:
+            with mark(OBJECTIVE):
+                total = _mean([self._objective_loss(evaluation, real, fake, scale) for scale in range(len(fake))])
+            parts[self.objective.name] = LossPart(value=total, weighted=total)
+        for regularizer in due:
+            with mark(f"{PENALTY} {regularizer.name}"):
+                value = _term(evaluation, regularizer, scales=1 if fake is None else len(fake))
+            weighted = regularizer.coefficient * regularizer.every * value
+            parts[regularizer.name] = LossPart(value=value, weighted=weighted)
+            total = weighted if total is None else total + weighted
+        if total is None:  # nothing is due of regularisers alone: a backward pass leaves every gradient as it is
+            total = torch.zeros((), device=evaluation.device, requires_grad=True)
+        return LossParts(
+            total=total,
+            parts=parts,
+            fake_images=evaluation.fake_images,
+            fake_logits=None if fake is None else _joined([judged.own.logits for judged in fake]),
+            real_logits=None if real is None else _joined([judged.own.logits for judged in real]),
+        )
+
+    def _objective_loss(self, evaluation: Evaluation, real: Scales | None, fake: Scales, scale: int) -> Tensor:
+        read_real, read_fake = None if real is None else real[scale].logits, fake[scale].logits
         for transform in self.transforms:
             if isinstance(transform, LogitTransform) and transform.phase == evaluation.phase:
-                real, fake = transform(real, fake, Context(evaluation, transform.name))
-        return real, fake
+                context = Context(evaluation, transform.name, scale=scale)
+                read_real, read_fake = transform(read_real, read_fake, context)
+        if evaluation.phase == "generator":
+            return self.objective.generator(read_fake, read_real)
+        assert read_real is not None
+        return self.objective.discriminator(read_real, read_fake)
+
+    def _observe(self, evaluation: Evaluation, real: Scales, fake: Scales) -> None:
+        """Let transforms that adapt look at the logits of all scales."""
+        for transform in self.input_transforms:
+            seen_real, seen_fake = (_joined([judged.logits.detach() for judged in scales]) for scales in (real, fake))
+            transform.observe(seen_real, seen_fake, Context(evaluation, transform.name))
+
+
+def _term(evaluation: Evaluation, regularizer: Regularizer, scales: int) -> Tensor:
+    """Return a term, averaged over the scales if it looks at what the discriminator returns."""
+    own = "logit_per_image" in regularizer.needs
+    if own and evaluation.has_patches:
+        raise ValueError(
+            f"{regularizer.name} needs the logit of each image, and this discriminator judges patches: leave it out"
+        )
+    context = Context(evaluation, regularizer.name, own=own)
+    values = [regularizer(context)]
+    if context.judged:
+        values += [
+            regularizer(Context(evaluation, regularizer.name, scale=scale, own=own)) for scale in range(1, scales)
+        ]
+    return _mean(values)
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(values).mean()
+
+
+def _joined(logits: list[Tensor]) -> Tensor:
+    return logits[0] if len(logits) == 1 else torch.cat(logits)
+
+
+def _refuse_alone(method: Method) -> None:
+    """Raise ValueError for parts without an objective that act through one."""
+    if not method.alone:
+        return
+    for part in method.parts:
+        if part.kind in {"transform", "constraint"} and not isinstance(part, InputTransform):
+            raise ValueError(f"{part.name} acts on a game: begin with an objective, such as 'nsgan + {part.name}'")
 
 
 def _refuse_packing(method: Method) -> None:
@@ -327,26 +473,6 @@ def _refuse_packing(method: Method) -> None:
                 f"{packing} joins {method.pack} samples to one logit, but {part.name} needs the logit of each image: "
                 f"leave one of them out"
             )
-
-
-def _collect(
-    evaluation: Evaluation, objective: Objective, value: Tensor, due: list[Regularizer], real_logits: Tensor | None
-) -> LossParts:
-    parts = {objective.name: LossPart(value=value, weighted=value)}
-    total = value
-    for regularizer in due:
-        with mark(f"{PENALTY} {regularizer.name}"):
-            value = regularizer(Context(evaluation, regularizer.name))
-        weighted = regularizer.coefficient * regularizer.every * value
-        parts[regularizer.name] = LossPart(value=value, weighted=weighted)
-        total = total + weighted
-    return LossParts(
-        total=total,
-        parts=parts,
-        fake_images=evaluation.fake_images,
-        fake_logits=evaluation.fake.logits,
-        real_logits=real_logits,
-    )
 
 
 def _spell(part: Part, *, full: bool) -> str:

@@ -29,12 +29,13 @@ from bench.kernels.blocks import Call
 from bench.plan import controlled
 from bench.store.kernels import Setting
 from bench.training.precision import autocast
-from bench.training.seeding import PartGenerators, Stream
+from bench.training.seeding import Stream
 from bench.training.trainer import build_step
 from losses import Method
 from losses.kinds import Phase
 from losses.method import LossParts
 from losses.ranges import mark
+from losses.streams import PartGenerators
 
 LATENT_SIZE: Final = 100
 IMAGES: Final = 512
@@ -81,7 +82,7 @@ class Paths:
         for path, phase in (("penalty", "discriminator"), ("terms", "generator")):
             if any(part.phase == phase for part in self.method.regularizers):
                 found[path] = Call(self._penalty if path == "penalty" else self._terms, reset=self._restore)
-        found["d_step"] = Call(self.d_step, self._interval("discriminator") * self.step.critic_steps, self._restore)
+        found["d_step"] = Call(self.d_step, self._interval("discriminator"), self._restore)
         found["g_step"] = Call(self.g_step, self._interval("generator"), self._restore)
         return found
 
@@ -198,6 +199,7 @@ class Paths:
                 latents=latents,
                 generator=self.step.generator,
                 rng=self._random("discriminator", index),
+                step=0,
                 state=self._state["discriminator"],
                 joint=self.step.joint,
             )
@@ -213,6 +215,7 @@ class Paths:
                 latents,
                 reals,
                 rng=self._random("generator", index),
+                step=0,
                 state=self._state["generator"],
             )
         self._differentiate(parts, self.step.generator)

@@ -183,7 +183,7 @@ def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
     """Return [norm, signal, weight] of the generator's phase; what parts remember is as if nobody had looked."""
     remembered = {part: {name: tensor.clone() for name, tensor in own.items()} for part, own in step.state.items()}
     found = generator_statistics(step.generator_gradients(0)[None])
-    step.state = remembered
+    step.criterion.state = remembered
     norm, signal, weight = (found[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
     return norm, signal, weight
 

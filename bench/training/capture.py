@@ -155,15 +155,14 @@ class CapturedStep:
     def update(self, phase: Phase, index: int, *, measured: bool = False) -> bool:
         """Make the update of a phase that has this number; return whether it was a replay."""
         self._step.place(phase, index)
-        step = index // self._step.critic_steps if phase == "discriminator" else index
-        kind = _Kind(phase, self._due(phase, step), measured)
+        kind = _Kind(phase, self._due(phase, index), measured)
         replay = self._replays.get(kind)
         if replay is not None:
             replay()
             return True
 
         def call() -> None:
-            self.make(phase, step, measured=measured)
+            self.make(phase, measured=measured)
 
         if self.reason is None and self._ran[kind] >= WARM_UP:
             if self._quiet:
@@ -184,19 +183,19 @@ class CapturedStep:
         self.reason = self.reason or reason
         self._replays.clear()
 
-    def _due(self, phase: Phase, step: int) -> tuple[str, ...]:
+    def _due(self, phase: Phase, index: int) -> tuple[str, ...]:
         parts = self._step.method.regularizers
-        return tuple(part.name for part in parts if part.phase == phase and step % part.every == 0)
+        return tuple(part.name for part in parts if part.phase == phase and index % part.every == 0)
 
-    def make(self, phase: Phase, step: int, *, measured: bool) -> None:
+    def make(self, phase: Phase, *, measured: bool) -> None:
         """Make the update of a phase that was placed, plainly, and store what was watched."""
         if phase == "discriminator":
-            found = self._step.update_discriminator(step, measured=measured)
+            found = self._step.update_discriminator(measured=measured)
             if self._statistics is None:
                 self._statistics = torch.empty_like(found)
             self._statistics.copy_(found)
             return
-        found = self._step.update_generator(step, measured=measured)
+        found = self._step.update_generator(measured=measured)
         if self._monitors:
             assert self._statistics is not None
             self._monitors.watch(self._statistics, found)

@@ -5,22 +5,17 @@ adding a penalty or a metric cannot shift what another stream gives, and batch `
 any device. The generator is Philox4x32-10 (Salmon et al., SC 2011, "Parallel random numbers: as easy as 1, 2, 3").
 """
 
-import hashlib
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+
+from losses.streams import derive
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 _MASK = 0xFFFFFFFF
-
-
-def derive(seed: int, name: str) -> int:
-    """Return the 64-bit key of the stream `name` under `seed`."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "little")
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -73,27 +68,3 @@ class Stream:
         angle = 2 * math.pi * uniforms[:, pairs:]
         normals = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
         return normals[:, :size].float().reshape(count, *shape)
-
-
-class PartGenerators:
-    """A torch generator for each part of a method, reseeded at every step, so that no part shifts another's numbers."""
-
-    def __init__(self, seed: int, names: tuple[str, ...], device: torch.device | str) -> None:
-        self._seed = seed
-        self._generators = {name: torch.Generator(device) for name in names}
-
-    def place(self, phase: str, step: int) -> None:
-        """Set every generator to its state at this step of this phase."""
-        for name, generator in self._generators.items():
-            # torch takes seeds of 63 bits without a sign.
-            generator.manual_seed(derive(self._seed, f"part/{name}/{phase}/{step}") >> 1)
-
-    @property
-    def generators(self) -> Mapping[str, torch.Generator]:
-        """The generators as they are."""
-        return self._generators
-
-    def at(self, phase: str, step: int) -> Mapping[str, torch.Generator]:
-        """Return the generators, set to their state at this step of this phase."""
-        self.place(phase, step)
-        return self._generators

@@ -24,8 +24,7 @@ from bench.training.observations import (
     update_ratio,
 )
 from bench.training.precision import autocast
-from bench.training.seeding import PartGenerators
-from losses import Method
+from losses import Criterion, Method
 from losses.kinds import Phase
 from losses.ranges import D_BACKWARD, D_UPDATE, G_BACKWARD, G_FAKE, G_UPDATE, mark
 
@@ -65,26 +64,20 @@ class TrainingStep:
         seed: int = 0,
         judges_alone: bool = False,
     ) -> None:
-        for constraint in method.constraints:
-            discriminator = constraint.wrap(discriminator)
         self.method = method
+        self.criterion = Criterion(method, discriminator, generator, seed=seed, joint=judges_alone)
         self.generator = generator.train()
-        self.discriminator = discriminator.train()
+        self.discriminator = self.criterion.discriminator.train()
         self.generator_optimizer = build_optimizer(generator, optimizer, optimizer.lr_generator)
         self.discriminator_optimizer = build_optimizer(
-            discriminator, optimizer, optimizer.lr_discriminator * method.learning_rate_factor
+            self.discriminator, optimizer, optimizer.lr_discriminator * method.learning_rate_factor
         )
-        self.joint = judges_alone and method.judges_alone
-        """Whether reals and fakes may share a forward of the discriminator."""
         self.critic_steps = critic_steps * method.critic_steps
         """The discriminator's updates for one of the generator."""
         self._reads_real_in_generator = method.needs_real_in_generator
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
-        self._part_generators = PartGenerators(seed, tuple(part.name for part in method.parts), self._device)
-        self.state: dict[str, dict[str, Tensor]] = {}
-        """What stateful parts remember, by part name."""
         self.reads_step = False
         """Whether a part has read the count of steps: what it computes cannot be replayed at another step."""
         self._not_measured = torch.full((), torch.nan, device=self._device)
@@ -97,9 +90,19 @@ class TrainingStep:
         """
         for critic_step in self.critic_range(step):
             self.place("discriminator", critic_step)
-            discriminator = self.update_discriminator(step, measured=self.measures(step, critic_step))
+            discriminator = self.update_discriminator(measured=self.measures(step, critic_step))
         self.place("generator", step)
-        return discriminator, self.update_generator(step, measured=self.measures(step))
+        return discriminator, self.update_generator(measured=self.measures(step))
+
+    @property
+    def joint(self) -> bool:
+        """Whether reals and fakes may share a forward of the discriminator."""
+        return self.criterion.joint
+
+    @property
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """What stateful parts remember, by part name."""
+        return self.criterion.state
 
     def critic_range(self, step: int) -> range:
         """Return the numbers of the discriminator's updates that belong to a step."""
@@ -112,34 +115,37 @@ class TrainingStep:
     def place(self, phase: Phase, index: int) -> None:
         """Choose the update of a phase whose batch, latents and random numbers are read from here on."""
         self._batches.place(phase, index)
-        self._part_generators.place(phase, index)
+        if phase == "discriminator":
+            self.criterion.place(phase, index, index // self.critic_steps)
+        else:
+            self.criterion.place(phase, (index + 1) * self.critic_steps, index)
 
     @property
     def generators(self) -> Collection[torch.Generator]:
         """The random generators of the method's parts."""
-        return self._part_generators.generators.values()
+        return self.criterion.random_generators(self._device).values()
 
-    def update_discriminator(self, step: int, *, measured: bool) -> Tensor:
+    def update_discriminator(self, *, measured: bool) -> Tensor:
         """Make the discriminator's update that was placed; return its row and its update ratio."""
-        row = self._discriminator_gradients(step)
+        row = self._discriminator_gradients()
         return torch.hstack([row, self._apply(self.apply_discriminator, self.discriminator, measured=measured)])
 
-    def update_generator(self, step: int, *, measured: bool) -> Tensor:
+    def update_generator(self, *, measured: bool) -> Tensor:
         """Make the generator's update that was placed; return its row and its update ratio."""
-        row = self._generator_gradients(step)
+        row = self._generator_gradients()
         return torch.hstack([row, self._apply(self.apply_generator, self.generator, measured=measured)])
 
     def discriminator_gradients(self, critic_step: int) -> Tensor:
         """Fill the discriminator's gradients from one batch; the generator is left without any."""
         self.place("discriminator", critic_step)
-        return self._discriminator_gradients(critic_step // self.critic_steps)
+        return self._discriminator_gradients()
 
     def generator_gradients(self, step: int) -> Tensor:
         """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
         self.place("generator", step)
-        return self._generator_gradients(step)
+        return self._generator_gradients()
 
-    def _discriminator_gradients(self, step: int) -> Tensor:
+    def _discriminator_gradients(self) -> Tensor:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         real = self._batches.placed_real("discriminator")
         variance = total_variance(real)
@@ -148,19 +154,10 @@ class TrainingStep:
             with torch.no_grad(), mark(G_FAKE):
                 fake = self.generator(latents)
             diversity = total_variance(fake) / variance  # images are watched while they are in the caches
-            parts = self.method.discriminator_loss(
-                self.discriminator,
-                real,
-                fake,
-                latents=latents,
-                generator=self.generator,
-                rng=self._part_generators.generators,
-                step=step,
-                state=self.state,
-                joint=self.joint,
-            )
+            parts = self.criterion.discriminator_loss(real, latents, fake_images=fake)
         self.reads_step = self.reads_step or parts.reads_step
         assert parts.real_logits is not None
+        assert parts.fake_logits is not None
         parts.real_logits.retain_grad()
         parts.fake_logits.retain_grad()
         with mark(D_BACKWARD):
@@ -170,21 +167,15 @@ class TrainingStep:
         critics = self._critics(parts.real_logits.detach(), parts.fake_logits.detach())
         return observe_discriminator(parts.total, norm, diversity, critics, logits)
 
-    def _generator_gradients(self, step: int) -> Tensor:
+    def _generator_gradients(self) -> Tensor:
         self.generator_optimizer.zero_grad(set_to_none=True)
         real = self._batches.placed_real("generator") if self._reads_real_in_generator else None
         with _frozen(self.discriminator):
             with autocast(self._precision, self._device):
-                parts = self.method.generator_loss(
-                    self.discriminator,
-                    self.generator,
-                    self._batches.placed_latents("generator"),
-                    real,
-                    rng=self._part_generators.generators,
-                    step=step,
-                    state=self.state,
-                )
+                parts = self.criterion.generator_loss(self._batches.placed_latents("generator"), real)
             self.reads_step = self.reads_step or parts.reads_step
+            assert parts.fake_images is not None
+            assert parts.fake_logits is not None
             parts.fake_images.retain_grad()
             parts.fake_logits.retain_grad()
             with mark(G_BACKWARD):
@@ -196,8 +187,7 @@ class TrainingStep:
         """Update the discriminator from the gradients it has, then apply the method's constraints."""
         with mark(D_UPDATE):
             self.discriminator_optimizer.step()
-            for constraint in self.method.constraints:
-                constraint.after_step(self.discriminator)
+            self.criterion.constrain()
 
     def apply_generator(self) -> None:
         """Update the generator from the gradients it has."""

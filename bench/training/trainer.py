@@ -261,10 +261,11 @@ class Run:
 
     def time_phases(self) -> None:
         """Time the players' updates apart. They change the networks, so this comes after everything is measured."""
-        critic, first = self.step.critic_steps, self.completed_steps
+        first = self.completed_steps
         for step in range(first, first + PHASE_STEPS):
             self._phases["discriminator"].start()
-            self.step.discriminator_gradients(step * critic)
+            # One after the other, so that lazy terms, which count the discriminator's own updates, are due in turn.
+            self.step.discriminator_gradients(first * self.step.critic_steps + step - first)
             self.step.apply_discriminator()
             self._phases["discriminator"].stop(1)
             self._phases["generator"].start()

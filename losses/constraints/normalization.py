@@ -20,6 +20,8 @@ from losses.registry import register
 WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
 """Convolutions, transposed ones included, and linear layers."""
 
+_WRAP_FIRST: Final = "train what method.wrap(discriminator) returns, or use losses.Criterion, which wraps it"
+
 
 @final
 @register("spectral_norm")
@@ -47,6 +49,11 @@ class SpectralNorm(Constraint):
     @property
     def judges_alone(self) -> bool:
         return False  # the power iteration goes on with each forward
+
+    def check(self, discriminator: nn.Module) -> None:
+        for name, layer in discriminator.named_modules():
+            if isinstance(layer, WEIGHT_LAYERS) and not _has_spectral_norm(layer):
+                raise ValueError(f"spectral_norm: {name or 'the discriminator'} has no spectral norm: {_WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         # The power iteration starts from torch's global generator, the only one it knows: that of the CPU is given a
@@ -86,6 +93,10 @@ class GradNorm(Constraint):
     @property
     def judges_alone(self) -> bool:
         return True
+
+    def check(self, discriminator: nn.Module) -> None:
+        if not any(isinstance(module, GradientNormalized) for module in discriminator.modules()):
+            raise ValueError(f"grad_norm: the discriminator is not divided by its slope: {_WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         return GradientNormalized(discriminator)

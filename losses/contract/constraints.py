@@ -16,14 +16,14 @@ RATE: Final = 1e-2
 
 def _world(case: Case[Constraint]) -> World:
     world = World(method_with(case.part), case.seed)
-    world.critic = case.part.wrap(world.critic)
+    world.critic.train()
     return world
 
 
 def wrap(case: Case[Constraint]) -> None:
     """The wrapped discriminator is a module with logits of the same shape, made without global random numbers."""
     before = torch.random.get_rng_state()
-    world = _world(case)
+    world = _world(case)  # which wraps it
     assert torch.equal(before, torch.random.get_rng_state()), (
         "wrap draws from torch's global random numbers: give it a generator with a seed"
     )

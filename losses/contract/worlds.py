@@ -137,7 +137,7 @@ class World:
             with torch.no_grad():
                 for parameter in self.critic.parameters():
                     parameter.mul_(STEEPNESS)
-        self.critic.to(device)
+        self.critic = method.wrap(self.critic.to(device)).eval()  # no power iteration: equal calls are equal
         self.generator = TinyGenerator(self.shape, words=seed, dtype=dtype).to(device)
 
     def batch(self, number: int = 0) -> Batch:
@@ -194,11 +194,11 @@ class World:
         rng = self.streams(phase)
         if phase == "generator":
             reals = real if self.method.needs_real_in_generator else None
-            return self.method.generator_loss(critic, generator, latents, reals, rng=rng, state=state)
+            return self.method.generator_loss(critic, generator, latents, reals, rng=rng, step=0, state=state)
         lent = bool(needs & {"generator", "second_latents"})
         return self.method.discriminator_loss(
             critic, real, self.generator(latents), latents=latents if lent else None,
-            generator=generator if lent else None, rng=rng, state=state,
+            generator=generator if lent else None, rng=rng, step=0, state=state,
         )  # fmt: skip
 
     def player(self, phase: Phase) -> nn.Module:

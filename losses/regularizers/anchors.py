@@ -90,7 +90,7 @@ class LeCam(Regularizer):
 
     def __call__(self, context: "Context") -> Tensor:
         a, b = context.real_critic, context.fake_critic
-        real_mean, fake_mean = self._means(context, a.mean(), b.mean())
+        real_mean, fake_mean = self._means(context, *map(context.over_micro_batches, (a.mean(), b.mean())))
         value = relu(a - fake_mean).square().mean() + relu(real_mean - b).square().mean()
         # A start at 0 does not look at the count, so that a step can be captured and replayed.
         return 0.0 * value if self.start and context.step < self.start else value

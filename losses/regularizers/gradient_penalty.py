@@ -84,7 +84,7 @@ class Dragan(Regularizer):
         real = context.real_images.detach()
         e = context.uniform_per_sample(real)
         u = context.uniform(*real.shape, like=real)
-        points = real + e * (0.5 * real.std(correction=0)) * u
+        points = real + e * (0.5 * context.whole(real).std(correction=0)) * u
         return (norms(context.slope(points)) - self.k).square().mean()
 
 

@@ -60,11 +60,12 @@ class PathLength(Regularizer):
         latents = context.latents.detach().requires_grad_()
         images = context.generator(latents)
         y = context.normal_like(images) / math.sqrt(images[0, 0].numel())
-        lengths = norms(input_gradient(latents, (images * y).flatten(1).sum(dim=1)))  # J^T y, itself differentiable
+        products = norms(input_gradient(latents, (images * y).flatten(1).sum(dim=1)))  # J^T y, itself differentiable
+        lengths = context.whole(products)
         kept = context.remembered("mean_length", torch.zeros_like(lengths.mean()))
         mean = torch.lerp(kept.clone(), lengths.mean(), self.decay)  # a clone, because what is kept changes below
         with torch.no_grad():
-            kept.copy_(mean)
+            kept.lerp_(context.over_micro_batches(lengths.mean()), self.decay)
         return (lengths - mean).square().mean()
 
 

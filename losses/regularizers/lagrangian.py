@@ -84,7 +84,8 @@ class Sobolev(Regularizer):
     every: int = parameter(1, minimum=1)
 
     def __call__(self, context: "Context") -> Tensor:
-        real, fake = squared_norms(context.real_gradient).mean(), squared_norms(context.fake_gradient).mean()
+        slopes = (context.real_gradient, context.fake_gradient)
+        real, fake = (context.whole(squared_norms(slope)).mean() for slope in slopes)
         return _augmented_lagrangian(context, 0.5 * (real + fake), self.rho)
 
 
@@ -94,5 +95,5 @@ def _augmented_lagrangian(context: "Context", omega: Tensor, rho: float) -> Tens
     short = 1 - omega  # by how much the constraint is missed from below
     value = 0.5 * rho * short.square() - multiplier * short
     with torch.no_grad():
-        alpha.sub_(rho * short)
+        alpha.sub_(rho * context.over_micro_batches(short))
     return value

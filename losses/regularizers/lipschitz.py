@@ -50,7 +50,7 @@ class MaxGp(Regularizer):
     every: int = parameter(1, minimum=1)
 
     def __call__(self, context: "Context") -> Tensor:
-        return squared_norms(context.slope(between(context, self.name))).amax()
+        return context.whole(squared_norms(context.slope(between(context, self.name)))).amax()
 
 
 @final

@@ -13,7 +13,8 @@ from losses.kinds import BatchNorm, Need, Phase, Regularizer, Role, parameter
 from losses.registry import register
 
 if TYPE_CHECKING:
-    from losses.context import Context, DiscriminatorOutput
+    from losses.context import Context
+    from losses.outputs import Output
 
 
 @final
@@ -126,7 +127,7 @@ class Ct(Regularizer):
         features = (context.features_of(first) - context.features_of(second)).flatten(1)
         return relu(logits.square() + 0.1 * features.square().mean(dim=1) - self.m).mean()
 
-    def _look(self, context: "Context") -> "DiscriminatorOutput":
+    def _look(self, context: "Context") -> "Output":
         images = context.real_images.detach()
         kept = context.uniform(*images.shape, like=images) >= self.dropout
         return context.discriminator(images * kept / (1 - self.dropout), "real")

@@ -51,10 +51,10 @@ class AdaptiveTransform(InputTransform):
         p = self.probability(context)
         total = context.remembered("sign_sum", torch.zeros_like(p))
         batches = context.remembered("batches", torch.zeros_like(p))
-        total.add_(context.critic_of(real_logits).sign().mean())
+        total.add_(context.over_micro_batches(context.critic_of(real_logits).sign().mean()))
         batches.add_(1)
         due = batches >= self.interval
-        stride = context.real_images.shape[0] * self.interval / (1000 * self.speed)
+        stride = context.batch_size * self.interval / (1000 * self.speed)
         moved = (p + stride * (total / batches - self.target).sign()).clamp(0, 1)
         p.copy_(torch.where(due, moved, p))
         total.masked_fill_(due, 0)

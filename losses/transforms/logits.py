@@ -98,7 +98,7 @@ class AccuracyGate(LogitTransform):
         a, b = context.real_critic.detach(), context.fake_critic.detach()
         ranking = (mean_sign(a, b) + 1) / 2
         average = context.remembered("accuracy", torch.full_like(ranking, 0.5))
-        average.lerp_(ranking.to(average.dtype), 1 - self.decay)
+        average.lerp_(context.over_micro_batches(ranking).to(average.dtype), 1 - self.decay)
         is_open = average <= self.threshold
         if real is not None:
             real = torch.where(is_open, real, real.detach())
@@ -146,5 +146,5 @@ class BeganBalance(LogitTransform):
         weakened = fake.detach() + k * (fake - fake.detach())
         with torch.no_grad():
             imbalance = self.gamma * softplus(-a).mean() - softplus(-b).mean()
-            stored.copy_((k + self.rate * imbalance).clamp(0, 1))
+            stored.copy_((k + self.rate * context.over_micro_batches(imbalance)).clamp(0, 1))
         return real, weakened

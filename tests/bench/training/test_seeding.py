@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
-from bench.training.seeding import PartGenerators, Stream, derive, philox
+from bench.training.seeding import Stream, philox
+from losses.streams import PartGenerators, derive
 
 # Known answers of philox4x32-10 from the authors' Random123 distribution (kat_vectors).
 KNOWN_ANSWERS = [

@@ -27,7 +27,7 @@ def value(
         real,
         frozen=lambda x: x.flatten(1),
         rng=torch.Generator().manual_seed(seed),
-        **options,
+        **{"step": 0, **options},
     )
     return found[method.regularizers[0].name].value
 
@@ -45,9 +45,9 @@ def trained() -> Callable[..., None]:
         method = losses.get(f"bce_ns + {expression}")
         critic.requires_grad_(False)
         part = method.regularizers[0]
-        found = method.generator_loss(critic, generator, latents, real, rng=torch.Generator().manual_seed(0), state={})[
-            part.name
-        ]
+        found = method.generator_loss(
+            critic, generator, latents, real, rng=torch.Generator().manual_seed(0), step=0, state={}
+        )[part.name]
         found.weighted.backward()
         assert found.weighted.item() == pytest.approx(part.coefficient * part.every * found.value.item(), rel=1e-12)
         for parameter in generator.parameters():

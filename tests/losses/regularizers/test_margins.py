@@ -12,7 +12,7 @@ import losses
 
 def term(critic: Callable, expression: str, real: Tensor, fake: Tensor) -> losses.LossPart:
     method = losses.get(f"wasserstein + {expression}")
-    return method.discriminator_loss(critic, real, fake)[method.regularizers[0].name]
+    return method.discriminator_loss(critic, real, fake, step=0)[method.regularizers[0].name]
 
 
 def total(x: Tensor) -> Tensor:

@@ -1,0 +1,380 @@
+"""A method with all that a training loop must keep for it: counts, memory, random streams, constraints."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from losses.catalogue import get
+from losses.evaluation import Features, generate_fakes
+from losses.kinds import Phase
+from losses.method import LossParts, Method
+from losses.outputs import Layout, check_layout
+from losses.streams import PartGenerators
+from losses.whole_batch import AllReduce, WholeBatch
+
+State = dict[str, dict[str, Tensor]]
+
+
+class Criterion(nn.Module):
+    """The losses of both players, for a training loop of one's own.
+
+        criterion = losses.Criterion("hinge + r1(every=16) + lecam", discriminator, generator)
+        d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=2e-4 * criterion.learning_rate_factor)
+        g_optimizer = torch.optim.Adam(criterion.generator.parameters(), lr=2e-4)
+        criterion.follow(d_optimizer, g_optimizer)
+
+        for real_images in batches:
+            d_optimizer.zero_grad()
+            criterion.discriminator_loss(real_images, torch.randn(len(real_images), 128)).total.backward()
+            d_optimizer.step()
+            if criterion.generator_is_due:
+                g_optimizer.zero_grad()
+                criterion.generator_loss(torch.randn(len(real_images), 128), real_images).total.backward()
+                g_optimizer.step()
+
+    It puts the discriminator under the method's constraints, counts the updates of each player (a lazy term of the
+    discriminator is due by the discriminator's own), keeps what stateful parts remember, and gives each part a random
+    stream that depends on the seed, the part and the update alone. Once it follows the optimizers, their steps are
+    counted and the constraints are applied by themselves. Losses asked for again before the update are micro-batches
+    of it: each draws its own random numbers, and running means move once. After `criterion.eval()` losses are looked at
+    and nothing of them is remembered.
+
+    `state_dict()` has the counts, the memory and the seed, and not the networks: save those beside it, as ever. After a
+    `load_state_dict` training goes on to the same numbers. The networks are no submodules of it.
+
+    Args:
+        method: a name, an expression such as "hinge + r1(gamma=1)", or a `Method`.
+        discriminator: the network as it is, before its optimizer is made; train `criterion.discriminator`.
+        generator: latents, and labels where there are any, to images or to a tuple that begins with them.
+        seed: of the parts' random streams; drawn from torch's global generator by default.
+        joint: whether the discriminator judges each image alone, as `Method.discriminator_loss` explains.
+        logits: how the discriminator gives logits: "per_image", "per_patch" or "per_scale", as explained there.
+        frozen: a fixed network for parts that compare images in frozen features.
+        all_reduce: a sum over processes that hold equally large parts of each batch, such as
+            `torch.distributed.all_reduce`; gradients are then averaged over them, as DistributedDataParallel does.
+        rank: the number of this process, and
+        processes: how many there are; those of torch.distributed by default.
+
+    Raises:
+        ValueError: for a method that cannot be read, and by the losses for all that `Method.discriminator_loss` names,
+            for updates that nobody counted, and for a generator's update that is not due yet.
+    """
+
+    def __init__(
+        self,
+        method: str | Method,
+        discriminator: nn.Module,
+        generator: nn.Module,
+        *,
+        seed: int | None = None,
+        joint: bool = False,
+        logits: Layout = "per_image",
+        frozen: Features | None = None,
+        all_reduce: AllReduce | None = None,
+        rank: int | None = None,
+        processes: int | None = None,
+    ) -> None:
+        super().__init__()
+        check_layout(logits)
+        for player, network in (("discriminator", discriminator), ("generator", generator)):
+            if not isinstance(network, nn.Module):
+                raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+                    f"the {player} is a {type(network).__name__}: expected a torch.nn.Module"
+                )
+        self.method = get(method) if isinstance(method, str) else method
+        self.seed = int(torch.randint(2**62, ())) if seed is None else seed
+        self.joint = joint and self.method.judges_alone
+        self.logits: Layout = logits
+        self.discriminator_updates = 0
+        self.generator_updates = 0
+        self.state: State = {}
+        """What stateful parts remember, by part name."""
+        # In a dict, so that they are not submodules: an optimizer over the criterion would train both players.
+        self._players: dict[Phase, nn.Module] = {
+            "discriminator": self.method.wrap(discriminator),
+            "generator": generator,
+        }
+        self._frozen = frozen
+        self._whole = _whole_batch(all_reduce, rank, processes)
+        self._streams: dict[torch.device, PartGenerators] = {}
+        self._calls: dict[Phase, int] = {"discriminator": 0, "generator": 0}
+        self._before: dict[Phase, State] = {"discriminator": {}, "generator": {}}
+        self._since_generator = 0
+        self._is_counted = False
+        self._versions: dict[Phase, list[int]] = {}
+        self._placed: Phase | None = None
+
+    @property
+    def discriminator(self) -> nn.Module:
+        """The discriminator under the method's constraints: the one to train, to evaluate and to save."""
+        return self._players["discriminator"]
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator."""
+        return self._players["generator"]
+
+    def use(self, *, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> None:
+        """Call these from now on in place of the networks: the same ones, compiled or made data parallel.
+
+        `criterion.use(discriminator=DistributedDataParallel(criterion.discriminator))`: the constraints are on the
+        discriminator's weights already when it is wrapped once more.
+        """
+        if discriminator is not None:
+            self._players["discriminator"] = discriminator
+        if generator is not None:
+            self._players["generator"] = generator
+
+    @property
+    def critic_steps(self) -> int:
+        """The discriminator's updates for one of the generator, as the method declares them."""
+        return self.method.critic_steps
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """The factor on the discriminator's learning rate, as the method declares it."""
+        return self.method.learning_rate_factor
+
+    @property
+    def generator_is_due(self) -> bool:
+        """Whether the discriminator has made all its updates since the generator's last one."""
+        return self._since_generator >= self.critic_steps
+
+    def follow(
+        self, discriminator_optimizer: torch.optim.Optimizer, generator_optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Count the steps of these optimizers from now on, and apply the constraints after the discriminator's.
+
+        Raises:
+            ValueError: for an optimizer that does not hold its player's weights, and for equal learning rates where the
+                method declares a factor between them.
+        """
+        optimizers: dict[Phase, torch.optim.Optimizer] = {
+            "discriminator": discriminator_optimizer,
+            "generator": generator_optimizer,
+        }
+        for phase, optimizer in optimizers.items():
+            held = {id(weights) for group in optimizer.param_groups for weights in group["params"]}
+            if not held & {id(weights) for weights in self._players[phase].parameters()}:
+                raise ValueError(
+                    f"the {phase}'s optimizer holds none of its weights: make it from criterion.{phase}.parameters()"
+                )
+        rates = [{group["lr"] for group in optimizer.param_groups} for optimizer in optimizers.values()]
+        if self.learning_rate_factor != 1 and rates[0] == rates[1]:
+            raise ValueError(
+                f"{self.method.short} declares a factor of {self.learning_rate_factor:g} on the discriminator's "
+                f"learning rate: multiply it by criterion.learning_rate_factor"
+            )
+        self._is_counted = True
+        discriminator_optimizer.register_step_post_hook(lambda *_: self.discriminator_updated())
+        generator_optimizer.register_step_post_hook(lambda *_: self.generator_updated())
+
+    def discriminator_updated(self) -> None:
+        """Say that the discriminator's optimizer has made a step: it is counted, and the constraints are applied."""
+        self.constrain()
+        self.discriminator_updates += 1
+        self._since_generator += 1
+        self._is_counted = True
+        self._calls["discriminator"] = 0
+
+    def generator_updated(self) -> None:
+        """Say that the generator's optimizer has made a step."""
+        self.generator_updates += 1
+        self._since_generator = 0
+        self._is_counted = True
+        self._calls["generator"] = 0
+
+    def constrain(self) -> None:
+        """Apply the constraints to the discriminator's weights, without counting an update."""
+        self.method.after_step(self.discriminator)
+
+    def place(self, phase: Phase, discriminator_updates: int, generator_updates: int) -> None:
+        """Say which update of a phase the next loss belongs to, for a loop that counts by itself.
+
+        Such a loss is the only one of its update: it has no micro-batches.
+        """
+        self.discriminator_updates, self.generator_updates = discriminator_updates, generator_updates
+        self._since_generator = self.critic_steps
+        self._calls[phase] = 0
+        self._place_streams(phase, next(self.generator.parameters()).device)
+        self._placed = phase
+
+    def discriminator_loss(
+        self,
+        real_images: Tensor,
+        latents: Tensor | None = None,
+        *,
+        fake_images: Tensor | None = None,
+        real_labels: Tensor | None = None,
+        fake_labels: Tensor | None = None,
+    ) -> LossParts:
+        """Compute the discriminator's loss on real images, and on fakes made from latents [B, ...] or given.
+
+        Call `.total.backward()`. Nothing flows back into the generator, which runs without a graph.
+        """
+        if fake_images is None and latents is not None:
+            with torch.no_grad():
+                fake_images = generate_fakes(self.generator, latents, fake_labels)
+        if fake_images is None and not self.method.alone:
+            raise ValueError("the discriminator's loss compares with fakes: pass latents, or fake_images")
+        whole, state = self._begin_loss("discriminator", real_images.device)
+        return self.method.discriminator_loss(
+            self.discriminator,
+            real_images,
+            fake_images,
+            latents=latents,
+            generator=self.generator,
+            frozen=self._frozen,
+            rng=self._streams[real_images.device].generators,
+            step=self.generator_updates,
+            update=self.discriminator_updates,
+            state=state,
+            joint=self.joint,
+            real_labels=real_labels,
+            fake_labels=fake_labels,
+            logits=self.logits,
+            whole=whole,
+        )
+
+    def generator_loss(
+        self,
+        latents: Tensor,
+        real_images: Tensor | None = None,
+        *,
+        real_labels: Tensor | None = None,
+        fake_labels: Tensor | None = None,
+    ) -> LossParts:
+        """Compute the generator's loss on latents [B, ...]; the discriminator's weights are owed no gradient.
+
+        Call `.total.backward()`. Real images are looked at only where the method needs them: passing them never hurts.
+        """
+        if self._since_generator < self.critic_steps and self.critic_steps > 1 and not self._calls["generator"]:
+            raise ValueError(
+                f"{self.method.short} makes {self.critic_steps} updates of the discriminator for one of the generator, "
+                f"and there have been {self._since_generator}: train it where criterion.generator_is_due"
+            )
+        whole, state = self._begin_loss("generator", latents.device)
+        discriminator = self.discriminator
+        if isinstance(discriminator, DistributedDataParallel):
+            discriminator = discriminator.module  # it would wait for gradients that nobody computes
+        trained = [weights for weights in self.discriminator.parameters() if weights.requires_grad]
+        for weights in trained:
+            weights.requires_grad_(False)
+        try:
+            return self.method.generator_loss(
+                discriminator,
+                self.generator,
+                latents,
+                real_images,
+                frozen=self._frozen,
+                rng=self._streams[latents.device].generators,
+                step=self.generator_updates,
+                state=state,
+                real_labels=real_labels,
+                fake_labels=fake_labels,
+                logits=self.logits,
+                whole=whole,
+            )
+        finally:
+            for weights in trained:
+                weights.requires_grad_(True)
+
+    def random_generators(self, device: torch.device) -> Mapping[str, torch.Generator]:
+        """The parts' random generators on a device, as they are."""
+        if device not in self._streams:
+            self._streams[device] = PartGenerators(self.seed, (part.name for part in self.method.parts), device)
+        return self._streams[device].generators
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return what `state_dict` keeps: the method's spelling, the seed, the counts and the memory."""
+        return {
+            "method": str(self.method),
+            "seed": self.seed,
+            "discriminator_updates": self.discriminator_updates,
+            "generator_updates": self.generator_updates,
+            "since_generator": self._since_generator,
+            "state": {part: dict(own) for part, own in self.state.items()},
+        }
+
+    def set_extra_state(self, state: Any) -> None:  # noqa: ANN401 - torch's signature
+        """Take up what `get_extra_state` returned; ValueError where another method kept it."""
+        if state["method"] != str(self.method):
+            raise ValueError(f"this state was kept by {state['method']!r}: this criterion is {str(self.method)!r}")
+        self.seed = state["seed"]
+        self.discriminator_updates = state["discriminator_updates"]
+        self.generator_updates = state["generator_updates"]
+        self._since_generator = state["since_generator"]
+        self.state = {
+            part: {name: value.clone() for name, value in own.items()} for part, own in state["state"].items()
+        }
+        self._streams.clear()
+        self._calls = dict.fromkeys(self._calls, 0)
+        self._versions.clear()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Criterion":  # noqa: FBT001, FBT002
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.state = {part: {name: fn(value) for name, value in own.items()} for part, own in self.state.items()}
+        return self
+
+    def _begin_loss(self, phase: Phase, device: torch.device) -> tuple[WholeBatch | None, State]:
+        """Place the random streams of a loss, and return the batch that it is part of, and the parts' memory.
+
+        A micro-batch after the first one is given the memory from before the update, and the first one's statistics.
+        """
+        if self._placed == phase:
+            self._placed = None
+            return self._whole if self._whole.processes > 1 else None, self.state
+        self._place_streams(phase, device)
+        if not self.training:
+            return self._whole.alike(), _copied(self.state)
+        self._check_counted(phase)
+        own = self._memory_of(phase)
+        if self._calls[phase] == 0:
+            self._before[phase] = _copied(own)
+        else:
+            for part in own:
+                del self.state[part]
+            self.state.update(_copied(self._before[phase]))
+        self._whole.begin(phase, self._calls[phase])
+        self._calls[phase] += 1
+        return self._whole, self.state
+
+    def _memory_of(self, phase: Phase) -> State:
+        """What the parts remember that act in a phase; at a scale beyond the first, under a longer name."""
+        acting = {part.name for part in self.method.parts if getattr(part, "phase", "discriminator") == phase}
+        return {key: own for key, own in self.state.items() if key.partition(" at scale ")[0] in acting}
+
+    def _place_streams(self, phase: Phase, device: torch.device) -> None:
+        self.random_generators(device)
+        update = self.discriminator_updates if phase == "discriminator" else self.generator_updates
+        process = f"/process {self._whole.rank}" if self._whole.rank else ""
+        micro_batch = f"/micro-batch {self._calls[phase]}" if self._calls[phase] else ""
+        self._streams[device].place(phase, update, process + micro_batch)
+
+    def _check_counted(self, phase: Phase) -> None:
+        """Raise ValueError where weights have moved since the first loss, and nobody has ever counted an update."""
+        if self._is_counted:
+            return
+        found = [weights._version for weights in self._players[phase].parameters()]  # the host's count of changes
+        if self._versions.setdefault(phase, found) != found:
+            raise ValueError(
+                f"the {phase}'s weights have changed since its last loss, and no update was counted: call "
+                f"criterion.follow(d_optimizer, g_optimizer) once, or criterion.{phase}_updated() after each step"
+            )
+
+
+def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int | None) -> WholeBatch:
+    if all_reduce is None:
+        return WholeBatch()
+    if rank is None or processes is None:
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            raise ValueError("all_reduce without rank= and processes=, and torch.distributed is not initialized")
+        rank, processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return WholeBatch(all_reduce, rank, processes)
+
+
+def _copied(state: State) -> State:
+    return {part: {name: value.clone() for name, value in own.items()} for part, own in state.items()}
