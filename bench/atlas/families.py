@@ -122,6 +122,11 @@ FAMILIES: Final[dict[str, Family]] = {
             "Penalties on the steepest point, a high power of the slope, or a direction sought out.",
             "Try them where a mean over random points misses the steep places.",
         ),
+        slope_gap=(
+            "The gap of slopes",
+            "The critic should be as steep on the real images as on the generated ones.",
+            "Try `diggan` on little data; it leaves the size of the slopes to the objective and other penalties.",
+        ),
         smoothness=(
             "Smoothness without double backward",
             "Equal answers about an image and a noisy copy of it.",
@@ -187,8 +192,8 @@ FAMILIES: Final[dict[str, Family]] = {
         ),
         adaptive=(
             "Adaptive augmentation",
-            "Augmentation only as strong as the discriminator's overfitting asks for.",
-            "Try it where the right strength is not known; it starts at none.",
+            "Augmentation, or noise, only as strong as the discriminator's overfitting asks for.",
+            "Try it where the right strength is not known; it starts at none, or next to none.",
         ),
         noise=(
             "Instance noise",

@@ -27,20 +27,23 @@ METHODS: Final[dict[str, Entry]] = {
     "label-smoothing": Entry(
         "label_smooth(target=0.9)",
         "The non-saturating GAN with real images asked to be real with probability 0.9.",
-        Recipe(),
-        "Salimans et al., NeurIPS 2016, arXiv:1606.03498, section 3.4 (target and recipe recalled).",
+        Recipe("adam", 4e-4, 4e-4, batch_size=64),
+        "Salimans et al., NeurIPS 2016, arXiv:1606.03498, section 3.4 (target recalled); recipe of the authors' "
+        "ImageNet code, whose target is 0.75.",
     ),
     "lsgan": Entry(
         "lsgan(a=0, b=1, c=1)",
         "Least-squares GAN with 0-1 targets.",
-        Recipe(),
-        "Mao et al., ICCV 2017, arXiv:1611.04076 (recipe recalled; 1e-3 on LSUN, recalled).",
+        Recipe(batch_size=64),
+        "Mao et al., ICCV 2017, arXiv:1611.04076; recipe of the authors' comparison of stability, whose generator "
+        "has no BatchNorm; their LSUN run has 1e-3.",
     ),
     "lsgan-pearson": Entry(
         "lsgan(a=-1, b=1, c=0)",
         "Least-squares GAN with the targets that minimise the Pearson divergence.",
-        Recipe(),
-        "Mao et al., ICCV 2017, arXiv:1611.04076, equation 8 (number and recipe recalled).",
+        Recipe("rmsprop", 2e-4, 2e-4, betas=(0.0, 0.9), d_norm="none", batch_size=64),
+        "Mao et al., ICCV 2017, arXiv:1611.04076, equation 8 (number recalled); recipe of the authors' comparison of "
+        "stability, where this has no BatchNorm in either player.",
     ),
     "hinge": Entry(
         "hinge",
@@ -113,7 +116,7 @@ METHODS: Final[dict[str, Entry]] = {
         "kl_wgan(temperature=5)",
         "The hinge GAN whose fakes count by their estimated density ratio.",
         Recipe(betas=(0.0, 0.999), critic_steps=4, d_norm="sn", batch_size=64),
-        "Song and Ermon, ICML 2020, arXiv:1910.09779; recipe of the authors' CIFAR-10 runs (betas recalled).",
+        "Song and Ermon, ICML 2020, arXiv:1910.09779; recipe of the authors' CIFAR-10 runs.",
     ),
     "dual-contrastive": Entry(
         "dual_contrastive",

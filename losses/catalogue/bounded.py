@@ -5,29 +5,59 @@ from typing import Final
 from losses.catalogue.entry import Entry
 from losses.method import Recipe
 
-_GP = Recipe("adam", 1e-4, 1e-4, betas=(0.0, 0.9), critic_steps=5, d_norm="ln")
 _MESCHEDER = Recipe("rmsprop", 1e-4, 1e-4, betas=(0.0, 0.99), d_norm="none", batch_size=64)
-_SN = Recipe(betas=(0.5, 0.999), d_norm="none")
+_SN = Recipe(betas=(0.5, 0.999), d_norm="none", batch_size=64)
 _CONSISTENCY = "arXiv:2002.04724"
+_RELATIVISTIC = "Jolicoeur-Martineau, ICLR 2019, arXiv:1807.00734"
+_RELATIVISTIC_GP = Recipe(d_norm="sn", batch_size=32)
 
 METHODS: Final[dict[str, Entry]] = {
     "wgan": Entry(
         "wasserstein + weight_clip(c=0.01)",
         "The Wasserstein GAN with clipped weights; five critic steps where the paper spends 100 at the start.",
-        Recipe("rmsprop", 5e-5, 5e-5, betas=(0.0, 0.99), critic_steps=5),
-        "Arjovsky et al., ICML 2017, arXiv:1701.07875 (RMSprop's smoothing constant recalled).",
+        Recipe("rmsprop", 5e-5, 5e-5, betas=(0.0, 0.99), critic_steps=5, batch_size=64),
+        "Arjovsky et al., ICML 2017, arXiv:1701.07875; recipe of the authors' code.",
     ),
     "wgan-gp": Entry(
         "wasserstein + gp1(weight=10)",
         "The Wasserstein GAN with a gradient penalty in place of the clipping.",
-        _GP,
-        "Gulrajani et al., NeurIPS 2017, arXiv:1704.00028 (layer normalisation in its DCGAN critic recalled).",
+        Recipe("adam", 1e-4, 1e-4, betas=(0.0, 0.9), critic_steps=5, d_norm="ln", batch_size=64),
+        "Gulrajani et al., NeurIPS 2017, arXiv:1704.00028; recipe of the authors' 64x64 code; their small CIFAR-10 run "
+        "has betas of 0.5 and 0.9 and no normalisation.",
     ),
     "wgan-lp": Entry(
         "wasserstein + gp1_onesided(weight=10)",
         "The Wasserstein GAN with a penalty on slopes above 1 only.",
-        _GP,
-        "Petzka et al., ICLR 2018, arXiv:1709.08894, equation 8 (number, weight and recipe recalled).",
+        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64),
+        "Petzka et al., ICLR 2018, arXiv:1709.08894, equation 8 (number recalled); weight and recipe of an author's "
+        "CIFAR-10 code.",
+    ),
+    "pggan": Entry(
+        "wasserstein + gp1(weight=10) + drift(weight=0.001)",
+        "WGAN-GP with the values of real images kept from drifting: the progressive GAN's loss, without its growth.",
+        Recipe("adam", 1e-3, 1e-3, betas=(0.0, 0.99), d_norm="none", batch_size=16),
+        "Karras et al., ICLR 2018, arXiv:1710.10196; recipe of the authors' code. On CIFAR-10 they ask for a slope of "
+        "750 (recalled).",
+    ),
+    "hinge-linf": Entry(
+        "hinge + gp1_linf(weight=20, target=1, hinge=True)",
+        "The hinge GAN with a bound on the largest derivative by any one pixel.",
+        Recipe(d_norm="none", batch_size=32),
+        "Jolicoeur-Martineau and Mitliagkas, 2019, arXiv:1910.06922; recipe of the author's CIFAR-10 runs, less the "
+        "BatchNorm in its discriminator.",
+    ),
+    "rpgan-gp": Entry(
+        "rp_bce + gp1(weight=10)",
+        "The paired relativistic GAN with a gradient penalty (RSGAN-GP).",
+        _RELATIVISTIC_GP,
+        f"{_RELATIVISTIC}; recipe of the author's CIFAR-10 runs; another has 1e-4, betas of 0.5 and 0.9 and five "
+        "critic steps.",
+    ),
+    "ragan-gp": Entry(
+        "ra_bce + gp1(weight=10)",
+        "The average relativistic GAN with a gradient penalty (RaSGAN-GP).",
+        _RELATIVISTIC_GP,
+        f"{_RELATIVISTIC}; recipe of the author's CIFAR-10 run.",
     ),
     "wgan-div": Entry(
         "wasserstein + wdiv(weight=2, power=6)",
@@ -102,6 +132,12 @@ METHODS: Final[dict[str, Entry]] = {
         "Zhou et al., ICML 2019, arXiv:1902.05687; objective and weight of StudioGAN, recipe of both codes; the "
         "authors' has a weight of 0.1.",
     ),
+    "diggan": Entry(
+        "hinge + diggan(weight=1000)",
+        "The hinge GAN with a discriminator as steep on the real images as on the generated ones.",
+        Recipe(betas=(0.0, 0.999), critic_steps=4, d_norm="sn", batch_size=50),
+        "Fang et al., NeurIPS 2022, arXiv:2211.14694; weight and recipe of the authors' run on all of CIFAR-10.",
+    ),
     "lecam-gan": Entry(
         "hinge + lecam(weight=0.3)",
         "The hinge GAN with logits anchored to running means of the other side.",
@@ -118,44 +154,54 @@ METHODS: Final[dict[str, Entry]] = {
         "hinge + grad_norm",
         "The hinge GAN with each logit divided by its own slope.",
         Recipe("adam", 2e-4, 4e-4, betas=(0.0, 0.9), critic_steps=5, d_norm="none", batch_size=64),
-        "Wu et al., ICCV 2021, arXiv:2109.02235, equation 10 (number recalled); recipe of the authors' hinge run.",
+        "Wu et al., ICCV 2021, arXiv:2109.02235, equation 10 (number recalled); recipe of the authors' hinge run, a "
+        "residual network's; their DCGAN run on CIFAR-10 is bce_ns, with one critic step and 2e-4 for both.",
     ),
     "cr-gan": Entry(
         "bce_ns + cr(weight=10) + spectral_norm",
         "Equal logits asked for a real image and its flipped and shifted copy.",
         _SN,
-        "Zhang et al., ICLR 2020, arXiv:1910.12027, equation 3 (number and recipe recalled).",
+        "Zhang et al., ICLR 2020, arXiv:1910.12027, equation 3 (number and recipe recalled; StudioGAN's batch size).",
     ),
     "bcr-gan": Entry(
         "hinge + bcr(weight_real=10, weight_fake=10) + spectral_norm",
         "Consistency on real and generated images.",
         _SN,
-        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 1 (number and optimiser recalled).",
+        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 1 (number and optimiser recalled; StudioGAN's batch size).",
     ),
     "zcr-gan": Entry(
         "hinge + zcr(weight=5) + zcr_g(weight=0.5) + spectral_norm",
         "Nearby latents: equal logits for the discriminator, different images for the generator.",
         _SN,
-        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 2 (number and zcr's weight recalled; StudioGAN has 20).",
+        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 2 (number and zcr's weight recalled; StudioGAN has 20); "
+        "StudioGAN's batch size.",
     ),
     "icr-gan": Entry(
         "hinge + bcr(weight_real=10, weight_fake=10) + zcr(weight=5) + zcr_g(weight=0.5) + spectral_norm",
         "Improved consistency regularisation: both of the above.",
         _SN,
-        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, section 2.3 (number and zcr's weight recalled; StudioGAN has 20).",
+        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, section 2.3 (number and zcr's weight recalled; StudioGAN has 20); "
+        "StudioGAN's batch size.",
     ),
     "diffaug-gan": Entry(
         "bce_ns + diffaug",
         "The non-saturating GAN with every input of the discriminator augmented alike.",
         Recipe("adam", 2e-3, 2e-3, betas=(0.0, 0.99), d_norm="none", batch_size=32),
-        "Zhao et al., NeurIPS 2020, arXiv:2006.10738, equations 6 and 7 (numbers and learning rate recalled); its "
-        "CIFAR-10 run leaves the translation out and adds R1.",
+        "Zhao et al., NeurIPS 2020, arXiv:2006.10738, equations 6 and 7 (numbers recalled); recipe of the authors' "
+        "CIFAR-10 run, which leaves the translation out and adds R1.",
     ),
     "ada-gan": Entry(
         "bce_ns + r1(gamma=0.01) + ada(target=0.6)",
         "Augmentation as strong as the discriminator's overfitting asks for.",
         Recipe("adam", 2.5e-3, 2.5e-3, betas=(0.0, 0.99), d_norm="none", batch_size=64),
         "Karras et al., NeurIPS 2020, arXiv:2006.06676, section 3.1 (gamma for CIFAR-10; a shorter pipeline).",
+    ),
+    "diffusion-gan": Entry(
+        "bce_ns + r1(gamma=0.01) + diffusion(target=0.6)",
+        "Noise from a forward diffusion, as far along its chain as the discriminator's overfitting asks for.",
+        Recipe("adam", 2.5e-3, 2.5e-3, betas=(0.0, 0.99), d_norm="none", batch_size=64),
+        "Wang et al., ICLR 2023, arXiv:2206.02262; recipe of the authors' CIFAR-10 run, whose discriminator is also "
+        "told how far each image went.",
     ),
     "apa-gan": Entry(
         "bce_ns + r1(gamma=0.01) + apa(target=0.6)",

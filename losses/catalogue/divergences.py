@@ -6,6 +6,7 @@ from losses.catalogue.entry import Entry
 from losses.method import Recipe
 
 _NOWOZIN = "Nowozin et al., NeurIPS 2016, arXiv:1606.00709, table 2 (recipe recalled)."
+_BINKOWSKI = Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64)
 _MROUEH = Recipe("rmsprop", 5e-5, 5e-5, betas=(0.0, 0.99), critic_steps=5)
 
 METHODS: Final[dict[str, Entry]] = {
@@ -28,8 +29,9 @@ METHODS: Final[dict[str, Entry]] = {
     "sobolev-gan": Entry(
         "wasserstein + sobolev(rho=1e-05)",
         "Mean difference with the critic's mean squared slope held at 1 by an augmented Lagrangian.",
-        Recipe(d_norm="none"),
-        "Mroueh et al., ICLR 2018, arXiv:1711.04894, algorithm 1 (rho and recipe recalled).",
+        Recipe(d_norm="none", batch_size=64),
+        "Mroueh et al., ICLR 2018, arXiv:1711.04894, algorithm 1 (rho recalled); recipe of the authors' "
+        "semi-supervised code, whose rho is 2e-8.",
     ),
     "mcgan-mean": Entry(
         "mcgan_mean + weight_clip(c=0.01)",
@@ -46,8 +48,9 @@ METHODS: Final[dict[str, Entry]] = {
     "cramer-gan": Entry(
         "cramer(dimension=256) + gp1(weight=10)",
         "The energy distance of 256-dimensional heads, with a gradient penalty on its critic.",
-        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none"),
-        "Bellemare et al., 2017, arXiv:1705.10743, algorithm 1 (optimiser recalled).",
+        _BINKOWSKI,
+        "Bellemare et al., 2017, arXiv:1705.10743, algorithm 1; recipe of the public code of Binkowski et al., ICLR "
+        "2018, arXiv:1801.01401, without its falling learning rates.",
     ),
     "mmd-gan-rbf": Entry(
         "mmd_rbf(dimension=16) + weight_clip(c=0.01)",
@@ -59,14 +62,16 @@ METHODS: Final[dict[str, Entry]] = {
     "mmd-gan-rq": Entry(
         "mmd_rq(dimension=16) + gp1(weight=1)",
         "MMD-GAN with rational quadratic kernels and a gradient penalty on the witness.",
-        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none"),
-        "Binkowski et al., ICLR 2018, arXiv:1801.01401 (recipe recalled).",
+        _BINKOWSKI,
+        "Binkowski et al., ICLR 2018, arXiv:1801.01401; recipe of the authors' CIFAR-10 run, without its falling "
+        "learning rates and its penalty on the squared heads.",
     ),
     "mmd-gan-repulsive": Entry(
         "mmd_repulsive(dimension=16) + spectral_norm",
         "MMD-GAN whose discriminator spreads the reals and gathers the fakes.",
         Recipe("adam", 5e-4, 2e-4, betas=(0.5, 0.999), d_norm="none", batch_size=64),
-        "Wang et al., ICLR 2019, arXiv:1812.09916; recipe of the authors' CIFAR-10 run (betas recalled).",
+        "Wang et al., ICLR 2019, arXiv:1812.09916; recipe of the authors' first CIFAR-10 script, which has the "
+        "bounded kernel of this loss. Their later one has the unbounded kernel and the two rates the other way round.",
     ),
     "feature-matching": Entry(
         "bce_d + fm(weight=1)",

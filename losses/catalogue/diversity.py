@@ -9,8 +9,9 @@ METHODS: Final[dict[str, Entry]] = {
     "msgan": Entry(
         "bce_ns + msgan(weight=1)",
         "Mode seeking: images as far apart as their latents are.",
-        Recipe(),
-        "Mao et al., CVPR 2019, arXiv:1903.05628, equation 3 (number recalled); recipe of the authors' DCGAN code.",
+        Recipe(batch_size=32),
+        "Mao et al., CVPR 2019, arXiv:1903.05628, equation 3 (number recalled); recipe of the authors' DCGAN code, "
+        "without its weight decay of 1e-4 on both players.",
     ),
     "dsgan": Entry(
         "bce_ns + dsgan(weight=8)",
@@ -21,8 +22,9 @@ METHODS: Final[dict[str, Entry]] = {
     "gdpp-gan": Entry(
         "bce_ns + gdpp(weight=1)",
         "The spectrum of the fakes' similarity matched to that of the reals.",
-        Recipe(),
-        "Elfeki et al., ICML 2019, arXiv:1812.00802, equation 6 (number and recipe recalled).",
+        Recipe(batch_size=64),
+        "Elfeki et al., ICML 2019, arXiv:1812.00802, equation 6 (number recalled); recipe of the authors' CIFAR-10 "
+        "code, without its smoothed labels, 0.9 and 0.1, and its half of either player's loss.",
     ),
     "pulling-away": Entry(
         "bce_ns + pulling_away(weight=0.1)",

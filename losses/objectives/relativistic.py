@@ -161,8 +161,8 @@ class RaBce(Average):
         degraded: normalising each batch by itself hides the difference of the means it compares with.
 
     Source:
-        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaSGAN; the author's
-        code has the half too).
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaSGAN). The
+        author's code for this paper has the half too; the later one, of arXiv:1901.02474, has none.
     """
 
     base: ClassVar[Base] = _logistic
@@ -182,8 +182,8 @@ class RaLs(Average):
         degraded: normalising each batch by itself hides the difference of the means it compares with.
 
     Source:
-        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaLSGAN; the author's
-        code has no half here, in difference to the other two).
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaLSGAN). The
+        author's code for this paper has the half in both losses, as here; the later one, of arXiv:1901.02474, has none.
     """
 
     base: ClassVar[Base] = _squares
@@ -205,6 +205,7 @@ class RaHinge(Average):
 
     Source:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaHingeGAN).
+        The author's code for this paper has the half too; the later one, of arXiv:1901.02474, has none.
     """
 
     base: ClassVar[Base] = _hinge

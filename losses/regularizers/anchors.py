@@ -56,17 +56,19 @@ class Drift(Regularizer):
 class LeCam(Regularizer):
     """LeCam: real values should not rise above where fake ones lately were, nor fake ones fall below the real ones.
 
-    The paper's equation squares the whole difference; the relu is the authors' code's, who confirmed it. The public
-    codes start the running means at an arbitrary value and rely on a late start to forget it. Here they are divided by
-    the weight they have collected, as in Adam, so no starting value is ever in them. They are collected from the first
-    step, the present batch included (as a constant), and the term is 0 before `start`.
+    The paper's equation squares the whole difference; the relu is the authors' code's, who confirmed it. Their
+    PyTorch code and StudioGAN start the running means at an arbitrary value and rely on a late start to forget it.
+    Here they are divided by the weight they have collected, as in Adam and in the authors' TensorFlow code, so no
+    starting value is ever in them. They are collected from the first step, the present batch included (as a constant),
+    and the term is 0 before `start`, which the TensorFlow code does not have.
 
     Formula:
         weight * (E relu(a - m_f)^2 + E relu(m_r - b)^2), m = mean of the batch means with weights decay^age
 
     Parameters:
         weight: factor in front of the term (the paper's lambda; that of BigGAN on CIFAR, far less for StyleGAN2).
-        decay: what a batch's share in the running means is multiplied by at each later batch.
+        decay: what a batch's share in the running means is multiplied by at each later batch (StudioGAN's and the
+            authors' TensorFlow code's; their PyTorch code has 0.9).
         start: the step from which the term acts.
         every: compute the term and collect the means on every k-th step only, with the weight multiplied by k.
 

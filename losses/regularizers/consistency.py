@@ -26,7 +26,8 @@ class Cr(Regularizer):
     """Consistency regularisation: the critic should not see that a real image was mirrored or moved.
 
     Both answers are differentiated, and D(x_r) is that of the objective's own forward. With random transforms of the
-    input the two looks draw them independently.
+    input the two looks draw them independently. The places that a move uncovers are 0; StudioGAN mirrors the image
+    into them.
 
     Formula:
         weight * E (D(x_r) - D(T x_r))^2, T = mirror with probability 1/2, then move by up to 1/8 of each side
@@ -58,7 +59,8 @@ class Cr(Regularizer):
 class Bcr(Regularizer):
     """Balanced consistency regularisation: neither for real nor for generated images should mirroring or moving show.
 
-    The two weights are inside the value, because a part enters the total with one coefficient, which is 1 here.
+    The two weights are inside the value, because a part enters the total with one coefficient, which is 1 here. The
+    places that a move uncovers are 0; StudioGAN mirrors the image into them.
 
     Formula:
         weight_real * E (D(x_r) - D(T x_r))^2 + weight_fake * E (D(x_f) - D(T x_f))^2, T as in cr, drawn for each image

@@ -31,7 +31,8 @@ class ModeSeeking(Regularizer):
     """Mode seeking: distant latents should give distant images, measured by the ratio of the mean distances.
 
     The ratio is one of batch means, as in the authors' code, and not a mean of ratios a sample, whose inverse a single
-    pair of equal images would rule. Public DCGAN code also doubles the generator's adversarial loss; here it stays.
+    pair of equal images would rule. The authors' DCGAN code also judges both batches in each player's loss, which
+    doubles them; here they stay.
     The inverse grows without limit as the generator collapses, up to 1e5, and with it the gradient.
 
     Formula:

@@ -39,7 +39,8 @@ class Fisher(Regularizer):
         degraded: normalising the real and the fake batch each by itself fixes the moments that it constrains.
 
     Source:
-        Mroueh and Sercu, Fisher GAN, NeurIPS 2017, arXiv:1705.09675, algorithm 1. The default rho is recalled.
+        Mroueh and Sercu, Fisher GAN, NeurIPS 2017, arXiv:1705.09675, algorithm 1. The default rho is that of the
+        authors' code.
     """
 
     phase: ClassVar[Phase] = "discriminator"
@@ -74,7 +75,8 @@ class Sobolev(Regularizer):
         invalid: the gradient of one logit by its own image does not exist when samples look at each other.
 
     Source:
-        Mroueh et al., Sobolev GAN, ICLR 2018, arXiv:1711.04894. The default rho is recalled (the paper tries several).
+        Mroueh et al., Sobolev GAN, ICLR 2018, arXiv:1711.04894. The default rho is recalled (the paper tries several;
+        the authors' semi-supervised code has 2e-8).
     """
 
     phase: ClassVar[Phase] = "discriminator"

@@ -57,7 +57,9 @@ class L2D(Regularizer):
 class Ortho(Regularizer):
     """Orthogonal filters in the discriminator: no two output channels of a layer should weigh alike.
 
-    BigGAN's softened form, which leaves the lengths of the filters free; BigGAN used it on the generator.
+    BigGAN's softened form, which leaves the lengths of the filters free; BigGAN used it on the generator. Its public
+    PyTorch code adds 2 (W W^T * (1 - I)) W to the gradient, which is half of the gradient of this term: a weight there
+    pushes like half of that weight here.
 
     Formula:
         weight * sum_k ||W_k W_k^T * (1 - I)||_F^2 over the weight tensors W_k of D, as [output channels, rest]

@@ -1,7 +1,8 @@
-"""Transforms whose probability follows how sure the discriminator is of the real images.
+"""Transforms whose strength follows how sure the discriminator is of the real images.
 
-Legend: p = the probability in force; r = E sign(a), the overfitting heuristic, 1 when every real logit is positive;
-u = draws from U[0, 1); s = standard normal draws; `on` = which operations a sample undergoes.
+Legend: p = the strength in force, from 0 to 1, a probability in ada and apa; r = E sign(a), the overfitting heuristic,
+1 when every real logit is positive; u = draws from U[0, 1); s = standard normal draws; `on` = which operations a sample
+undergoes.
 """
 
 import math
@@ -32,7 +33,7 @@ OPERATIONS: Final = ("flip", "quarter turn", "translation", "scale", "rotation",
 
 @dataclass(frozen=True)
 class AdaptiveTransform(InputTransform):
-    """The controller that ada and apa share: p climbs while r stays above the target, and falls below it.
+    """The controller that ada, apa and diffusion share: p climbs while r stays above the target, and falls below it.
 
     State, all on the device: `probability`, the sum of r over the batches since p last moved, and their count.
     """
@@ -70,9 +71,11 @@ class Ada(AdaptiveTransform):
     A reduced pipeline, without the paper's anisotropic scaling, second rotation, fractional translation, luma flip, hue
     rotation, filters, noise and cutout. Each operation of each sample is on with probability p by itself, and then
     draws its strength, which may be none. The single rotation has probability p; the paper gives either of its two
-    1 - sqrt(1 - p). What moves in is 0, the middle grey, where the paper mirrors the image at its border. p is cut off
-    at 1, and at p = 0 images pass unchanged to the last bit. Nothing is clipped to [-1, 1]. Quarter turns need square
-    images, saturation needs three channels; without them the operation is left out, its draws are not.
+    1 - sqrt(1 - p). Whole-pixel moves are equally likely; the authors' code rounds a uniform draw of up to 1/8 of the
+    side, which halves the chance of the two longest. What moves in is 0, the middle grey, where the paper mirrors the
+    image at its border. p is cut off at 1, and at p = 0 images pass unchanged to the last bit. Nothing is clipped to
+    [-1, 1]. Quarter turns need square images, saturation needs three channels; without them the operation is left out,
+    its draws are not.
 
     Formula:
         p <- clip(p + sign(r - target) B interval / (1000 speed), 0, 1) every `interval` updates of D, p_0 = 0
@@ -159,3 +162,70 @@ class Apa(AdaptiveTransform):
         check_pairs(self.name, images, fakes)
         replaced = context.uniform_per_sample(images) < self.probability(context)
         return torch.where(replaced, fakes.to(images.dtype), images)
+
+
+@final
+@register("diffusion")
+@dataclass(frozen=True)
+class Diffusion(AdaptiveTransform):
+    """Diffusion-GAN's noise: real and fake are taken some steps along a chain that grows as D becomes surer.
+
+    Half of the images stay as they are. Each of the others goes t steps, and late steps are likelier than early ones.
+    The chain's length T follows p, and its last step always replaces the share beta_end, as in the authors' code. That
+    code draws 32 values of t whenever p moves and picks from them; here every image draws its own. The paper also tells
+    the discriminator t, for which it would need another input. One that is not told is the plug-in variant of the
+    authors' code, which their projected GAN uses. At p = 0 there is some noise already, that of the shortest chain.
+
+    Formula:
+        T = shortest + round(p (longest - shortest)); t = 0 with probability 1/2, else P(t) = 2 (t - 1) / (T (T - 1))
+        beta_s from beta_start at s = 1 to beta_end at s = T, evenly; A_t = product of 1 - beta_s over s = 1 to t
+        x <- sqrt(A_t) x + sqrt(1 - A_t) sigma N(0, I)
+        p <- clip(p + sign(r - target) B interval / (1000 speed), 0, 1) every `interval` updates of D, p_0 = 0
+        r = the mean of E sign(a) over these updates, of the critic on the images that D was shown as real
+
+    Parameters:
+        target: the r at which p rests.
+        interval: updates of the discriminator from one move of p to the next.
+        speed: thousands of real images in which p could climb from 0 to 1.
+        sigma: standard deviation of the noise where nothing of the image is left, in units of the image.
+        shortest: the least length of the chain.
+        longest: the greatest length of the chain.
+        beta_start: share of the variance that the first step replaces.
+        beta_end: share of the variance that the last step replaces.
+
+    BatchNorm:
+        ok: an image is changed by its own draws.
+
+    Source:
+        Wang et al., Diffusion-GAN: Training GANs with Diffusion, ICLR 2023, arXiv:2206.02262; defaults and the law of t
+        are those of the authors' code.
+    """
+
+    speed: float = parameter(100.0, above=0)
+    sigma: float = parameter(0.05, minimum=0)
+    shortest: int = parameter(10, minimum=1)
+    longest: int = parameter(1000, minimum=1)
+    beta_start: float = parameter(1e-4, minimum=0, below=1)
+    beta_end: float = parameter(0.02, minimum=0, below=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shortest > self.longest:
+            raise ValueError(f"diffusion: expected shortest <= longest, got {self.shortest} and {self.longest}")
+
+    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+        moves, place = context.uniform(2, images.shape[0], like=precise(images)).unbind(0)
+        length = self.shortest + torch.round(self.probability(context) * (self.longest - self.shortest))
+        # The least t at which the sum of P from 1 to t, which is t (t - 1) / (T (T - 1)), exceeds the draw.
+        t = ((1 + (1 + 4 * place * length * (length - 1)).sqrt()) / 2).floor() + 1
+        t = torch.where(moves < 0.5, 0, torch.minimum(t, length))
+        kept = self._log_kept(length)[t.long()].view(-1, *(1,) * (images.dim() - 1))  # log A_t
+        signal, noise = (0.5 * kept).exp(), (-kept.expm1()).sqrt()
+        return signal.to(images.dtype) * images + (self.sigma * noise).to(images.dtype) * context.normal_like(images)
+
+    def _log_kept(self, length: Tensor) -> Tensor:
+        """Return log A_t for t = 0 to `longest` of a chain of a length that is on the device; beyond it, anything."""
+        step = torch.arange(self.longest, device=length.device, dtype=length.dtype)
+        share = (step / (length - 1).clamp(min=1)).clamp(max=1)
+        log = torch.log1p(-(self.beta_start + (self.beta_end - self.beta_start) * share))
+        return torch.cat([torch.zeros_like(log[:1]), log.cumsum(0)])

@@ -33,7 +33,9 @@ ROWS = {
     # the discriminator's regularisers
     "gp1": "hinge + gp1", "gp1_onesided": "hinge + gp1_onesided", "gp0": "hinge + gp0", "dragan": "hinge + dragan",
     "r1": "hinge + r1(every=16)", "r2": "hinge + r2", "js_reg": "bce_ns + js_reg", "ar1": "hinge + ar1",
-    "ar2": "hinge + ar2", "maxgp": "hinge + maxgp", "wdiv": "wasserstein + wdiv", "alp": "wasserstein + alp",
+    "ar2": "hinge + ar2", "maxgp": "hinge + maxgp", "gp1_linf": "hinge + gp1_linf", "gp1_l1": "hinge + gp1_l1",
+    "gp1_hinge": "wasserstein + gp1_hinge", "diggan": "hinge + diggan", "wdiv": "wasserstein + wdiv",
+    "alp": "wasserstein + alp",
     "ct": "wasserstein + gp1 + ct", "local_gp": "hinge + local_gp(one_sided=True)", "drift": "wasserstein + drift",
     "lecam": "hinge + lecam", "cr": "hinge + cr", "bcr": "hinge + bcr", "zcr": "hinge + zcr + zcr_g", "icr": "icr-gan",
     "l2_D": "hinge + l2_d", "ortho": "hinge + ortho", "historical_avg": "hinge + historical_avg + historical_avg_g",
@@ -41,7 +43,7 @@ ROWS = {
     "jacobian_clamp": "hinge + jacobian_clamp",
     # what the discriminator is shown
     "diffaug": "hinge + diffaug(cutout=False)", "ada": "hinge + ada", "apa": "hinge + apa",
-    "instance_noise": "hinge + instance_noise", "pacgan": "hinge + pack(size=4)",
+    "diffusion": "hinge + diffusion", "instance_noise": "hinge + instance_noise", "pacgan": "hinge + pack(size=4)",
     # the generator's terms
     "fm": "bce_d + fm", "fm_cov": "hinge + coral", "gram": "hinge + gram", "corr_channel": "hinge + corr_channel",
     "corr_moment": "hinge + corr_moment", "corr_matched": "hinge + corr_matched", "corr_naive": "hinge + corr_naive",

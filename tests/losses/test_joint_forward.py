@@ -28,7 +28,7 @@ def steps_of(expression: str, dtype: torch.dtype, *, joint: bool) -> list[Tensor
         if constraint.judges_alone:
             world.critic = constraint.wrap(world.critic)
     # Augmentations that adapt begin with a probability of zero, where nothing of them would be seen.
-    state = {name: {"probability": torch.tensor(0.5)} for name in ("ada", "apa")}
+    state = {name: {"probability": torch.tensor(0.5)} for name in ("ada", "apa", "diffusion")}
     found: list[Tensor] = []
     for step in range(STEPS):
         parts = world.run("discriminator", world.batch(step), step=step, state=state, joint=joint)

@@ -38,6 +38,8 @@ class Noting:
 ON_LINEAR_CRITICS: dict[str, Callable[[float], float]] = {
     "gp1_onesided": lambda n: 10 * max(0, n - 1) ** 2,
     "gp1_onesided(weight=3, target=2)": lambda n: 3 * max(0, n - 2) ** 2,
+    "gp1_hinge": lambda n: 20 * max(0, n - 1),
+    "gp1_hinge(weight=3, target=2)": lambda n: 3 * max(0, n - 2),
     "local_gp": lambda n: 10 * (n - 1) ** 2,
     "local_gp(weight=2, c=0.5, k=2)": lambda n: 2 * (n - 2) ** 2,
     "local_gp(k=2, one_sided=True)": lambda n: 10 * max(0, n - 2) ** 2,
@@ -58,6 +60,65 @@ def test_the_weighted_term_on_a_linear_critic(
 ) -> None:
     found = term(linear_critic(slope), expression, images(0), images(1))
     assert found.weighted.item() == pytest.approx(ON_LINEAR_CRITICS[expression](slope), rel=1e-10, abs=1e-12)
+
+
+IN_OTHER_NORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "gp1_linf": lambda g: 20 * np.maximum(np.abs(g).max(1) - 1, 0),
+    "gp1_linf(weight=3, target=0.4)": lambda g: 3 * np.maximum(np.abs(g).max(1) - 0.4, 0),
+    "gp1_linf(weight=10, hinge=False)": lambda g: 10 * (np.abs(g).max(1) - 1) ** 2,
+    "gp1_l1": lambda g: 20 * np.maximum(np.abs(g).sum(1) - 1, 0),
+    "gp1_l1(weight=3, target=7)": lambda g: 3 * np.maximum(np.abs(g).sum(1) - 7, 0),
+    "gp1_l1(weight=10, target=7, hinge=False)": lambda g: 10 * (np.abs(g).sum(1) - 7) ** 2,
+}
+
+
+@pytest.mark.parametrize("expression", IN_OTHER_NORMS)
+@pytest.mark.parametrize("slope", [0.25, 1.0, 8.0, -8.0])
+def test_the_weighted_term_in_another_norm_on_a_linear_critic(
+    expression: str, slope: float, images: Callable, linear_critic: Callable
+) -> None:
+    critic = linear_critic(slope)
+    (expected,) = IN_OTHER_NORMS[expression](critic.weight.detach().numpy().reshape(1, -1))
+    found = term(critic, expression, images(0), images(1))
+    assert found.weighted.item() == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("expression", [*IN_OTHER_NORMS, "gp1_hinge(target=3.5)"])
+def test_another_norm_is_taken_of_each_sample_between_the_pairs(expression: str, images: Callable) -> None:
+    real, fake = 0.6 * images(0), 0.6 * images(1)
+    critic = Noting(bowl)
+    found = term(critic, expression, real, fake)
+    points = critic.calls[2]
+    shares = ((points - fake) / (real - fake)).flatten(1).numpy()
+    assert np.ptp(shares, axis=1) == pytest.approx(np.zeros(6), abs=1e-9)
+    assert np.ptp(shares[:, 0]) > 0.2
+    penalty = IN_OTHER_NORMS.get(expression, lambda g: 20 * np.maximum(np.sqrt((g**2).sum(1)) - 3.5, 0))
+    each = penalty(points.flatten(1).numpy())  # the gradient of the bowl at a point is the point
+    assert np.ptp(each) > 0
+    assert found.weighted.item() == pytest.approx(each.mean(), rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("expression", ["gp1_linf", "gp1_l1", "gp1_hinge"])
+def test_a_hinge_pushes_equally_hard_however_steep_it_is(expression: str, images: Callable) -> None:
+    pushes = []
+    for size in (5.0, 50.0):
+        scale = torch.tensor(size, dtype=torch.float64, requires_grad=True)
+        found = term(lambda x, scale=scale: scale * x.flatten(1).sum(1), expression, images(0), images(1))
+        (push,) = torch.autograd.grad(found.weighted, scale)
+        pushes.append(push.item())
+    norm = {"gp1_linf": 1.0, "gp1_l1": 60.0, "gp1_hinge": 60**0.5}[expression]  # of the gradient, all ones
+    assert pushes == pytest.approx([20 * norm] * 2, rel=1e-10)
+
+
+def test_diggan_is_the_squared_gap_between_the_slopes_of_each_pair(images: Callable, linear_critic: Callable) -> None:
+    real, fake = images(0), 1.5 * images(1)
+    n_r, n_f = (np.sqrt((x.flatten(1).numpy() ** 2).sum(1)) for x in (real, fake))
+    found = term(bowl, "diggan", real, fake)
+    assert found.value.item() == pytest.approx(((n_f - n_r) ** 2).mean(), rel=1e-10)
+    assert found.weighted.item() == pytest.approx(1000 * ((n_f - n_r) ** 2).mean(), rel=1e-10)
+    assert term(bowl, "diggan", fake, real).value.item() == pytest.approx(found.value.item(), rel=1e-12)
+    assert term(bowl, "diggan", real, fake.flip(0)).value.item() != pytest.approx(found.value.item(), rel=1e-3)
+    assert term(linear_critic(7.0), "diggan", real, fake).value.item() == pytest.approx(0, abs=1e-20)
 
 
 @pytest.mark.parametrize("expression", ["gp1_onesided", "gp0", "maxgp", "wdiv(power=5)"])
@@ -157,7 +218,11 @@ def test_alp_does_not_differentiate_the_direction(images: Callable) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["gp1_onesided", "gp0", "local_gp", "local_gp(k=0.1, one_sided=True)", "maxgp", "wdiv", "js_reg", "sobolev(rho=1)"],
+    [
+        *("gp1_onesided", "gp0", "local_gp", "local_gp(k=0.1, one_sided=True)", "maxgp", "wdiv", "js_reg"),
+        *("sobolev(rho=1)", "gp1_linf(target=0.05)", "gp1_linf(hinge=False)", "gp1_l1(target=0.5)", "diggan(weight=3)"),
+        *("gp1_l1(target=0.5, hinge=False)", "gp1_hinge(target=0.1)"),
+    ],
 )
 def test_the_double_backward_matches_finite_differences(
     expression: str, images: Callable, smooth_critic: Callable
@@ -173,7 +238,11 @@ def test_the_double_backward_matches_finite_differences(
 
 
 @pytest.mark.parametrize(
-    "name", ["gp1_onesided", "gp0", "local_gp", "maxgp", "wdiv(power=2)", "js_reg", "alp", "sobolev"]
+    "name",
+    [
+        *("gp1_onesided", "gp0", "local_gp", "maxgp", "wdiv(power=2)", "js_reg", "alp", "sobolev", "gp1_hinge"),
+        *("gp1_linf", "gp1_linf(hinge=False)", "gp1_l1", "gp1_l1(hinge=False)", "diggan"),
+    ],
 )
 def test_a_flat_critic_gives_zero_slopes_and_finite_gradients(
     name: str, images: Callable, smooth_critic: Callable
@@ -181,7 +250,8 @@ def test_a_flat_critic_gives_zero_slopes_and_finite_gradients(
     critic = smooth_critic(dtype=torch.float32)
     nn.init.zeros_(critic.last.weight)
     found = term(critic, name, images(0, dtype=torch.float32), images(1, dtype=torch.float32))
-    expected = {"local_gp": 1.0, "sobolev": 0.5e-5}.get(name, 0.0)
+    at_one = dict.fromkeys(("local_gp", "gp1_linf(hinge=False)", "gp1_l1(hinge=False)"), 1.0)
+    expected = {**at_one, "sobolev": 0.5e-5}.get(name, 0.0)
     assert found.value.item() == pytest.approx(expected, rel=1e-6)
     found.weighted.backward()
     assert all(each.grad is None or each.grad.isfinite().all() for each in critic.parameters())
@@ -197,7 +267,7 @@ def test_huge_logits_keep_js_reg_finite(scale: float, images: Callable, smooth_c
     assert all(each.grad.isfinite().all() for each in critic.parameters())
 
 
-@pytest.mark.parametrize("name", ["gp1_onesided", "gp0", "maxgp", "wdiv"])
+@pytest.mark.parametrize("name", ["gp1_onesided", "gp0", "maxgp", "wdiv", "gp1_linf", "gp1_l1", "gp1_hinge", "diggan"])
 def test_batches_that_do_not_pair_are_refused(name: str, images: Callable, smooth_critic: Callable) -> None:
     with pytest.raises(ValueError, match=f"{name} pairs real with fake"):
         term(smooth_critic(), name, images(0, batch=4), images(1, batch=1))

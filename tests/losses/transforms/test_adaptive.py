@@ -1,4 +1,4 @@
-"""ada and apa: the controller against a simulation, each operation against numpy and scipy, and the rates."""
+"""The adaptive transforms: the controller against a simulation, each operation against numpy and scipy, the rates."""
 
 import math
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import losses
 from losses.transforms.adaptive import OPERATIONS, Ada
 
 EXPRESSIONS = ["ada", "apa"]
+CONTROLLED = [*EXPRESSIONS, "diffusion"]
 
 
 def at(name: str, probability: float) -> dict[str, dict[str, Tensor]]:
@@ -188,7 +189,7 @@ def test_apa_names_batches_that_do_not_pair(shown: Callable) -> None:
         shown("apa", torch.zeros(4, 2), fake=torch.zeros(3, 2))
 
 
-@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("name", CONTROLLED)
 @pytest.mark.parametrize(("target", "interval"), [(0.63, 4), (0.13, 3), (-0.23, 1)])
 def test_the_controller_is_the_papers(name: str, target: float, interval: int, scripted: Callable) -> None:
     generator = np.random.default_rng(7)
@@ -209,7 +210,7 @@ def test_the_controller_is_the_papers(name: str, target: float, interval: int, s
     assert path[-1] < max(path)
 
 
-@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("name", CONTROLLED)
 def test_the_probability_climbs_at_its_speed_while_d_is_always_right_and_stops_at_one(
     name: str, scripted: Callable
 ) -> None:
@@ -223,7 +224,7 @@ def test_the_probability_climbs_at_its_speed_while_d_is_always_right_and_stops_a
     assert state[name]["probability"].item() < 0.99
 
 
-@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("name", CONTROLLED)
 @pytest.mark.usefixtures("scratch_registry")
 def test_a_vector_head_is_judged_by_its_critic(name: str, scripted: Callable) -> None:
     @losses.register("second_output")

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 import losses
 from losses import registry
 
-EXPRESSIONS = ["instance_noise", "pack", "diffaug", "ada", "apa"]
+EXPRESSIONS = ["instance_noise", "pack", "diffaug", "ada", "apa", "diffusion"]
 AT_RANDOM = ["instance_noise", "diffaug", "ada"]
-"""Those that change what they are given; apa puts fakes in its place."""
+"""Those that change all they are given; apa puts fakes in its place, and diffusion leaves half of it alone."""
 
 
 def halfway() -> dict[str, dict[str, Tensor]]:
     """State in which the adaptive transforms act on about half of the samples."""
-    return {name: {"probability": torch.tensor(0.5)} for name in ("ada", "apa")}
+    return {name: {"probability": torch.tensor(0.5)} for name in ("ada", "apa", "diffusion")}
 
 
 class Curved(nn.Module):
@@ -98,7 +98,7 @@ def test_equal_images_of_a_batch_are_changed_each_in_its_own_way(name: str, show
     assert len({tuple(image.flatten().tolist()) for image in view}) == 50
 
 
-@pytest.mark.parametrize("name", AT_RANDOM)
+@pytest.mark.parametrize("name", [*AT_RANDOM, "diffusion"])
 def test_what_is_drawn_for_an_image_does_not_depend_on_the_others(name: str, shown: Callable) -> None:
     images, others = batch(0, 8), batch(5, 8)
     others[3] = images[3]
