@@ -91,6 +91,8 @@ class Part(ABC):
     """
     batch_norm: ClassVar[BatchNorm] = "ok"
     needs: ClassVar[frozenset[Need]] = frozenset()
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Constraints without which the part refuses to work: whoever tries, counts or times it alone puts them beside."""
     waived: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """The checks of `losses.contract` that this part does not pass by nature, each with the reason."""
 

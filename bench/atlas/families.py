@@ -88,6 +88,11 @@ FAMILIES: Final[dict[str, Family]] = {
             "Distances between two batches of vector heads.",
             "Try them where one logit says too little; `mmd_rq` with a light gradient penalty is the usual form.",
         ),
+        transport=(
+            "Optimal transport",
+            "What it costs to carry one batch of vector heads to the other, smoothed by entropy.",
+            "Try `sinkhorn` at several `epsilon`; `otgan` was published with batches of thousands.",
+        ),
         moments=(
             "Moments",
             "The distance between the means, or the covariances, of vector heads.",
@@ -146,6 +151,16 @@ FAMILIES: Final[dict[str, Family]] = {
             "Lagrangian constraints",
             "The critic's size held at 1 by an augmented Lagrangian.",
             "Try them with `wasserstein`, in place of a penalty whose weight would have to be tuned.",
+        ),
+        slicing=(
+            "Slicing",
+            "The direction of the last layer, trained by a loss of its own.",
+            "Try it on top of any objective of single logits, always together with `san_head`.",
+        ),
+        potential=(
+            "Potential fields",
+            "The discriminator learns a potential that the images make, by least squares.",
+            "Try it as the discriminator's whole loss, with `loss_sensitive` as the generator's.",
         ),
         margins=(
             "Margins in pixels",

@@ -39,5 +39,8 @@ def _expression(name: str) -> str:
 
 
 def _alone(part: type[Part]) -> str:
-    """Return the expression of a part alone: itself if it is an objective, else added to the reference's objective."""
-    return part.name if part.kind == "objective" else f"{_BASE} + {part.name}"
+    """Return the expression of a part alone: itself if it is an objective, else added to the reference's objective.
+
+    With it comes what it refuses to work without.
+    """
+    return part.name if part.kind == "objective" else " + ".join((_BASE, part.name, *part.beside))

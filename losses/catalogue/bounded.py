@@ -157,6 +157,13 @@ METHODS: Final[dict[str, Entry]] = {
         "Wu et al., ICCV 2021, arXiv:2109.02235, equation 10 (number recalled); recipe of the authors' hinge run, a "
         "residual network's; their DCGAN run on CIFAR-10 is bce_ns, with one critic step and 2e-4 for both.",
     ),
+    "san": Entry(
+        "hinge + san_direction(weight=1) + san_head",
+        "The slicing adversarial network: the hinge GAN whose last layer's direction follows the Wasserstein loss.",
+        Recipe("adam", 1e-3, 1e-3, betas=(0.0, 0.99), d_norm="sn", batch_size=128),
+        "Takida et al., ICLR 2024, arXiv:2301.12811; recipe of the authors' simple-san on MNIST, which has spectral "
+        "normalisation in its middle layers.",
+    ),
     "cr-gan": Entry(
         "bce_ns + cr(weight=10) + spectral_norm",
         "Equal logits asked for a real image and its flipped and shifted copy.",

@@ -73,6 +73,34 @@ METHODS: Final[dict[str, Entry]] = {
         "Wang et al., ICLR 2019, arXiv:1812.09916; recipe of the authors' first CIFAR-10 script, which has the "
         "bounded kernel of this loss. Their later one has the unbounded kernel and the two rates the other way round.",
     ),
+    "smmd-gan": Entry(
+        "mmd_gaussian + smmd(scale=10)",
+        "The scaled MMD-GAN: an MMD of the logits, divided by how steep the discriminator is on the reals.",
+        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64),
+        "Arbel et al., NeurIPS 2018, arXiv:1805.11565; recipe of the authors' CelebA run without spectral "
+        "normalisation (ten critic steps now and then, and the decay of the rate, left out).",
+    ),
+    "sn-smmd-gan": Entry(
+        "mmd_gaussian + smmd(scale=10) + spectral_norm",
+        "The scaled MMD-GAN with spectrally normalised layers.",
+        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64),
+        "Arbel et al., NeurIPS 2018, arXiv:1805.11565; recipe of the authors' CelebA and CIFAR-10 runs (their trained "
+        "scale of each layer, ten critic steps now and then, and the decay of the rate, left out).",
+    ),
+    "sinkhorn-gan": Entry(
+        "sinkhorn(dimension=16, epsilon=0.1, iterations=20, cosine=True)",
+        "The Sinkhorn divergence of the two batches, by the cosine of learned features.",
+        Recipe("rmsprop", 5e-5, 5e-5, betas=(0.0, 0.99), critic_steps=5, batch_size=64),
+        "Genevay et al., AISTATS 2018, arXiv:1706.00292, with the cosine cost of OT-GAN in place of a squared distance "
+        "whose features must be bounded (its parameters are ours; the recipe is that of MMD-GAN's code, recalled).",
+    ),
+    "ot-gan": Entry(
+        "otgan(dimension=256, epsilon=0.002, iterations=100)",
+        "Optimal transport between halves of the batches, by the cosine of learned features.",
+        Recipe("adam", 3e-4, 3e-4, betas=(0.5, 0.999), d_norm="none"),
+        "Salimans et al., ICLR 2018, arXiv:1803.05573; rates and epsilon of the authors' code (its 5000 images a "
+        "batch, five generator steps for one of the critic, 500 iterations and wide heads left out; d_norm recalled).",
+    ),
     "feature-matching": Entry(
         "bce_d + fm(weight=1)",
         "The generator matches mean features of the discriminator and nothing else.",
@@ -85,6 +113,18 @@ METHODS: Final[dict[str, Entry]] = {
         "The generator minimises the sliced Wasserstein distance of discriminator features.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.999), batch_size=64),
         "Deshpande et al., CVPR 2018, arXiv:1803.11188; recipe of the authors' code (which has 10,000 projections).",
+    ),
+    "max-sliced-wasserstein": Entry(
+        "bce_d + max_swg(weight=1)",
+        "The generator minimises the Wasserstein distance of the logits, sorted.",
+        Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.999), batch_size=64),
+        "Deshpande et al., CVPR 2019, arXiv:1904.05877 (the classifier as surrogate, and the recipe, recalled).",
+    ),
+    "coulomb-gan": Entry(
+        "loss_sensitive(real=0) + coulomb(weight=1, dimension=3, epsilon=1)",
+        "The discriminator learns the potential of charges at the images; the generator climbs it.",
+        Recipe("adam", 1e-4, 5e-5, betas=(0.9, 0.999), batch_size=128),
+        "Unterthiner et al., ICLR 2018, arXiv:1708.08819; recipe of the authors' LSUN run, without its weight decay.",
     ),
     "coral-gan": Entry(
         "bce_ns + coral(weight=100)",

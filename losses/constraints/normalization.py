@@ -4,7 +4,7 @@ Legend: n = Euclidean norm of a sample's input gradient, [B].
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, final
+from typing import Any, ClassVar, Final, final
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from losses.context import input_gradient
 from losses.kinds import BatchNorm, Constraint, Need
-from losses.numerics import in_full_precision, norms, refuse_float16
+from losses.numerics import in_full_precision, norms, refuse_float16, root
 from losses.registry import register
 
 WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
@@ -31,8 +31,8 @@ class SpectralNorm(Constraint):
 
     The singular value is tracked by one power iteration at each forward in training mode. Its start is the same for
     every discriminator, on every device, and leaves the global random numbers alone. A layer that has the norm already
-    is left as it is. A convolution's kernel counts as the matrix [outputs, inputs * area], as in the paper, which
-    bounds the norm of the convolution only up to a factor.
+    is left as it is, and so is one that `san_head` has divided. A convolution's kernel counts as the matrix
+    [outputs, inputs * area], as in the paper, which bounds the norm of the convolution only up to a factor.
 
     Formula:
         W <- W / sigma_1(W) for every convolution and linear layer of D
@@ -61,7 +61,7 @@ class SpectralNorm(Constraint):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             for layer in list(discriminator.modules()):
-                if isinstance(layer, WEIGHT_LAYERS) and not _has_spectral_norm(layer):
+                if isinstance(layer, WEIGHT_LAYERS) and not _is_parametrized(layer, by=(_SpectralNorm, LengthOnly)):
                     device = layer.weight.device
                     parametrizations.spectral_norm(layer.to("cpu")).to(device)
         return discriminator
@@ -140,10 +140,104 @@ def _normalized(logits: Tensor, points: Tensor) -> Tensor:
     return torch.where(size > 0, logits / torch.where(size > 0, size, 1.0), 0.0)
 
 
-def _has_spectral_norm(layer: nn.Module) -> bool:
+@final
+@register("san_head")
+@dataclass(frozen=True)
+class SanHead(Constraint):
+    """The slicing GAN's last layer: objective and penalties move its length; its direction is left to `san_direction`.
+
+    Nothing that the discriminator answers changes. What changes is the gradient of the last layer's weight w, of which
+    the part along w alone is kept, so that the direction stands still for every loss of the logits. Alone this freezes
+    the direction for good, so it needs the term: `hinge + san_direction + san_head`. The length stays, and is trained
+    by the objective, as in the authors' code; in the paper's formula the features take it over. Spectral normalisation
+    of this layer is taken off, as it is there: under it the length would be 1 and have no gradient. A bias remains, and
+    is trained.
+
+    Formula:
+        D(x) = <w, h(x)> = |w| <omega, h(x)>, omega = w/|w|, whose gradient by omega is 0 for all but `san_direction`
+
+    BatchNorm:
+        ok: it concerns the weights of the last layer alone.
+
+    Source:
+        Takida et al., SAN: Inducing Metrizability of GAN with Discriminative Normalized Linear Layer, ICLR 2024,
+        arXiv:2301.12811, and the authors' simple-san.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
+
+    @property
+    def judges_alone(self) -> bool:
+        return True
+
+    def wrap(self, discriminator: nn.Module) -> nn.Module:
+        layers = [layer for layer in discriminator.modules() if isinstance(layer, WEIGHT_LAYERS)]
+        if not layers:
+            raise ValueError("san_head looks for a convolution or a linear layer at the end, and there is none")
+        last = layers[-1]
+        outputs = last.out_features if isinstance(last, nn.Linear) else last.out_channels
+        if outputs != 1:
+            raise ValueError(f"san_head divides one output into direction and length: the last layer has {outputs}")
+        if parametrize.is_parametrized(last, "weight"):
+            parametrize.remove_parametrizations(last, "weight", leave_parametrized=False)
+        parametrize.register_parametrization(last, "weight", LengthOnly())
+        return discriminator
+
+
+_SLICED: Final = "is_sliced"
+"""The mark of the weight that `san_head` has divided: what a part sees of the discriminator is its parameters."""
+
+
+def sliced_weight(parameters: list[nn.Parameter]) -> nn.Parameter | None:
+    """Return the weight whose direction is `san_direction`'s to train, if `san_head` has divided one.
+
+    It is known once the discriminator has run.
+    """
+    return next((parameter for parameter in parameters if hasattr(parameter, _SLICED)), None)
+
+
+class LengthOnly(nn.Module):
+    """A weight that is what it was, and that gradients can only make longer or shorter."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the weight."""
+        setattr(weight, _SLICED, True)  # here, since a copy of the discriminator has parameters without their marks
+        kept: Tensor = _AlongItself.apply(weight)
+        return kept
+
+
+class _AlongItself(torch.autograd.Function):
+    """The identity, whose gradient is the part of it along the input: omega <omega, gradient>, omega = w/|w|.
+
+    That gradient, differentiated again, depends on omega but not on what the gradient came from. So the slope by w of
+    any mean of logits, taken with a graph, is that mean as a function of the direction alone, with the features held
+    constant: just what `san_direction` trains.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:  # noqa: ANN401 - a FunctionCtx
+        ctx.save_for_backward(weight)
+        return weight.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        (weight,) = ctx.saved_tensors
+        direction, _ = direction_and_length(weight)
+        along = direction * (direction * in_full_precision(gradient.detach())).sum()
+        return along.to(gradient.dtype)
+
+
+def direction_and_length(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return w/|w| and |w| in full precision; a weight of length 0 has the direction 0."""
+    full = in_full_precision(weight)
+    length = root(full.square().sum())
+    return full / torch.where(length > 0, length, 1.0), length
+
+
+def _is_parametrized(layer: nn.Module, *, by: tuple[type[nn.Module], ...]) -> bool:
     if not parametrize.is_parametrized(layer, "weight"):
         return False
     assert isinstance(layer.parametrizations, nn.ModuleDict)
     steps = layer.parametrizations["weight"]
     assert isinstance(steps, parametrize.ParametrizationList)
-    return any(isinstance(step, _SpectralNorm) for step in steps)
+    return any(isinstance(step, by) for step in steps)

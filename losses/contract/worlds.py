@@ -4,7 +4,7 @@ Nothing here touches torch's global random state.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
 import torch
@@ -137,7 +137,12 @@ class World:
             with torch.no_grad():
                 for parameter in self.critic.parameters():
                     parameter.mul_(STEEPNESS)
-        self.critic = method.wrap(self.critic.to(device)).eval()  # no power iteration: equal calls are equal
+        self.critic = method.wrap(self.critic.to(device))
+        for name in sorted({name for part in method.parts for name in part.beside}):
+            constraint = registry.part(name)()
+            assert isinstance(constraint, Constraint)
+            self.critic = constraint.wrap(self.critic)
+        self.critic.eval()  # no power iteration: equal calls are equal
         self.generator = TinyGenerator(self.shape, words=seed, dtype=dtype).to(device)
 
     def batch(self, number: int = 0) -> Batch:

@@ -17,6 +17,7 @@ from losses.objectives import (
     logistic,
     moments,
     relativistic,
+    transport,
     vector,
     wasserstein,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "logistic",
     "moments",
     "relativistic",
+    "transport",
     "vector",
     "wasserstein",
 ]

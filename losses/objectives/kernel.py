@@ -1,7 +1,7 @@
 """Distances between the two batches of a vector head: maximum mean discrepancies and the energy distance.
 
-Legend: r, f = heads of real and fake images, [B, dimension]; k = kernel; w(x) = mean_j k(x, r_j) - mean_j k(x, f_j),
-the witness; a pair (i, j) within a batch has i != j.
+Legend: r, f = heads of real and fake images, [B, dimension]; a, b = their logits, where the head has one output;
+k = kernel; w(x) = mean_j k(x, r_j) - mean_j k(x, f_j), the witness; a pair (i, j) within a batch has i != j.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Final, final
 
+import torch
 from torch import Tensor
 
 from losses.kinds import BatchNorm, Objective, parameter
@@ -146,6 +147,49 @@ class MmdRepulsive(KernelDistance):
         of_reals = of_distances(lambda squared: self.kernel(squared.clamp(max=4.0)))
         of_fakes = of_distances(lambda squared: self.kernel(squared.clamp(min=0.25)))
         return mean_within(of_reals, real_logits) - mean_within(of_fakes, fake_logits)
+
+
+@final
+@register("mmd_gaussian")
+@dataclass(frozen=True)
+class MmdGaussian(KernelDistance):
+    """An MMD of the logits themselves, with one Gaussian kernel of width 1: what the scaled MMD-GAN scales.
+
+    Alone it can be made large by steepness, so it needs `smmd`. The kernel does not tell large from small, so a
+    discriminator may well put the reals below the fakes: the critic is the logit, with its sign turned in that case.
+
+    Formula:
+        k(x, y) = exp(-(x - y)^2/2)
+        L_D = -MMD^2_k(a, b), unbiased
+        L_G = MMD^2_k(a, b)
+
+    BatchNorm:
+        degraded: it compares two batches that were normalised apart.
+
+    Source:
+        Arbel et al., On Gradient Regularizers for MMD GANs, NeurIPS 2018, arXiv:1805.11565, with the kernel and the
+        single output of the authors' runs.
+    """
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def kernel(self, squared: Tensor) -> Tensor:
+        return gaussian(squared, (1.0,))
+
+    def squared_mmd(self, real: Tensor, fake: Tensor) -> Tensor:
+        return gaussian_mmd(real, fake)
+
+    def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """The logit, or minus the logit while the reals lie below the fakes on average."""
+        return torch.where(real_logits.mean() < fake_logits.mean(), -logits, logits)
+
+
+def gaussian_mmd(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the unbiased MMD^2 of two batches of logits [B] under a Gaussian kernel of width 1."""
+    kernel = of_distances(lambda squared: gaussian(squared, (1.0,)))
+    return unbiased_mmd(kernel, real.unsqueeze(1), fake.unsqueeze(1))
 
 
 @final

@@ -71,7 +71,8 @@ class WassersteinImbalanced(Objective):
 class LossSensitive(Objective):
     """The half of the loss-sensitive GAN that reads logits one by one.
 
-    Unusable alone: the fakes enter the discriminator's loss through the margin, `loss_sensitive + lsgan_qi`.
+    Unusable alone: the fakes enter the discriminator's loss through the margin, `loss_sensitive + lsgan_qi`. With
+    `real` at 0 it is the generator's half alone, for terms that are the discriminator's whole loss, such as `coulomb`.
 
     Formula:
         L_D = -real E a

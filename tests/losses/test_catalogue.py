@@ -50,6 +50,9 @@ ROWS = {
     "mmd_feat": "bce_d + mmd_feat", "perceptual": "hinge + perceptual", "msgan": "hinge + msgan",
     "dsgan": "hinge + dsgan", "gdpp": "hinge + gdpp", "pulling_away": "hinge + pulling_away",
     "feature_variance": "hinge + feature_variance",
+    # distances of batches, slices and potentials
+    "otgan": "otgan", "sinkhorn": "sinkhorn", "smmd": "mmd_gaussian + smmd", "max_swg": "bce_d + max_swg",
+    "san": "hinge + san_direction + san_head", "coulomb": "loss_sensitive + coulomb",
     # the balance of the two players
     "ttur": "hinge + ttur(ratio=4)", "critic_steps": "hinge + critic_steps(count=5)",
     "accuracy_gate": "hinge + accuracy_gate", "began_balance": "hinge + began_balance",

@@ -131,6 +131,32 @@ def test_swg_does_not_care_how_real_and_fake_are_ordered(generator_value: Callab
     assert generator_value("swg", points(0), points(0).flip(0)).item() == pytest.approx(0, abs=1e-28)
 
 
+def max_sliced(direction: Tensor, real: Tensor, fake: Tensor, bias: float = 0.0) -> Tensor:
+    critic = lambda x: x @ direction + bias  # noqa: E731 - reads as mathematics
+    method = losses.get("bce_d + max_swg(weight=3)")
+    return method.generator_loss(critic, lambda latents: latents, fake, real)["max_swg"].value
+
+
+def test_max_swg_is_the_wasserstein_distance_along_the_last_layer() -> None:
+    real, fake, direction = points(0, 7), 0.4 + points(1, 7), points(2, 1).flatten()
+    along = [np.sort(batch.numpy() @ direction.numpy()) for batch in (real, fake)]
+    expected = np.mean((along[0] - along[1]) ** 2)
+    assert max_sliced(direction, real, fake).item() == pytest.approx(expected, rel=1e-12)
+    assert max_sliced(direction, real, fake.flip(0), bias=5).item() == pytest.approx(expected, rel=1e-12)
+    apart = max_sliced(direction, real, real - 2)
+    distance = wasserstein_distance(real @ direction, (real - 2) @ direction)
+    assert apart.sqrt().item() == pytest.approx(distance, rel=1e-10)
+
+
+def test_max_swg_pulls_each_fake_towards_the_real_of_its_rank() -> None:
+    real = torch.tensor([[3.0], [0.0], [7.0]], dtype=torch.float64)
+    fake = torch.tensor([[5.0], [6.0], [1.0]], dtype=torch.float64, requires_grad=True)
+    max_sliced(torch.ones(1, dtype=torch.float64), real, fake).backward()
+    assert fake.grad.flatten().tolist() == pytest.approx([2 / 3 * 2, 2 / 3 * -1, 2 / 3 * 1], rel=1e-12)
+    with pytest.raises(ValueError, match="max_swg pairs real with fake"):
+        max_sliced(torch.ones(1, dtype=torch.float64), real[:2], fake)
+
+
 def test_perceptual_takes_the_nearest_real_of_each_fake(generator_value: Callable) -> None:
     real = torch.tensor([[0.0, 0.0], [10.0, 0.0]], dtype=torch.float64)
     fake = torch.tensor([[1.0, 1.0], [9.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
