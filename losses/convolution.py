@@ -9,17 +9,25 @@ and for a direction v
     d<v, g'>/dw = J(v)^T g by the weights   the first derivative by the weights, with v in place of x
 
 so both are asked of the kernels of the first derivative. Values and first derivatives are torch's own, bit for bit.
+
+That saves most where the weights' gradients need not be taken along with the images', which is right only as long as
+the weights do not depend on the images. So it is done where that can be proved, for kernels and biases that are
+parameters or are computed from parameters alone (weight norm, spectral norm); every other convolution is torch's own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
 from losses.numerics import autocast_dtype
+
+_FAR: Final = 256
+"""How many operators of a kernel's graph are looked at before it counts as unknown: a norm of the weights has ten."""
 
 
 class _Geometry(NamedTuple):
@@ -32,7 +40,9 @@ class _Geometry(NamedTuple):
 class InputGradients(TorchFunctionMode):
     """Inside it, `torch.nn.functional.conv2d` is one that is cheap to differentiate twice.
 
-    One object belongs to one phase of one step. Whatever other convolutions there are remain torch's own.
+    One object belongs to one phase of one step. Whatever other convolutions there are remain torch's own: those whose
+    kernel or bias may depend on the images, those of subclasses of tensors, and all of them while something traces,
+    compiles or maps the discriminator.
     """
 
     def __init__(self) -> None:
@@ -57,9 +67,10 @@ class InputGradients(TorchFunctionMode):
             self._images = None
 
     @contextmanager
-    def taking(self) -> Iterator[None]:
-        """Take the gradient by images inside, and by nothing else: what weights would be owed is not computed."""
-        self.by_images_alone = True
+    def taking(self, batches: Sequence[Tensor]) -> Iterator[None]:
+        """Take the gradient by these images inside, and by nothing else: what weights would be owed is not computed."""
+        # Of leaves that are no parameters it is certain that nothing which is computed from parameters depends on them.
+        self.by_images_alone = all(each.is_leaf and not isinstance(each, nn.Parameter) for each in batches)
         try:
             yield
         finally:
@@ -73,9 +84,10 @@ class InputGradients(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> object:
         options = kwargs or {}
-        if func is torch.conv2d:
-            return self._convolve(*args, **options)
-        return func(*args, **options)
+        # In this order, so that a compiler reads nothing of this object, on which its code would come to depend.
+        if func is not torch.conv2d or _is_seen_through():
+            return func(*args, **options)
+        return self._convolve(*args, **options)
 
     def _convolve(
         self,
@@ -87,7 +99,8 @@ class InputGradients(TorchFunctionMode):
         dilation: int | Sequence[int] = 1,
         groups: int = 1,
     ) -> Tensor:
-        if isinstance(padding, str) or input.dim() != 4:
+        known = all(map(_is_plain, (input, weight, bias))) and all(map(_is_given, (weight, bias)))
+        if not known or isinstance(padding, str) or input.dim() != 4:
             return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
         is_image = input is self._images
         cast = autocast_dtype(input.device.type)
@@ -97,6 +110,48 @@ class InputGradients(TorchFunctionMode):
         geometry = _Geometry(_pair(stride), _pair(padding), _pair(dilation), groups)
         result: Tensor = _Convolution.apply(input, weight, bias, geometry, self, is_image)
         return result
+
+
+def _is_seen_through() -> bool:
+    """Whether someone follows each operator, to whom a `Function` is opaque: compilers, torch.func."""
+    if torch.compiler.is_compiling():  # first, since a compiler follows the rest of this too
+        return True
+    # Asked of torch's core, since what torch.jit and torch.func have for it in public is deprecated or not there.
+    traced = torch._C._get_tracing_state() is not None
+    return traced or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def _is_plain(tensor: Tensor | None) -> bool:
+    """Whether a tensor is what the kernels below are for, and no subclass that has its own idea of a convolution."""
+    if tensor is None:
+        return True
+    return type(tensor) in (Tensor, nn.Parameter) and tensor.layout == torch.strided and tensor.is_floating_point()
+
+
+def _is_given(tensor: Tensor | None) -> bool:
+    """Whether a tensor certainly does not depend on any images: all that it is computed from are parameters."""
+    if tensor is None or not tensor.requires_grad:
+        return True
+    if tensor.is_leaf:
+        return isinstance(tensor, nn.Parameter)
+    seen: set[object] = set()
+    waiting = [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if len(seen) == _FAR:
+            return False
+        seen.add(node)
+        if not node.next_functions and not isinstance(getattr(node, "variable", None), nn.Parameter):
+            return False
+        waiting.extend(before for before, _ in node.next_functions)
+    return True
+
+
+def _is_watched(images: Tensor) -> bool:
+    """Whether the discriminator itself looks at the gradient that arrives at the images it was given."""
+    return bool(images._backward_hooks) or images.retains_grad
 
 
 def _pair(value: int | Sequence[int]) -> list[int]:
@@ -117,7 +172,7 @@ class _Convolution(torch.autograd.Function):
         is_image: bool,  # noqa: FBT001 - `apply` takes no keywords
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.geometry, ctx.mode, ctx.is_image = geometry, mode, is_image
+        ctx.geometry, ctx.mode, ctx.images = geometry, mode, x if is_image else None
         ctx.bias_shape = None if bias is None else list(bias.shape)
         return _forward(x, weight, bias, geometry)
 
@@ -125,7 +180,7 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
-        by_x = by_x and not (ctx.mode.settled and ctx.is_image)
+        by_x = by_x and not (ctx.mode.settled and ctx.images is not None and not _is_watched(ctx.images))
         wanted = (by_x, False, False) if ctx.mode.by_images_alone else (by_x, by_weight, by_bias)
         return (*_Gradient.apply(gradients[0], x, weight, ctx.geometry, wanted, ctx.bias_shape), None, None, None)
 

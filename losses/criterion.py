@@ -376,5 +376,7 @@ def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int 
     return WholeBatch(all_reduce, rank, processes)
 
 
+@torch.inference_mode(mode=False)
 def _copied(state: State) -> State:
+    """Return a copy that training can go on with, whatever mode it is asked for in."""
     return {part: {name: value.clone() for name, value in own.items()} for part, own in state.items()}

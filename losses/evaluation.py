@@ -174,7 +174,7 @@ class Evaluation:
 
     def input_gradients(self, batches: Sequence[Tensor], critics: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return `input_gradients`, without what the discriminator's weights would be owed on the way."""
-        with self._twice.taking() if self._twice else nullcontext():
+        with self._twice.taking(batches) if self._twice else nullcontext():
             return input_gradients(batches, critics)
 
     def settle(self) -> None:
@@ -214,7 +214,7 @@ class Evaluation:
         conditions = [] if not given else [torch.cat(given)] if len(given) > 1 else given
         twice = self._twice if images.requires_grad and self.phase == "discriminator" else None
         # What leaves have only been cast and joined to leads to nothing else, so that its gradient can be left out.
-        bare = all(each.is_leaf for each in shown)
+        bare = all(each.is_leaf and not isinstance(each, nn.Parameter) for each in shown)
         with self._networks_precision(), twice.judging(images, bare=bare) if twice else nullcontext():
             output = self._discriminator(images, *conditions)
         found = read(output, images.shape[0], self.objective, self._layout)
@@ -227,6 +227,15 @@ class Evaluation:
         if real is None or fake is None or (self._real_labels is None) != (self._fake_labels is None):
             return False
         return real.shape[1:] == fake.shape[1:] and real.requires_grad == fake.requires_grad
+
+    @property
+    def shown_fakes(self) -> Tensor | None:
+        """The fakes for the caller: with their graph in the generator's phase, and without in the discriminator's.
+
+        There they have been leaves for the penalties, and what they are owed has not been computed in full.
+        """
+        fakes = self.fake_images
+        return fakes if fakes is None or self.phase == "generator" else fakes.detach()
 
     @property
     def has_patches(self) -> bool:

@@ -10,6 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import _disable_current_modes
 
 _CHANNELS = (32, 64, 128)
 _SEED = 0
@@ -37,13 +38,21 @@ def random_features(images: Tensor) -> Tensor:
 
 @cache
 def _weights(kind: tuple[str, int], device: torch.device, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    generator = torch.Generator().manual_seed(_SEED)
     what, size = kind
-    if what == "points":
-        return (torch.randn(size, 64, generator=generator).to(device, dtype),)
-    drawn = []
-    for channels in _CHANNELS:
-        weight = torch.randn(channels, size, 3, 3, generator=generator) * (2 / (9 * size)) ** 0.5
-        drawn.append(weight.to(device, dtype))
-        size = channels
-    return tuple(drawn)
+    # They are kept, so nothing of the moment they are first asked for may stay in them. What is made in inference mode
+    # is of no use in training ever after; under torch.vmap and modes that watch operators it belongs to these; and
+    # torch's defaults would decide on the precision, and so on the values.
+    generator = torch.Generator("cpu").manual_seed(_SEED)
+    with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch(), _disable_current_modes():
+        if what == "points":
+            return (_normal(generator, size, 64).to(device, dtype),)
+        drawn = []
+        for channels in _CHANNELS:
+            weight = _normal(generator, channels, size, 3, 3) * (2 / (9 * size)) ** 0.5
+            drawn.append(weight.to(device, dtype))
+            size = channels
+        return tuple(drawn)
+
+
+def _normal(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=generator, device="cpu", dtype=torch.float32)

@@ -25,6 +25,7 @@ from losses.kinds import (
     Regularizer,
     spelled,
 )
+from losses.modes import in_any_mode
 from losses.outputs import Layout, Scales
 from losses.ranges import OBJECTIVE, PENALTY, mark
 from losses.whole_batch import WholeBatch
@@ -223,6 +224,7 @@ class Method:
         for constraint in self.constraints:
             constraint.after_step(discriminator)
 
+    @in_any_mode("discriminator")
     def discriminator_loss(
         self,
         discriminator: Discriminator,
@@ -309,6 +311,7 @@ class Method:
                 self._observe(evaluation, real, fake)
         return replace(parts, reads_step=evaluation.step_was_read)
 
+    @in_any_mode("generator")
     def generator_loss(
         self,
         discriminator: Discriminator,
@@ -401,7 +404,7 @@ class Method:
         return LossParts(
             total=total,
             parts=parts,
-            fake_images=evaluation.fake_images,
+            fake_images=evaluation.shown_fakes,
             fake_logits=None if fake is None else _joined([judged.own.logits for judged in fake]),
             real_logits=None if real is None else _joined([judged.own.logits for judged in real]),
         )

@@ -3,6 +3,7 @@
 Legend: n = Euclidean norm of a sample's input gradient, [B].
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, final
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm as _HookedSpectralNorm
 
 from losses.context import input_gradient
 from losses.kinds import BatchNorm, Constraint, Need
@@ -20,7 +22,7 @@ from losses.registry import register
 WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
 """Convolutions, transposed ones included, and linear layers."""
 
-_WRAP_FIRST: Final = "train what method.wrap(discriminator) returns, or use losses.Criterion, which wraps it"
+WRAP_FIRST: Final = "train what method.wrap(discriminator) returns, or use losses.Criterion, which wraps it"
 
 
 @final
@@ -31,8 +33,9 @@ class SpectralNorm(Constraint):
 
     The singular value is tracked by one power iteration at each forward in training mode. Its start is the same for
     every discriminator, on every device, and leaves the global random numbers alone. A layer that has the norm already
-    is left as it is, and so is one that `san_head` has divided. A convolution's kernel counts as the matrix
-    [outputs, inputs * area], as in the paper, which bounds the norm of the convolution only up to a factor.
+    is left as it is, be it torch's parametrization or its older hook, and so is one that `san_head` has divided. A
+    convolution's kernel counts as the matrix [outputs, inputs * area], as in the paper, which bounds the norm of the
+    convolution only up to a factor.
 
     Formula:
         W <- W / sigma_1(W) for every convolution and linear layer of D
@@ -52,18 +55,30 @@ class SpectralNorm(Constraint):
 
     def check(self, discriminator: nn.Module) -> None:
         for name, layer in discriminator.named_modules():
-            if isinstance(layer, WEIGHT_LAYERS) and not _has_spectral_norm(layer):
-                raise ValueError(f"spectral_norm: {name or 'the discriminator'} has no spectral norm: {_WRAP_FIRST}")
+            if isinstance(layer, WEIGHT_LAYERS) and not _is_bounded(layer):
+                raise ValueError(f"spectral_norm: {name or 'the discriminator'} has no spectral norm: {WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
+        layers = [
+            (name, layer)
+            for name, layer in discriminator.named_modules()
+            if isinstance(layer, WEIGHT_LAYERS) and not _is_bounded(layer)
+        ]
+        for name, layer in layers:
+            if "weight" not in layer._parameters and not parametrize.is_parametrized(layer, "weight"):
+                raise ValueError(
+                    f"{self.name} divides the weight of each layer, but that of {name or 'the discriminator'} "
+                    f"({type(layer).__name__}) is no parameter: a hook computes it, such as that of "
+                    f"torch.nn.utils.weight_norm; use torch.nn.utils.parametrizations instead, or leave {self.name} out"
+                )
         # The power iteration starts from torch's global generator, the only one it knows: that of the CPU is given a
-        # fixed start and put back afterwards, and the layer is taken there meanwhile.
-        with torch.random.fork_rng(devices=[]):
+        # fixed start and put back afterwards, and the layer is taken there meanwhile. What it starts from is the same
+        # in an evaluation and under autocast, and can be trained afterwards.
+        with torch.inference_mode(False), torch.autocast("cpu", enabled=False), torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            for layer in list(discriminator.modules()):
-                if isinstance(layer, WEIGHT_LAYERS) and not _is_parametrized(layer, by=(_SpectralNorm, LengthOnly)):
-                    device = layer.weight.device
-                    parametrizations.spectral_norm(layer.to("cpu")).to(device)
+            for _, layer in layers:
+                device = layer.weight.device
+                parametrizations.spectral_norm(layer.to("cpu")).to(device)
         return discriminator
 
 
@@ -96,7 +111,7 @@ class GradNorm(Constraint):
 
     def check(self, discriminator: nn.Module) -> None:
         if not any(isinstance(module, GradientNormalized) for module in discriminator.modules()):
-            raise ValueError(f"grad_norm: the discriminator is not divided by its slope: {_WRAP_FIRST}")
+            raise ValueError(f"grad_norm: the discriminator is not divided by its slope: {WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         return GradientNormalized(discriminator)
@@ -116,9 +131,13 @@ class GradientNormalized(nn.Module):
             ValueError: for a discriminator that gives several numbers a sample, or in float16.
         """
         refuse_float16(images)
-        keep_graph = torch.is_grad_enabled()
-        points = images if images.requires_grad else images.detach().requires_grad_()
-        with torch.enable_grad():
+        compiling = torch.compiler.is_compiling()  # in which nobody can ask after inference mode
+        evaluating = not compiling and torch.is_inference_mode_enabled()
+        keep_graph = torch.is_grad_enabled() and not evaluating
+        with torch.inference_mode(False) if evaluating else nullcontext(), torch.enable_grad():
+            # A clone, because what was made in inference mode can have no gradient ever.
+            given = images.clone() if not compiling and images.is_inference() else images
+            points = given if given.requires_grad else given.detach().requires_grad_()
             output = self.discriminator(points)
             logits, features = output if isinstance(output, tuple) else (output, None)
             if logits.numel() != len(images):
@@ -169,6 +188,10 @@ class SanHead(Constraint):
     @property
     def judges_alone(self) -> bool:
         return True
+
+    def check(self, discriminator: nn.Module) -> None:
+        if not any(isinstance(module, LengthOnly) for module in discriminator.modules()):
+            raise ValueError(f"san_head: the last layer has no direction of its own: {WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
         layers = [layer for layer in discriminator.modules() if isinstance(layer, WEIGHT_LAYERS)]
@@ -234,10 +257,14 @@ def direction_and_length(weight: Tensor) -> tuple[Tensor, Tensor]:
     return full / torch.where(length > 0, length, 1.0), length
 
 
-def _is_parametrized(layer: nn.Module, *, by: tuple[type[nn.Module], ...]) -> bool:
+def _is_bounded(layer: nn.Module) -> bool:
+    """Whether a layer has a spectral norm, or a length of its own in place of it."""
+    hooks = layer._forward_pre_hooks.values()
+    if any(isinstance(hook, _HookedSpectralNorm) and hook.name == "weight" for hook in hooks):
+        return True
     if not parametrize.is_parametrized(layer, "weight"):
         return False
     assert isinstance(layer.parametrizations, nn.ModuleDict)
     steps = layer.parametrizations["weight"]
     assert isinstance(steps, parametrize.ParametrizationList)
-    return any(isinstance(step, by) for step in steps)
+    return any(isinstance(step, _SpectralNorm | LengthOnly) for step in steps)

@@ -4,7 +4,7 @@ Nothing here touches torch's global random state.
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 import torch

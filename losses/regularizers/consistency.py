@@ -132,7 +132,7 @@ def flip_and_shift(images: Tensor, context: "Context") -> Tensor:
     """Return T x: each image mirrored with probability 1/2 and moved by its own random whole numbers of pixels."""
     height, width = images.shape[2:]
     # Drawn in float32 whatever the images are in: a half precision has too few steps for fair whole numbers.
-    u = context.uniform(3, images.shape[0], like=torch.empty((), device=images.device))
+    u = context.uniform(3, images.shape[0], like=torch.empty((), device=images.device, dtype=torch.float32))
     mirrored = flipped(images, u[0] < 0.5)
     return shifted(mirrored, dx=whole_moves(u[1], eighth(width)), dy=whole_moves(u[2], eighth(height)))
 

@@ -45,7 +45,9 @@ class AdaptiveTransform(InputTransform):
 
     def probability(self, context: "Context") -> Tensor:
         """Return p, a scalar."""
-        return context.remembered("probability", torch.zeros((), device=context.fake_images.device))
+        return context.remembered(
+            "probability", torch.zeros((), device=context.fake_images.device, dtype=torch.float32)
+        )
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor, fake_logits: Tensor, context: "Context") -> None:

@@ -1,14 +1,18 @@
 """Convolutions that are cheap to differentiate twice: torch's own values and derivatives of both orders."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.functional import conv2d
+from torch.nn.utils import parametrizations
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses
-from losses.convolution import InputGradients
+from losses.convolution import InputGradients, _is_given
 
 GEOMETRIES = [
     {"stride": 1, "padding": 0},
@@ -105,18 +109,24 @@ def test_every_penalty_has_the_value_and_gradients_it_has_with_torchs_convolutio
 
 
 def convolution_gradients(
-    method: str, *, joint: bool = False, fakes: torch.dtype = torch.float32
+    method: str,
+    *,
+    joint: bool = False,
+    fakes: torch.dtype = torch.float32,
+    norm: Callable[[nn.Module], nn.Module] | None = None,
 ) -> list[tuple[bool, ...]]:
     """Return what each call for a convolution's first derivative computes: by the input, the weights, the bias."""
     asked = []
 
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+    class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             if func is torch.ops.aten.convolution_backward.default:
                 asked.append(tuple(args[-1]))
             return func(*args, **(kwargs or {}))
 
     critic = Critic(norm=False)
+    for index in (0, 2, 5) if norm else ():
+        critic.layers[index] = norm(critic.layers[index])
     with Watch():
         real, fake = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16, dtype=fakes)
         parts = losses.get(method).discriminator_loss(critic, real, fake, joint=joint)
@@ -124,9 +134,20 @@ def convolution_gradients(
     return asked
 
 
-def test_nothing_is_computed_that_nobody_asks_for():
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    "norm",
+    [
+        None,
+        parametrizations.weight_norm,
+        parametrizations.spectral_norm,
+        torch.nn.utils.weight_norm,
+        torch.nn.utils.spectral_norm,
+    ],
+)
+def test_nothing_is_computed_that_nobody_asks_for(norm):
     through, last = [(True, False, False)], [(False, True, False)]
-    asked = convolution_gradients("bce_ns + r1")
+    asked = convolution_gradients("bce_ns + r1", norm=norm)
     assert asked[:3] == 3 * through, "the input gradient needs none by the weights"
     assert asked[3:6] == 3 * last, "nor its derivative any by the images"
     assert sorted(asked[6:]) == sorted(2 * [(False, True, True)] + 4 * [(True, True, True)])
@@ -176,3 +197,73 @@ def test_transformed_images_of_a_shared_forward_keep_their_gradient():
     asked = convolution_gradients("bce_ns + r1 + r2 + instance_noise", joint=True)
     assert asked[:3] == 3 * [(True, False, False)]
     assert asked[6:].count((False, True, True)) == 0
+
+
+def test_a_kernel_counts_as_given_where_all_that_it_is_made_of_are_parameters():
+    parameter, images = nn.Parameter(torch.rand(2, 2)), torch.rand(2, 2, requires_grad=True)
+    given = [None, parameter, torch.rand(2), parameter * 2, parameter @ parameter.exp(), images.detach() * parameter]
+    assert all(map(_is_given, given))
+    unknown = [
+        images,
+        images * 1,
+        parameter @ images,
+        torch.cat([parameter, images]),
+        (parameter * 2)[0] + images.sum(),
+    ]
+    assert not any(map(_is_given, unknown))
+
+
+def test_a_kernel_with_too_long_a_way_behind_it_does_not_count_as_given():
+    kernel = nn.Parameter(torch.rand(2)) * 1
+    for _ in range(100):
+        kernel = kernel + kernel  # two ways each time, of which one is looked at
+    assert _is_given(kernel)
+    for _ in range(300):
+        kernel = kernel + kernel
+    assert not _is_given(kernel)
+
+
+def test_under_torch_compile_and_torch_func_the_convolution_is_torchs(rng):
+    """Nothing of the library may be in what a compiler records, nor be asked for a rule of torch.vmap."""
+    x, weight, bias = operands(rng)
+    seen = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: object) -> torch.fx.GraphModule:
+        seen.extend(node.target for node in graph.graph.nodes if node.op == "call_function")
+        return graph
+
+    compiled = torch.compile(lambda *given: conv2d(*given), backend=backend, fullgraph=True)
+    for _ in range(3):
+        with InputGradients().judging(x):
+            found = compiled(x, weight, bias)
+    torch.testing.assert_close(found, conv2d(x, weight, bias))
+    assert seen == [torch.conv2d], "compiled once, whoever the object belongs to"
+    with InputGradients().judging(x):
+        mapped = torch.vmap(lambda image: conv2d(image[None], weight, bias))(x)
+    torch.testing.assert_close(mapped[:, 0], conv2d(x, weight, bias))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:FutureWarning")  # by forward_ad itself
+def test_tangents_go_through_torchs_convolution(rng):
+    x, weight, bias = operands(rng)
+    moved = torch.randn(x.shape, generator=rng, dtype=x.dtype)
+    with InputGradients().judging(x), forward_ad.dual_level():
+        found = forward_ad.unpack_dual(conv2d(forward_ad.make_dual(x, moved), weight, bias)).tangent
+    torch.testing.assert_close(found, conv2d(moved, weight))
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_tensor_of_another_kind_is_left_to_its_own_convolution(rng, which):
+    met = []
+
+    class Own(Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            met.append(func)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    given = list(operands(rng))
+    given[which] = given[which].as_subclass(Own)
+    with InputGradients().judging(given[0]):
+        assert type(conv2d(*given)) is Own
+    assert torch.conv2d in met

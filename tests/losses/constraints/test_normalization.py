@@ -84,6 +84,40 @@ def test_spectral_norm_is_not_applied_twice() -> None:
     assert list(once.state_dict()) == list(twice.state_dict())
 
 
+def test_spectral_norm_leaves_layers_alone_that_have_the_norm_by_torchs_older_hook() -> None:
+    critics = []
+    for _ in range(2):
+        critic = layered()
+        for index in (0, 2):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(7)
+                torch.nn.utils.spectral_norm(critic[index])
+        critics.append(critic)
+    plain, wrapped = critics[0], SpectralNorm().wrap(critics[1])
+    assert [nn.utils.parametrize.is_parametrized(wrapped[index]) for index in (0, 2, 5)] == [False, False, True]
+    for _ in range(3):
+        x = torch.linspace(-1, 1, 216).reshape(2, 3, 6, 6)
+        torch.testing.assert_close(wrapped[:3](x), plain[:3](x), rtol=0, atol=0)
+    assert list(SpectralNorm().wrap(wrapped).state_dict()) == list(wrapped.state_dict())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_spectral_norm_refuses_a_weight_that_a_hook_computes_and_changes_nothing() -> None:
+    critic = layered()
+    torch.nn.utils.weight_norm(critic[2])
+    before = list(critic.state_dict())
+    with pytest.raises(ValueError, match=r"spectral_norm .* that of 2 \(ConvTranspose2d\) is no parameter: a hook"):
+        SpectralNorm().wrap(critic)
+    assert list(critic.state_dict()) == before
+
+
+def test_spectral_norm_comes_on_top_of_another_parametrization() -> None:
+    critic = SpectralNorm().wrap(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)))
+    for _ in range(60):
+        critic(torch.zeros(2, 5))
+    assert torch.linalg.svdvals(critic.weight.detach())[0].item() == pytest.approx(1, rel=1e-3)
+
+
 class Shaped(nn.Module):
     """<w, x> + c in a chosen shape, with features if asked."""
 
