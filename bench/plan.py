@@ -55,7 +55,7 @@ def expand(
     """
     workloads = [data.workload(name) for name in suite.workloads]
     # An alias is trained, recorded and ranked under the name of what it stands for.
-    methods = [losses.get(str(losses.get(expression).resolved)) for expression in suite.methods]
+    methods = [losses.get(str(losses.game(expression).resolved)) for expression in suite.methods]
     _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
     _refuse_repetition("method", suite.methods, [str(method) for method in methods])
     workloads = [data.resolve(workload.name, data_dir, on_progress, fetch=fetch) for workload in workloads]

@@ -2,6 +2,12 @@
 
     import losses
 
+    criterion = losses.Criterion("hinge + r1(gamma=1, every=16)", discriminator, generator)
+    criterion.follow(d_optimizer, g_optimizer)
+    criterion.discriminator_loss(real_images, latents).total.backward()
+
+or, with everything that a loop must keep in its own hands,
+
     method = losses.get("hinge + r1(gamma=1, every=16)")
     parts = method.discriminator_loss(discriminator, real_images, fake_images, step=step)
     parts.total.backward()
@@ -11,7 +17,7 @@ a batch is reduced by its mean; losses are computed in float32 (float64 stays) w
 """
 
 from losses import constraints, objectives, plugins, regularizers, revisions, transforms
-from losses.catalogue import get, names
+from losses.catalogue import game, get, names
 from losses.context import Context
 from losses.criterion import Criterion
 from losses.description import Description, describe
@@ -47,6 +53,7 @@ __all__ = [
     "constraints",
     "describe",
     "fused",
+    "game",
     "get",
     "names",
     "objectives",

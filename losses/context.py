@@ -175,10 +175,11 @@ class Context:
     def whole(self, values: Tensor) -> Tensor:
         """Return values [B, ...], one a sample of this process, of the whole batch: those of all processes.
 
-        For what is no mean over samples: a largest one, a deviation. Logits and features are of it already.
+        For what is no mean over samples: a largest one, a deviation. Logits and features are of it already, but for a
+        part that joins logits with images.
         """
         batch = self._evaluation.whole
-        return values if batch is None or self._own else batch.gathered(values)
+        return values if batch is None else batch.gathered(values)
 
     def over_micro_batches(self, statistic: Tensor) -> Tensor:
         """Return a statistic of the batch for the part's memory, without a graph: its mean over the update's

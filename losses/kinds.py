@@ -26,6 +26,7 @@ Need = Literal[
     "real_gradient",
     "fake_gradient",
     "input_gradient",
+    "weight_gradient",
     "features",
     "frozen_features",
     "generator",
@@ -39,6 +40,7 @@ Need = Literal[
 
 - real_gradient, fake_gradient: the gradient of the critic at the real or the generated images (leaves are made for it).
 - input_gradient: a gradient at points of the part's own.
+- weight_gradient: a gradient of the logits by weights, on the way to the value.
 - features: the discriminator returns (logits, features).
 - frozen_features: a fixed network; the library has a default one.
 - generator: in the discriminator's phase, the generator and the latents of the fakes.
@@ -52,6 +54,9 @@ BatchNorm = Literal["ok", "degraded", "invalid"]
 
 INPUT_GRADIENTS: Final[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient", "input_gradient"})
 """The needs that are differentiated twice: they are ill-posed under BatchNorm and overflow in float16."""
+
+DIFFERENTIATED: Final[frozenset[Need]] = INPUT_GRADIENTS | {"weight_gradient"}
+"""The needs of values that have gradients inside, and so a graph even where nobody trains."""
 
 BATCH_NORM_ORDER: Final[tuple[BatchNorm, ...]] = ("ok", "degraded", "invalid")
 """From harmless to ill-posed: what BatchNorm inside the discriminator does to a part."""

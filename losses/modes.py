@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 import torch
 from torch import Tensor
 
-from losses.kinds import INPUT_GRADIENTS, Phase, Regularizer
+from losses.kinds import DIFFERENTIATED, Phase, Regularizer
 
 _Arguments = ParamSpec("_Arguments")
 _Found = TypeVar("_Found")
@@ -44,7 +44,7 @@ def in_any_mode(phase: Phase) -> Callable[[_Compute[_Self, _Arguments, _Found]],
                 return computed_on(self, args, kwargs)
             step, update = (cast("int | None", kwargs.get(name)) for name in ("step", "update"))
             due = self._due(phase, step if update is None else update)
-            on_the_way = any(part.needs & INPUT_GRADIENTS for part in due)
+            on_the_way = any(part.needs & DIFFERENTIATED for part in due)
             with torch.inference_mode(False), torch.set_grad_enabled(on_the_way):
                 return cast(_Found, _detached(computed_on(self, args, kwargs)))
 

@@ -25,6 +25,7 @@ _NEEDS: Final = {
     "frozen_features": "a frozen network (the library has one)",
     "generator": "the generator and the latents in the discriminator's phase",
     "second_latents": "one more forward of the generator",
+    "weight_gradient": "a gradient of the logits by weights",
     "state": "memory between steps",
     "weights": "the trained network as a module",
     "logit_per_image": "one logit an image, so no packing",

@@ -29,7 +29,7 @@ def resolve(names: Sequence[str]) -> list[Method]:
     Raises:
         ValueError: for a name or an expression that the library does not have.
     """
-    found = [losses.get(_expression(name)).resolved for name in names or everything()]
+    found = [losses.game(_expression(name)).resolved for name in names or everything()]
     return list({str(method): method for method in found}.values())
 
 

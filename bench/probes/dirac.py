@@ -270,7 +270,7 @@ def probe(
     Raises:
         ValueError: for an unknown method, or the first one that has no meaning here; nothing is run then.
     """
-    methods = [losses.get(expression) for expression in expressions]
+    methods = [losses.game(expression) for expression in expressions]
     for method in methods:
         reason = refusal(method)
         if reason is not None:

@@ -38,7 +38,7 @@ def _by_spelling() -> dict[str, Method]:
 
 
 def get(expression: str) -> Method:
-    """Return the method of a catalogue name or an expression.
+    """Return the method of a catalogue name or an expression; a regulariser's name gives it alone.
 
     An expression that says the same as a catalogue method is that method, with its name, recipe and citation.
 
@@ -47,6 +47,18 @@ def get(expression: str) -> Method:
     """
     method = grammar.parse(expression, methods())
     return _by_spelling().get(str(method), method)
+
+
+def game(expression: str) -> Method:
+    """Return the method of a catalogue name or an expression, which can be trained by itself.
+
+    Raises:
+        ValueError: as `get` does, and for regularisers without an objective.
+    """
+    method = get(expression)
+    if method.alone:
+        raise ValueError(f"{expression} has no objective to train: begin with one, such as 'nsgan + {expression}'")
+    return method
 
 
 def names(kind: Kind | None = None) -> list[str]:

@@ -46,7 +46,7 @@ class SanDirection(Regularizer):
     """
 
     phase: ClassVar[Phase] = "discriminator"
-    needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"weights", "weight_gradient"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     beside: ClassVar[tuple[str, ...]] = ("san_head",)
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(

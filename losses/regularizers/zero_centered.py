@@ -200,5 +200,5 @@ class ScaledMmd(Regularizer):
         real, fake = context.real_logits, context.fake_logits
         if real.dim() > 1:
             raise ValueError(f"{self.name} scales the MMD of one logit a sample: got {real.shape[1]} outputs")
-        slope = self.scale * squared_norms(context.real_gradient).mean()
+        slope = self.scale * context.whole(squared_norms(context.real_gradient)).mean()
         return gaussian_mmd(real, fake) * slope / (1 + slope)

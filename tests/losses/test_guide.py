@@ -18,16 +18,30 @@ def block_with(text: str) -> str:
     return block
 
 
-def test_the_losses_in_a_loop_of_ones_own() -> None:
+def names_of_a_loop() -> dict[str, object]:
     generator, discriminator = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
-    names = {
+    return {
+        "losses": losses,
         "generator": generator,
         "discriminator": discriminator,
+        "d_optimizer": torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        "g_optimizer": torch.optim.SGD(generator.parameters(), lr=0.1),
         "latents": torch.randn(4, 2),
         "real_images": torch.randn(4, 2),
+        "step": 0,
     }
+
+
+def test_the_criterion_in_a_loop_of_ones_own() -> None:
+    names = names_of_a_loop()
+    exec(block_with("losses.Criterion("), names)
+    assert (names["criterion"].discriminator_updates, names["criterion"].generator_updates) == (1, 1)
+
+
+def test_the_losses_in_a_loop_of_ones_own() -> None:
+    names = names_of_a_loop()
     exec(block_with("method.generator_loss("), names)
-    assert all(parameter.grad is not None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in names["generator"].parameters())
     assert names["parts"]["hinge"].value.isfinite()
 
 

@@ -332,7 +332,9 @@ def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, 
     method = losses.get(PENALTIES[penalty])
 
     def by_the_library() -> list[Tensor | None]:
-        parts = method.discriminator_loss(ours, *batches(kind.shape), rng=torch.Generator().manual_seed(6), joint=joint)
+        parts = method.discriminator_loss(
+            ours, *batches(kind.shape), rng=torch.Generator().manual_seed(6), step=0, joint=joint
+        )
         return with_gradients(ours, (parts.total, *(parts[part.name].value for part in method.regularizers)))
 
     if name == "compiled, aot_eager":  # torch says itself that it cannot; what must not be is another number
@@ -356,7 +358,7 @@ def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, 
 def test_what_the_discriminator_itself_sees_of_its_images_gradients_is_whole(penalty: str) -> None:
     ours, theirs = built(Kind(Watching)), built(Kind(Watching))
     rng = torch.Generator().manual_seed(6)
-    losses.get(PENALTIES[penalty]).discriminator_loss(ours, *batches(IMAGE), rng=rng).total.backward()
+    losses.get(PENALTIES[penalty]).discriminator_loss(ours, *batches(IMAGE), rng=rng, step=0).total.backward()
     by_a_plain_loop(theirs, *batches(IMAGE), penalty)[0].backward()
     assert isinstance(ours, Watching)
     assert isinstance(theirs, Watching)

@@ -98,7 +98,9 @@ def test_it_is_another_loss_than_the_plain_one(images: Callable) -> None:
 def test_weight_and_laziness(images: Callable) -> None:
     plain, real, fake = Critic(bias=False), images(0), 0.5 + images(1)
     critic = SanHead().wrap(copy.deepcopy(plain))
-    found = losses.get("hinge + san_direction(weight=0.3, every=2) + san_head").discriminator_loss(critic, real, fake)
+    found = losses.get("hinge + san_direction(weight=0.3, every=2) + san_head").discriminator_loss(
+        critic, real, fake, step=0
+    )
     expected = published(plain, BASES["hinge"], real, fake, weight=0.6)
     assert found.total.item() == pytest.approx(expected.item(), rel=1e-12)
     check(gradients(critic, found.total), gradients(plain, expected))
@@ -120,6 +122,8 @@ def test_the_generator_sees_the_plain_logits(images: Callable, latents: Tensor, 
 def test_without_the_head_the_term_refuses(images: Callable) -> None:
     for critic in (Critic(), SpectralNorm().wrap(Critic())):
         with pytest.raises(ValueError, match="add san_head"):
+            losses.get("hinge + san_direction").discriminator_loss(critic, images(0), images(1))
+        with pytest.raises(ValueError, match=r"train what method\.wrap\(discriminator\) returns"):
             losses.get("san").discriminator_loss(critic, images(0), images(1))
 
 
