@@ -55,11 +55,9 @@ class Coulomb(Regularizer):
     every: int = parameter(1, minimum=1)
 
     def __call__(self, context: "Context") -> Tensor:
-        own = [images.detach() for images in (context.real_images, context.fake_images)]
-        real, fake = (context.whole(images).flatten(1) for images in own)
+        own = [images.detach().flatten(1) for images in (context.real_images, context.fake_images)]
+        real, fake = map(context.whole, own)
         kernel = of_distances(lambda squared: (squared + self.epsilon**2) ** (1 - self.dimension / 2))
         with torch.no_grad():
-            at_real, at_fake = (
-                row_means(kernel, x, real) - row_means(kernel, x, fake) for x in (images.flatten(1) for images in own)
-            )
+            at_real, at_fake = (row_means(kernel, x, real) - row_means(kernel, x, fake) for x in own)
         return (context.real_critic - at_real).square().mean() + (context.fake_critic - at_fake).square().mean()

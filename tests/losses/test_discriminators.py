@@ -270,3 +270,62 @@ def test_the_shapes_of_one_logit_a_sample_agree() -> None:
         for s in [(), (1,), (1, 1, 1)]
     }
     assert len(found) == 1
+
+
+# --- every part --------------------------------------------------------------------------------------------------------
+
+
+class Features(nn.Module):
+    """Give a discriminator features too: its images, flattened and cut short."""
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, images: Tensor, *labels: Tensor) -> object:
+        output, features = self.discriminator(images, *labels), images.flatten(1)[:, :6]
+        return [(scale, features) for scale in output] if isinstance(output, list) else (output, features)
+
+
+class Drawing(nn.Module):
+    """A generator that takes labels where there are any, and draws nothing by them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.only = nn.Linear(7, 192).double()
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.only(latents)).view(-1, 3, 8, 8)
+
+
+PARTS = [
+    *(f"{name}" for name in losses.names("objective") if losses.get(name).outputs == 1),
+    *(f"bce_ns + {name}" for kind in ("regularizer", "transform") for name in losses.names(kind) if name != "pack"),
+]
+"""Packs want a first layer of their own width; with labels they are refused above."""
+LAYOUTS = {"per_patch": Patches, "per_scale": Scales, "labels": Conditional}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("expression", PARTS)
+def test_every_part_works_with_every_discriminator_or_says_why_not(expression: str, layout: str) -> None:
+    method = losses.get(expression)
+    d, generator = Features(LAYOUTS[layout]()), Drawing()
+    labels = torch.tensor([0, 1, 2, 0])
+    options: dict[str, object] = {"rng": torch.Generator().manual_seed(0), "state": {}, "step": 2000}
+    options |= {"real_labels": labels, "fake_labels": labels} if layout == "labels" else {"logits": layout}
+    z = drawn("latents", 4, 7)
+    try:
+        found = method.discriminator_loss(d, REAL, FAKE, latents=z, generator=generator, **options)
+        found.total.backward()
+        of_generator = method.generator_loss(d, generator, z, REAL, **options)
+        of_generator.total.backward()
+    except ValueError as error:
+        by_patches = layout != "labels" and "needs the logit of each image" in str(error)
+        assert by_patches or (expression.endswith("san_direction") and "add san_head" in str(error)), error
+        return
+    assert found.total.isfinite()
+    assert of_generator.total.isfinite()
+    for module in (d, generator):
+        assert gradients(module)
+        assert all(gradient.isfinite().all() for gradient in gradients(module))
