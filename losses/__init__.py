@@ -23,8 +23,10 @@ from losses.criterion import Criterion
 from losses.description import Description, describe
 from losses.fusion import fused
 from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer, parameter
-from losses.method import LossPart, LossParts, Method, Recipe
+from losses.loss_parts import LossPart, LossParts
+from losses.method import Method
 from losses.outputs import DiscriminatorOutput
+from losses.recipe import Recipe
 from losses.registry import register
 
 VERSION = "2"

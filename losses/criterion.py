@@ -10,7 +10,8 @@ from torch.nn.parallel import DistributedDataParallel
 from losses.catalogue import get
 from losses.evaluation import Features, generate_fakes
 from losses.kinds import Phase
-from losses.method import LossParts, Method
+from losses.loss_parts import LossParts
+from losses.method import Method
 from losses.outputs import Layout, check_layout
 from losses.streams import PartGenerators
 from losses.whole_batch import AllReduce, WholeBatch

@@ -12,7 +12,8 @@ from typing import Final
 from losses import registry
 from losses.catalogue import CATALOGUE, get, methods, names
 from losses.kinds import Kind, Objective, Part, spelled
-from losses.method import Method, Recipe
+from losses.method import Method
+from losses.recipe import Recipe
 from losses.revisions import revision_of
 from losses.suggest import did_you_mean, known_names
 

@@ -2,14 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from losses.context import Context, State
+from losses.context import State
 from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng, generate_fakes
 from losses.kinds import (
     BATCH_NORM_ORDER,
@@ -25,64 +22,12 @@ from losses.kinds import (
     Regularizer,
     spelled,
 )
+from losses.loss_parts import LossParts
 from losses.modes import in_any_mode
-from losses.outputs import Layout, Scales
-from losses.ranges import OBJECTIVE, PENALTY, mark
+from losses.outputs import Layout
+from losses.recipe import Recipe
+from losses.terms import collect, observe
 from losses.whole_batch import WholeBatch
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the paper trained its method. A recommendation: the controlled track ignores it."""
-
-    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    """(momentum, decay of squares); RMSprop reads the second only, as its smoothing constant."""
-    critic_steps: int = 1
-    """Discriminator steps for one generator step."""
-    d_norm: Literal["ln", "none", "sn", "bn"] = "bn"
-    """The normalisation in the paper's discriminator."""
-    batch_size: int | None = None
-    """None where no source at hand states it."""
-
-
-@dataclass(frozen=True, eq=False)
-class LossPart:
-    """One term of a loss: its plain value, and what of it entered the total. Both are scalars with their graph."""
-
-    value: Tensor
-    weighted: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class LossParts(Mapping[str, LossPart]):
-    """The terms of one phase by part name, their sum, and the tensors a training loop wants to look at.
-
-    A lazy term is absent on its off steps. `fake_images` is what the discriminator's input was made from: in the
-    generator's phase it carries the generator's graph, so a hook on it sees the signal the generator receives.
-    """
-
-    total: Tensor
-    parts: Mapping[str, LossPart]
-    fake_images: Tensor | None
-    """None where a regulariser stands alone and was given none."""
-    fake_logits: Tensor | None
-    """None where a regulariser stands alone. Of several scales, those of all one after the other."""
-    real_logits: Tensor | None
-    """None there, and in a generator phase whose objective did not look at real images."""
-    reads_step: bool = False
-    """Whether a term or a transform read the count of steps, and so differs from step to step for the same inputs."""
-
-    def __getitem__(self, name: str) -> LossPart:
-        return self.parts[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.parts)
-
-    def __len__(self) -> int:
-        return len(self.parts)
 
 
 @dataclass(frozen=True)
@@ -305,10 +250,10 @@ class Method:
         )
         with evaluation.losses_precision():
             real, fake = (None, None) if self.alone else (evaluation.real, evaluation.fake)
-            parts = self._collect(evaluation, due, real, fake)
+            parts = collect(self, evaluation, due, real, fake)
             evaluation.settle()
             if real is not None and fake is not None:
-                self._observe(evaluation, real, fake)
+                observe(self, evaluation, real, fake)
         return replace(parts, reads_step=evaluation.step_was_read)
 
     @in_any_mode("generator")
@@ -359,7 +304,7 @@ class Method:
         with evaluation.losses_precision():
             fake = None if self.alone else evaluation.fake
             real = evaluation.real if self.objective.needs_real_in_generator else None
-            parts = self._collect(evaluation, due, real, fake)
+            parts = collect(self, evaluation, due, real, fake)
         return replace(parts, reads_step=evaluation.step_was_read)
 
     def _due(self, phase: Phase, update: int | None) -> list[Regularizer]:
@@ -382,73 +327,6 @@ class Method:
                     f"into real_labels= and fake_labels=)"
                 )
             constraint.check(discriminator)
-
-    def _collect(
-        self, evaluation: Evaluation, due: list[Regularizer], real: Scales | None, fake: Scales | None
-    ) -> LossParts:
-        """Join the objective's loss, averaged over the scales, and the terms that are due."""
-        parts: dict[str, LossPart] = {}
-        total: Tensor | None = None
-        if fake is not None:
-            with mark(OBJECTIVE):
-                total = _mean([self._objective_loss(evaluation, real, fake, scale) for scale in range(len(fake))])
-            parts[self.objective.name] = LossPart(value=total, weighted=total)
-        for regularizer in due:
-            with mark(f"{PENALTY} {regularizer.name}"):
-                value = _term(evaluation, regularizer, scales=1 if fake is None else len(fake))
-            weighted = regularizer.coefficient * regularizer.every * value
-            parts[regularizer.name] = LossPart(value=value, weighted=weighted)
-            total = weighted if total is None else total + weighted
-        if total is None:  # nothing is due of regularisers alone: a backward pass leaves every gradient as it is
-            total = torch.zeros((), device=evaluation.device, requires_grad=True)
-        return LossParts(
-            total=total,
-            parts=parts,
-            fake_images=evaluation.shown_fakes,
-            fake_logits=None if fake is None else _joined([judged.own.logits for judged in fake]),
-            real_logits=None if real is None else _joined([judged.own.logits for judged in real]),
-        )
-
-    def _objective_loss(self, evaluation: Evaluation, real: Scales | None, fake: Scales, scale: int) -> Tensor:
-        read_real, read_fake = None if real is None else real[scale].logits, fake[scale].logits
-        for transform in self.transforms:
-            if isinstance(transform, LogitTransform) and transform.phase == evaluation.phase:
-                context = Context(evaluation, transform.name, scale=scale)
-                read_real, read_fake = transform(read_real, read_fake, context)
-        if evaluation.phase == "generator":
-            return self.objective.generator(read_fake, read_real)
-        assert read_real is not None
-        return self.objective.discriminator(read_real, read_fake)
-
-    def _observe(self, evaluation: Evaluation, real: Scales, fake: Scales) -> None:
-        """Let transforms that adapt look at the logits of all scales."""
-        for transform in self.input_transforms:
-            seen_real, seen_fake = (_joined([judged.logits.detach() for judged in scales]) for scales in (real, fake))
-            transform.observe(seen_real, seen_fake, Context(evaluation, transform.name))
-
-
-def _term(evaluation: Evaluation, regularizer: Regularizer, scales: int) -> Tensor:
-    """Return a term, averaged over the scales if it looks at what the discriminator returns."""
-    own = "logit_per_image" in regularizer.needs
-    if own and evaluation.has_patches:
-        raise ValueError(
-            f"{regularizer.name} needs the logit of each image, and this discriminator judges patches: leave it out"
-        )
-    context = Context(evaluation, regularizer.name, own=own)
-    values = [regularizer(context)]
-    if context.judged:
-        values += [
-            regularizer(Context(evaluation, regularizer.name, scale=scale, own=own)) for scale in range(1, scales)
-        ]
-    return _mean(values)
-
-
-def _mean(values: list[Tensor]) -> Tensor:
-    return values[0] if len(values) == 1 else torch.stack(values).mean()
-
-
-def _joined(logits: list[Tensor]) -> Tensor:
-    return logits[0] if len(logits) == 1 else torch.cat(logits)
 
 
 def _refuse_alone(method: Method) -> None:

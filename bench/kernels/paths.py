@@ -33,7 +33,7 @@ from bench.training.seeding import Stream
 from bench.training.trainer import build_step
 from losses import Method
 from losses.kinds import Phase
-from losses.method import LossParts
+from losses.loss_parts import LossParts
 from losses.ranges import mark
 from losses.streams import PartGenerators
 

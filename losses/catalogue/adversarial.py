@@ -3,7 +3,7 @@
 from typing import Final
 
 from losses.catalogue.entry import Entry
-from losses.method import Recipe
+from losses.recipe import Recipe
 
 _GOODFELLOW = "Goodfellow et al., NeurIPS 2014, arXiv:1406.2661"
 _RADFORD = "recipe of Radford et al., ICLR 2016, arXiv:1511.06434"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from losses.catalogue.entry import Entry
-from losses.method import Recipe
+from losses.recipe import Recipe
 
 _MESCHEDER = Recipe("rmsprop", 1e-4, 1e-4, betas=(0.0, 0.99), d_norm="none", batch_size=64)
 _SN = Recipe(betas=(0.5, 0.999), d_norm="none", batch_size=64)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from losses.catalogue.entry import Entry
-from losses.method import Recipe
+from losses.recipe import Recipe
 
 _NOWOZIN = "Nowozin et al., NeurIPS 2016, arXiv:1606.00709, table 2 (recipe recalled)."
 _BINKOWSKI = Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from losses.catalogue.entry import Entry
-from losses.method import Recipe
+from losses.recipe import Recipe
 
 METHODS: Final[dict[str, Entry]] = {
     "msgan": Entry(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from losses.method import Recipe
+from losses.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from losses.context import Context, State
 from losses.contract.check import Case, UndecidedError
 from losses.contract.worlds import PHASES, Batch, World, drawn, gradients, is_close, method_with, number
 from losses.kinds import Phase, Regularizer
-from losses.method import LossPart
+from losses.loss_parts import LossPart
 from losses.registry import part as part_named
 
 EPSILON: Final = 1e-5

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from losses import registry
 from losses.context import State
 from losses.kinds import Constraint, InputTransform, LogitTransform, Need, Objective, Part, Phase, Regularizer
-from losses.method import LossParts, Method
+from losses.loss_parts import LossParts
+from losses.method import Method
 
 IMAGE: Final = (3, 8, 8)
 POINT: Final = (2,)

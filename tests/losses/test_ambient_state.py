@@ -13,7 +13,8 @@ from losses import frozen, registry
 from losses.contract.worlds import PHASES, World, gradients, method_with
 from losses.frozen import random_features
 from losses.kinds import Constraint, Phase
-from losses.method import LossPart, LossParts, Method
+from losses.loss_parts import LossPart, LossParts
+from losses.method import Method
 from losses.modes import _detached
 from losses.outputs import DiscriminatorOutput
 
