@@ -74,8 +74,6 @@ def _count(method: Method, phase: Phase) -> Cost:
     forwards = {"discriminator": 0, "generator": 0}
     _count_samples(world.critic, "discriminator", forwards)
     _count_samples(world.generator, "generator", forwards)
-    for constraint in method.constraints:
-        world.critic = constraint.wrap(world.critic)
     other = world.generator if phase == "discriminator" else world.critic
     other.requires_grad_(False)  # as in training: an input gradient does not depend on it
     with _counted_gradients() as gradients:

@@ -71,7 +71,7 @@ class OneGraph:
             return
 
         def call() -> None:
-            self._branches([partial(lane.make, phase, index, measured=measured) for lane in self._lanes])
+            self._branches([partial(lane.make, phase, measured=measured) for lane in self._lanes])
 
         if self._ran[kind] < WARM_UP:
             self._recorder.run(call)

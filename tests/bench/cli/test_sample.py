@@ -72,8 +72,9 @@ def test_a_damaged_generator_is_named(bench, results, trial_id):
     assert "generator.safetensors" in result.stderr
 
 
-def test_the_generator_of_another_trial_is_refused(bench, results, trial_id):
+def test_the_generator_of_another_trial_is_refused(bench, results, trial_id, tmp_path, monkeypatch):
     """Both networks are alike, so that nothing but the header tells one from the other."""
+    monkeypatch.chdir(tmp_path)  # where the picture of the right one goes
     store = Store(results)
     record = next(each for each in store.records() if each.trial_id == trial_id)
     other = Trial(spec=msgspec.structs.replace(record.spec, seed=99), components=record.components)
