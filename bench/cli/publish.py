@@ -37,7 +37,8 @@ def publish(context: click.Context, folder: Path, source: Path | None) -> None:
     if not _NAME.fullmatch(name):
         raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
     contents = _checked(source or folder, context)
-    if source is not None and _copy(contents, folder):
+    if source is not None:
+        _copy(contents, folder)
         contents = _checked(folder, context)
     off = [*alien_files(folder, contents), *published_before(folder, contents)]
     if off:
@@ -69,17 +70,21 @@ def _checked(folder: Path, context: click.Context) -> "Contents":
     return contents
 
 
-def _copy(contents: "Contents", folder: Path) -> bool:
-    """Copy records, none of which may be there with other bytes. Return whether others lay there before."""
+def _copy(contents: "Contents", folder: Path) -> None:
+    """Copy records, none of which may be there with other bytes."""
     from bench.cli.reading import write_bytes
     from bench.report.publication import record_files
+    from bench.store.regular import UnusableFileError, read_regular
 
-    before = {path for path in (*record_files(folder), *(folder / "artifacts").glob("*")) if path.exists()}
+    before = set(record_files(folder))
     copied = {folder / name: content for name, content in contents.files.items() if name.startswith("records/")}
     for path, content in copied.items():
-        if path in before and path.read_bytes() != content:
+        try:
+            differs = path in before and read_regular(path, links=False) != content
+        except UnusableFileError as error:
+            raise click.UsageError(f"{path} {error}; move it away") from error
+        if differs:
             raise click.UsageError(f"{path} is another record of the same attempt; keep one of the two")
     for path, content in copied.items():
         if path not in before:
             write_bytes(path, content)
-    return bool(before - set(copied))

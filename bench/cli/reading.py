@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.config.workload import Workload
-    from bench.report.verification import Finding
+    from bench.report.findings import Finding
     from bench.statistics.board import Leaderboard
     from bench.store.journal import Store
     from bench.store.record import Record

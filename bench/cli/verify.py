@@ -1,34 +1,114 @@
-"""`verify`: check published folders against their records."""
+"""`verify`: check published folders against their records, and some records against a training of today."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from bench.cli.options import data_option, usage_errors
+
+if TYPE_CHECKING:
+    from bench.store.record import Record
 
 
 @click.command(short_help="Check published tables against their records.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--since", metavar="REV", help="Hold records to what git revision REV had published.  [default: HEAD]")
+@click.option(
+    "--rerun", "count", type=click.IntRange(min=1), metavar="K", help="Train K trials again and compare them."
+)
+@click.option(
+    "--up-to-first-evaluation", "first_evaluation", is_flag=True, help="With --rerun: no further than there."
+)  # fmt: skip
+@click.option(
+    "--reruns", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="With --rerun: take trials that this results folder has already from there.",
+)  # fmt: skip
+@data_option
 @click.pass_context
-def verify(context: click.Context, folders: tuple[Path, ...]) -> None:
+def verify(
+    context: click.Context,
+    folders: tuple[Path, ...],
+    since: str | None,
+    count: int | None,
+    first_evaluation: bool,  # noqa: FBT001 - click passes a flag
+    reruns: Path | None,
+    data_dir: Path | None,
+) -> None:
     """Check that the records of each FOLDER are whole, and that its tables are what the records give.
 
     A folder of kernel timings (`kernels/`) is checked as one.
 
     Says what is off, file by file, and how to mend it. Exit code 0 if all is fine, 1 if something is off.
+
+    With --rerun K, that many trials are trained again, drawn by the digest of the records. On an equal kind of machine
+    every number must be the recorded one to the last bit. Where none can be compared, that is off too.
     """
     from bench.cli.reading import print_findings
     from bench.data import workload
     from bench.report import kernel_verification, verification
     from bench.report.wording import plural
 
+    if count is None and (first_evaluation or reruns is not None):
+        raise click.UsageError("say how many trials are to be trained again: --rerun K")
     fine = True
     for folder in folders:
         if kernel_verification.holds_kernels(folder):
             verified = kernel_verification.verify(folder)
         else:
-            verified = verification.verify(folder, workload)
+            with usage_errors():
+                verified = verification.verify(folder, workload, since)
         print_findings(folder, verified.findings)
         off = sum(finding.wrong for finding in verified.findings)
-        verdict = "fine" if verified.fine else f"{plural(off, 'thing')} off"
+        if count is not None:
+            off += _train_again(
+                folder, verified.read, count, whole=not first_evaluation, reruns=reruns, data_dir=data_dir
+            )
+        verdict = "fine" if not off else f"{plural(off, 'thing')} off"
         click.echo(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
-        fine = fine and verified.fine
+        fine = fine and not off
     context.exit(0 if fine else 1)
+
+
+def _train_again(
+    folder: Path, records: "Sequence[Record]", count: int, *, whole: bool, reruns: Path | None, data_dir: Path | None
+) -> int:
+    """Train drawn trials again, say of each what became of it, and return how much is off."""
+    from collections import Counter
+
+    from bench.cli.reading import open_store
+    from bench.report.wording import plural
+    from bench.rerun import drawn, recipe, rerun
+    from bench.statistics.damage import file_of
+
+    if not records:
+        click.echo(f"{folder}: there is no trial that could be trained again")
+        return 1
+    with usage_errors():
+        made = open_store(reruns).latest() if reruns is not None else {}
+    chosen = drawn(records, count)
+    verdicts: Counter[str] = Counter()
+    left = []
+    for found in rerun(chosen, first_evaluation=not whole, data_dir=data_dir, made=made):
+        verdicts[found.verdict] += 1
+        if found.verdict == "not compared":
+            left.append(found.record)
+        spec = found.record.spec
+        who = f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
+        note = "" if found.verdict == "differs" else "note: "
+        click.echo(f"{note}{folder / file_of(found.record)}: {who}: {found.words}")
+    click.echo(
+        f"{folder}: of {plural(len(chosen), 'trial')} trained again {verdicts['same']} have every number to the last "
+        f"bit, {verdicts['elsewhere']} ran on another kind of machine and begin alike, {verdicts['differs']} differ, "
+        f"{verdicts['not compared']} were not compared"
+    )
+    if left:
+        click.echo(
+            f"{folder}: what was not compared is trained by the code that made it, in a clone of its repository:"
+        )
+        for line in recipe(left, folder, count):
+            click.echo(line)
+    # Who asks for trials to be trained again, and has none compared, has not been told that they are right.
+    nothing = verdicts["same"] + verdicts["elsewhere"] + verdicts["differs"] == 0
+    return verdicts["differs"] + nothing

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+from bench.report.findings import Finding
 from bench.report.kernels import to_markdown
 from bench.report.publication import shown
-from bench.report.verification import Finding, Verified
+from bench.report.verification import Verified
 from bench.store.journal import RecordError
 from bench.store.kernels import KernelRecord, read_kernel_record
+from bench.store.regular import UnusableFileError, read_regular
 
 README: Final = "README.md"
 
@@ -23,10 +25,15 @@ def verify(folder: Path) -> Verified:
     found: list[Finding] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name == README:
+        if (path.is_dir() and path.suffix != ".json") or name == README:
             continue
         if path.parent != folder / "kernels":
             found.append(Finding(name, "does not belong into a folder of kernel timings", "move it out"))
+            continue
+        if path.is_symlink():
+            found.append(
+                Finding(name, "is a symbolic link, and its content lies elsewhere", "put the record itself there")
+            )
             continue
         try:
             records.append(read_kernel_record(path))
@@ -42,9 +49,14 @@ def verify(folder: Path) -> Verified:
 def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
     command = f"python -m bench kernels --table --format md --results {shown(folder)}"
     mend = f"take its tables from: {command}"
-    if not (folder / README).is_file():
+    if not (folder / README).exists():
         return [Finding(README, "is missing", mend)]
-    written = _rows((folder / README).read_text(encoding="utf-8"))
+    try:
+        written = _rows(read_regular(folder / README, links=False).decode())
+    except UnusableFileError as error:
+        return [Finding(README, str(error), mend)]
+    except UnicodeDecodeError:
+        return [Finding(README, "is no text", mend)]
     if written != _rows(to_markdown(records, command)):
         return [Finding(README, "has tables that are not what the records give", mend)]
     return []

@@ -2,6 +2,7 @@
 
     NAME/records/TRIAL.ATTEMPT.json             every attempt of every trial
     NAME/leaderboard.{md,csv,json,tex,html}     functions of the records
+    NAME/README.md                              what the question was, where somebody has written it
     NAME/manifest.json                          SHA-256 of each file above, versions, and the command that wrote them
 
 Nothing in it depends on where it lies or on who wrote it, so that anybody can make the same bytes from the records.
@@ -21,6 +22,9 @@ from bench.store import strict_json
 from bench.store.record import SCHEMA_VERSION, Record
 
 MANIFEST: Final = "manifest.json"
+README: Final = "README.md"
+"""What people may write about the records; the manifest names it by its bytes like everything else."""
+
 FOLDER: Final = "results/published"
 """Where published folders lie in the repository; the commands in them name this place."""
 

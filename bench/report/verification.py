@@ -1,22 +1,26 @@
 """Check a published folder: that its records are whole and its tables are what the records give, file by file.
 
-What cannot be seen from here is whether the trainings took place: for that, train some of them again into another
-folder and compare the records.
+Records are checked one by one (`self_checks`, `marks`), against each other (`joint_checks`), and against what was
+published before. What cannot be seen from here is whether the trainings took place: for that, `bench.rerun` trains
+some again.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from bench.config.protocol import PROTOCOL_VERSION
-from bench.config.trial import PART, is_from_elsewhere, part_names, part_versions
 from bench.config.workload import Workload
 from bench.report import methods, wording
+from bench.report.findings import Finding
+from bench.report.joint_checks import joint_contradictions
 from bench.report.publication import (
     MANIFEST,
+    README,
     TABLES,
     manifest,
     publish_command,
@@ -25,37 +29,29 @@ from bench.report.publication import (
     sha256,
     tables,
 )
+from bench.report.self_checks import attempt_contradictions, self_contradictions
+from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, version_findings
 from bench.statistics.board import Leaderboard
-from bench.statistics.cohorts import Cohort, cohorts
+from bench.statistics.cohorts import Cohort, Entrant, cohorts
 from bench.statistics.damage import damage, file_of
 from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
-from bench.store.journal import RecordError, read_record
+from bench.store.journal import RecordError, parse_record
 from bench.store.record import Record
-from bench.training.version import components
+from bench.store.regular import UnusableFileError, read_regular
+from bench.store.revision import RevisionError, read_blob
 
-WorkloadOf = Callable[[str], Workload]
-"""Looks a workload up by name, or raises a `ValueError` that says which there are."""
+_FEW: Final = 1000
+"""So many missing seeds or attempts are named."""
 
-_WITHOUT_REVISIONS: Final = "1.0"
-"""The protocol whose records do not name the revisions of their parts."""
+_AS_RECORDED: Final = "restore it as it was recorded, or delete it and run its trial again"
+_OWN_FILES: Final = (*TABLES, MANIFEST, README)
+_LARGEST_TABLE: Final = 2**30
+"""Bytes of a table: the page has a library of 5 MB and every curve."""
 
-_UPGRADE: Final = "run: pip install --upgrade gan-loss-bench"
-_RESTORE: Final = "restore the file as it was recorded"
-_OWN_FILES: Final = (*TABLES, MANIFEST, "README.md")
 _SAMPLES: Final = re.compile(r"artifacts/(?P<trial_id>[0-9a-f]{16})/samples\.png")
 _MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
 """An absolute path, of Unix or Windows, that a message might carry; the path of a web address is none."""
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """One thing about one file. What is not `wrong` is worth knowing and no reason to refuse the folder."""
-
-    file: str
-    what: str
-    mend: str = ""
-    wrong: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,8 @@ class Verified:
 
     records: int
     findings: tuple[Finding, ...]
+    read: tuple[Record, ...] = ()
+    """The records of trials that could be read."""
 
     @property
     def fine(self) -> bool:
@@ -76,7 +74,7 @@ class Contents:
 
     records: tuple[Record, ...]
     files: Mapping[str, bytes]
-    """The bytes of the records and sample grids, by their paths in the folder."""
+    """The bytes of the records, of sample grids and of the README, by their paths in the folder."""
     findings: tuple[Finding, ...]
 
     @property
@@ -84,15 +82,25 @@ class Contents:
         return not any(finding.wrong for finding in self.findings)
 
 
-def verify(folder: Path, workload_of: WorkloadOf) -> Verified:
+def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> Verified:
     """Check everything about a published folder that follows from its files.
 
-    Records: schema, name, identity, protocol, component versions, machine paths. Together: seeds 0 to n-1, the same
-    for every method, attempts without gaps. Tables: byte for byte what the records give. Manifest: every file and its
-    SHA-256. And nothing else may lie there but a README.md and sample grids.
+    Records: schema, name, identity, protocol, component versions, machine paths, and that nothing in one contradicts
+    another thing in it. Together: seeds 0 to n-1, the same for every method, attempts without gaps or choice,
+    beginnings that are those of their seeds, no history twice. Tables: byte for byte what the records give. Manifest:
+    every file and its SHA-256. And nothing else may lie there but a README.md and sample grids.
+
+    Args:
+        folder: the published folder.
+        workload_of: looks a workload up.
+        since: a revision of the repository that the folder lies in: what its manifest listed there must be here still.
+            Where none is given, the last commit, if the folder lies in a repository.
+
+    Raises:
+        RevisionError: `since` is given, and names no revision.
     """
     contents = read_contents(folder, workload_of)
-    found = [*contents.findings, *alien_files(folder, contents)]
+    found = [*contents.findings, *alien_files(folder, contents), *_published_since(folder, contents, since)]
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
         boards = ranked(contents, workload_of)
@@ -101,31 +109,41 @@ def verify(folder: Path, workload_of: WorkloadOf) -> Verified:
     found += _manifest_findings(folder, contents, boards, made)
     if not made:
         found.append(Finding("leaderboard.*", "not compared, as its records are off", wrong=False))
-    return Verified(len(contents.records), tuple(sorted(set(found))))
+    return Verified(len(contents.records), tuple(sorted(set(found))), contents.records)
 
 
 def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
     """Read the records of a folder, and check them alone and together."""
-    files, records, found = {}, [], []
+    files: dict[str, bytes] = {}
+    records: list[Record] = []
+    found: list[Finding] = []
     for path in record_files(folder):
         name = f"records/{path.name}"
-        files[name] = path.read_bytes()
         try:
-            record = read_record(path)
+            files[name] = read_regular(path, links=False)
+            record = parse_record(path, files[name])
+        except UnusableFileError as error:
+            found.append(Finding(name, str(error), "put the record itself there"))
         except RecordError as error:
             found.append(Finding(name, str(error).removeprefix(f"{path} ")))
         else:
             records.append(record)
             found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
-    files |= {path.relative_to(folder).as_posix(): path.read_bytes() for path in _sample_files(folder)}
+    for path in [*_sample_files(folder), *_readme(folder)]:
+        name = path.relative_to(folder).as_posix()
+        try:
+            files[name] = read_regular(path, links=False)
+        except UnusableFileError as error:
+            found.append(Finding(name, str(error), "put the file itself there, or none"))
     if not records and not found:
         found.append(Finding("records", "there are none", "copy the records of a results folder there"))
     readable = not any(finding.wrong for finding in found)
     found += _attempt_findings(records)
+    found += [Finding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
     if readable:
         for cohort in cohorts(records, _workloads(records, workload_of)):
             found += _cohort_findings(cohort)
-    found += _version_findings(records, workload_of)
+    found += version_findings(records, workload_of)
     return Contents(tuple(records), files, tuple(found))
 
 
@@ -143,18 +161,24 @@ def _workloads(records: Iterable[Record], workload_of: WorkloadOf) -> dict[str, 
 
 
 def _sample_files(folder: Path) -> list[Path]:
-    return sorted((folder / "artifacts").glob("*/samples.png"))
+    grids = (trial / "samples.png" for trial in sorted((folder / "artifacts").glob("*")))
+    return [path for path in grids if path.exists() or path.is_symlink()]
+
+
+def _readme(folder: Path) -> list[Path]:
+    path = folder / README
+    return [path] if path.exists() or path.is_symlink() else []
 
 
 def _record_findings(name: str, record: Record) -> Iterable[Finding]:
-    if _newer(record.protocol_version, PROTOCOL_VERSION):
+    if newer(record.protocol_version, PROTOCOL_VERSION):
         yield Finding(
             name,
             f"follows protocol {record.protocol_version}, this program {PROTOCOL_VERSION}",
-            _UPGRADE,
+            UPGRADE,
         )
     if record.components.get("data", record.spec.data_hash) != record.spec.data_hash:
-        yield Finding(name, "names two contents of its data", _RESTORE)
+        yield Finding(name, "names two contents of its data", RESTORE)
     if ":" in record.spec.workload:
         yield Finding(
             name,
@@ -183,24 +207,33 @@ def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> It
     try:
         workload = workload_of(record.spec.workload)
     except ValueError as error:
-        yield Finding(name, str(error), _UPGRADE)
+        yield Finding(name, str(error), UPGRADE)
         return
     found = damage(record, workload)
     if found:
         yield Finding(name, found.removeprefix(f"{file_of(record)}: "))
+    for what in self_contradictions(record, workload):
+        yield Finding(name, what, _AS_RECORDED)
 
 
 def _attempt_findings(records: Sequence[Record]) -> Iterable[Finding]:
-    attempts: dict[str, set[int]] = defaultdict(set)
-    for record in records:
-        attempts[record.trial_id].add(record.attempt)
-    for trial, numbers in attempts.items():
-        for missing in sorted(set(range(max(numbers))) - numbers):
+    attempts: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.attempt):
+        attempts[record.trial_id].append(record)
+    for trial, made in attempts.items():
+        for missing in _missing({record.attempt for record in made}, made[-1].attempt):
             yield Finding(
                 f"records/{trial}.{missing}.json",
                 "is missing, and a later attempt is there",
                 "restore it: all are kept",
             )
+        for record, what in attempt_contradictions(made):
+            yield Finding(file_of(record), what, "restore what was recorded, and delete what was run again")
+
+
+def _missing(numbers: Container[int], count: int) -> list[int]:
+    """Return which of 0 to count - 1 are missing: a few of them, since a file can name a number without end."""
+    return list(islice((number for number in range(count) if number not in numbers), _FEW))
 
 
 def _cohort_findings(cohort: Cohort) -> Iterable[Finding]:
@@ -208,14 +241,18 @@ def _cohort_findings(cohort: Cohort) -> Iterable[Finding]:
     names = {entrant: record.spec.method_name for (entrant, _, _), record in cohort.cells.items()}
     for workload in cohort.workloads:
         of_workload = [(entrant, seed) for entrant, name, seed in cohort.cells if name == workload]
-        needed = set(range(1 + max(seed for _, seed in of_workload)))
+        needed = 1 + max(seed for _, seed in of_workload)
+        seeds: dict[Entrant, set[int]] = defaultdict(set)
+        for owner, seed in of_workload:
+            seeds[owner].add(seed)
         for entrant in cohort.entrants:
-            missing = tuple(sorted(needed - {seed for owner, seed in of_workload if owner == entrant}))
+            missing = _missing(seeds[entrant], needed)
             if missing:
+                lacking = _seed_words(missing, needed - len(seeds[entrant]))
                 who = f"{names[entrant]}, not well defined there," if entrant.variant else names[entrant]
                 yield Finding(
                     "records",
-                    f"{who} on {workload} lacks {wording.seed_words(missing)} of {len(needed)} ({cohort.key.title})",
+                    f"{who} on {workload} lacks {lacking} of {needed:,} ({cohort.key.title})",
                     "restore what was deleted, or run what is missing: seeds are 0 to n-1 for every method",
                 )
     lost = sum(not is_result(record) for record in cohort.cells.values())
@@ -233,61 +270,9 @@ def _cohort_findings(cohort: Cohort) -> Iterable[Finding]:
         )
 
 
-def _version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iterable[Finding]:
-    """Say which versions made the records, where they are not this program's."""
-    counted: Counter[tuple[str, str, str]] = Counter()
-    unknown: set[str] = set()
-    for record in records:
-        try:
-            current = components(workload_of(record.spec.workload), methods.library_version())
-        except ValueError:  # said about its file already
-            continue
-        for name, version in current.items():
-            # Data that no workload pins is known by its content alone: there is no version to be of.
-            if version and record.components.get(name) != version:
-                counted[name, record.components.get(name, ""), version] += 1
-        for name, version in _parts_needed(record).items():
-            if record.components.get(name) != version:
-                counted[name, record.components.get(name, ""), version] += 1
-        unknown |= {name for name in record.components if name not in current and not name.startswith(PART)}
-    for name in sorted(unknown):
-        yield Finding("records", f"have a component that this program does not know: {name}", _UPGRADE)
-    for (name, found, version), number in sorted(counted.items()):
-        yield _version_finding(wording.plural(number, "record"), name, found, version)
-
-
-def _parts_needed(record: Record) -> dict[str, str]:
-    """Return the components of the parts that a record's method is made of, with the revisions that they have today.
-
-    One that came in a file is left out: its version is that of the file, whatever the library calls by its name today.
-    """
-    if record.protocol_version == _WITHOUT_REVISIONS:
-        return {}
-    shipped = {entry.name: entry.revision for entry in methods.parts()}
-    named = part_versions(record.components)
-    return {
-        f"{PART}{name}": shipped.get(name, "")
-        for name in part_names(record.spec.method)
-        if not is_from_elsewhere(named.get(name, ""))
-    }
-
-
-def _version_finding(who: str, component: str, found: str, current: str) -> Finding:
-    if not found:
-        return Finding("records", f"{who} without a version of {component}", _RESTORE)
-    if _newer(found, current):
-        return Finding("records", f"{who} of {component} {found}, newer than this program's {current}", _UPGRADE)
-    order = "older than" if _newer(current, found) else "other than"
-    return Finding("records", f"{who} of {component} {found}, {order} this program's {current}", wrong=False)
-
-
-def _newer(first: str, second: str) -> bool:
-    """Say whether a version of dotted numbers is above another; hashes have no order."""
-    try:
-        one, other = ([int(part) for part in version.split(".")] for version in (first, second))
-    except ValueError:
-        return False
-    return one > other
+def _seed_words(missing: Sequence[int], number: int) -> str:
+    more = number - len(missing)
+    return wording.seed_words(tuple(missing)) + (f" and {more:,} more" if more else "")
 
 
 def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
@@ -295,7 +280,8 @@ def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
     trials = {record.trial_id for record in contents.records}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name in _OWN_FILES or (name in contents.files and name.startswith("records/")):
+        known = name in _OWN_FILES or (name in contents.files and name.startswith("records/"))
+        if known or (path.is_dir() and not path.is_symlink()):
             continue
         samples = _SAMPLES.fullmatch(name)
         if samples is None or samples["trial_id"] not in trials:
@@ -309,10 +295,16 @@ def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[Finding
     again = f"once the records are right, write it again: {publish_command(folder.resolve().name)}"
     for name, content in made.items():
         path = folder / name
-        if not path.is_file():
+        if not path.exists() and not path.is_symlink():
             yield Finding(name, "is missing", again)
-        elif path.read_bytes() != content:
-            line = _first_difference(path.read_bytes(), content)
+            continue
+        try:
+            present = read_regular(path, largest=_LARGEST_TABLE, links=False)
+        except UnusableFileError as error:
+            yield Finding(name, str(error), again)
+            continue
+        if present != content:
+            line = _first_difference(present, content)
             yield Finding(name, f"is not what the records give, from line {line} on", again)
 
 
@@ -328,11 +320,12 @@ def _manifest_findings(
     name = folder.resolve().name
     again = f"if all records are as they were recorded, write it again: {publish_command(name)}"
     path = folder / MANIFEST
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         yield Finding(MANIFEST, "is missing", again)
         return
     try:
-        listed = read_manifest(path.read_bytes())
+        content = read_regular(path, links=False)
+        listed = read_manifest(content)
     except ValueError as error:
         yield Finding(MANIFEST, str(error), again)
         return
@@ -345,13 +338,13 @@ def _manifest_findings(
         return
     present = {
         **contents.files,
-        **{table: (folder / table).read_bytes() for table in made if (folder / table).is_file()},
+        **{table: b"" for table in made if (folder / table).is_file()},
     }
     # Of tables that can be computed it has been said already whether they are right.
     differing = [finding for finding in _listed_findings(listed.files, present) if finding.file not in made]
     yield from differing
     expected = manifest(name, contents.records, boards, {**contents.files, **made})
-    if made and not differing and path.read_bytes() != expected:
+    if made and not differing and content != expected:
         yield Finding(MANIFEST, "is not what the folder gives", again)
 
 
@@ -359,12 +352,35 @@ def published_before(folder: Path, contents: Contents) -> list[Finding]:
     """Name the records that the folder's manifest lists and that are gone or changed: what was published stays."""
     path = folder / MANIFEST
     try:
-        listed = read_manifest(path.read_bytes()).files if path.is_file() else {}
-    except ValueError:  # a manifest that cannot be read binds nobody; `verify` names it
+        listed = read_manifest(read_regular(path)).files
+    except ValueError:  # a manifest that is not there or cannot be read binds nobody; `verify` names it
         return []
     recorded = {name: sum_ for name, sum_ in listed.items() if name.startswith("records/")}
     present = {name: content for name, content in contents.files.items() if name in recorded}
     return list(_listed_findings(recorded, present))
+
+
+def _published_since(folder: Path, contents: Contents, since: str | None) -> Iterable[Finding]:
+    """Name the records that the manifest of a revision lists, and that are gone or changed since."""
+    revision = since or "HEAD"
+    try:
+        content = read_blob(folder, revision, folder / MANIFEST)
+        listed = read_manifest(content).files if content is not None else {}
+    except RevisionError:
+        if since is not None:
+            raise
+        return  # a folder in no repository has no past
+    except ValueError:  # nor has one whose manifest was none
+        return
+    for name, digest in sorted(listed.items()):
+        if not name.startswith("records/"):
+            continue
+        if name not in contents.files:
+            yield Finding(
+                name, f"was published in revision {revision} and is gone", "restore it: what is published stays"
+            )
+        elif sha256(contents.files[name]) != digest:
+            yield Finding(name, f"has other bytes than in revision {revision}", "restore it: what is published stays")
 
 
 def _listed_findings(listed: Mapping[str, str], present: Mapping[str, bytes]) -> Iterable[Finding]:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bench.config.trial import canonical_json
 from bench.store import strict_json
 from bench.store.record import OLDEST_SCHEMA, SCHEMA_VERSION, History, Record, contradiction
+from bench.store.regular import UnusableFileError, read_regular
 
 SUFFIX: Final = ".jsonl"
 
@@ -25,6 +26,9 @@ METRICS: Final = (
     *("high_quality", "high_quality_ceiling", "unreadable", "unreadable_floor", "coverage", "coverage_ceiling"),
 )
 """What distances and scores are made of; `bench.statistics.damage` lists what a score reads."""
+
+_LARGEST: Final = 2**30
+"""Bytes of a baseline: a trial has about a thousand."""
 
 _COST: Final = ("images_per_second",)
 
@@ -70,10 +74,10 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
     Raises:
         BaselineError: it is none, was changed by hand or by a merge, or is of a newer program.
     """
-    first, _, body = content.partition(b"\n")
+    first, _, body = _as_written(content).partition(b"\n")
     try:
         header = strict_json.decode(first, Header)
-    except msgspec.DecodeError as error:
+    except strict_json.UNREADABLE as error:
         raise BaselineError(
             f"{where} is no baseline ({error}); make one with: python -m bench baseline freeze NAME"
         ) from error
@@ -92,14 +96,28 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
             f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
             f"with: python -m bench baseline freeze {header.baseline} --replace"
         )
-    return Baseline(header, tuple(_record(line, number, where) for number, line in enumerate(body.splitlines(), 2)))
+    lines = body.split(b"\n")[:-1] if body.endswith(b"\n") else body.split(b"\n") if body else []
+    if len(lines) != header.trials:
+        raise BaselineError(
+            f"{where} says that it has {header.trials:,} trials, and has {len(lines):,}: its first line was edited; "
+            f"restore it from git, or freeze it again with: python -m bench baseline freeze {header.baseline} --replace"
+        )
+    return Baseline(header, tuple(_record(line, number, where) for number, line in enumerate(lines, 2)))
+
+
+def _as_written(content: bytes) -> bytes:
+    """Undo what editors and git on Windows do to a text: a byte order mark before it, and CR LF where lines end.
+
+    A carriage return within a line is written as an escape in JSON, so that none is lost here.
+    """
+    return content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
 def _record(line: bytes, number: int, where: str) -> Record:
     """Read a line of a baseline, which is held to what a record is held to in a results folder."""
     try:
         record = strict_json.decode(line, Record)
-    except msgspec.DecodeError as error:
+    except strict_json.UNREADABLE as error:
         raise BaselineError(f"{where}, line {number}, holds a trial that this program cannot read ({error})") from error
     known = OLDEST_SCHEMA <= record.schema_version <= SCHEMA_VERSION
     wrong = contradiction(record) if known else f"says it is of schema {record.schema_version}, which there is not"
@@ -117,9 +135,10 @@ def read_baseline(path: Path) -> Baseline:
         BaselineError: it cannot be read, or as for `decode_baseline`.
     """
     try:
-        return decode_baseline(path.read_bytes(), str(path))
-    except OSError as error:
-        raise BaselineError(f"{path} cannot be read: {error.strerror}") from error
+        content = read_regular(path, largest=_LARGEST)
+    except UnusableFileError as error:
+        raise BaselineError(f"{path} {error}; give the file of a baseline") from error
+    return decode_baseline(content, str(path))
 
 
 def records_digest(records: Iterable[Record]) -> str:

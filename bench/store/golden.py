@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from bench.config.trial import Network, Optimizer
 from bench.store.journal import read_struct
+from bench.store.regular import UnusableFileError, read_regular
+from bench.store.strict_json import UNREADABLE
 
 GOLDEN_SCHEMA: Final = 2
 """Since 2 a trace names the revisions of its parts."""
@@ -72,8 +74,8 @@ class _Kind(Struct, frozen=True):
 def is_golden(path: Path) -> bool:
     """Whether a file says of itself that it holds golden traces; what cannot be read or decoded does not."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kind).kind == KIND
-    except (OSError, msgspec.DecodeError):  # what reads it as another kind of file says what is wrong with it
+        return msgspec.json.decode(read_regular(path), type=_Kind).kind == KIND
+    except (UnusableFileError, *UNREADABLE):  # what reads it as another kind of file says what is wrong with it
         return False
 
 

@@ -24,6 +24,7 @@ from msgspec import Struct
 from bench.config.protocol import INCEPTION_METRICS
 from bench.store import strict_json
 from bench.store.record import INFRASTRUCTURE_STATUSES, OLDEST_SCHEMA, SCHEMA_VERSION, Record, contradiction
+from bench.store.regular import UnusableFileError, read_regular
 
 Appended = Literal["stored", "same", "incomparable"]
 Recorded = TypeVar("Recorded", bound=Struct)
@@ -156,9 +157,9 @@ def read_struct(path: Path, kind: type[Recorded], known: int, *, again: str) -> 
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+        return read_regular(path)
+    except UnusableFileError as error:
+        raise RecordError(f"{path} {error}; move it out of the records folder, or restore the file") from error
 
 
 def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, again: str) -> Recorded:
@@ -175,7 +176,7 @@ def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, agai
                 f"restore it, or delete it to {again}"
             )
         return strict_json.decode(content, kind)
-    except msgspec.DecodeError as error:
+    except strict_json.UNREADABLE as error:
         raise RecordError(f"{path} is damaged or edited ({error}); restore it, or delete it to {again}") from error
 
 
@@ -221,9 +222,14 @@ def _compare(first: Record, second: Record) -> Appended | list[str]:
         return "incomparable"
     if {first.status, second.status} & INFRASTRUCTURE_STATUSES:
         return "incomparable"
+    return differing_fields(first, second) or "same"
+
+
+def differing_fields(first: Record, second: Record) -> list[str]:
+    """Return the names of what two runs of one trial have measured differently; FID of other weights is left out."""
     differing = [name for name in ("status", "history") if getattr(first, name) != getattr(second, name)]
     apart = frozenset() if first.inception_weights == second.inception_weights else INCEPTION_METRICS
     for name in ("metrics", "stability"):
         one, other = getattr(first, name), getattr(second, name)
         differing += [f"{name}.{key}" for key in sorted({*one, *other} - apart) if one.get(key) != other.get(key)]
-    return differing or "same"
+    return differing

@@ -1,9 +1,8 @@
 """Records and baselines as they were in a revision of the git repository one stands in: `git:REV` or `git:REV:PATH`."""
 
-import io
 import shutil
 import subprocess
-import tarfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,6 +13,9 @@ from bench.store.record import Record
 PREFIX: Final = "git:"
 PUBLISHED: Final = "results/published"
 """What is read where no path is given."""
+
+_LINK: Final = "120000"
+"""What git calls the mode of a symbolic link."""
 
 _GIT_SECONDS: Final = 120.0
 
@@ -60,15 +62,52 @@ def read_revision(text: str, folder: Path) -> list[Record] | Baseline:
         raise AbsentError(f"revision {revision} has no {path}; name another path: {PREFIX}{revision}:PATH") from error
     if kind == "blob":
         return decode_baseline(_git(root, "cat-file", "blob", f"{commit}:{path}"), text)
-    archive = _git(root, "archive", "--format=tar", commit, "--", path)
-    records = []
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar:
-            place = PurePosixPath(member.name)
-            file = tar.extractfile(member) if member.isfile() else None
-            if file is not None and place.parent.name == "records" and not place.name.startswith("."):
-                records.append(parse_record(Path(f"{PREFIX}{revision}:{place}"), file.read()))
+    records = [
+        parse_record(Path(f"{PREFIX}{revision}:{place}"), content)
+        for place, content in _blobs(root, commit, path)
+        if place.parent.name == "records" and not place.name.startswith(".")
+    ]
     return sorted(records, key=lambda record: (record.trial_id, record.attempt))
+
+
+def read_blob(folder: Path, revision: str, path: Path) -> bytes | None:
+    """Return a file as it was in a revision of the repository that it lies in; None where it was not there.
+
+    Raises:
+        RevisionError: git is not there, this is no repository, or there is no such revision.
+    """
+    root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+    commit = _resolved(root, revision)
+    try:
+        place = path.resolve().relative_to(root.resolve()).as_posix()
+        return _git(root, "cat-file", "blob", f"{commit}:{place}")
+    except (RevisionError, ValueError):
+        return None
+
+
+def _blobs(root: Path, commit: str, path: str) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the files below a path, with their content.
+
+    They are read from the tree. `git archive` leaves out what the attributes of a repository call `export-ignore`, and
+    may rewrite what it writes.
+    """
+    listed = _git(root, "--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit, "--", path)
+    names, objects = [], []
+    for entry in listed.decode(errors="surrogateescape").split("\0")[:-1]:
+        about, _, name = entry.partition("\t")
+        mode, kind, identity = about.split()
+        # A link is no file of its own, and a submodule has its files elsewhere.
+        if kind == "blob" and mode != _LINK:
+            names.append(PurePosixPath(name))
+            objects.append(identity)
+    written = _git(root, "cat-file", "--batch", lines="".join(f"{identity}\n" for identity in objects).encode())
+    place = 0
+    for below in names:
+        # Each is announced by a line: its object, its kind and its size.
+        end = written.index(b"\n", place)
+        size = int(written[place:end].split()[2])
+        yield below, written[end + 1 : end + 1 + size]
+        place = end + 1 + size + 1
 
 
 def _resolved(root: Path, revision: str) -> str:
@@ -81,13 +120,13 @@ def _resolved(root: Path, revision: str) -> str:
         ) from error
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
+def _git(folder: Path, *arguments: str, lines: bytes = b"") -> bytes:
     git = shutil.which("git")
     if git is None:
         raise RevisionError("git is not installed; give a results folder or a baseline file instead of git:REV")
     try:
         done = subprocess.run(  # noqa: S603 - the program is git, and no argument can be taken for an option
-            [git, "-C", str(folder), *arguments], capture_output=True, timeout=_GIT_SECONDS, check=False
+            [git, "-C", str(folder), *arguments], input=lines, capture_output=True, timeout=_GIT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise RevisionError(f"git {arguments[0]} took more than {_GIT_SECONDS:.0f} s") from error

@@ -1,11 +1,15 @@
 """JSON that says one thing: msgspec takes the last of two equal keys without a word, and a reader may see the first."""
 
 import json
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 Decoded = TypeVar("Decoded")
+
+
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeError)
+"""What decoding bytes of anybody's making may raise: no JSON, JSON nested too deeply, or no text at all."""
 
 
 class RepeatedKeyError(msgspec.DecodeError):
@@ -16,7 +20,8 @@ def decode(content: bytes, kind: type[Decoded]) -> Decoded:
     """Decode JSON, and refuse a key that is given twice.
 
     Raises:
-        msgspec.DecodeError: it is no JSON, not of this kind, or has a key twice.
+        msgspec.DecodeError: it is no JSON, not of this kind, or has a key twice; also RecursionError and UnicodeError,
+            all of which are `UNREADABLE`.
     """
     found = msgspec.json.decode(content, type=kind)
     # What is written as we write it has every key once. To look at every key takes nine times as long.

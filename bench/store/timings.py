@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.trial import canonical_json
+from bench.store.regular import UnusableFileError, read_regular
+from bench.store.strict_json import UNREADABLE
 
 
 class Rounds(Struct, frozen=True, kw_only=True):
@@ -64,10 +66,10 @@ def read_timings(path: Path) -> Timings:
         ValueError: it is no such file, or it lacks the rounds, as `--benchmark-autosave` leaves them out.
     """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+        found = msgspec.json.decode(read_regular(path), type=_File)
+    except UnusableFileError as error:
+        raise ValueError(f"{path} {error}") from error
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} holds no timings ({error}); they are written by: pytest --benchmark-json={path}"
         ) from error

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from bench import data
 from bench.config.trial import Trial
+from bench.training.blocks import BLOCK_STEPS
 from bench.training.capture import recorder_for, watched
 from bench.training.monitors import Monitors
 from bench.training.pack import own_stream
-from bench.training.trainer import BLOCK_STEPS, build_step, prepare_process
+from bench.training.trainer import build_step, prepare_process
 
 SIZES: Final = (1, 2, 4, 8, 16, 32)
 

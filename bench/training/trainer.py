@@ -24,6 +24,7 @@ from bench.training import artifacts as files
 from bench.training.aside import Aside, aside_for
 from bench.training.average import MovingAverage
 from bench.training.batches import Batches, to_uint8
+from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.capture import Recorder, recorder_for, watched
 from bench.training.clock import BlockClock
 from bench.training.evaluations import Evaluations
@@ -35,9 +36,6 @@ from bench.training.seeding import Stream
 from bench.training.stability import step_measures
 from bench.training.step import TrainingStep
 from bench.training.verdict import course, status_of
-
-BLOCK_STEPS = 50
-"""Monitors are flushed and the clock is read once in so many steps."""
 
 PHASE_STEPS = 16
 """Updates of each player that are timed apart when training has ended; the most common interval of a lazy term."""
@@ -131,11 +129,6 @@ def build_step(trial: Trial, images: Tensor, device: torch.device, *, stack: int
         seed=spec.seed,
         judges_alone=discriminator.judges_alone,
     )
-
-
-def block_ends(steps: int, evaluate_every: int) -> list[int]:
-    """Return the steps at which blocks end: every `BLOCK_STEPS`, at each evaluation, and at the last step."""
-    return sorted({*range(BLOCK_STEPS, steps, BLOCK_STEPS), *range(evaluate_every, steps, evaluate_every), steps})
 
 
 class Run:

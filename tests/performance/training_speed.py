@@ -39,13 +39,14 @@ from bench.kernels.blocks import Call, Effort, interleave
 from bench.kernels.machine import measure_rates
 from bench.kernels.traffic import count
 from bench.store.journal import Store
+from bench.training.blocks import BLOCK_STEPS
 from bench.training.capture import WARM_UP, recorder_for, watched
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
 from bench.training.pack import own_stream
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
-from bench.training.trainer import BLOCK_STEPS, build_step
+from bench.training.trainer import build_step
 
 IMAGES = 5000
 Lane = tuple[Callable[[], AbstractContextManager[object]], Callable[[int], object]]

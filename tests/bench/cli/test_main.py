@@ -29,7 +29,7 @@ OPTIONS = {
     "export": "format results output",
     "kernels": "methods losses device batch size precision mode results table format trace nvtx",
     "publish": "folder from",
-    "verify": "folders",
+    "verify": "folders since rerun up-to-first-evaluation reruns data",
     "atlas": "check output",
     "doctor": "results data",
 }

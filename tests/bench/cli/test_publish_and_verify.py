@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from planted_records import planted_record
-from synthetic import World, make, write
+from synthetic import World, write
+from synthetic import make as planted
+from whole_records import whole
 
 import losses
 from bench import data
@@ -25,6 +27,10 @@ from bench.training.version import ENGINE_VERSION
 
 WORLD = World(methods=("nsgan", "hinge", "mmgan"), workloads=("digits", "ring8"), failure_rates={"mmgan": 0.4})
 REPOSITORY = Path(__file__).parents[3]
+
+
+def make(world, seeds):
+    return [whole(record) for record in planted(world, seeds)]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +106,16 @@ def test_publishing_again_changes_nothing(bench, folder):
 def raise_a_metric(folder):
     path = records(folder)[0]
     change(path, metrics={**read_record(path).metrics, "distance": 3.0})
-    return ["leaderboard.md: is not what the records give", f"records/{path.name}: has other bytes"]
+    return [f"{path.name}: has distance 3, and the last evaluation has ", f"records/{path.name}: has other bytes"]
+
+
+def make_a_run_better(folder):
+    """Change a run whole, so that nothing in it contradicts the rest."""
+    path = next(path for path in records(folder) if read_record(path).status == "ok")
+    record = read_record(path)
+    path.write_bytes(
+        msgspec.json.encode(whole(msgspec.structs.replace(record, metrics={**record.metrics, "distance": 3.0})))
+    )
 
 
 def raise_a_metric_and_the_manifest(folder):
@@ -109,7 +124,7 @@ def raise_a_metric_and_the_manifest(folder):
     change(path, metrics={**read_record(path).metrics, "distance": 3.0})
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace(sha256(old), sha256(path.read_bytes())))
-    return ["leaderboard.csv: is not what the records give", "leaderboard.tex: is not what the records give"]
+    return [f"{path.name}: has distance 3, and the last evaluation has "]
 
 
 def delete_a_failed_seed(folder):
@@ -294,7 +309,7 @@ def edit_the_manifest(folder):
 
 
 def add_a_record(folder):
-    made = planted_record(data.workload("digits"), "bce_ns", 3, name="nsgan", components=dict(COMPONENTS))
+    made = whole(planted_record(data.workload("digits"), "bce_ns", 3, name="nsgan", components=dict(COMPONENTS)))
     (folder / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
     return [f"records/{made.trial_id}.0.json: is not listed in manifest.json", "hinge on digits lacks seed 3 of 4"]
 
@@ -363,7 +378,7 @@ def test_tables_of_an_older_protocol_are_compared_too(bench, folder, monkeypatch
 
 def test_a_workload_without_a_scale_can_be_published(bench, tmp_path):
     made = [
-        msgspec.structs.replace(record, metrics={**record.metrics, "distance_floor": 0.0})
+        whole(msgspec.structs.replace(record, metrics={**record.metrics, "distance_floor": 0.0}))
         if record.spec.workload == "digits"
         else record
         for record in make(WORLD, 3)
@@ -452,7 +467,7 @@ def test_sample_grids_of_the_source_stay_there_and_those_of_the_folder_are_liste
     assert f"artifacts/{trial}/samples.png" in json.loads((folder / "manifest.json").read_text())["files"]
 
 
-@pytest.mark.parametrize("tamper", [raise_a_metric, delete_the_last_seed_of_all])
+@pytest.mark.parametrize("tamper", [make_a_run_better, delete_the_last_seed_of_all])
 def test_what_was_published_is_not_published_otherwise(bench, folder, tamper):
     tamper(folder)
     before = (folder / "manifest.json").read_bytes()
@@ -524,3 +539,59 @@ def test_reading_published_records_imports_no_torch(published):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "False"
+
+
+def test_trials_are_drawn_and_compared_with_those_trained_elsewhere(bench, folder, published):
+    """The folder's records are of protocol 1.0: nothing is trained here, and the way to train them is said."""
+    alone = bench("verify", folder, "--rerun", 2)
+    assert alone.exit_code == 1, "whoever asks has not been told that any is right"
+    assert alone.stdout.count("follows protocol 1.0, and this program trains") == 2
+    assert f"git worktree add ../rerun-{COMMIT[:12]} {COMMIT}\n" in alone.stdout
+    assert f"--rerun 2 --reruns ../rerun-{COMMIT[:12]}/reruns" in alone.stdout
+    both = bench("verify", folder, "--rerun", 2, "--reruns", published)
+    assert both.exit_code == 0, both.stdout
+    assert "of 2 trials trained again 2 have every number to the last bit, 0 ran" in both.stdout
+    drawn = [line for line in both.stdout.splitlines() if "has every number to the last bit" in line]
+    assert len(drawn) == 2
+    path = folder / "records" / drawn[0].partition(".0.json")[0].rpartition("/")[2]
+    path = path.with_name(f"{path.name}.0.json")
+    other = folder.parent / "other" / "records"
+    other.mkdir(parents=True)
+    change(Path(shutil.copy(path, other)), stability={**read_record(path).stability, "signal_last": 2.5})
+    off = bench("verify", folder, "--rerun", 2, "--reruns", other.parent)
+    assert off.exit_code == 1
+    assert "gives other numbers when it is trained again: stability.signal_last" in off.stdout
+
+
+COMMIT = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("arguments", [["--up-to-first-evaluation"], ["--reruns", "."], ["--rerun", "0"]])
+def test_bad_wishes_for_reruns_are_bad_input(bench, published, arguments):
+    assert bench("verify", published, *arguments).exit_code == 2
+
+
+@pytest.mark.slow
+def test_fresh_records_are_published_verified_and_trained_again(bench, tmp_path):
+    suite = ["--method", "nsgan", "--workload", "ring8", "--seeds", "2", "--steps", "120", "--set", "evaluate_every=60"]
+    results = tmp_path / "local"
+    ran = bench("run", *suite, "--results", results)
+    assert ran.exit_code == 0, ran.output
+    folder = tmp_path / "results" / "published" / "fresh"
+    assert bench("publish", folder, "--from", results).exit_code == 0
+    for further in ([], ["--up-to-first-evaluation"]):
+        result = bench("verify", folder, "--rerun", 1, *further)
+        assert result.exit_code == 0, result.stdout
+        assert "of 1 trial trained again 1 have every number to the last bit" in result.stdout
+
+
+def test_a_readme_is_held_to_the_manifest(bench, folder):
+    readme = folder / "README.md"
+    readme.write_text("Which loss is best?\n")
+    assert "README.md: is not listed in manifest.json; publish again" in bench("verify", folder).stdout
+    assert bench("publish", folder).exit_code == 0
+    assert bench("verify", folder).exit_code == 0
+    readme.write_text("Mine is.\n")
+    result = bench("verify", folder)
+    assert result.exit_code == 1
+    assert "README.md: has other bytes than manifest.json says" in result.stdout

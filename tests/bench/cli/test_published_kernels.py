@@ -1,6 +1,7 @@
 """The published kernel timings verify, and what is off about such a folder is found."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def edited_table(folder):
     readme.write_text(readme.read_text().replace("| nsgan |", "| nsgan | 1.0 |", 1))
 
 
+def moved(path):
+    path.rename(path.parents[2] / "elsewhere")
+    return path
+
+
+def link(path):
+    moved(path).symlink_to(path.parents[2] / "elsewhere")
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("tamper", "words"),
     [
@@ -65,6 +76,11 @@ def edited_table(folder):
         (lambda folder: (folder / "trace.json").write_text("{}"), "trace.json: does not belong"),
         (lambda folder: (folder / "kernels" / "x.txt").write_text("x"), "kernels/x.txt"),
         (lambda folder: [path.unlink() for path in (folder / "kernels").iterdir()], "kernels: there are none"),
+        (lambda folder: os.mkfifo(moved(record(folder))), ".json: cannot be read: it is a named pipe"),
+        (lambda folder: moved(record(folder)).mkdir(), ".json: cannot be read: it is a folder"),
+        (lambda folder: link(record(folder)), ".json: is a symbolic link"),
+        (lambda folder: link(folder / "README.md"), "README.md: is a symbolic link"),
+        (lambda folder: (folder / "README.md").write_bytes(b"\xff\xfe"), "README.md: is no text"),
     ],
 )
 def test_what_is_off_is_found(bench, folder, tamper, words):

@@ -108,3 +108,29 @@ def test_a_header_that_was_edited_is_refused(records, old, new, words):
     assert old in content.partition(b"\n")[0]
     with pytest.raises(BaselineError, match=words):
         decode_baseline(content.replace(old, new, 1), "here")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"),
+    ],
+)
+def test_what_windows_does_to_a_text_is_undone(records, changed):
+    content = encode_baseline("main", records)
+    assert changed(content) != content
+    assert decode_baseline(changed(content), "here") == decode_baseline(content, "here")
+
+
+@pytest.mark.parametrize("said", [0, 5, 7, 2**62])
+def test_the_count_in_the_header_is_held_to_the_lines(records, said):
+    content = encode_baseline("main", records)
+    assert content.count(b'"trials":6') == 1
+    with pytest.raises(BaselineError, match=f"says that it has {said:,} trials, and has 6: its first line was edited"):
+        decode_baseline(content.replace(b'"trials":6', b'"trials":%d' % said), "here")
+
+
+def test_a_baseline_without_trials_is_one():
+    assert decode_baseline(encode_baseline("none", []), "here").records == ()

@@ -8,7 +8,7 @@ from synthetic import write
 
 from bench.store.baseline import Baseline, encode_baseline
 from bench.store.journal import RecordError
-from bench.store.revision import AbsentError, RevisionError, read_revision, split
+from bench.store.revision import AbsentError, RevisionError, read_blob, read_revision, split
 
 
 def git(folder, *arguments):
@@ -79,3 +79,34 @@ def test_a_damaged_record_is_named_with_its_revision(repository):
     git(repository, "commit", "-q", "-m", "third")
     with pytest.raises(RecordError, match=r"git:HEAD:results/published/records/a{16}\.0\.json is damaged"):
         read_revision("git:HEAD", repository)
+
+
+def test_what_archives_leave_out_is_read_all_the_same(repository):
+    """`git archive` leaves out `export-ignore`, and with everything left out it would be an empty set of records."""
+    records = [planted_record(make_workload(), seed=seed) for seed in range(3)]
+    write(records, repository / "results" / "published" / "again")
+    (repository / ".gitattributes").write_text("results export-ignore\n*.json export-subst\n")
+    (repository / "results" / "published" / "again" / "records" / "link.json").symlink_to("nowhere")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "third")
+    assert sorted_by_seed(read_revision("git:HEAD", repository)) == sorted_by_seed(records)
+
+
+def test_a_path_is_a_path_and_no_pattern(repository):
+    write([planted_record(make_workload())], repository / "results" / "a[b]*")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "third")
+    assert len(read_revision("git:HEAD:results/a[b]*", repository)) == 1
+    with pytest.raises(AbsentError):
+        read_revision("git:HEAD:results/*", repository)
+
+
+def test_one_file_of_a_revision(repository):
+    path = repository / "main.jsonl"
+    assert read_blob(repository, "first", path) == encode_baseline(
+        "main", [planted_record(make_workload(), seed=seed) for seed in range(3)]
+    )
+    assert read_blob(repository, "HEAD", path) is None
+    assert read_blob(repository, "first", repository.parent / "elsewhere") is None
+    with pytest.raises(RevisionError, match="knows no revision"):
+        read_blob(repository, "nonsense", path)

@@ -14,7 +14,7 @@ from tape import Tapes
 from bench.config.trial import Optimizer
 from bench.events import Progress
 from bench.store.record import Outcome
-from bench.training import pack, trainer
+from bench.training import blocks, pack, trainer
 from bench.training.aside import Aside
 from bench.training.evaluations import Evaluations
 from bench.training.step import TrainingStep
@@ -164,7 +164,8 @@ def test_the_pace_of_a_packed_trial_is_measured_alone(tmp_path: Path, monkeypatc
         apply(step)
 
     monkeypatch.setattr(TrainingStep, "apply_discriminator", slowly)
-    monkeypatch.setattr(trainer, "BLOCK_STEPS", 20)
+    for module in (trainer, blocks):
+        monkeypatch.setattr(module, "BLOCK_STEPS", 20)
     outcomes = packed(tmp_path, *(toy_trial(seed=seed, steps=40, evaluate_every=40) for seed in range(3)))
     for outcome in outcomes:
         assert isinstance(outcome, Outcome)

@@ -16,9 +16,10 @@ from bench.events import Progress
 from bench.plan import expand
 from bench.report.wording import STABILITY_WORDS
 from bench.store.record import Outcome
+from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.monitors import MONITORS
 from bench.training.step import TrainingStep
-from bench.training.trainer import BLOCK_STEPS, block_ends, train
+from bench.training.trainer import train
 
 STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words in group.items()}
 """What `show` has words for: every measure, in the groups of its table."""
