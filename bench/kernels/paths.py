@@ -73,6 +73,7 @@ class Paths:
         self.step = build_step(_trial(method, setting), pixels.to(torch.uint8), device)
         self._streams = PartGenerators(0, tuple(part.name for part in method.parts), device)
         self._state: dict[Phase, dict[str, dict[str, Tensor]]] = {"discriminator": {}, "generator": {}}
+        self.step.criterion.constrain()  # what is put back later is what a constraint would have left
         self._kept = [(tensor, tensor.detach().clone()) for tensor in self._tensors()]
 
     def calls(self) -> dict[str, Call]:
@@ -109,6 +110,7 @@ class Paths:
         with torch.no_grad():
             for tensor, kept in self._kept:
                 tensor.copy_(kept)
+        self.step.criterion.constrain()
 
     @cached_property
     def logits(self) -> Sequence[tuple[Tensor, Tensor]]:

@@ -69,3 +69,12 @@ def test_inputs_rotate(small):
 def test_packs_that_do_not_divide_the_batch_are_refused(small):
     with pytest.raises(ValueError, match=r"joins 2 samples.*batch of 7.*--batch"):
         Paths(losses.get("pacgan2"), msgspec.structs.replace(small, batch_size=7), CPU)
+
+
+def test_a_clipped_critic_can_be_timed_again_and_again(small):
+    """Weights are put back between blocks, which a constraint must not take for a step that nobody clipped."""
+    calls = Paths(losses.get("wgan"), small, CPU).calls()
+    for index in range(3):
+        calls["d_step"].run(index)
+        calls["g_step"].run(index)
+        calls["d_step"].reset()
