@@ -85,7 +85,12 @@ def in_two_processes(method: losses.Method, phase: Phase, batch: Batch, steps: i
             raise
 
     with ThreadPoolExecutor(PROCESSES) as pool:
-        return list(pool.map(work, range(PROCESSES)))
+        runs = [pool.submit(work, rank) for rank in range(PROCESSES)]
+    causes = [cause for run in runs if (cause := run.exception()) is not None]
+    for cause in causes:  # whoever waits when another fails has only a broken barrier to tell of
+        if not isinstance(cause, threading.BrokenBarrierError):
+            raise cause
+    return [run.result() for run in runs]
 
 
 @pytest.mark.parametrize("phase", PHASES)
