@@ -3,8 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Warnings are errors in the tests, so that an upstream release could break a newcomer's `make test`. These are the versions
+# that were tested; `make CONSTRAINTS= test` takes the newest.
+CONSTRAINTS ?= constraints.txt
+INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable
 
-.PHONY: help run test slow browser lint types imports index atlas clean
+.PHONY: help run test slow browser lint types imports index atlas regenerate constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,9 +25,10 @@ slow: $(VENV)/.installed-dev  ## run the tests that train for longer
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one
 	$(BIN)/python -m pytest -m browser
 
-lint: $(VENV)/.installed-dev  ## check style and formatting
+lint: $(VENV)/.installed-dev  ## check style, formatting and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: $(VENV)/.installed-dev  ## check types strictly
 	$(BIN)/mypy
@@ -38,6 +43,12 @@ index: $(VENV)/.installed  ## regenerate the lists of methods and metrics that `
 atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 	$(BIN)/python -m bench atlas
 
+regenerate: index atlas  ## after a new or changed loss: the lists, the atlas and the golden traces
+	$(BIN)/python -m bench golden --output tests/golden/traces.json
+
+constraints: $(VENV)/.installed-browser  ## write constraints.txt from the versions that are installed
+	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia-|cuda-|triton=|pip=|setuptools=)' > constraints.txt
+
 clean:  ## remove .venv and caches; results stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -46,16 +57,16 @@ $(BIN)/python:
 	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --editable '.[dev,browser]'
+	$(INSTALL) '.[dev,browser]'
 	@touch $@

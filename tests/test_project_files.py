@@ -1,0 +1,79 @@
+"""The files around the code hold what they promise: versions agree, and every command in them exists."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.MULTILINE))
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+SPEAKING_OF_MAKE = ["README.md", "CONTRIBUTING.md", "RELEASE.md", ".ci/run", ".github/workflows/tests.yml", *(
+    str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))
+)]  # fmt: skip
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    listed = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    return [Requirement(line) for line in listed]
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+
+
+@pytest.mark.parametrize("requirement", requirements("dev", "browser"), ids=str)
+def test_every_dependency_has_a_tested_version_within_its_range(requirement: Requirement) -> None:
+    version = pinned()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version), f"constraints.txt has {requirement.name} {version}"
+
+
+@pytest.mark.parametrize("name", SPEAKING_OF_MAKE)
+def test_every_target_that_is_named_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = re.findall(r"^\s*(?:- run: )?make ([a-z ]+)", text, flags=re.MULTILINE) + re.findall(
+        r"`make ([a-z ]+)`", text
+    )
+    named = {word for line in lines for word in line.split()}
+    assert named <= TARGETS, f"{name} names {named - TARGETS}"
+
+
+def test_the_workflow_tests_every_python_that_is_promised() -> None:
+    classified = {line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)}
+    tested = set(WORKFLOW["jobs"]["tested"]["strategy"]["matrix"]["python-version"])
+    assert classified <= tested
+    assert f">={min(tested, key=lambda text: int(text.split('.')[1]))}" == PROJECT["requires-python"]
+
+
+def test_hooks_run_what_the_project_installs() -> None:
+    tools = {"ruff", "codespell", "mypy", "lint-imports"}
+    run = {hook["entry"].split()[0] for repository in HOOKS for hook in repository["hooks"]}
+    assert run == {f".venv/bin/{tool}" for tool in tools}
+    assert all(repository["repo"] == "local" for repository in HOOKS), "a hook from elsewhere needs a network"
+    assert all(f"$(BIN)/{tool}" in MAKEFILE for tool in tools), "a hook and `make lint types imports` differ"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda path: path.name)
+def test_templates_are_valid(path: Path) -> None:
+    assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
+
+
+def test_the_development_container_installs_by_make() -> None:
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    assert container["postCreateCommand"] == "make .venv/.installed-dev"
+    assert "$(VENV)/.installed-dev:" in MAKEFILE
