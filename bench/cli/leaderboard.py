@@ -19,7 +19,7 @@ _SUFFIXES: Final = {".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"
 @results_option
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file, instead of the terminal.")
 def leaderboard(style: str | None, results: Path, output: Path | None) -> None:
-    """Rank the losses: scores and ranks with intervals, groups of ties, and each loss against nsgan.
+    """Rank the losses: scores and ranks with intervals, which may be the best, and each against nsgan.
 
     Only comparable records share a table; where several protocols, norms or budgets are recorded, there are several
     tables. Methods with missing seeds are listed without a rank, failed runs count with score 0. The formats csv and

@@ -100,7 +100,7 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
 
     for board in boards:
         to.print(title(board), style="bold", markup=False, soft_wrap=True)
-        for part, table in to_tables(board):
+        for part, table in to_tables(board, to.width):
             to.print()
             to.print(part.title, style="italic", markup=False)
             to.print(table)

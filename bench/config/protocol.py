@@ -33,7 +33,7 @@ REFERENCE_METHOD: Final = "nsgan"
 """The method that every other is compared with."""
 
 PUBLISHABLE_SEEDS: Final = 10
-"""Below this many seeds a row is printed as provisional: bootstrap intervals of fewer cover too little."""
+"""Below this many seeds a row is printed as provisional: fewer can show large differences alone."""
 
 FAILURE_SHARE: Final = 0.5
 """A run has learned once its distance falls below this share of the untrained generator's distance."""

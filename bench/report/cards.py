@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.report import methods, wording
 from bench.report.curves import band, distance_lines
 from bench.report.grids import Grid
-from bench.report.leaderboard import quality_words
+from bench.report.leaderboard import overall_verdict, p_text, quality_words, workload_verdict
 from bench.report.notes import nothing_scored
 from bench.report.sections import BoardSections
 from bench.statistics.board import LeaderboardRow, WorkloadColumn
@@ -27,6 +27,9 @@ class Result:
     untrained: str
     average: str
     """The distance of the generator's moving average."""
+    score: str
+    verdict: str
+    """Against the reference on this workload."""
     modes: str
     quality: str
     """How far the modes can be believed, in words."""
@@ -114,32 +117,41 @@ def _standing(section: BoardSections, row: LeaderboardRow) -> Standing:
 
 def _standing_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
     reference = section.board.reference
-    said = []
-    if row.variant:
-        said.append("a labelled variant, not well defined on this discriminator and never ranked")
-    elif nothing_scored(section.board):
-        said.append("not ranked, as no workload has a scale to score on")
-    elif row.score is None:
-        said.append(f"{row.cells_done} of {row.cells_counting} counting runs done: not ranked yet")
-    else:
-        said.append(f"score {wording.score(row.score)}")
-        if row.score_low is not None:
-            said[-1] += f" ({wording.interval(row.score_low, row.score_high)})"
-            said.append(f"rank {wording.ranks(row.rank_low, row.rank_high)}")
-            said.append(f"tie group {row.tie_group}")
-    if row.average_score is not None:
-        said.append(f"score of the moving averages {wording.score(row.average_score)}")
-    if row.better_than_reference is not None:
-        said.append(
-            f"better than {reference} with probability {row.better_than_reference:.2f} "
-            f"({wording.interval(row.better_low, row.better_high)})"
-        )
-    if row.p_adjusted is not None:
-        said.append(f"p {row.p_adjusted:.2g} after Holm")
+    said = [*_score_words(section, row), *_against_words(section, row)]
     if row.relative_throughput is not None and row.method != reference:
         said.append(f"{row.relative_throughput:.2f} times {reference}'s images a second")
     elif row.images_per_second is not None:
         said.append(f"{wording.count(row.images_per_second)} images a second")
+    return said
+
+
+def _score_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+    if row.variant:
+        return ["a labelled variant, not well defined on this discriminator and never ranked"]
+    if nothing_scored(section.board):
+        return ["not ranked, as no workload has a scale to score on"]
+    if row.score is None:
+        return [f"{row.cells_done} of {row.cells_counting} counting runs done: not ranked yet"]
+    within = "" if row.score_low is None else f" ({wording.interval(row.score_low, row.score_high)})"
+    said = [f"score {wording.score(row.score)}{within}"]
+    if row.rank_low is not None:
+        said.append(f"rank {wording.ranks(row.rank_low, row.rank_high)}")
+    if row.among_best:
+        said.append("may be the best")
+    if row.average_score is not None:
+        said.append(f"score of the moving averages {wording.score(row.average_score)}")
+    return said
+
+
+def _against_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+    reference, said = section.board.reference, []
+    if row.verdict is not None:
+        said.append(f"against {reference}: {overall_verdict(section.board, row)}")
+    if row.better_than_reference is not None:
+        within = "" if row.better_low is None else f" ({wording.interval(row.better_low, row.better_high)})"
+        said.append(f"better than {reference} with probability {row.better_than_reference:.2f}{within}")
+    if row.p_adjusted is not None and p_text(section.board, row) != wording.MISSING:
+        said.append(f"p {row.p_adjusted:.2g} after Holm")
     return said
 
 
@@ -157,6 +169,8 @@ def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn)
         quartiles=wording.MISSING if low is None else f"{wording.distance(low)} to {_or_failed(high)}",
         real=wording.distance(column.floor),
         untrained=wording.distance(column.untrained),
+        score=wording.score(row.on[column.name].score if column.name in row.on else None),
+        verdict=workload_verdict(row, column),
         modes=wording.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
         quality=wording.MISSING if share is None else f"{wording.percent(share)} {quality_words(column)}",
         failed=f"{failed}/{len(records)}",

@@ -19,8 +19,7 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         "rank": row.rank,
         "rank_low": row.rank_low,
         "rank_high": row.rank_high,
-        "tie_group": row.tie_group,
-        "ties_with_leader": row.ties_with_leader,
+        "among_best": row.among_best,
         "method": row.method,
         "aliases": " ".join(aliases_of(row.method)),
         "expression": row.expression,
@@ -33,6 +32,9 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         "better_high": row.better_high,
         "p_value": row.p_value,
         "p_adjusted": row.p_adjusted,
+        "least_p_adjusted": board.reach.least if board.reach else None,
+        "verdict": row.verdict,
+        "detectable": row.detectable,
         "cells_done": row.cells_done,
         "cells_counting": row.cells_counting,
         "seeds": row.seeds,
@@ -43,7 +45,6 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         "failure_low": row.failure_low,
         "failure_high": row.failure_high,
         "lost": row.lost,
-        "late_regression": row.late_regression,
         "timed_on": board.timed_on,
         "images_per_second": row.images_per_second,
         "relative_throughput": row.relative_throughput,
@@ -53,7 +54,7 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
     for column in board.workloads:
         values |= {f"{column.name}_{name}": value for name, value in _workload_values(row, column).items()}
     values |= {f"{column.workload}_fid": column.medians.get(row.entrant) for column in shown_fid(board)}
-    return {name: _stable(value) for name, value in values.items()}
+    return {name: stable(value) for name, value in values.items()}
 
 
 def _workload_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, Value]:
@@ -62,12 +63,17 @@ def _workload_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, V
     if column.quality is not None:
         ceiling = column.quality_ceiling
         quality = {column.quality: row.qualities.get(column.name), f"{column.quality}_ceiling": ceiling}
+    if column.name in row.coverages:
+        quality |= {"coverage": row.coverages[column.name], "coverage_ceiling": column.coverage_ceiling}
     return {
+        **_scored_values(row, column),
         "distance": row.distances.get(column.name),
         "ema_distance": row.average_distances.get(column.name),
         "floor": column.floor,
         "untrained": column.untrained,
+        "late_regression": row.late_regressions.get(column.name),
         "modes": row.modes.get(column.name),
+        "divergence": row.divergences.get(column.name),
         **quality,
         "unscored": column.unscored.lacking.reason if column.unscored else None,
         "cells_done": row.done.get(column.name, 0),
@@ -76,5 +82,23 @@ def _workload_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, V
     }
 
 
-def _stable(value: Value) -> Value:
+def _scored_values(row: LeaderboardRow, column: WorkloadColumn) -> dict[str, Value]:
+    on = row.on.get(column.name)
+    test = on.test if on else None
+    return {
+        "score": on.score if on else None,
+        "score_low": on.low if on else None,
+        "score_high": on.high if on else None,
+        "wins": on.wins if on else None,
+        "ties": on.ties if on else None,
+        "p_value": test.p_value if test else None,
+        "p_adjusted": test.p_adjusted if test else None,
+        "least_p_adjusted": column.reach.least if column.reach else None,
+        "verdict": test.verdict if test else None,
+        "detectable": test.detectable if test else None,
+    }
+
+
+def stable(value: Value) -> Value:
+    """Round a number to what is the same on all machines."""
     return float(f"{value:.10g}") if isinstance(value, float) else value

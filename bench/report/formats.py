@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report.flat import Value, flat_row
+from bench.report.flat import Value, flat_row, stable
 from bench.report.latex import to_latex
-from bench.report.leaderboard import Column, Part, lines, parts, title
+from bench.report.leaderboard import Part, lines, notes, parts, title
 from bench.report.notes import facts
-from bench.statistics.board import Leaderboard
+from bench.report.pieces import name_width, pieces
+from bench.statistics.board import RANKING_VERSION, Leaderboard
+from bench.statistics.standing import Reach
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TERMINAL_COLUMNS: Final = 6
-"""How many columns of workloads stand beside each other in a terminal."""
+TERMINAL_WIDTH: Final = 140
+"""Where nobody says how wide it is."""
 
 
 def to_json(boards: Sequence[Leaderboard], command: str) -> str:
@@ -33,18 +35,29 @@ def to_json(boards: Sequence[Leaderboard], command: str) -> str:
                 "title": board.key.title,
                 "protocol_version": board.key.protocol_version,
                 "scoring_version": board.key.scoring_version,
+                "ranking_version": RANKING_VERSION,
                 "records": len(board.record_ids),
                 "digest": board.digest,
                 "reference": board.reference,
                 "resamples": board.resamples,
                 "measures": {column.name: column.measure for column in board.workloads},
-                "notes": [*facts(board), *(note for part in parts(board) for note in part.notes)],
+                "tests": {name: _reach(reach) for name, reach in _reaches(board).items()},
+                "notes": notes(board),
                 "rows": [flat_row(board, row) for row in board.rows],
             }
             for board in boards
         ],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _reaches(board: Leaderboard) -> dict[str, Reach]:
+    found = {"overall": board.reach} | {column.name: column.reach for column in board.workloads}
+    return {name: reach for name, reach in found.items() if reach is not None}
+
+
+def _reach(reach: Reach) -> dict[str, Value]:
+    return {"least_p_adjusted": stable(reach.least), "detectable": stable(reach.detectable)}
 
 
 def to_csv(boards: Sequence[Leaderboard], command: str) -> str:
@@ -57,6 +70,7 @@ def to_csv(boards: Sequence[Leaderboard], command: str) -> str:
             **flat_row(board, row),
             "protocol_version": board.key.protocol_version,
             "scoring_version": board.key.scoring_version,
+            "ranking_version": RANKING_VERSION,
             "records": len(board.record_ids),
             "digest": board.digest,
             "command": command,
@@ -132,34 +146,19 @@ WRITERS: Final[dict[str, Callable[[Sequence[Leaderboard], str], str]]] = {
 """The formats of files, by name."""
 
 
-def to_tables(board: Leaderboard) -> list[tuple[Part, "Table"]]:
-    """Return the parts for a terminal; failures are red, the leader's group is bold, what has no rank is dim."""
-    return [(narrow, _terminal_table(board, narrow)) for part in parts(board) for narrow in _narrow(part)]
+def to_tables(board: Leaderboard, width: int = TERMINAL_WIDTH) -> list[tuple[Part, "Table"]]:
+    """Return the parts for a terminal so many characters wide, each in as many pieces as that takes.
 
-
-def _narrow(part: Part) -> list[Part]:
-    """Split what has a column for each workload; its notes come with the last piece."""
-    if not part.reference_lines:
-        return [part]
-    first, pieces = part.columns[:1], _pieces(part.columns[1:])
+    Every piece has the method's name. Failures are red, what may be the best is bold, what has no score is dim.
+    """
     return [
-        Part(part.title, (*first, *piece), part.notes if piece is pieces[-1] else (), reference_lines=True)
-        for piece in pieces
+        (piece, _terminal_table(board, piece, name_width(board, width)))
+        for part in parts(board)
+        for piece in pieces(board, part, width)
     ]
 
 
-def _pieces(columns: Sequence[Column]) -> list[list[Column]]:
-    """Divide columns into as many as stand beside each other; what belongs together is not torn apart."""
-    pieces: list[list[Column]] = [[]]
-    for place, column in enumerate(columns):
-        needed = 1 + (column.with_next and place + 1 < len(columns))
-        if len(pieces[-1]) + needed > _TERMINAL_COLUMNS:
-            pieces.append([])
-        pieces[-1].append(column)
-    return pieces
-
-
-def _terminal_table(board: Leaderboard, part: Part) -> "Table":
+def _terminal_table(board: Leaderboard, part: Part, width: int) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -168,7 +167,15 @@ def _terminal_table(board: Leaderboard, part: Part) -> "Table":
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in names:
         left = name == "method"
-        table.add_column(name, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+        limit = width if left else None
+        table.add_column(
+            name,
+            justify="left" if left else "right",
+            no_wrap=not left,
+            overflow="fold",
+            min_width=limit,
+            max_width=limit,
+        )
     written = lines(board, part)
     for line in written[: len(written) - len(board.rows)]:
         table.add_row(*map(Text, line), style="italic")
@@ -176,5 +183,5 @@ def _terminal_table(board: Leaderboard, part: Part) -> "Table":
         texts = [Text(cell) for cell in line]
         if "failed" in names and row.failures:
             texts[names.index("failed")].stylize("red")
-        table.add_row(*texts, style="bold" if row.ties_with_leader else ("dim" if row.rank is None else ""))
+        table.add_row(*texts, style="bold" if row.among_best else ("dim" if row.score is None else ""))
     return table

@@ -127,29 +127,29 @@ def _panels_left_out(boards: Sequence[Leaderboard]) -> str:
 
 def finding(board: Leaderboard) -> str:
     """Say in one or two sentences what the table allows to be said, and no more."""
-    ranked = board.ranked
+    scored = board.scored
     if nothing_scored(board):
         return "No workload has a scale to score on, so nothing is ranked; the notes below the table say why."
-    if not ranked:
+    if not scored:
         return "No method has results in all counting cells yet, so nothing is ranked."
-    leader = ranked[0]
-    runs, failures = sum(row.runs for row in ranked), sum(row.failures for row in ranked)
+    leader = scored[0]
+    runs, failures = sum(row.runs for row in scored), sum(row.failures for row in scored)
     failed = f" {failures} of the {runs} runs failed." if failures else f" None of the {runs} runs failed."
-    if len(ranked) == 1:
+    if not leader.score:
+        return f"Every method scores 0: there is no leader, and nothing is ranked.{failed}"
+    if len(scored) == 1:
         return f"{leader.method} scores {wording.score(leader.score)}; there is nothing to compare it with.{failed}"
-    if leader.rank_low is None:
-        return (
-            f"{leader.method} has the highest score of a single seed, {wording.score(leader.score)}; "
-            f"one seed allows no conclusion about the order.{failed}"
-        )
-    tied = [row.method for row in ranked[1:] if row.ties_with_leader]
     said = f"{leader.method} has the highest score, {wording.score(leader.score)}"
-    if not tied:
-        said += ", and its paired differences to all others are clear of zero."
-    elif len(tied) <= 3:
-        said += f"; {_enumerate(tied)} cannot be told apart from it."
+    if leader.rank is None:
+        few = "a single seed" if leader.seeds == 1 else wording.plural(leader.seeds, "seed")
+        return f"{said}, of {few}: that allows no conclusion about the order.{failed}"
+    others = [row.method for row in scored[1:] if row.among_best]
+    if not others:
+        said += ", and no other method may be the best."
+    elif len(others) <= 3:
+        said += f"; {_enumerate(others)} may be the best as well."
     else:
-        said += f"; {len(tied)} of the other {len(ranked) - 1} cannot be told apart from it."
+        said += f"; {len(others)} of the other {len(scored) - 1} may be the best as well."
     provisional = " With so few seeds this is provisional." if leader.provisional else ""
     return said + provisional + failed
 

@@ -55,7 +55,7 @@ def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str])
         "name": label(row),
         "rank": row.rank,
         "ranks": [row.rank_low, row.rank_high],
-        "group": row.tie_group,
+        "best": row.among_best,
         "score": _short(row.score),
         "scores": [_short(row.score_low), _short(row.score_high)],
         "cost": _short(overview.costs(board).get(entrant(row))),

@@ -5,11 +5,12 @@ from typing import Final
 from bench.config.protocol import PUBLISHABLE_SEEDS, REFERENCE_METHOD
 from bench.report import wording
 from bench.report.methods import aliases_of
-from bench.statistics.board import Leaderboard, WorkloadColumn
+from bench.statistics.board import RANKING_VERSION, Leaderboard, WorkloadColumn
 from bench.statistics.inception import FidColumn
 from bench.statistics.scales import Unscored
+from bench.statistics.standing import RANKED_SEEDS, Reach
 
-TIE_MARK: Final = "≈"
+BEST_MARK: Final = "≈"
 VARIANT_MARK: Final = "†"
 
 
@@ -25,13 +26,12 @@ def has_averages(board: Leaderboard) -> bool:
 
 def facts(board: Leaderboard) -> list[str]:
     """The notes that belong to no part."""
-    score = f"Score: interquartile mean over {_counting_words(board)}; a failed run counts 0. {_score_words(board)}"
+    score = f"Score: mean over {_counting_words(board)}; a failed run counts 0. {_score_words(board)}"
     said = [
         score.strip(),
         *_certainty(board),
-        _LATE,
         f"Made from {wording.plural(len(board.record_ids), 'record')}, digest {board.digest}, "
-        f"protocol {board.key.protocol_version}, scoring {board.key.scoring_version}.",
+        f"protocol {board.key.protocol_version}, scoring {board.key.scoring_version}, ranking {RANKING_VERSION}.",
     ]
     if any(not row.complete and not row.variant for row in board.rows):
         said.append(
@@ -54,7 +54,9 @@ def _counting_words(board: Leaderboard) -> str:
     counting = [f"{column.name} {wording.seed_words(column.seeds)}" for column in scored(board)]
     if nothing_scored(board):
         return "no workload, as none has a scale"
-    return " and ".join(counting) or "no cell yet, as no seed has results of most methods"
+    if len(counting) > 1:
+        return f"workloads, each weighing alike, of the means over {' and '.join(counting)}"
+    return "".join(counting) or "no cell yet, as no seed has results of most methods"
 
 
 def _score_words(board: Leaderboard) -> str:
@@ -77,17 +79,31 @@ def _rule(column: WorkloadColumn, version: str) -> str:
 
 
 def _certainty(board: Leaderboard) -> list[str]:
-    if not board.ranked:
+    if not board.scored:
         return []
-    if all(row.rank_low is None for row in board.ranked):
+    seeds = min(len(column.seeds) for column in scored(board))
+    if seeds == 1:
         return ["A single seed carries no interval: the order shown is no ranking yet. Use --seeds to add more."]
     said = [
-        f"Intervals: 95 %, {board.resamples:,} joint bootstrap resamples of the seeds. {TIE_MARK} marks methods whose "
-        "paired difference to the highest score includes 0: they cannot be told apart from it."
+        "95 %: intervals of the means by Student's t, the workloads' joined after Satterthwaite; none where all runs "
+        "are equal, as when all failed: such runs show no scatter to judge by."
     ]
+    if seeds < RANKED_SEEDS:
+        return [*said, f"Below {RANKED_SEEDS} seeds nothing is ranked or tested: these are scores alone. Use --seeds."]
+    if not board.ranked:
+        return [*said, "Every method scores 0: there is no leader, and nothing is ranked."]
+    said.append(_ORDER)
     if any(row.provisional for row in board.ranked):
-        said.append(f"Provisional: with fewer than {PUBLISHABLE_SEEDS} seeds the intervals cover less than they say.")
+        said.append(f"Provisional: fewer than {PUBLISHABLE_SEEDS} seeds show large differences alone.")
     return said
+
+
+_ORDER: Final = (
+    f"{BEST_MARK} marks methods that may be the best: a best method is left out in one table of twenty at most "
+    "(comparisons with the best, studentised paired differences). rank: between these ranks lie all methods at once "
+    "in nineteen tables of twenty; where two overlap, the order of the two methods is not settled. That asks for more "
+    f"than one comparison does: a method without {BEST_MARK} can have rank 1 in its interval."
+)
 
 
 def scored(board: Leaderboard) -> list[WorkloadColumn]:
@@ -100,15 +116,41 @@ def nothing_scored(board: Leaderboard) -> bool:
     return not scored(board) and any(column.unscored for column in board.workloads)
 
 
-def scale_notes(board: Leaderboard) -> list[str]:
-    """Say what the distances and the modes of each workload are held against."""
+def workload_notes(board: Leaderboard, column: WorkloadColumn) -> list[str]:
+    """Say what a workload's numbers are held against, and what its tests can show."""
     said = [
         f"{column.name}: median {column.measure} of the last step; real data {wording.distance(column.floor)}, "
         f"untrained {wording.distance(column.untrained)}; lower is better."
-        for column in board.workloads
     ]
-    said += [_quality_note(column) for column in board.workloads if column.scored_by == "modes"]
-    return said + [_fid_note(column) for column in board.fid]
+    if column.scored_by == "modes":
+        said += [f"{column.name}: the distance is no part of the score.", _quality_note(column)]
+    said += [_fid_note(each) for each in board.fid if each.workload == column.name]
+    if column.reach is not None:
+        said.append(
+            f"{column.name} > {REFERENCE_METHOD}: at how many seeds the score is higher. {_reach(board, column)}"
+        )
+    return [*said, _LATE]
+
+
+def _reach(board: Leaderboard, column: WorkloadColumn) -> str:
+    assert column.reach is not None
+    family = len(board.scored) - 1
+    return (
+        "p: exact two-sided test of flipped signs of the paired differences, after Holm over "
+        f"{wording.plural(family, 'method')} on this workload. {_least(column.reach)}"
+    )
+
+
+def _least(reach: Reach) -> str:
+    least = f"The least p that so many seeds and methods can give is {wording.p_value(reach.least)}"
+    if not reach.shows:
+        return f"{least}: nothing can be shown, and no p is."
+    if reach.detectable is None:
+        return f"{least}."
+    return (
+        f"{least}; a difference of {wording.difference(reach.detectable)} would be shown with 80 % (median over "
+        "methods)."
+    )
 
 
 def _quality_note(column: WorkloadColumn) -> str:
@@ -117,7 +159,10 @@ def _quality_note(column: WorkloadColumn) -> str:
         if column.quality == "high_quality"
         else "readable: median share of samples that the classifier is 90 % sure of"
     )
-    return f"{column.name} {what}; real data {wording.percent(column.quality_ceiling)}. Modes say nothing without it."
+    return (
+        f"{column.name} KL: median divergence of the modes' shares from equal ones. {column.name} {what}; real data "
+        f"{wording.percent(column.quality_ceiling)}. Modes say nothing without it."
+    )
 
 
 def _fid_note(column: FidColumn) -> str:
@@ -138,19 +183,28 @@ _LATE: Final = "late: median of log(last / best distance), 0 if training never g
 
 
 def ranking_notes(board: Leaderboard) -> list[str]:
-    family = [row for row in board.ranked if row.p_adjusted is not None]
     said = ["failed: runs whose loss failed, with the exact 95 % interval of its rate.", *_average_notes(board)]
     if board.reference is None:
-        return [*said, f"{REFERENCE_METHOD} has no rank here: nothing is tested against it."]
-    if not family:
+        return [*said, f"{REFERENCE_METHOD} has no score here: nothing is tested against it."]
+    return said
+
+
+def against_notes(board: Leaderboard) -> list[str]:
+    """Say how methods are held against the reference."""
+    said = [
+        "better, worse: shown at 5 %, over all methods of the column at once. not shown: a difference of the size that "
+        "could have been seen would have been shown with 80 %; nothing is known of smaller ones. mixed: the workloads "
+        "contradict each other."
+    ]
+    if board.reach is None:
         return said
+    family = wording.plural(len(board.ranked) - 1, "method")
     return [
         *said,
         f"P > {REFERENCE_METHOD}: how often a run is better than one of {REFERENCE_METHOD}, averaged over workloads, "
-        "with its 95 % interval; 0.5 is no difference. p: paired permutation test of the scores, after Holm over "
-        f"{wording.plural(len(family), 'method')}.",
-        "group: 1 for all that cannot be told apart from the highest score; the highest of the others leads 2, and "
-        "so on.",
+        "with its 95 % interval (none where all runs of one are better); 0.5 is no difference.",
+        "p: the workloads' paired tests joined, each weighing alike (Stouffer), after Holm over "
+        f"{family}. {_least(board.reach)}",
     ]
 
 
@@ -169,7 +223,7 @@ def _average_notes(board: Leaderboard) -> list[str]:
         return []
     return [
         "EMA score: the same score of the moving average of the generator's weights at the last step, which fails by "
-        "its own distance. Score, rank, group and p are the raw generator's."
+        "its own distance. Score, rank and p are the raw generator's."
     ]
 
 

@@ -31,9 +31,9 @@ _MOST_NAMES: Final = 30
 
 
 RANKS_CAPTION: Final = (
-    "The dot is the method's rank by score and the line its 95 % interval: where two lines overlap, the order of the "
-    "two is not settled. The number at the right is the tie group; full dots are group 1, which cannot be told apart "
-    "from the highest score."
+    "The dot is the method's rank by score and the line its 95 % interval, which holds for all methods at once: where "
+    "two lines overlap, the order of the two is not settled. Full dots may be the best: a best method "
+    "is not among them in one table of twenty at most."
 )
 
 
@@ -59,7 +59,7 @@ def coloured(board: Leaderboard) -> list[LeaderboardRow]:
     """Return the methods that are told apart by colour: all if they are few, else the first three and the reference."""
     if len(board.rows) <= COLOURS:
         return list(board.rows)
-    leaders = list(board.ranked[:_LEADERS]) or list(board.rows[:_LEADERS])
+    leaders = list(board.scored[:_LEADERS]) or list(board.rows[:_LEADERS])
     return leaders + [row for row in board.rows if row.method == REFERENCE_METHOD and row not in leaders]
 
 
@@ -75,15 +75,15 @@ def has_costs(board: Leaderboard) -> bool:
 
 def costs(board: Leaderboard) -> dict[tuple[str, bool], float]:
     """Return each method's speed by its `entrant`: over the reference's where that is known, else images a second."""
-    relative = {entrant(row): row.relative_throughput for row in board.ranked}
-    absolute = {entrant(row): row.images_per_second for row in board.ranked}
+    relative = {entrant(row): row.relative_throughput for row in board.scored}
+    absolute = {entrant(row): row.images_per_second for row in board.scored}
     chosen = relative if board.reference is not None and _known(relative) else absolute
     return {key: value for key, value in chosen.items() if value}
 
 
 def cost_words(board: Leaderboard) -> str:
     """Say what `costs` are."""
-    relative = board.reference is not None and _known({entrant(row): row.relative_throughput for row in board.ranked})
+    relative = board.reference is not None and _known({entrant(row): row.relative_throughput for row in board.scored})
     return f"images a second, over those of {board.reference}" if relative else "images a second"
 
 
@@ -117,7 +117,7 @@ def _priced(board: Leaderboard) -> list[tuple[LeaderboardRow, float, float]]:
     speeds = costs(board)
     return [
         (row, speeds[entrant(row)], row.score)
-        for row in board.ranked
+        for row in board.scored
         if row.score is not None and entrant(row) in speeds
     ]
 
@@ -141,7 +141,7 @@ def ranks_size(board: Leaderboard) -> tuple[float, float]:
 
 
 def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -> None:
-    """Draw the interval of each method's rank; a full dot is tied with the highest score."""
+    """Draw the interval of each method's rank; a full dot may be the best."""
     from matplotlib.ticker import MaxNLocator
 
     rows = board.ranked
@@ -150,14 +150,9 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
         colour = colours.get(entrant(row), look.ink)
         if row.rank_low is not None and row.rank_high is not None:
             axes.plot([row.rank_low, row.rank_high], [place, place], color=colour, linewidth=2, alpha=0.55, zorder=2)
-        face = colour if row.ties_with_leader else look.paper
+        face = colour if row.among_best else look.paper
         assert row.rank is not None
         axes.plot(row.rank, place, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
-        if row.tie_group is not None:
-            axes.annotate(
-                str(row.tie_group), (1.0, place), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                textcoords="offset points", ha="center", va="center", fontsize=look.font_size - 1, color=look.ink,
-            )  # fmt: skip
     axes.set_yticks(range(len(rows)), [label(row) for row in rows])
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         if entrant(row) in colours:

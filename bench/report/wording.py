@@ -115,6 +115,32 @@ def p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def divergence(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.2f}"
+
+
+def difference(value: float) -> str:
+    """Write a difference of scores with two decimals, and a smaller one with its first digit."""
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
+
+
+def verdict(found: str | None, detectable: float | None, *, possible: bool) -> str:
+    """Write a verdict against the reference; what was not shown, with what could have been.
+
+    Args:
+        found: "better", "worse", "mixed" or "not shown"; none where nothing was tested.
+        detectable: the difference that would have been shown with 80 %.
+        possible: whether so many seeds and methods could show anything.
+    """
+    if found is None:
+        return MISSING
+    if found != "not shown":
+        return found
+    if not possible:
+        return "not shown, too few seeds"
+    return found if detectable is None else f"not shown, could have seen {difference(detectable)}"
+
+
 def ratio(value: float | None) -> str:
     return MISSING if value is None else f"{value:.2f}x"
 

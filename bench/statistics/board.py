@@ -1,13 +1,23 @@
 """The leaderboard as values: what `ranking` computes and `report` writes down. No bare first place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from bench.statistics.cohorts import CohortKey, Entrant
 from bench.statistics.inception import FidColumn
 from bench.statistics.scales import Unscored
 from bench.statistics.spread import Spread
+from bench.statistics.standing import OnWorkload, Reach, Verdict
+
+RANKING_VERSION: Final = 2
+"""The rule by which scores of runs become a table. It is no part of the protocol, nor of how a run is scored: records
+stay what they are, and their tables are written again.
+
+    1   interquartile mean of pooled runs, bootstrap intervals, numbered tie groups, one pooled test.
+    2   workloads are blocks: means of means with t intervals, comparisons with the best, simultaneous intervals of
+        ranks, exact tests of each workload, joined; below five seeds scores alone.
+"""
 
 Quality = Literal["high_quality", "readable"]
 """The share of samples within three standard deviations of a mode of a mixture; or that the classifier is 90 % sure of,
@@ -29,23 +39,31 @@ class LeaderboardRow:
     cells_done: int
     cells_counting: int
     score: float | None = None
+    """The mean over workloads of the mean over seeds."""
     average_score: float | None = None
     """The score of the generator's moving average; none unless every counting result has it. No rank rests on it."""
     score_low: float | None = None
     score_high: float | None = None
     rank: int | None = None
+    """By score; none below `standing.RANKED_SEEDS` seeds, and where every score is 0."""
     rank_low: int | None = None
     rank_high: int | None = None
-    tie_group: int | None = None
-    """1 for all that cannot be told apart from the highest score, 2 for the next leader's: `standing.tie_groups`."""
+    among_best: bool | None = None
+    """Whether it may be the best: `best.order`. Every best method is among them with 95 %."""
     better_than_reference: float | None = None
     """P(better) + P(equal) / 2 for a run of this method and one of the reference, averaged over workloads."""
     better_low: float | None = None
     better_high: float | None = None
     p_value: float | None = None
-    """Of the paired permutation test of the scores against the reference's."""
+    """Of the workloads' paired tests against the reference, joined."""
     p_adjusted: float | None = None
     """The same after Holm over all ranked methods but the reference."""
+    verdict: Verdict | None = None
+    """Against the reference, over all workloads."""
+    detectable: float | None = None
+    """The difference from the reference that would have been shown with 80 %."""
+    on: Mapping[str, OnWorkload] = field(default_factory=dict)
+    """Its score, wins and test on each scored workload."""
     runs: int
     failures: int
     failure_low: float | None
@@ -56,8 +74,8 @@ class LeaderboardRow:
     """The median last distance of each workload; `None` where the median run has none left to measure."""
     average_distances: Mapping[str, float | None]
     """The same of the generator's moving average; `None` where a result lacks it."""
-    late_regression: float | None
-    """Median of log(F_last / F_best): 0 where training never got worse again."""
+    late_regressions: Mapping[str, float | None]
+    """The median of log(F_last / F_best) on each workload: 0 where training never got worse again."""
     images_per_second: float | None
     relative_throughput: float | None = None
     """Images a second over the reference's: median over runs of equal workload and seed on equal hardware."""
@@ -67,8 +85,12 @@ class LeaderboardRow:
     """How many pairs of runs the two are medians of."""
     modes: Mapping[str, float | None]
     """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
+    divergences: Mapping[str, float | None]
+    """The median divergence of the modes' histogram from uniform, in nats; a run without one is infinitely far."""
     qualities: Mapping[str, float | None]
     """The median share of samples that the modes can be believed of, by the column's `quality`, over the same runs."""
+    coverages: Mapping[str, float | None]
+    """The median coverage of the workloads whose scores it enters, over the same runs."""
     done: Mapping[str, int]
     """How many of the seeds that most methods have, of each workload, have a result."""
     spreads: Mapping[str, Spread | None]
@@ -81,11 +103,6 @@ class LeaderboardRow:
     @property
     def complete(self) -> bool:
         return self.cells_done == self.cells_counting
-
-    @property
-    def ties_with_leader(self) -> bool | None:
-        """Whether it cannot be told apart from the highest score; unknown where there is a single seed."""
-        return None if self.tie_group is None else self.tie_group == 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +121,14 @@ class WorkloadColumn:
     """What says how far to believe the modes; none where none are counted."""
     quality_ceiling: float | None
     """What real data reach of it."""
+    coverage_ceiling: float | None
+    """What real data reach of coverage, where it enters the score."""
     seeds: tuple[int, ...]
     """The seeds that most methods have; empty where there is none."""
     unscored: Unscored | None
     """Why the workload is in no score, if it is in none; its numbers stand in the table all the same."""
+    reach: Reach | None = None
+    """What the tests against the reference can show on it; none where nothing is tested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +142,9 @@ class Leaderboard:
     digest: str
     """Twelve hexadecimal digits that name exactly the records behind the table, to the last byte of each."""
     reference: str | None
-    """The ranked method that the others are tested against; none where it has no rank."""
+    """The scored method that the others are tested against; none where it has no score."""
+    reach: Reach | None = None
+    """What the tests over all workloads can show; none where nothing is tested."""
     superseded: int
     uncounted: int
     """Results outside the counting cells: stored, shown, in no score."""
@@ -131,9 +154,16 @@ class Leaderboard:
     timed: tuple[str, ...]
     """The workloads of the ratios to the reference: those of images, or all where there are toys alone."""
     resamples: int
+    """Sign patterns of the ranks and of the comparisons with the best."""
     seed: int
     fid: tuple[FidColumn, ...] = ()
 
     @property
+    def scored(self) -> tuple[LeaderboardRow, ...]:
+        """The methods that have a score, the highest first."""
+        return tuple(row for row in self.rows if row.score is not None)
+
+    @property
     def ranked(self) -> tuple[LeaderboardRow, ...]:
+        """The methods that have a rank: all that have a score, or none."""
         return tuple(row for row in self.rows if row.rank is not None)

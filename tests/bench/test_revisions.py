@@ -243,7 +243,7 @@ def test_after_one_loss_is_mended_its_methods_alone_are_trained_again_and_one_ta
     assert {name: after[name] for name in before} == before, "no record was touched"
 
     (board,) = rank(after.values(), {"ring8": data.workload("ring8")})
-    assert {(row.method, row.cells_done, row.cells_counting) for row in board.ranked} == {
+    assert {(row.method, row.cells_done, row.cells_counting) for row in board.scored} == {
         (method, 2, 2) for method in ("nsgan", "hinge", LAZY, "wgan-gp")
     }
     assert board.superseded == 4

@@ -46,17 +46,16 @@
       const tint = places.has(each.id) ? colour(each.id) : css("--muted");
       return {
         x: [each.rank], y: [text(each.name)], customdata: [each.id], mode: "markers", type: "scatter",
-        marker: {size: 9, color: each.group === 1 ? tint : css("--paper"), line: {color: tint, width: 1.5}},
+        marker: {size: 9, color: each.best ? tint : css("--paper"), line: {color: tint, width: 1.5}},
         error_x: {type: "data", symmetric: false, array: [each.ranks[1] - each.rank], arrayminus: [each.rank - each.ranks[0]],
           color: tint, thickness: 2.5, width: 0},
-        hovertemplate: `${text(each.name)}<br>rank ${each.ranks[0]} to ${each.ranks[1]}, tie group ${each.group}<extra></extra>`,
+        hovertemplate: `${text(each.name)}<br>rank ${each.ranks[0]} to ${each.ranks[1]}${each.best ? ", may be the best" : ""}<extra></extra>`,
       };
     });
     return [traces, layout({
       height: 90 + 22 * methods.length,
       xaxis: {title: {text: "rank, with its 95 % interval"}, showgrid: true, range: [0.5, table.methods.length + 0.5],
         dtick: table.methods.length < 15 ? 1 : undefined},
-      annotations: methods.map((each) => ({xref: "paper", x: 1, xanchor: "left", xshift: 8, y: text(each.name), text: String(each.group), showarrow: false})),
       yaxis: {autorange: "reversed", showgrid: false, type: "category", categoryarray: methods.map((each) => text(each.name))},
     })];
   }

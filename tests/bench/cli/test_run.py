@@ -46,7 +46,7 @@ def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
     assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]
     assert "4 of 4 trials to run, 1 at a time" in result.stdout
     assert "[4/4] hinge on digits, seed 1: distance 90.0" in result.stdout
-    assert result.stdout.index("≈ 1") < result.stdout.index("Score: interquartile mean over digits seeds 0–1")
+    assert result.stdout.index("Ranking") < result.stdout.index("Score: mean over digits seeds 0–1")
     assert f"report:  {tmp_path / 'report.html'}" in result.stdout
     assert f"samples: {tmp_path / 'artifacts'}" in result.stdout
     assert "picture" not in result.stdout

@@ -14,7 +14,6 @@ from rich.console import Console
 from bench.report import formats, methods, page_table
 from bench.report.flat import flat_row
 from bench.report.html import finding
-from bench.report.latex import escape
 from bench.report.leaderboard import lines, notes, parts, rank_text, title
 from bench.report.methods import MethodEntry
 from bench.report.notes import facts
@@ -25,9 +24,9 @@ COMMAND = "python -m bench leaderboard --format md"
 
 @pytest.fixture
 def boards(planted, record, workload):
-    records = planted(3)[:-1]
-    records += [record(workload, "odd | name", seed, distance=500.0 + seed) for seed in range(2)]
-    records.append(record(workload, "odd | name", 2, distance=None, status="nonfinite"))
+    records = planted(6)[:-1]
+    records += [record(workload, "odd | name", seed, distance=500.0 + seed) for seed in range(5)]
+    records.append(record(workload, "odd | name", 5, distance=None, status="nonfinite"))
     records.append(record(workload, "variant", 0, allow_invalid=True))
     return rank(records, {"digits": workload}, resamples=300)
 
@@ -45,7 +44,7 @@ def as_text(value):
 
 def terminal(board, width=140):
     console = Console(width=width, record=True, file=io.StringIO())
-    for _, table in formats.to_tables(board):
+    for _, table in formats.to_tables(board, width):
         console.print(table)
     return console.export_text()
 
@@ -53,8 +52,8 @@ def terminal(board, width=140):
 def test_csv_and_json_carry_the_same_rows(boards):
     from_csv = list(csv.DictReader(io.StringIO(formats.to_csv(boards, COMMAND))))
     from_json = json.loads(formats.to_json(boards, COMMAND))["tables"][0]["rows"]
-    made_of = ("protocol_version", "scoring_version", "records", "digest", "command")
-    told = ("1.0", "1", "15", boards[0].digest, COMMAND)
+    made_of = ("protocol_version", "scoring_version", "ranking_version", "records", "digest", "command")
+    told = ("1.0", "1", "2", "30", boards[0].digest, COMMAND)
     assert {tuple(row.pop(name) for name in made_of) for row in from_csv} == {told}
     assert from_csv == [{name: as_text(value) for name, value in row.items()} for row in from_json]
     assert len(from_csv) == 6
@@ -80,7 +79,8 @@ def test_json_says_what_it_is_made_of(boards):
     table = document["tables"][0]
     assert document["command"] == COMMAND
     assert table["protocol_version"] == "1.0"
-    assert table["records"] == 15
+    assert table["records"] == 30
+    assert table["ranking_version"] == 2
     assert table["digest"] == boards[0].digest
     assert table["reference"] == "nsgan"
     assert table["measures"] == {"digits": "FD[digits-cnn-v1, 2,000]"}
@@ -89,8 +89,8 @@ def test_json_says_what_it_is_made_of(boards):
 def test_markdown_has_every_method_in_every_part_and_escapes_bars(boards):
     text = formats.to_markdown(boards, COMMAND)
     tables = re.findall(r"(?:^\|.*\n)+", text, re.M)
-    assert [table.count("\n") for table in tables] == [2 + 6, 2 + 2 + 6, 2 + 6]
-    assert text.count("odd \\| name") == 3
+    assert [table.count("\n") for table in tables] == [2 + 6, 2 + 6, 2 + 2 + 6, 2 + 6]
+    assert text.count("odd \\| name") == 4
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
     assert f"Regenerate with `{COMMAND}`." in text
@@ -143,29 +143,9 @@ def test_html_has_the_rows_with_headings_and_runs_nothing(hostile):
         row for part in parts(hostile[0]) for row in [[c.heading for c in part.columns], *lines(hostile[0], part)]
     ]
     assert [len(row) for row in page.rows] == [len(row) for row in expected]
-    assert [row[1] for row in page.rows[:2]] == ["rank", expected[1][1]]
+    assert [row[0] for row in page.rows[:2]] == ["rank", expected[1][0]]
     assert "http" not in text
     assert 'lang="en"' in text
-
-
-def test_latex_is_escaped_and_balanced(hostile):
-    text = formats.to_latex(hostile, COMMAND)
-    assert r"a \& b\_c \% \$ \# \{d\} \textasciitilde{} \textasciicircum{} \textbackslash{}e \textbar{}" in text
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    bare = re.sub(r"\\.", "", body)
-    assert bare.count("{") == bare.count("}")
-    for environment in re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", body, re.S):
-        rows = [line for line in environment[1].splitlines() if line.rstrip().endswith(r"\\")]
-        assert {len(re.split(r"(?<!\\)&", row)) for row in rows} == {len(environment[0])}
-        assert len(rows) >= 4
-    for rule in ("toprule", "midrule", "bottomrule"):
-        assert rf"\{rule}" in text
-    assert body.isascii()
-
-
-def test_latex_escapes_each_character_once():
-    assert escape(r"\{") == r"\textbackslash{}\{"
-    assert escape("two\n  lines") == "two lines"
 
 
 def test_markdown_keeps_angle_brackets_from_being_elements(hostile):
@@ -174,8 +154,8 @@ def test_markdown_keeps_angle_brackets_from_being_elements(hostile):
 
 def test_notes_are_honest(boards):
     said = " ".join(notes(boards[0]))
-    assert "Provisional: with fewer than 10 seeds" in said
-    assert f"15 records, digest {boards[0].digest}, protocol 1.0" in said
+    assert "Provisional: fewer than 10 seeds" in said
+    assert f"30 records, digest {boards[0].digest}, protocol 1.0, scoring 1, ranking 2" in said
     assert "FD[digits-cnn-v1, 2,000]" in said
     assert "real data 2.00, untrained 8,000" in said
     assert "listed without score and rank" in said
@@ -200,12 +180,12 @@ def test_a_single_seed_is_called_no_ranking(planted, workload):
     (board,) = rank(planted(1), {"digits": workload})
     assert "no ranking yet" in " ".join(notes(board))
     assert rank_text(board.rows[0]) == "–"
-    assert lines(board, parts(board)[0])[0][:2] == ["–", "–"]
+    assert lines(board, parts(board)[0])[0][0] == "–"
 
 
 def test_without_the_reference_the_table_says_so(record, workload):
     (board,) = rank([record(workload, "hinge", seed) for seed in range(2)], {"digits": workload}, resamples=50)
-    assert "nsgan has no rank here: nothing is tested against it." in parts(board)[0].notes
+    assert "nsgan has no score here: nothing is tested against it." in parts(board)[0].notes
 
 
 def test_what_is_left_out_is_said(planted, record, workload):
@@ -221,8 +201,9 @@ def test_what_is_left_out_is_said(planted, record, workload):
 def test_an_incomplete_cell_shows_how_many_runs_its_median_is_of(planted, workload):
     records = [each for each in planted(3) if not (each.spec.method == "wgan-gp" and each.spec.seed == 1)]
     (board,) = rank(records, {"digits": workload}, resamples=50)
-    workloads = parts(board)[1]
-    by_name = {line[0]: line[1] for line in lines(board, workloads)}
+    part = parts(board)[1]
+    place = [column.heading for column in part.columns].index("FD")
+    by_name = {line[0]: line[place] for line in lines(board, part)}
     assert by_name["wgan-gp"].endswith(" (2/3)")
     assert "(" not in by_name["nsgan"]
     assert by_name["real data"] == "2.00"
@@ -233,16 +214,22 @@ def test_modes_stand_beside_the_distance_where_they_score_with_how_far_to_believ
     places = {each.name: each for each in (workload, toy, stacks)}
     records = [record(place, "nsgan", seed) for place in places.values() for seed in range(2)]
     (board,) = [each for each in rank(records, places, resamples=50) if len(each.workloads) == 3]
-    part = parts(board)[1]
-    names = [column.heading for column in part.columns]
-    assert names == [
-        *("method", "digits FD", "ring8 sliced W2", "ring8 modes", "ring8 high quality"),
-        *("stacked-digits FD", "stacked-digits modes", "stacked-digits readable"),
+    digits, points, images = parts(board)[1:4]
+    headings = [[column.heading for column in part.columns] for part in (digits, points, images)]
+    assert headings == [
+        ["method", "score", "95 %", "> nsgan", "FD", "late"],
+        ["method", "score", "95 %", "> nsgan", "modes", "KL", "high quality", "sliced W2", "late"],
+        ["method", "score", "95 %", "> nsgan", "modes", "KL", "readable", "coverage", "FD", "late"],
     ]
-    written = lines(board, part)
-    assert [line[3:5] for line in written] == [["8", "99 %"], ["–", "–"], ["8", "80 %"]]
-    assert [line[6:] for line in written] == [["1,000", "98 %"], ["–", "–"], ["1,000", "88 %"]]
-    assert sum("Modes say nothing without it" in note for note in part.notes) == 2
+    assert [line[4:7] for line in lines(board, points)] == [["8", "0.00", "99 %"], ["–"] * 3, ["8", "0.05", "80 %"]]
+    assert [line[4:8] for line in lines(board, images)] == [
+        ["1,000", "0.00", "98 %", "90 %"],
+        ["–"] * 4,
+        ["1,000", "0.05", "88 %", "60 %"],
+    ]
+    for part in (points, images):
+        assert sum("Modes say nothing without it" in note for note in part.notes) == 1
+        assert sum("the distance is no part of the score" in note for note in part.notes) == 1
 
 
 def test_no_table_shows_modes_without_how_far_to_believe_them(record, workload, toy):
@@ -251,14 +238,17 @@ def test_no_table_shows_modes_without_how_far_to_believe_them(record, workload, 
     boards = rank([record(place, "nsgan", seed) for place in places.values() for seed in range(2)], places)
     shares = {"ring8": "high_quality", "digits": "readable", "stacked-digits": "readable"}
     for board in boards:
-        headings = [column.heading for column in (*parts(board)[1].columns, *page_table.columns(board))]
+        on_page = [column.heading for column in page_table.columns(board)]
         for column in board.workloads:
+            (part,) = [each for each in parts(board) if each.title == column.name]
+            in_part = [each.heading for each in part.columns]
             flat = flat_row(board, board.rows[0])
             assert flat[f"{column.name}_{shares[column.name]}"] is not None
             words = shares[column.name].replace("_", " ")
-            shown = f"{column.name} modes" in headings
-            assert shown is (column.scored_by == "modes")
-            assert (f"{column.name} {words}" in headings) is shown
+            shown = "modes" in in_part
+            assert shown is (f"{column.name} modes" in on_page) is (column.scored_by == "modes")
+            assert (words in in_part) is (f"{column.name} {words}" in on_page) is shown
+            assert ("KL" in in_part) is (f"{column.name} KL" in on_page) is shown
 
 
 def test_failed_runs_have_no_quality(record, toy):
@@ -308,13 +298,13 @@ def test_the_score_of_the_averages_is_a_column_of_its_own_and_ranks_nobody(recor
     expected = {"nsgan": math.log(8000 / 50) / math.log(4000), "hinge": math.log(2000) / math.log(4000)}
     assert {name: rows[name].average_score for name in expected} == pytest.approx(expected)
     assert rows["lsgan"].average_score is None
-    assert {row.rank for row in board.rows} == {1}
+    assert len({row.score for row in board.rows}) == 1
     assert (rows["hinge"].average_distances["digits"], rows["lsgan"].average_distances["digits"]) == (4.0, None)
     part = parts(board)[0]
     place = [column.heading for column in part.columns].index("EMA score")
-    written = {line[2]: line[place] for line in lines(board, part)}
+    written = {line[1]: line[place] for line in lines(board, part)}
     assert written == {"nsgan": "0.612", "hinge": "0.916", "lsgan": "–"}
-    assert any("rank, group and p are the raw generator's" in note for note in part.notes)
+    assert any("rank and p are the raw generator's" in note for note in part.notes)
     assert "EMA score" in [column.heading for column in page_table.columns(board)]
     flat = {row.method: flat_row(board, row) for row in board.rows}
     assert flat["hinge"]["ema_score"] == pytest.approx(expected["hinge"], rel=1e-9)
@@ -342,7 +332,7 @@ def test_a_workload_without_a_scale_is_named_in_every_format(record, workload):
     assert flat["digits_unscored"] is None
     assert flat["score"] == pytest.approx(math.log(80) / math.log(4000), rel=1e-9)
     assert "is 0" in flat["mnist_unscored"]
-    assert "interquartile mean over digits seeds 0–1;" in " ".join(facts(boards[0]))
+    assert "Score: mean over digits seeds 0–1;" in " ".join(facts(boards[0]))
 
 
 def test_with_no_workload_left_the_table_says_so(record, workload):
@@ -364,33 +354,43 @@ def test_an_alias_has_no_row_and_is_named(record, workload, monkeypatch):
 def test_the_terminal_table_marks_ties_failures_and_variants(boards):
     text = terminal(boards[0])
     assert "≈ 1" in text
-    assert "1/3" in text
+    assert text.count("≈") == sum(row.among_best for row in boards[0].ranked)
+    assert "1/6 (0–64 %)" in text
     assert "variant †" in text
     assert "[bold]" not in text
 
 
-def test_the_terminal_tables_fit(record, toy):
-    names = [f"a-method-with-a-long-name-{number}" for number in range(3)]
-    places = [make_workload(f"set-{number}") for number in range(9)]
-    records = [record(place, name, seed) for place in [*places, toy] for name in names for seed in range(2)]
-    (board,) = rank(records, {place.name: place for place in [*places, toy]}, resamples=50)
-    text = terminal(board, width=120)
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= 120
-    assert all(f"set-{n} FD" in text for n in range(9))
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_terminal_tables_fit_and_every_piece_has_the_names(record, toy, width):
+    names = ["nsgan", *(f"a-method-with-a-rather-long-name-{number}(gamma=10)" for number in range(3))]
+    places = {place.name: place for place in [*(make_workload(f"set-{number}") for number in range(9)), toy]}
+    records = [record(place, name, seed) for place in places.values() for name in names for seed in range(6)]
+    (board,) = rank(records, places, resamples=50)
+    drawn = formats.to_tables(board, width)
+    for piece, _ in drawn:
+        assert "method" in [column.heading for column in piece.columns]
+    text = terminal(board, width=width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert text.count(" nsgan ") >= len(drawn)
     assert "…" not in text
+    # Nothing is lost on the way: every column of every part stands in exactly one of its pieces.
+    for part in parts(board):
+        shown = [each.heading for piece, _ in drawn if piece.title == part.title for each in piece.columns]
+        whole = [each.heading for each in part.columns]
+        assert [each for each in shown if each != "method"] == [each for each in whole if each != "method"]
+        assert [piece.notes for piece, _ in drawn if piece.title == part.title][-1] == part.notes
 
 
-@pytest.mark.parametrize("others", range(7))
-def test_the_terminal_never_tears_modes_from_how_far_to_believe_them(record, toy, others):
-    places = {each.name: each for each in [*(make_workload(f"a-{number}") for number in range(others)), toy]}
-    (board,) = rank([record(place, "nsgan", 0) for place in places.values()], places)
-    pieces = [[column.heading for column in part.columns] for part, _ in formats.to_tables(board)]
-    beside = [piece for piece in pieces if "ring8 modes" in piece]
-    assert len(beside) == 1
-    assert beside[0].index("ring8 high quality") == beside[0].index("ring8 modes") + 1
-    shown = [heading for piece in pieces[1:-1] for heading in piece[1:]]
-    assert shown == [column.heading for column in parts(board)[1].columns[1:]]
-    assert all(0 < len(piece) - 1 <= 6 for piece in pieces[1:-1])
+@pytest.mark.parametrize("width", range(24, 100, 4))
+def test_no_width_tears_modes_from_how_far_to_believe_them(record, toy, width):
+    stacks = make_stacks()
+    places = {each.name: each for each in (toy, stacks)}
+    boards = rank([record(place, "nsgan", 0) for place in places.values()], places)
+    for board in boards:
+        for piece, _ in formats.to_tables(board, width):
+            headings = [column.heading for column in piece.columns]
+            assert ("modes" in headings) is ("KL" in headings) is ("high quality" in headings or "readable" in headings)
+            assert ("coverage" in headings) is ("readable" in headings)
 
 
 def test_markup_in_a_method_name_is_not_interpreted(record, workload):

@@ -48,9 +48,9 @@ def test_a_column_has_each_methods_median(measured, colour):
     board, rows, notes = table(records, colour)
     assert (rows["nsgan"]["cifar10_fid"], rows["hinge"]["cifar10_fid"]) == (30.0, 26.0)
     assert "cifar10 FID: median FID[inception-v3-compat, 50,000] of the last step; real test images 3.25" in notes
-    (part,) = [part for part in formats.parts(board) if part.title == "Each workload"]
-    assert [column.heading for column in part.columns] == ["method", "cifar10 FD", "cifar10 FID"]
-    written = {line[0]: line[2] for line in formats.lines(board, part)}
+    (part,) = [part for part in formats.parts(board) if part.title == "cifar10"]
+    assert [column.heading for column in part.columns] == ["method", "score", "95 %", "> nsgan", "FD", "FID", "late"]
+    written = {line[0]: line[5] for line in formats.lines(board, part)}
     assert written == {"real data": "3.25", "untrained generator": "–", "nsgan": "30.0", "hinge": "26.0"}
     on_page = [column for column in page_table.columns(board) if column.heading == "cifar10 FID"]
     assert [column.words(row) for column in on_page for row in board.rows] == [

@@ -1,7 +1,6 @@
 """A results folder of 10,000 records with a known truth: the table finds it, in time."""
 
 import time
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,10 +39,9 @@ def test_ten_thousand_records_are_ranked_as_they_were_planted(world, tmp_path):
     for place, level in enumerate(LEVELS):
         of_level = [row for row in board.rows if world.effects[row.method] == level]
         assert all(row.rank_low > 10 * place and row.rank_high <= 10 * (place + 1) for row in of_level)
-        # The best of ten equal methods is so by luck, and the unlucky ones differ from it: two groups, not ten.
-        assert 1 <= len({row.tie_group for row in of_level}) <= 3
-    groups = [{row.tie_group for row in board.rows if world.effects[row.method] == level} for level in LEVELS]
-    assert all(not one & other for one, other in pairwise(groups))
+    best = [row for row in board.rows if row.among_best]
+    assert all(world.effects[row.method] == LEVELS[0] for row in best)
+    assert len(best) >= 7  # each of the ten is left out with 5 %
 
     by_name = {row.method: row for row in board.rows}
     own = world.effects["nsgan"]
