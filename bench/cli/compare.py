@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from bench.cli.options import DEFAULT_RESULTS, usage_errors
+from bench.cli.options import DEFAULT_RESULTS, losses_option, usage_errors
 
 if TYPE_CHECKING:
     from bench.cli.sources import Source
-    from bench.report.compare import Presented
+    from bench.report.compare_words import Presented
     from bench.statistics.gates.comparison import Comparison, Outcome
     from bench.statistics.gates.speed import Timing
     from bench.statistics.gates.verdicts import Settings
@@ -24,6 +25,8 @@ _EXIT_CODES: "Final[Mapping[Outcome, int]]" = {
     "regression": 1,
     "improvement": 1,
     "flagged": 1,
+    "redefined": 1,
+    "incomplete": 1,
     "nothing": 3,
 }
 
@@ -47,6 +50,11 @@ _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
 )  # fmt: skip
 @click.option("--allow-improvement", is_flag=True, help="Let improvements pass; else they fail like regressions.")
 @click.option(
+    "--allow-missing", is_flag=True,
+    help="Let pass what BASE has and NEW has not, or in too few runs; else it fails like a regression.",
+)  # fmt: skip
+@losses_option
+@click.option(
     "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table", show_default=True,
     help="How it is written.",
 )  # fmt: skip
@@ -62,6 +70,8 @@ def compare(
     flagged: Path | None,
     threshold: float,
     allow_improvement: bool,
+    allow_missing: bool,
+    loss_files: tuple[Path, ...],
     style: str,
     outputs: tuple[Path, ...],
 ) -> None:
@@ -70,45 +80,51 @@ def compare(
     Each is a results folder, a baseline (by name or file), git:REV[:PATH], or a file of pytest --benchmark-json or
     of `golden`.
 
-    Exit codes: 0 no regression; 1 a regression, a changed golden trace, an improvement that is not allowed, or
-    (--stage 1) a flagged cell; 2 bad input; 3 nothing comparable.
+    Exit codes: 0 no regression; 1 a regression, a changed golden trace, an improvement or a gap that is not allowed, a
+    name for another method, or (--stage 1) a flagged cell; 2 bad input; 3 nothing comparable.
     """
     from bench.cli.sources import not_there, read_source
-    from bench.report.compare import Presented
+    from bench.report.compare_words import Presented
     from bench.report.flags import commands
+    from bench.report.loss_files import loss_files_of
     from bench.statistics.gates.verdicts import Settings
 
-    _check(stage, flagged, outputs)
+    _check(stage, flagged, loss_files, outputs)
     before, after = read_source(base), read_source(new)
     if after.absent:
         raise not_there(after, "NEW")
     settings = Settings(stage=stage, threshold=threshold / 100)
     comparison = _comparison(before, after, settings, flagged)
     results = str(after.results or DEFAULT_RESULTS)
+    found = loss_files_of(comparison.reruns, loss_files, Path.cwd())
     shown = Presented(
-        comparison=comparison,
+        comparison=replace(comparison, warnings=(*comparison.warnings, *found.warnings)),
         base=before.words,
         new=after.words,
         allow_improvement=allow_improvement,
-        commands=tuple(commands(comparison.reruns, results)),
+        allow_missing=allow_missing,
+        commands=tuple(commands(comparison.reruns, results, found.files)),
     )
     # Files first: whoever reads the output may leave early (`| head`).
     if stage == "1" and flagged is not None:
         from bench.cli.reading import write_text
         from bench.report.flags import encode_flags
 
-        write_text(flagged, encode_flags(comparison.reruns, results))
+        write_text(flagged, encode_flags(comparison.reruns, results, found.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
         click.echo(_how_to_begin(before, after), err=True)
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
 
 
-def _check(stage: str, flagged: Path | None, outputs: tuple[Path, ...]) -> None:
+def _check(stage: str, flagged: Path | None, loss_files: tuple[Path, ...], outputs: tuple[Path, ...]) -> None:
     if stage == "2" and flagged is None:
         raise click.UsageError("--stage 2 needs --flagged FILE, which --stage 1 --flagged FILE has written")
     if stage == "once" and flagged is not None:
         raise click.UsageError("--flagged belongs to --stage 1, which writes it, or --stage 2, which reads it")
+    for path in loss_files:
+        if not path.is_file():
+            raise click.UsageError(f"--losses {path}: there is no such file")
     for path in outputs:
         if path.suffix not in _SUFFIXES:
             raise click.UsageError(f"--output {path}: name it .md, .json or .xml, which says how it is written")
@@ -133,11 +149,13 @@ def _comparison(before: "Source", after: "Source", settings: "Settings", flagged
     with usage_errors():
         flags = read_flags(flagged) if settings.stage == "2" and flagged is not None else None
         compared = compare_records(before.records, after.records, workloads, settings, flags)
-    # Where only one side has kernel records they say nothing, unless there is nothing else.
+    # Where NEW alone has kernel records they say nothing, unless there is nothing else.
     if (before.kernels and after.kernels) or not (before.records and after.records):
         from bench.statistics.gates.kernels import with_kernels
 
         return with_kernels(compared, before.kernels, after.kernels, settings)
+    if before.kernels:
+        return replace(compared, unmeasured=("NEW has no kernel record, and BASE has some",))
     return compared
 
 
@@ -182,7 +200,8 @@ def _print(shown: "Presented") -> None:
     from rich.text import Text
 
     from bench.cli.reading import console
-    from bench.report.compare import changes, notes, summary, to_table, verdict
+    from bench.report.compare import to_table
+    from bench.report.compare_words import changes, notes, summary, verdict
 
     to = console()
     to.print(summary(shown), style="bold", markup=False, soft_wrap=True)

@@ -167,4 +167,6 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     if options["allow_invalid"]:
         overrides["allow_invalid"] = True
     with usage_errors():
-        return load_suite(options["suite"] or DEFAULT_SUITE, overrides)
+        suite = load_suite(options["suite"] or DEFAULT_SUITE, overrides)
+    use_losses([Path(name) for name in suite.losses])
+    return suite

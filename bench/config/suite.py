@@ -24,7 +24,9 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `budget` says which of a workload's own; one that has no quick budget trains its full one in either case.
 
     `methods` are names of the catalogue or expressions. `d_norm` is the discriminator's norm on the controlled track;
-    on the paper track each method brings its own. An attempt is stopped after `timeout_minutes`.
+    on the paper track each method brings its own. An attempt is stopped after `timeout_minutes`. `losses` are Python
+    files that register losses of the user's own; a suite file names them as they lie from its folder. Which losses a
+    trial is made of decides its identity, and not from where they were read.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Precision = "fp32"
     allow_invalid: bool = False
     timeout_minutes: float = 240.0
+    losses: list[str] = []
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -76,7 +79,7 @@ def load_suite(name_or_path: str | Path, overrides: Mapping[str, object] | None 
     """Read a shipped suite by name, or a user's own from the path of a .toml file, and apply `overrides`.
 
     A string among the overrides is typed by its field, as `typed_override` does. A suite of the user's that has no
-    `name` is named after its file.
+    `name` is named after its file, and its `losses` are returned as paths from where the program runs.
 
     Raises:
         ValueError: unknown suite, unreadable file, unknown key, or a value of the wrong type or range.
@@ -88,6 +91,8 @@ def load_suite(name_or_path: str | Path, overrides: Mapping[str, object] | None 
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     values.setdefault("name", fallback_name)
     settings: dict[str, Any] = {key: _convert(key, value, source, strict=True) for key, value in values.items()}
+    if "losses" in settings:
+        settings["losses"] = [str(Path(name_or_path).parent / name) for name in settings["losses"]]
     for key, value in (overrides or {}).items():
         settings[key] = typed_override(key, value) if isinstance(value, str) else _convert(key, value, "", strict=True)
     missing = [field.name for field in msgspec.structs.fields(Suite) if field.required and field.name not in settings]

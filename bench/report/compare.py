@@ -1,159 +1,38 @@
-"""A comparison in words: the summary, what changed, a line a cell; for a terminal, as Markdown and as JSON."""
+"""A comparison as it is shown: a line a cell; for a terminal, as Markdown and as JSON."""
 
 import html
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bench.report import wording
-from bench.statistics.gates.cells import SETTING, CellKey
-from bench.statistics.gates.comparison import CONTRADICTION, Comparison, Outcome, Row
-from bench.statistics.gates.golden import FLOOR, OTHER_PLACE, SAME_PLACE
-from bench.statistics.gates.verdicts import RATIO_BOUND, SCORE_BOUND, Finding, Verdict
+from bench.report.compare_words import Presented, changes, first_gate, notes, summary, verdict, word
+from bench.statistics.gates.comparison import Row
+from bench.statistics.gates.verdicts import Finding
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _COLOURS: Final = {"worse": "bold red", "better": "bold green", "not comparable": "dim"}
-_ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "inconclusive", "equivalent", "not comparable")
-_REASONS: Final = 3
-"""How many different reasons a summary names before it counts the rest."""
-
-
-@dataclass(frozen=True)
-class Presented:
-    """A comparison with everything that is said about it."""
-
-    comparison: Comparison
-    base: str
-    """What BASE is, in words."""
-    new: str
-    allow_improvement: bool
-    commands: tuple[str, ...] = ()
-    """What to run for the flagged cells."""
-
-    @property
-    def outcome(self) -> Outcome:
-        return self.comparison.outcome(allow_improvement=self.allow_improvement)
-
-    @property
-    def rows(self) -> list[Row]:
-        """The rows, alarms first."""
-        return sorted(
-            self.comparison.rows,
-            key=lambda row: (not row.flagged, _ORDER.index(row.verdict), row.workload, row.name, row.key),
-        )
-
-    @cached_property
-    def ambiguous(self) -> Mapping[str, tuple[str, ...]]:
-        """What else tells the cells of a workload apart, where a method stands there more than once."""
-        found: dict[str, list[CellKey]] = {}
-        for row in self.comparison.rows:
-            if row.key is not None:
-                found.setdefault(row.workload, []).append(row.key)
-        return {
-            workload: tuple(name for name in SETTING if len({getattr(key, name) for key in keys}) > 1)
-            for workload, keys in found.items()
-        }
-
-
-def summary(shown: Presented) -> str:
-    """Say in one line how it ended: "2 of 40 cells worse; 3 not comparable: another protocol"."""
-    rows, counts = shown.comparison.rows, shown.comparison.counts
-    if not rows:
-        return "Nothing to compare: neither side has a result."
-    things = {"golden": "golden trace", "timing": "benchmark"}.get(_first_gate(rows), "cell")
-    said = [f"{counts['worse']:,} of {wording.plural(len(rows), things)} {_word('worse', rows)}"]
-    flagged = sum(row.flagged for row in rows)
-    if flagged:
-        said.append(f"{flagged:,} flagged, which fresh seeds must confirm")
-    said += [
-        f"{counts[verdict]:,} {verdict}" for verdict in ("better", "equivalent", "inconclusive") if counts[verdict]
-    ]
-    if counts["not comparable"]:
-        said.append(f"{counts['not comparable']:,} not comparable: {_why(rows)}")
-    return "; ".join(said) + "."
-
-
-def verdict(shown: Presented) -> str:
-    """Say what that means for whoever waits for the exit code."""
-    if shown.outcome == "regression" and _first_gate(shown.comparison.rows) == "golden":
-        return (
-            "Changed: a loss or the engine computes other numbers than it did. Where that is meant, raise the "
-            "`revision` of the part that has changed (losses.VERSION or ENGINE_VERSION where all share it) and record "
-            "the traces anew with `golden`; --allow-improvement does not let it pass."
-        )
-    return {
-        "passed": "No regression found." + _blindness(shown.comparison),
-        "regression": "Regression.",
-        "improvement": "An improvement that nobody has explained fails like a regression of its size: the protocol "
-        "or a measurement may have changed. Where it is meant, allow it with --allow-improvement and freeze it.",
-        "flagged": "Not passed yet: run the flagged cells on fresh seeds, then compare with --stage 2.",
-        "nothing": "Nothing was compared, which is no pass." + _blindness(shown.comparison),
-    }[shown.outcome]
-
-
-def notes(shown: Presented) -> list[str]:
-    """Say how verdicts are reached, and what the table leaves out."""
-    settings = shown.comparison.settings
-    findings = [finding for row in shown.comparison.rows for finding in row.findings]
-    said = []
-    if any(finding.gate == "quality" and finding.verdict != "not comparable" for finding in findings):
-        how = {
-            "once": "p < .05 after Holm over all cells",
-            "1": "p < .05 in this screen flags a cell and decides nothing",
-            "2": "p < .05 after Holm over the flagged cells, on fresh seeds alone",
-        }[settings.stage]
-        said.append(
-            f"Quality: ratio of the geometric means of the last distance, above 1 is worse, with its 95 % interval; "
-            f"scores of mode workloads by their difference. Worse: {how}, and beyond {RATIO_BOUND:.2f} (scores "
-            f"{SCORE_BOUND:.2f}). Equivalent: the interval lies within. A failed run counts as untrained."
-        )
-    if any(finding.gate == "failures" and finding.verdict != "not comparable" for finding in findings):
-        said.append("Failures: Fisher's exact test, p < .01.")
-    if any(finding.gate in ("throughput", "timing") and finding.verdict != "not comparable" for finding in findings):
-        said.append(
-            f"Time: ratio of the medians, above 1 is slower; worse beyond {100 * settings.threshold:g} % with p < .002 "
-            "(Mann-Whitney), on equal machines only."
-        )
-    if any(finding.gate == "golden" and finding.verdict != "not comparable" for finding in findings):
-        said.append(
-            f"Golden traces: the largest difference, relative to the larger number, or to {FLOOR:g} of the quantity's "
-            f"largest where both are smaller. Changed: beyond {SAME_PLACE:g} within a minor version of torch and a "
-            f"model of processor, beyond {OTHER_PLACE:g} across; the remark names the first number that is."
-        )
-    elsewhere = {f.note for f in findings if f.gate == "throughput" and f.verdict == "not comparable" and f.note}
-    if any("other machines" in note for note in elsewhere):
-        said.append("Throughput was not compared where the sets come from other machines or versions of torch.")
-    if any(word.startswith(CONTRADICTION) for row in shown.comparison.rows for word in row.notes):
-        said.append(
-            f"{CONTRADICTION.capitalize()}: trials that are equal to the last component, on equal machines, came out "
-            "otherwise. Something that changes results has no version of its own, or the machine is not deterministic."
-        )
-    return said
-
-
-def changes(shown: Presented) -> list[str]:
-    """List what differs between the sets: "engine: 3 -> 4"."""
-    return [f"{each.what}: {_listed(each.base)} → {_listed(each.new)}" for each in shown.comparison.changes]
+_EVIDENCE: Final = 0.5
+"""From here on a p says no more than that the effect is not beyond the tolerance."""
 
 
 def headings(shown: Presented) -> list[str]:
-    if _first_gate(shown.comparison.rows) == "golden":
+    if first_gate(shown.comparison.rows) == "golden":
         return ["verdict", "method", "largest difference", "remarks"]
     if all(row.key is None for row in shown.comparison.rows):
         return ["verdict", "benchmark", "time", "remarks"]
-    return ["verdict", "method", "workload", "quality", "failed", "time", "remarks"]
+    return ["verdict", "method", "workload", "quality", "detectable", "failed", "time", "remarks"]
 
 
 def cells(shown: Presented, row: Row) -> list[str]:
     """Write one row for people."""
     found = {finding.gate: finding for finding in row.findings}
-    words = "flagged" if row.flagged and row.verdict != "worse" else _word(row.verdict, [row])
+    words = "flagged" if row.flagged and row.verdict != "worse" else word(row.verdict, [row])
     remarks = "; ".join(dict.fromkeys([*_remarks(row), *row.notes]))
     if row.key is None:
         if row.findings[0].gate == "golden":
@@ -166,7 +45,8 @@ def cells(shown: Presented, row: Row) -> list[str]:
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
     workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
     quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))
-    return [words, row.name, workload, effect(quality), _counts(failed), effect(time), remarks]
+    seen = detectable(quality)
+    return [words, row.name, workload, effect(quality), seen, _counts(failed), effect(time), remarks]
 
 
 def effect(finding: Finding) -> str:
@@ -184,7 +64,16 @@ def effect(finding: Finding) -> str:
         first, *interval = [f"{value:.2f}" for value in numbers]
         first = f"×{first}"
     between = f" ({interval[0]} to {interval[1]})" if len(interval) == 2 else ""
-    return f"{first}{between}" + (f", p {_p(finding.p)}" if finding.p is not None else "")
+    return f"{first}{between}" + (f", p {_p(finding.p)}" if finding.p is not None and finding.p < _EVIDENCE else "")
+
+
+def detectable(finding: Finding) -> str:
+    """Write from where on a worse one would be found: "×1.35", of scores "-0.12"; "nothing" where none would be."""
+    if finding.verdict == "not comparable" or (finding.able and finding.detectable is None):
+        return wording.MISSING
+    if finding.detectable is None:
+        return "nothing"
+    return f"-{finding.detectable:.2f}" if finding.scale == "difference" else f"×{finding.detectable:.2f}"
 
 
 def to_table(shown: Presented) -> "Table":
@@ -205,7 +94,7 @@ def to_table(shown: Presented) -> "Table":
 
 def to_markdown(shown: Presented) -> str:
     """Write a comment for a pull request: what matters in sight, what has not changed folded away."""
-    alarms = [row for row in shown.rows if row.flagged or row.verdict in ("worse", "better")]
+    alarms = [row for row in shown.rows if shown.alarming(row)]
     others = [row for row in shown.rows if row not in alarms]
     parts = [
         f"### {escape_markdown(summary(shown))}",
@@ -237,6 +126,8 @@ def to_json(shown: Presented) -> str:
         "new": shown.new,
         "settings": asdict(shown.comparison.settings),
         "allow_improvement": shown.allow_improvement,
+        "allow_missing": shown.allow_missing,
+        "unseen": dict(shown.comparison.unseen),
         "counts": dict(shown.comparison.counts),
         "changes": [asdict(change) for change in shown.comparison.changes],
         "warnings": list(shown.comparison.warnings),
@@ -249,6 +140,8 @@ def to_json(shown: Presented) -> str:
                 "verdict": row.verdict,
                 "flagged": row.flagged,
                 "notes": list(row.notes),
+                "unseen": row.unseen,
+                "redefined": row.redefined,
                 "gates": [asdict(finding) for finding in row.findings],
             }
             for row in shown.comparison.rows
@@ -261,16 +154,6 @@ def escape_markdown(text: str) -> str:
     """Make a text show as it is in GitHub's Markdown, in a table too: no tags, links, emphasis or mentions."""
     plain = re.sub(r"([\\`*_\[\]~|#])", r"\\\1", " ".join(text.split()))
     return html.escape(plain, quote=False).replace("@", "&#64;")
-
-
-def _first_gate(rows: Sequence[Row]) -> str:
-    """Return the gate that tells of what kind the rows are."""
-    return rows[0].findings[0].gate if rows else ""
-
-
-def _word(verdict: Verdict, rows: Sequence[Row]) -> str:
-    """Return a verdict as people read it: a golden trace that differs has changed, for better or worse."""
-    return "changed" if verdict == "worse" and _first_gate(rows) == "golden" else verdict
 
 
 def _grid(shown: Presented, rows: Sequence[Row]) -> str:
@@ -286,39 +169,22 @@ def _fenced(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
-def _why(rows: Sequence[Row]) -> str:
-    found = [row.findings[0].note for row in rows if row.verdict == "not comparable"]
-    reasons = sorted(set(found), key=lambda reason: (-found.count(reason), reason))
-    said = [f"{reason} ({found.count(reason)})" if len(reasons) > 1 else reason for reason in reasons[:_REASONS]]
-    rest = len(reasons) - len(said)
-    return ", ".join(said) + (f", and {wording.plural(rest, 'other reason')}" if rest else "")
-
-
-def _blindness(comparison: Comparison) -> str:
-    """Say for each gate in how many cells no difference could have been found."""
-    said = []
-    for gate in ("quality", "failures", "throughput", "timing"):
-        findings = [
-            finding
-            for row in comparison.rows
-            for finding in row.findings
-            if finding.gate == gate and finding.verdict != "not comparable"
-        ]
-        blind = sum(not finding.able for finding in findings)
-        if blind:
-            said.append(f"{gate} {blind} of {len(findings)}")
-    if not said:
-        return ""
-    return f" Too few seeds for any difference to be found: {', '.join(said)}; run more with --seeds."
-
-
 def _remarks(row: Row) -> list[str]:
     """Name the gate that gave an alarm, and what else is worth a word."""
-    said = [f"{finding.gate} {finding.verdict}" for finding in row.findings if finding.verdict in ("worse", "better")]
+    alarms = [finding for finding in row.findings if finding.verdict in ("worse", "better")]
+    # Of a line that rests on time alone nobody should think that its quality is what it says.
+    alone = " alone" if row.key is not None and {finding.gate for finding in alarms} == {"throughput"} else ""
+    said = [f"{finding.gate}{alone} {finding.verdict}" for finding in alarms]
+    if row.unseen and row.unseen not in {finding.note for finding in row.findings}:
+        said.append(row.unseen)
     words = {finding.note for finding in row.findings}
     if len(words) == 1:  # of all gates alike
         return [*said, *(word for word in words if word)]
-    return [*said, *(f"{finding.gate}: {finding.note}" for finding in row.findings if finding.note)]
+    said += [f"{finding.gate}: {finding.note}" for finding in row.findings if finding.note]
+    compared = [finding for finding in row.findings if finding.verdict != "not comparable"]
+    if not alarms and row.verdict == "not comparable" and compared:
+        said += [f"{finding.gate} alone {finding.verdict}" for finding in compared]
+    return said
 
 
 def _counts(finding: Finding) -> str:
@@ -330,8 +196,3 @@ def _counts(finding: Finding) -> str:
 
 def _p(value: float) -> str:
     return "< .0001" if value < 1e-4 else f"{value:.2g}"
-
-
-def _listed(values: Sequence[str]) -> str:
-    shown = [value[:12] if re.fullmatch(r"[0-9a-f]{16,}(-dirty)?", value) else value for value in values]
-    return ", ".join(shown) if shown else "none"

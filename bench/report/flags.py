@@ -13,6 +13,7 @@ from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
 from bench.store import strict_json
+from bench.store.record import Record
 
 _SCHEMA_VERSION: Final = 1
 
@@ -34,12 +35,12 @@ class FlagFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commands: tuple[str, ...]
 
 
-def encode_flags(reruns: Sequence[Rerun], results: str) -> str:
-    """Return the text of the file; `results` is the folder that the fresh seeds go to."""
+def encode_flags(reruns: Sequence[Rerun], results: str, files: Mapping[str, Path]) -> str:
+    """Return the text of the file; `results` and `files` are those of `commands`."""
     cells = tuple(
         FlaggedCell(cell=each.pair.key, direction=each.flag.direction, seeds=each.flag.seeds) for each in reruns
     )
-    document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results)))
+    document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results, files)))
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
@@ -59,28 +60,44 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
     return {each.cell: Flag(each.direction, each.seeds) for each in document.cells}
 
 
-def commands(reruns: Iterable[Rerun], results: str) -> list[str]:
+def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -> list[str]:
     """Return the commands that run the fresh seeds; cells that share all settings share one.
 
     Seeds are 0 to n-1 by rule: what has been run is not run again, so a command trains the fresh ones alone.
+
+    Args:
+        reruns: the flagged cells.
+        results: the folder that the fresh seeds go to.
+        files: where losses of the user's come from, by the versions of their parts.
     """
-    grouped: dict[tuple[str, ...], list[str]] = {}
+    grouped: dict[tuple[str, ...], list[Rerun]] = {}
     for each in reruns:
-        grouped.setdefault(_settings(each), []).append(each.pair.key.method)
+        grouped.setdefault(_settings(each), []).append(each)
     written = []
-    for settings, methods in grouped.items():
-        chosen = [word for method in methods for word in ("--method", method)]
-        written.append(shlex.join(["python", "-m", "bench", "run", *chosen, *settings, "--results", results]))
+    for settings, together in grouped.items():
+        chosen = [word for each in together for word in ("--method", each.pair.key.method)]
+        needed = dict.fromkeys(
+            files[version] for each in together for version in foreign_parts(each) if version in files
+        )
+        own = [word for path in needed for word in ("--losses", str(path))]
+        written.append(shlex.join(["python", "-m", "bench", "run", *own, *chosen, *settings, "--results", results]))
     return written
+
+
+def foreign_parts(rerun: Rerun) -> dict[str, str]:
+    """Return the names of the parts that came in files of the user's, by their versions, which are their contents'."""
+    versions = part_versions(_latest(rerun).components)
+    return {version: name for name, version in versions.items() if is_from_elsewhere(version)}
+
+
+def _latest(rerun: Rerun) -> Record:
+    return next(iter((rerun.pair.new.runs or rerun.pair.base.runs).values()))
 
 
 def _settings(each: Rerun) -> tuple[str, ...]:
     key = each.pair.key
-    record = next(iter((each.pair.new.runs or each.pair.base.runs).values()))
-    own = any(map(is_from_elsewhere, part_versions(record.components).values()))
     return (
-        *(("--losses", "YOUR_LOSSES.py") if own else ()),
-        *("--workload", record.spec.workload, "--seeds", str(each.seeds), "--steps", str(key.steps)),
+        *("--workload", _latest(each).spec.workload, "--seeds", str(each.seeds), "--steps", str(key.steps)),
         # A toy's network has no norm to choose, and a method's own recipe chooses its own.
         *(("--d-norm", key.d_norm) if key.track == "controlled" else ("--set", f"track={key.track}")),
         *(("--allow-invalid",) if key.allow_invalid else ()),

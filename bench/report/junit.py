@@ -3,7 +3,8 @@
 import re
 import xml.etree.ElementTree as ET
 
-from bench.report.compare import Presented, effect, summary, verdict
+from bench.report.compare import effect
+from bench.report.compare_words import Presented, summary, verdict
 from bench.statistics.gates.comparison import Row
 from bench.statistics.gates.verdicts import Finding
 
@@ -12,7 +13,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def to_junit(shown: Presented) -> str:
-    """Write a case a cell and gate: failed where there is an alarm, skipped where nothing could be compared.
+    """Write a case a cell and gate: failed where there is an alarm or nobody has looked, else skipped or passed.
 
     If nothing was compared at all there is one more case, which is an error, so that the whole does not look green.
     """
@@ -21,13 +22,14 @@ def to_junit(shown: Presented) -> str:
     for gate in gates:
         findings = [(row, finding) for row in shown.rows for finding in row.findings if finding.gate == gate]
         suite = ET.SubElement(root, "testsuite", name=gate, tests=str(len(findings)))
-        results = [_case(suite, row, finding, allowed=shown.allow_improvement) for row, finding in findings]
+        results = [_case(suite, row, finding, shown) for row, finding in findings]
         suite.set("failures", str(results.count("failure")))
         suite.set("skipped", str(results.count("skipped")))
         suite.set("errors", "0")
-    if shown.outcome == "nothing":
+    if shown.outcome == "nothing" or (shown.outcome == "incomplete" and shown.comparison.unmeasured):
         suite = ET.SubElement(root, "testsuite", name="comparison", tests="1", failures="0", skipped="0", errors="1")
-        case = ET.SubElement(suite, "testcase", classname="comparison", name="anything comparable")
+        name = "anything comparable" if shown.outcome == "nothing" else "all that BASE has"
+        case = ET.SubElement(suite, "testcase", classname="comparison", name=name)
         ET.SubElement(case, "error", message=_clean(f"{summary(shown)} {verdict(shown)}"))
     for count in ("tests", "failures", "skipped", "errors"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
@@ -35,13 +37,20 @@ def to_junit(shown: Presented) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ET.Element, row: Row, finding: Finding, *, allowed: bool) -> str:
+def _case(suite: ET.Element, row: Row, finding: Finding, shown: Presented) -> str:
     name = f"{row.name} on {row.workload}, {row.key.setting}" if row.key else row.name
     case = ET.SubElement(suite, "testcase", classname=_clean(f"{finding.gate}.{row.workload}"), name=_clean(name))
     words = "; ".join(word for word in (effect(finding), finding.note, *row.notes) if word)
-    alarm = finding.flagged is not None or finding.verdict == "worse" or (finding.verdict == "better" and not allowed)
-    if alarm:
-        kind = "flagged" if finding.flagged else finding.verdict
+    better = finding.verdict == "better" and not shown.allow_improvement
+    # The gate that decides answers for what nobody has looked at.
+    unseen = finding is row.decisive and row.blocks(allow_missing=shown.allow_missing)
+    alarm = finding.flagged is not None or finding.verdict == "worse" or better or unseen
+    # Where nothing at all was compared, the one error says so.
+    if alarm and not (unseen and shown.outcome == "nothing"):
+        kind = (
+            "flagged" if finding.flagged else "redefined" if row.redefined else "unseen" if unseen else finding.verdict
+        )
+        words = row.unseen if kind == "unseen" else words
         ET.SubElement(case, "failure", message=_clean(f"{kind}: {words}"), type=kind)
         return "failure"
     if finding.verdict == "not comparable":

@@ -8,7 +8,7 @@ engine, the losses and the user's own losses may differ, since they are what is 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.config.trial import Spec, canonical_json
@@ -62,9 +62,17 @@ class Side:
     lost: int
     """Runs that ended in a timeout or an error of the machinery: they say nothing about the loss."""
 
+    lost_names: frozenset[str] = frozenset()
+    """What the method was called in those runs."""
+
     @property
     def any(self) -> Record | None:
         return next(iter(self.runs.values()), None)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its records call the method."""
+        return self.lost_names.union(record.spec.method_name for record in self.runs.values())
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class Pair:
     """Why nothing of the two may be compared."""
     measured_otherwise: str = ""
     """Why distances, scores and failures may not be compared, though time may."""
+    redefined: str = ""
+    """That the method's name stands for another expression in BASE, and which; empty where it does not."""
 
     @property
     def method(self) -> str:
@@ -87,11 +97,21 @@ class Pair:
 
     @property
     def identical(self) -> bool:
-        """Whether one set repeats the other, trial for trial and result for result; one may have further seeds."""
+        """Whether the two sets have equal seeds and equal results: there is nothing to test."""
+        return bool(self.base.runs) and self.base.runs.keys() == self.new.runs.keys() and self._repeating
+
+    @property
+    def _repeating(self) -> bool:
+        """Whether NEW repeats BASE, trial for trial and result for result, wherever both have a seed."""
         common = self.base.runs.keys() & self.new.runs.keys()
-        return len(common) == min(len(self.base.runs), len(self.new.runs)) > 0 and all(
-            _same(self.base.runs[seed], self.new.runs[seed]) for seed in common
-        )
+        return bool(common) and all(_same(self.base.runs[seed], self.new.runs[seed]) for seed in common)
+
+    @property
+    def tested(self) -> Mapping[int, Record]:
+        """The runs of NEW that tests look at: what only repeats BASE says nothing of the seeds that are further."""
+        if self._repeating:
+            return {seed: record for seed, record in self.new.runs.items() if seed not in self.base.runs}
+        return self.new.runs
 
     @property
     def contradictions(self) -> tuple[int, ...]:
@@ -116,14 +136,35 @@ def sides(records: Iterable[Record]) -> dict[CellKey, Side]:
 
 
 def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
-    """Pair the cells of two sets, in the order of their keys; a cell that one lacks is paired with an empty one."""
+    """Pair the cells of two sets, in the order of their keys; a cell that one lacks is paired with an empty one.
+
+    A method whose name stands for another expression in the other set, as where a default has changed, is one line and
+    is not compared: neither expression is gone, and they are not the same method.
+    """
     empty = Side(runs={}, superseded=0, lost=0)
     left, right = sides(base), sides(new)
+    renamed = _redefinitions(left, right)
+    joined = {key for key in renamed.values() if key not in right}
     pairs = []
-    for key in sorted({*left, *right}):
-        one, other = left.get(key, empty), right.get(key, empty)
-        pairs.append(Pair(key, one, other, _refusal(one, other), _measured_otherwise(one, other)))
+    for key in sorted({*left, *right} - joined):
+        one, other, was = left.get(key, empty), right.get(key, empty), renamed.get(key)
+        redefined = f"another expression by the same name: {was.method} → {key.method}" if was else ""
+        if was in joined and was is not None:
+            pairs.append(Pair(key, left[was], other, refusal=redefined, redefined=redefined))
+        else:
+            pairs.append(Pair(key, one, other, _refusal(one, other), _measured_otherwise(one, other), redefined))
     return pairs
+
+
+def _redefinitions(base: Mapping[CellKey, Side], new: Mapping[CellKey, Side]) -> dict[CellKey, CellKey]:
+    """Return the cells of NEW that BASE has not, by whose names BASE calls another expression, with BASE's cells."""
+    known = {(replace(key, method=""), name): key for key, side in base.items() for name in side.names}
+    found = {}
+    for key, side in new.items():
+        named = [known[place] for name in side.names if (place := (replace(key, method=""), name)) in known]
+        if key not in base and named:
+            found[key] = named[0]
+    return found
 
 
 def cell_key(spec: Spec) -> CellKey:
@@ -149,6 +190,7 @@ def _side(records: Iterable[Record]) -> Side:
         runs=dict(sorted(runs.items())),
         superseded=len(by_age) - len(current),
         lost=len(current) - len(runs),
+        lost_names=frozenset(record.spec.method_name for record in current if not is_result(record)),
     )
 
 

@@ -1,4 +1,8 @@
-"""Two sets of results through all gates: one row a cell, one verdict a row, and whether the whole passes."""
+"""Two sets of results through all gates: one row a cell, one verdict a row, and whether the whole passes.
+
+`Row.verdict` is the one place that says what became of a cell, and `Comparison.outcome` the one that says what a build
+may stand on: a gate that has not looked does not pass.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,16 +12,16 @@ from typing import Final, Literal
 from bench.config.trial import PART, part_versions
 from bench.config.workload import Workload
 from bench.statistics.gates.cells import CellKey, Pair, pair
-from bench.statistics.gates.failures import failures
+from bench.statistics.gates.failures import failures_of
 from bench.statistics.gates.golden import trace
 from bench.statistics.gates.quality import fresh_seeds_needed, quality
 from bench.statistics.gates.revisions import Traced, remarks, revised, warnings
-from bench.statistics.gates.speed import Timing, throughput, timing
+from bench.statistics.gates.speed import Timing, throughputs, timing
 from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
 from bench.store.golden import GoldenTraces
 from bench.store.record import Environment, Record
 
-Outcome = Literal["passed", "regression", "improvement", "flagged", "nothing"]
+Outcome = Literal["passed", "regression", "improvement", "flagged", "redefined", "incomplete", "nothing"]
 
 CONTRADICTION: Final = "same trials, other results"
 
@@ -35,19 +39,52 @@ class Row:
     notes: tuple[str, ...] = ()
     setting: str = ""
     """Where there is no cell: what a kernel record was measured in, in words."""
+    redefined: str = ""
+    """That the name stands for another expression in BASE, and for which."""
+    lost: int = 0
+    """Runs of NEW that were lost to timeouts and errors: nobody has looked at them."""
 
     @property
     def workload(self) -> str:
         return self.key.workload if self.key else self.setting
 
     @property
+    def decisive(self) -> Finding:
+        """What the first gate says: of a cell its quality, of anything else the one gate there is."""
+        return self.findings[0]
+
+    @property
     def verdict(self) -> Verdict:
-        """Worse where any gate says so, else better where any does, else what the first gate that can speak says."""
+        """Worse where any gate says so, else better where any does, else what the gate that decides says.
+
+        That times are equal says nothing of a cell whose quality nobody could compare.
+        """
         said = [finding.verdict for finding in self.findings]
         for alarm in ("worse", "better"):
             if alarm in said:
                 return alarm
-        return next((verdict for verdict in said if verdict != "not comparable"), "not comparable")
+        return self.decisive.verdict
+
+    @property
+    def unseen(self) -> str:
+        """Why what BASE has here was not looked at in NEW; empty where it was, or where BASE has nothing."""
+        if self.decisive.excused or self.verdict == "worse" or self.flagged:
+            return ""
+        if self.decisive.verdict == "not comparable":
+            return self.decisive.note
+        if self.lost:
+            return f"{self.lost} of NEW's runs lost"
+        if self.decisive.able or self.key is None:
+            return ""  # a line of a thousand that was timed for a few blocks is told, and fails nothing
+        return self.decisive.note or "too few results to tell"
+
+    def blocks(self, *, allow_missing: bool) -> bool:
+        """Whether the whole may not pass because of what was not looked at here.
+
+        That NEW has none of it, or too few, a user may allow; that what it has cannot be compared, nobody may.
+        """
+        missing = self.decisive.missing or self.decisive.verdict != "not comparable"
+        return bool(self.redefined or (self.unseen and not (missing and allow_missing)))
 
     @property
     def flagged(self) -> bool:
@@ -82,22 +119,43 @@ class Comparison:
     settings: Settings
     warnings: tuple[str, ...] = ()
     """What the whole says beside its rows: where golden traces and the revisions of parts contradict each other."""
+    unmeasured: tuple[str, ...] = ()
+    """What BASE has of a kind that NEW has nothing of, so that there is no row to say it."""
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
         found = Counter(row.verdict for row in self.rows)
         return {verdict: found[verdict] for verdict in VERDICTS}
 
-    def outcome(self, *, allow_improvement: bool) -> Outcome:
-        """Say in one word what came of it; nothing comparable is never a pass."""
+    @property
+    def unseen(self) -> Mapping[str, int]:
+        """What of BASE was not looked at in NEW: why, and in how many rows, the most common reason first."""
+        found = Counter(row.unseen for row in self.rows if row.unseen and not row.redefined)
+        return dict(found.most_common()) | dict.fromkeys(self.unmeasured, 1)
+
+    def outcome(self, *, allow_improvement: bool, allow_missing: bool = False) -> Outcome:
+        """Say in one word what came of it: alarms first, and a pass only where all of BASE was looked at.
+
+        Args:
+            allow_improvement: whether what is better passes.
+            allow_missing: whether it passes that NEW lacks something of BASE, as long as anything was looked at.
+        """
         findings = [finding for row in self.rows for finding in row.findings]
         if any(finding.verdict == "worse" for finding in findings):
             return "regression"
         if any(finding.flagged for finding in findings):
             return "flagged"
+        if any(row.redefined for row in self.rows):
+            return "redefined"
+        if not any(finding.able for finding in findings):
+            return "nothing"
+        if any(row.blocks(allow_missing=allow_missing) for row in self.rows) or (self.unmeasured and not allow_missing):
+            return "incomplete"
+        if not any(row.decisive.able for row in self.rows):
+            return "nothing"
         if any(finding.verdict == "better" for finding in findings) and not allow_improvement:
             return "improvement"
-        return "passed" if any(finding.able for finding in findings) else "nothing"
+        return "passed"
 
 
 def compare(
@@ -121,9 +179,10 @@ def compare(
     """
     pairs = pair(base, new)
     judged = quality(pairs, workloads, settings, flags)
+    gates = zip(judged, failures_of(pairs), throughputs(pairs, settings), strict=True)
     rows = tuple(
-        Row(each.method, each.key, (finding, failures(each), throughput(each, settings)), _notes(each))
-        for each, finding in zip(pairs, judged, strict=True)
+        Row(each.method, each.key, findings, _notes(each), redefined=each.redefined, lost=each.new.lost)
+        for each, findings in zip(pairs, gates, strict=True)
     )
     return Comparison(rows=rows, changes=_changes(pairs), reruns=_reruns(pairs, judged, flags or {}), settings=settings)
 
@@ -132,7 +191,8 @@ def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: Set
     """Compare two sets of kernel benchmarks by their names."""
     before, after = ({each.name: each for each in timings} for timings in (base, new))
     names = sorted({*before, *after})
-    rows = tuple(Row(name, None, (timing(before.get(name), after.get(name), settings),)) for name in names)
+    family = sum(before[name].fingerprint == after[name].fingerprint for name in before.keys() & after.keys())
+    rows = tuple(Row(name, None, (timing(before.get(name), after.get(name), settings, family),)) for name in names)
     machines = [tuple(sorted({each.machine for each in timings})) for timings in (base, new)]
     changes = (Change("machine", *machines),) if machines[0] != machines[1] else ()
     return Comparison(rows=rows, changes=changes, reruns=(), settings=settings)
@@ -148,7 +208,7 @@ def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: Setti
         for name, finding in judged.items()
         if finding.verdict != "not comparable"
     }
-    revisions = {name: remarks(each.revised) for name, each in traced.items()}
+    revisions = {name: remarks(each.revised) + _respelled(each) for name, each in traced.items()}
     rows = tuple(Row(name, None, (finding,), revisions.get(name, ())) for name, finding in judged.items())
     changes: list[Change] = []
     if base is not None:
@@ -160,8 +220,14 @@ def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: Setti
     return Comparison(rows=rows, changes=tuple(changes), reruns=(), settings=settings, warnings=said)
 
 
+def _respelled(each: Traced) -> tuple[str, ...]:
+    """Say of a trace that did not change that its name stands for another expression; else the finding says it."""
+    before, after = each.before.expression, each.after.expression
+    return (f"another expression by the same name: {before} → {after}",) if before != after and not each.changed else ()
+
+
 def _notes(each: Pair) -> tuple[str, ...]:
-    said = []
+    said = [each.redefined] if each.redefined and each.refusal != each.redefined else []
     for name, side in (("BASE", each.base), ("NEW", each.new)):
         if side.lost:
             said.append(f"{name}: {side.lost} lost to a timeout or an error of the machinery")

@@ -1,5 +1,11 @@
-"""The failure gate: does a method fail more often, or less often, than it did? Fisher's exact test, one-sided."""
+"""The failure gate: does a method fail more often, or less often, than it did? Fisher's exact test, one-sided.
 
+Of many cells most have hardly a failure, and cannot give a small p whatever comes: they are no chance for a false
+alarm, and cost the others no power (Tarone, Biometrics 46 (1990)). Which they are follows from the failures of both
+sides together, which is what Fisher's test takes as given.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.statistics.exact import fisher, fisher_least
@@ -7,9 +13,21 @@ from bench.statistics.gates.cells import IDENTICAL, Pair
 from bench.statistics.gates.verdicts import FAILURE_SIGNIFICANCE, Finding, incomparable
 from bench.statistics.scores import is_failure
 
+_ONE_DIRECTION = FAILURE_SIGNIFICANCE / 2.0
 
-def failures(each: Pair) -> Finding:
-    """Judge the failure counts of one cell.
+
+def failures_of(pairs: Sequence[Pair]) -> list[Finding]:
+    """Judge the failure counts of all cells, at the level that they have together."""
+    tested = [each for each in pairs if not each.refusal and not each.measured_otherwise and each.tested]
+    least = [min(_least(each, direction) for direction in (1, -1)) for each in tested]
+    family = next(
+        (count for count in range(1, len(least) + 1) if sum(p < _ONE_DIRECTION / count for p in least) <= count), 1
+    )
+    return [failures(each, family) for each in pairs]
+
+
+def failures(each: Pair, family: int = 1) -> Finding:
+    """Judge the failure counts of one cell of a `family` of so many.
 
     `base` and `new` are the shares of failed runs and `effect` their difference. Equal shares are never called
     equivalent: ten runs without a failure leave room for a failure in four.
@@ -19,31 +37,41 @@ def failures(each: Pair) -> Finding:
     if each.measured_otherwise:
         # What has diverged or never learned is told from distances.
         return incomparable("failures", f"measured by other versions: {each.measured_otherwise}")
-    base, new = list(each.base.runs.values()), list(each.new.runs.values())
-    before, after = sum(map(is_failure, base)), sum(map(is_failure, new))
-    shares = before / len(base), after / len(new)
+    before, base, after, new = _counts(each)
+    shares = before / base, after / new
     worse = shares[1] >= shares[0]
-    p = fisher(before, len(base), after, len(new)) if worse else fisher(after, len(new), before, len(base))
-    able = fisher_least(len(base), len(new)) < FAILURE_SIGNIFICANCE
+    p = fisher(before, base, after, new) if worse else fisher(after, new, before, base)
     finding = Finding(
         gate="failures",
         verdict="inconclusive",
         base=shares[0],
         new=shares[1],
-        base_count=len(base),
-        new_count=len(new),
+        base_count=base,
+        new_count=new,
         scale="difference",
         effect=shares[1] - shares[0],
         p=p,
+        adjusted_p=min(1.0, 2.0 * family * p),
         test="Fisher",
-        able=able,
+        able=fisher_least(base, new) < _ONE_DIRECTION / family,
     )
-    return _judged(finding, each, worse=worse)
-
-
-def _judged(finding: Finding, each: Pair, *, worse: bool) -> Finding:
-    if each.identical:
-        return replace(finding, verdict="equivalent", able=True, note=IDENTICAL)
-    if finding.p is not None and finding.p < FAILURE_SIGNIFICANCE:
+    if not each.tested:
+        return replace(finding, verdict="equivalent", able=True, note=IDENTICAL if each.identical else "repeats BASE")
+    if p < _ONE_DIRECTION / family:
         return replace(finding, verdict="worse" if worse else "better")
     return replace(finding, note="" if finding.able else "too few runs to tell")
+
+
+def _counts(each: Pair) -> tuple[int, int, int, int]:
+    """Return failures and runs of BASE, and of what is tested of NEW; of all of it where it only repeats BASE."""
+    base, new = list(each.base.runs.values()), list((each.tested or each.new.runs).values())
+    return sum(map(is_failure, base)), len(base), sum(map(is_failure, new)), len(new)
+
+
+def _least(each: Pair, direction: int) -> float:
+    """Return the smallest p that so many failures, of both sides together, can give."""
+    before, base, after, new = _counts(each)
+    if direction < 0:
+        before, base, after, new = after, new, before, base
+    worst = min(before + after, new)
+    return fisher(before + after - worst, base, worst, new)

@@ -47,7 +47,8 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
         after: the method's trace in `new`, or None where it has none.
     """
     if base is None or before is None or after is None:
-        return incomparable("golden", f"{'NEW' if after is None else 'BASE'} has no such trace")
+        lacking = "NEW" if after is None else "BASE"
+        return incomparable("golden", f"{lacking} has no such trace", excused=before is None, missing=after is None)
     if base.setting != new.setting:
         return incomparable("golden", "recorded in another setting")
     if base.device != new.device:

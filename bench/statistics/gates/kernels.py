@@ -12,7 +12,7 @@ import numpy as np
 from bench.config.protocol import REFERENCE_METHOD
 from bench.statistics.gates.comparison import Change, Comparison, Row, differences, traits
 from bench.statistics.gates.speed import Timing, timing
-from bench.statistics.gates.verdicts import Finding, Settings
+from bench.statistics.gates.verdicts import Settings
 from bench.store.kernels import KernelRecord, Setting
 
 
@@ -37,17 +37,25 @@ class _Pair:
         """The paths of either side, in the order in which they are timed."""
         return list(dict.fromkeys(each.path for record in (self.base, self.new) if record for each in record.timings))
 
+    @property
+    def together(self) -> int:
+        """How many paths both sides have on one machine."""
+        if self.base is None or self.new is None or self.base.machine.fingerprint != self.new.machine.fingerprint:
+            return 0
+        return len({each.path for each in self.base.timings} & {each.path for each in self.new.timings})
+
 
 def with_kernels(
     comparison: Comparison, base: Sequence[KernelRecord], new: Sequence[KernelRecord], settings: Settings
 ) -> Comparison:
     """Return the comparison with a row more for every path of every method and setting that either set has timed.
 
-    `effect` is the ratio of the medians of the blocks, seconds a call: above 1 is slower.
+    `effect` is the ratio of the medians of the blocks, each over the reference's block beside it: above 1 is slower.
     """
     pairs = list(_pair(base, new))
     names = _names(pairs)
-    rows = tuple(_row(each, path, names[each.key], settings) for each in pairs for path in each.paths)
+    family = sum(each.together for each in pairs)
+    rows = tuple(_row(each, path, names[each.key], settings, family) for each in pairs for path in each.paths)
     return replace(comparison, rows=comparison.rows + rows, changes=_together(comparison.changes, _changes(pairs)))
 
 
@@ -83,9 +91,9 @@ def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
     return {key: label if len(labels[label]) == 1 else key.method for key, label in chosen.items()}
 
 
-def _row(each: _Pair, path: str, name: str, settings: Settings) -> Row:
-    found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings)
-    said = _beside(each, path, found, settings)
+def _row(each: _Pair, path: str, name: str, settings: Settings, family: int) -> Row:
+    found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings, family)
+    said = _beside(each, path, settings) if found.verdict != "not comparable" else ()
     return Row(f"{name} {path}", None, (found,), said, f"{each.key.setting.words}, {each.key.device}")
 
 
@@ -93,19 +101,28 @@ def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
     found = record.timing(path) if record else None
     if record is None or found is None:
         return None
-    return Timing(name, record.machine.fingerprint, _machine(record), tuple(found.blocks))
+    # Blocks A B B A: each has the reference's beside it.
+    blocks, reference = tuple(found.blocks), tuple(found.reference_blocks)
+    return Timing(
+        name,
+        record.machine.fingerprint,
+        _machine(record),
+        blocks,
+        reference if len(reference) == len(blocks) else (),
+        loose=record.method == REFERENCE_METHOD and found.reference == path,
+    )
 
 
 def _machine(record: KernelRecord) -> str:
     return f"{record.machine.environment.device_name} [{record.machine.fingerprint}]"
 
 
-def _beside(each: _Pair, path: str, found: Finding, settings: Settings) -> tuple[str, ...]:
-    """Say of an alarm that the reference, timed in the same minutes, has moved beyond the threshold too.
+def _beside(each: _Pair, path: str, settings: Settings) -> tuple[str, ...]:
+    """Say where the reference, timed in the same minutes, has moved beyond the threshold.
 
-    Then the machine was busy, or what changed is shared by all methods: the method's own cost is not what changed.
+    The machine was busy, or what changed is shared by all methods. The method's ratio to it does not show that.
     """
-    if found.verdict not in ("worse", "better") or each.key.method == REFERENCE_METHOD:
+    if each.key.method == REFERENCE_METHOD:
         return ()
     medians = [
         float(np.median(timed.reference_blocks))
@@ -114,7 +131,7 @@ def _beside(each: _Pair, path: str, found: Finding, settings: Settings) -> tuple
     ]
     moved = medians[1] / medians[0]
     bound = 1.0 + settings.threshold
-    if (found.verdict == "worse" and moved > bound) or (found.verdict == "better" and moved < 1.0 / bound):
+    if not 1.0 / bound <= moved <= bound:
         return (f"{REFERENCE_METHOD}, timed beside it, ×{moved:.2f}",)
     return ()
 

@@ -1,8 +1,8 @@
 """The quality gate: did the last distances, or the scores of mode workloads, get worse or better?
 
-A run's value is log F of its last evaluation, or 1 - y where the workload scores modes. A failed run ranks behind all
-others; in the mean it counts as untrained (log F_init, or 1), as it does in the score. The effect is the ratio of the
-geometric means of F, or the difference of the mean scores, with a bootstrap interval.
+The effect is a shift (`bench.statistics.shifts`): the ratio of the distances, or the difference of the scores, with
+Hodges and Lehmann's estimate and its exact interval. "Worse" is held against the tolerance: a rank test must say that
+the shift is larger than what counts as equal, not merely that there is one.
 
 Equal seeds have the same initial weights and batches, so where both sets have the very same seeds they can be paired
 (Wilcoxon's signed-rank test), which gains power if the two programs still train alike. Of few pairs, though, a
@@ -10,12 +10,11 @@ signed-rank test knows too little to pass a sharp level: it is taken where its s
 level or less, and Mann and Whitney's over all seeds elsewhere. Which of the two it is follows from counts alone.
 
 Stages, for the cost of many cells (the reasons are in docs/guide.md):
-    once    one test a cell, Holm over all cells of a direction.
-    1       a screen: p < .05 and an effect beyond the bound flags the cell. Nothing is decided.
+    once    one test a cell and direction, Holm over all of them.
+    1       a screen: p < .05 for any shift, and an estimate beyond the tolerance, flags the cell. Nothing is decided.
     2       the flagged cells alone, on seeds that the screen has not seen, Holm over the flagged.
 
-BASE is the same in both stages, and so is its luck: a cell that was flagged by chance is confirmed more often than one
-time in twenty; by simulation one in five with ten seeds in BASE, one in eight with twenty.
+BASE is the same in both stages, and so is its luck; tests/bench/statistics/gates/test_gate_claims.py measures it.
 """
 
 import math
@@ -29,40 +28,29 @@ from bench.config.workload import Workload
 from bench.statistics.damage import refuse_damaged
 from bench.statistics.exact import mann_whitney, mann_whitney_least, signed_rank, signed_rank_least
 from bench.statistics.gates.cells import IDENTICAL, CellKey, Pair
+from bench.statistics.gates.samples import Sample, centre, detectable, sample, tolerance, untrained_distance
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
+    QUALITY_SIGNIFICANCE,
     RATIO_BOUND,
     SCORE_BOUND,
-    SIGNIFICANCE,
+    SCREEN_SIGNIFICANCE,
     Direction,
     Finding,
     Flag,
     Settings,
-    Verdict,
     incomparable,
 )
-from bench.statistics.intervals import Array, percentile_interval
 from bench.statistics.paired import holm
 from bench.statistics.scales import unscored
-from bench.statistics.scores import is_failure, score
-from bench.store.record import Record
+from bench.statistics.shifts import estimate
 
 PAIRED_RESOLUTION: Final = 10
-"""By what factor the smallest p of the paired test must lie below the level. By simulation of ten seeds and a fifth
-worse, pairing then loses at most a tenth of the power where equal seeds share nothing, and gains up to a quarter."""
+"""By what factor the smallest p of the paired test must lie below the level. By simulation of ten seeds that are worse
+by a fifth to a half, pairing then loses at most 8 % of power where equal seeds share nothing, and gains 25 % where
+they share half of their variance."""
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("worse", "better")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The values of one cell on one side, smaller is better, in the order of the seeds."""
-
-    seeds: tuple[int, ...]
-    ranked: tuple[float, ...]
-    """For tests: a failed run is infinitely bad."""
-    counted: Array
-    """For means: a failed run is as bad as an untrained generator."""
 
 
 @dataclass(frozen=True)
@@ -94,32 +82,23 @@ def quality(
     for each in pairs:
         for side in (each.base, each.new):
             refuse_damaged(side.runs.values(), workloads)
-    strangers = flags.keys() - {each.key for each in pairs}
-    if strangers:
-        key = min(strangers)
-        raise ValueError(
-            f"neither side has {key.method} on {key.workload} ({key.setting}), which is flagged: the file of flagged "
-            "cells belongs to other results; run --stage 1 again"
-        )
+    _refuse_strangers(flags, pairs)
     tested: dict[int, _Tested] = {}
     findings: list[Finding] = []
     # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
     refusals = [_why_not(each, workloads) for each in pairs]
-    family = {
-        "once": sum(not refusal and not each.identical for each, refusal in zip(pairs, refusals, strict=True)),
-        "1": 1,
-        "2": len(flags),
-    }[settings.stage]
+    family = sum(not refusal and bool(each.tested) for each, refusal in zip(pairs, refusals, strict=True))
     for place, (each, refusal) in enumerate(zip(pairs, refusals, strict=True)):
         flag = flags.get(each.key) if settings.stage == "2" else None
-        level = SIGNIFICANCE if settings.stage == "2" and flag is None else SIGNIFICANCE / max(1, family)
         if refusal:
-            finding = incomparable("quality", refusal)
+            excused = not each.base.runs and not each.redefined
+            finding = incomparable("quality", refusal, excused=excused, missing=not each.new.runs)
             # A suspect that has gone has not been cleared.
             findings.append(finding if flag is None else replace(finding, flagged=flag.direction))
-        elif each.identical and flag is None:
-            findings.append(_identical(each, workloads))
+        elif not each.tested and flag is None:
+            findings.append(_repeated(each, workloads))
         else:
+            level = _level(settings, family, len(flags), suspected=flag is not None)
             tested[place] = _test(each, workloads, settings, level, flag)
             findings.append(tested[place].finding)
     decided = _decide(tested, pairs, flags, settings)
@@ -127,53 +106,29 @@ def quality(
 
 
 def fresh_seeds_needed(base_count: int, flagged: int) -> int:
-    """Return how many fresh seeds let stage 2 decide: at least five, and enough for p < .05 / `flagged`."""
+    """Return how many fresh seeds let stage 2 decide: at least five, and enough for p < .03 / `flagged`."""
     needed = FEWEST_SEEDS
-    while mann_whitney_least(base_count, needed) >= SIGNIFICANCE / max(1, flagged) and needed < 1000:
+    while mann_whitney_least(base_count, needed) >= QUALITY_SIGNIFICANCE / max(1, flagged) and needed < 1000:
         needed += 1
     return needed
 
 
-def sample(records: Mapping[int, Record], workload: Workload, untrained: float | None) -> Sample:
-    """Return the values of a cell's runs; `untrained` is log F of the untrained generator, for failed runs."""
-    ranked, counted = [], []
-    for record in records.values():
-        if workload.scored_by == "modes":
-            value = 1.0 - score(record, workload)
-            worst = 1.0
-        else:
-            worst = math.inf if untrained is None else untrained
-            value = worst if is_failure(record) else _log_distance(record)
-        failed = is_failure(record)
-        ranked.append(math.inf if failed else value)
-        counted.append(worst if failed else value)
-    return Sample(tuple(records), tuple(ranked), np.array(counted))
+def _refuse_strangers(flags: Mapping[CellKey, Flag], pairs: Sequence[Pair]) -> None:
+    strangers = flags.keys() - {each.key for each in pairs}
+    if strangers:
+        key = min(strangers)
+        raise ValueError(
+            f"neither side has {key.method} on {key.workload} ({key.setting}), which is flagged: the file of flagged "
+            "cells belongs to other results; run --stage 1 again"
+        )
 
 
-def mean_difference_interval(
-    base: Array, new: Array, *, paired: bool, resamples: int, seed: int
-) -> tuple[float, float, float]:
-    """Return mean(new) - mean(base) and its 95 % bootstrap interval, seeds resampled jointly where they are `paired`.
-
-    Resampled deviations are multiplied by sqrt(n / (n - 1)): the spread of n values about their own mean is too small
-    by that factor, which matters for five seeds (Hesterberg, The American Statistician 69 (2015), section 3.2).
-    """
-    rng = np.random.default_rng(seed)
-    difference = float(new.mean() - base.mean())
-    if paired:
-        moved = _resampled_deviation(new - base, resamples, rng)
-    else:
-        moved = _resampled_deviation(new, resamples, rng) - _resampled_deviation(base, resamples, rng)
-    low, high = percentile_interval(difference + moved)
-    return difference, float(low), float(high)
-
-
-def _resampled_deviation(values: Array, resamples: int, rng: np.random.Generator) -> Array:
-    count = len(values)
-    if count < 2:
-        return np.zeros(resamples)
-    residuals = (values - values.mean()) * math.sqrt(count / (count - 1))
-    return np.asarray(residuals[rng.integers(count, size=(resamples, count))].mean(axis=1), dtype=np.float64)
+def _level(settings: Settings, family: int, flagged: int, *, suspected: bool) -> float:
+    """Return the sharpest level that a p of one direction may have to pass."""
+    if settings.stage == "once":
+        return QUALITY_SIGNIFICANCE / (len(DIRECTIONS) * max(1, family))
+    # What stage 1 suspects has its direction, and what it has let pass is held to the screen.
+    return QUALITY_SIGNIFICANCE / flagged if suspected else SCREEN_SIGNIFICANCE
 
 
 def _why_not(each: Pair, workloads: Mapping[str, Workload]) -> str:
@@ -194,63 +149,85 @@ def _test(
 ) -> _Tested:
     one = next(iter(each.base.runs.values()))
     workload = workloads[one.spec.workload]
-    untrained = _untrained([*each.base.runs.values(), *each.new.runs.values()])
-    fresh = {seed: record for seed, record in each.new.runs.items() if flag is None or seed not in flag.seeds}
+    untrained = untrained_distance([*each.base.runs.values(), *each.new.runs.values()])
+    fresh = {seed: record for seed, record in each.tested.items() if flag is None or seed not in flag.seeds}
     base, new = sample(each.base.runs, workload, untrained), sample(fresh, workload, untrained)
     if not new.seeds:
         note = "flagged, and no fresh seed has been run"
         empty = Finding(gate="quality", verdict="inconclusive", note=note, base_count=len(base.seeds))
         return _Tested(empty, {"worse": 1.0, "better": 1.0})
+    # The screen asks whether anything moved at all.
+    beyond = 0.0 if settings.stage == "1" else tolerance(workload)
     paired = base.seeds == new.seeds and PAIRED_RESOLUTION * signed_rank_least(len(new.seeds)) <= level
     if paired:
         moved = [b - a if a != b else 0.0 for a, b in zip(base.ranked, new.ranked, strict=True)]
-        p: dict[Direction, float] = {"worse": signed_rank(moved), "better": signed_rank([-value for value in moved])}
+        # Two runs that failed alike are a pair that has not moved: it counts as one within the tolerance.
+        p: dict[Direction, float] = {
+            "worse": signed_rank([value - beyond for value in moved]),
+            "better": signed_rank([-value - beyond for value in moved]),
+        }
         least, test = signed_rank_least(len(moved)), "signed-rank, paired by seed"
     else:
-        p = {"worse": mann_whitney(base.ranked, new.ranked), "better": mann_whitney(new.ranked, base.ranked)}
+        p = {
+            "worse": mann_whitney(base.ranked, [value - beyond for value in new.ranked]),
+            "better": mann_whitney(new.ranked, [value - beyond for value in base.ranked]),
+        }
         least, test = mann_whitney_least(len(base.seeds), len(new.seeds)), "Mann-Whitney"
     finding = Finding(
         gate="quality",
         verdict="inconclusive",
+        note="" if flag or len(new.seeds) == len(each.new.runs) else _further(each),
         base_count=len(base.seeds),
         new_count=len(new.seeds),
         scale="difference" if workload.scored_by == "modes" else "ratio",
         test=test,
         able=least < level,
     )
-    return _Tested(_with_effect(finding, base, new, paired=paired, settings=settings), p)
+    finding = _with_effect(finding, base, new, paired=paired)
+    seen = detectable(base, new, level, workload, paired=paired, screen=settings.stage == "1")
+    return _Tested(replace(finding, detectable=seen), p)
 
 
-def _with_effect(finding: Finding, base: Sample, new: Sample, *, paired: bool, settings: Settings) -> Finding:
+def _further(each: Pair) -> str:
+    repeated = len(each.new.runs) - len(each.tested)
+    return f"repeats BASE at {repeated} seeds, and is judged by its {len(each.tested)} others"
+
+
+def _with_effect(finding: Finding, base: Sample, new: Sample, *, paired: bool) -> Finding:
     if not (np.isfinite(base.counted).all() and np.isfinite(new.counted).all()):
         return replace(finding, note="no run knows the untrained generator's distance: no effect can be named")
-    difference, low, high = mean_difference_interval(
-        base.counted, new.counted, paired=paired, resamples=settings.resamples, seed=settings.seed
-    )
     ratio = finding.scale == "ratio"
-    means = [float(np.exp(each.counted.mean()) if ratio else 1.0 - each.counted.mean()) for each in (base, new)]
-    effect, low, high = (math.exp(value) if ratio else value for value in (difference, low, high))
-    return replace(finding, base=means[0], new=means[1], effect=effect, low=low, high=high)
+    shift = estimate(base.counted, new.counted, paired=paired)
+    effect, low, high = (math.exp(value) if ratio else value for value in shift)
+    finding = replace(finding, base=centre(base, ratio=ratio), new=centre(new, ratio=ratio), effect=effect)
+    if not np.isfinite(shift).all():  # an interval without an end is none
+        return finding
+    # The shift is that of most runs: that it is small does not say that equally many learn.
+    alike = base.failures == new.failures and min(len(base.seeds), len(new.seeds)) >= FEWEST_SEEDS
+    least, most = (1.0 / RATIO_BOUND, RATIO_BOUND) if ratio else (-SCORE_BOUND, SCORE_BOUND)
+    within = alike and least < low and high < most
+    return replace(finding, low=low, high=high, verdict="equivalent" if within else "inconclusive")
 
 
-def _identical(each: Pair, workloads: Mapping[str, Workload]) -> Finding:
+def _repeated(each: Pair, workloads: Mapping[str, Workload]) -> Finding:
+    """Find a cell whose runs all repeat those of BASE equal, if it has as many, or enough of them."""
     records = list(each.base.runs.values())
     workload = workloads[records[0].spec.workload]
-    values = sample(each.base.runs, workload, _untrained(records)).counted
     modes = workload.scored_by == "modes"
-    centre = float(1.0 - values.mean()) if modes else math.exp(float(values.mean()))
-    count = len(records)
+    base, new = (sample(runs, workload, untrained_distance(records)) for runs in (each.base.runs, each.new.runs))
+    seeds, missing = len(new.seeds), len(base.seeds) - len(new.seeds)
+    enough = not missing or seeds >= FEWEST_SEEDS
     return Finding(
         gate="quality",
-        verdict="equivalent",
-        note=IDENTICAL,
-        base=centre,
-        new=centre,
-        base_count=count,
-        new_count=count,
+        verdict="equivalent" if enough else "inconclusive",
+        note=IDENTICAL if not missing else f"repeats BASE at {seeds} of its {len(base.seeds)} seeds",
+        base=centre(base, ratio=not modes),
+        new=centre(new, ratio=not modes),
+        base_count=len(base.seeds),
+        new_count=seeds,
         scale="difference" if modes else "ratio",
         effect=0.0 if modes else 1.0,
-        able=True,
+        able=enough,
     )
 
 
@@ -279,8 +256,8 @@ def _decide(
         if settings.stage == "1":
             decided[place] = _screened(finding, direction)
         else:
-            p = holms[direction][place]
-            decided[place] = _judged(replace(finding, adjusted_p=p), direction, p < SIGNIFICANCE)
+            p = min(1.0, len(DIRECTIONS) * holms[direction][place])
+            decided[place] = _judged(replace(finding, adjusted_p=p), direction, p < QUALITY_SIGNIFICANCE)
     return decided
 
 
@@ -291,9 +268,9 @@ def _adjusted(p_values: Sequence[float], family: int | None = None) -> list[floa
 
 
 def _direction(each: _Tested) -> Direction:
-    """The direction in which the effect points; where there is none, the one with the smaller p."""
+    """The direction with the smaller p; where neither has any evidence, the one in which the effect points."""
     effect = each.finding.effect
-    if effect is None:
+    if effect is None or each.p["worse"] != each.p["better"]:
         return min(DIRECTIONS, key=lambda direction: each.p[direction])
     return "worse" if effect >= (1.0 if each.finding.scale == "ratio" else 0.0) else "better"
 
@@ -301,9 +278,9 @@ def _direction(each: _Tested) -> Direction:
 def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> Finding:
     finding = replace(each.finding, p=each.p[direction], adjusted_p=adjusted)
     if finding.able:
-        return _judged(finding, direction, adjusted < SIGNIFICANCE)
+        return _judged(finding, direction, adjusted < QUALITY_SIGNIFICANCE)
     few = f"flagged, and {finding.new_count} fresh seeds are too few to tell"
-    return replace(finding, flagged=direction, note=finding.note or few)
+    return replace(finding, verdict="inconclusive", flagged=direction, note=finding.note or few)
 
 
 def _unflagged(each: _Tested) -> Finding:
@@ -314,43 +291,23 @@ def _unflagged(each: _Tested) -> Finding:
 
 
 def _screened(finding: Finding, direction: Direction) -> Finding:
-    if finding.p is not None and finding.p < SIGNIFICANCE and _beyond(finding, direction):
-        return replace(finding, flagged=direction, note=f"flagged as {direction}: fresh seeds must tell")
+    if finding.p is not None and finding.p < SCREEN_SIGNIFICANCE and _beyond(finding, direction):
+        said = f"flagged as {direction}: fresh seeds must tell"
+        return replace(finding, verdict="inconclusive", flagged=direction, note=said)
     return _judged(finding, direction, significant=False)
 
 
 def _judged(finding: Finding, direction: Direction, significant: bool) -> Finding:  # noqa: FBT001 - the one question
-    if significant and _beyond(finding, direction):
+    if significant:
         return replace(finding, verdict=direction)
-    verdict = _without_alarm(finding)
-    few = "" if finding.able or verdict == "equivalent" else "too few seeds to tell"
-    return replace(finding, verdict=verdict, able=finding.able or verdict == "equivalent", note=finding.note or few)
+    able = finding.able or finding.verdict == "equivalent"
+    return replace(finding, able=able, note=finding.note or ("" if able else "too few seeds to tell"))
 
 
 def _beyond(finding: Finding, direction: Direction) -> bool:
-    """Whether the effect is larger than what counts as equal; a failure without any known effect is."""
+    """Whether the estimate is larger than what counts as equal; a failure without any known effect is."""
     if finding.effect is None:
         return True
     if finding.scale == "difference":
         return finding.effect > SCORE_BOUND if direction == "worse" else finding.effect < -SCORE_BOUND
     return finding.effect > RATIO_BOUND if direction == "worse" else finding.effect < 1.0 / RATIO_BOUND
-
-
-def _without_alarm(finding: Finding) -> Verdict:
-    if finding.low is None or finding.high is None or min(finding.base_count, finding.new_count) < FEWEST_SEEDS:
-        return "inconclusive"
-    bounds = (-SCORE_BOUND, SCORE_BOUND) if finding.scale == "difference" else (1.0 / RATIO_BOUND, RATIO_BOUND)
-    return "equivalent" if bounds[0] < finding.low and finding.high < bounds[1] else "inconclusive"
-
-
-def _log_distance(record: Record) -> float:
-    distance = record.metrics["distance"]
-    assert distance is not None, "damaged records are refused"
-    return math.log(distance)
-
-
-def _untrained(records: Sequence[Record]) -> float | None:
-    """Log of the untrained generator's median distance, or `None` where no run has measured it."""
-    known = [record.metrics.get("distance_init") for record in records]
-    logs = [math.log(value) for value in known if value is not None and math.isfinite(value) and value > 0]
-    return float(np.median(logs)) if logs else None

@@ -1,29 +1,33 @@
 """The gates of time: throughput of training, and timings of kernels. Never across machines.
 
-A difference must be larger than a threshold and beyond chance by Mann and Whitney's test at p < .002, both, as `asv`
-has it. The test alone would find the half per cent by which two processes always differ; the threshold alone would
-follow every hiccup.
+The runs of one campaign are not independent: a machine that is busy or warm is so for an hour, and all of its runs with
+it. What is judged is therefore the ratio to the reference method measured beside it, at the same seed or in the next
+block, which leaves out what both share. The reference itself, and whatever has none beside it, is gated loosely.
+
+A ratio is worse where a rank test says that it is larger than the threshold, not merely larger than 1, at a level that
+is shared by all cells. Benchmarks of pytest have no reference; their rounds share the luck of a process, and only the
+threshold stands against that.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from bench.config.protocol import REFERENCE_METHOD
 from bench.statistics.exact import mann_whitney, mann_whitney_least
-from bench.statistics.gates.cells import IDENTICAL, Pair
+from bench.statistics.gates.cells import IDENTICAL, Pair, Side
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
-    SPEED_SIGNIFICANCE,
+    LOOSE_THRESHOLD,
+    TIME_SIGNIFICANCE,
     Finding,
     Gate,
     Settings,
     incomparable,
 )
 from bench.statistics.intervals import Array, percentile_interval
-from bench.store.record import Record
 
 SPEED: Final = "images_per_second"
 
@@ -38,77 +42,168 @@ class Timing:
     machine: str
     """The machine in words."""
     seconds: tuple[float, ...]
+    reference: tuple[float, ...] = ()
+    """The blocks of the reference method timed beside them, one for each; empty where there are none."""
+    loose: bool = False
+    """Whether this is the reference method's own time, which has nothing to be held against."""
 
 
-def throughput(each: Pair, settings: Settings) -> Finding:
-    """Judge how fast one cell trains: a value a run, the median over its blocks, pooled over the seeds.
+def throughputs(pairs: Sequence[Pair], settings: Settings) -> list[Finding]:
+    """Judge how fast every cell trains, each beside the reference method of its workload and setting."""
+    references = {replace(each.key, method=""): each for each in pairs if _is_reference(each)}
+    beside = [references.get(replace(each.key, method="")) for each in pairs]
+    family = sum(
+        _common(each, None if reference is each else reference) is not None
+        for each, reference in zip(pairs, beside, strict=True)
+    )
+    return [
+        throughput(each, settings, None if reference is each else reference, family)
+        for each, reference in zip(pairs, beside, strict=True)
+    ]
+
+
+def throughput(each: Pair, settings: Settings, reference: Pair | None = None, family: int = 1) -> Finding:
+    """Judge how fast one cell trains: a value a run, the median over its blocks, over the reference's at the same seed.
 
     Runs of machines that the other set has not seen are left out; where several are common, the one with most runs
-    counts. `base` and `new` are images a second, and `effect` is the ratio of the seconds: above 1 is slower.
+    counts. `base` and `new` are images a second, and `effect` is the ratio of NEW's seconds, each over the reference's,
+    to BASE's: above 1 is slower.
+
+    Args:
+        each: the cell.
+        settings: the threshold among them.
+        reference: the reference's cell; without one, or without a seed that both have on a machine, the cell is held
+            to a loose threshold.
+        family: how many cells have their times compared.
     """
     if each.refusal:
         return incomparable("throughput", each.refusal)
-    base, new = _by_machine(each.base.runs.values()), _by_machine(each.new.runs.values())
+    base, new = _by_machine(each.base), _by_machine(each.new)
     if not base or not new:
         missing = " and ".join(name for name, speeds in (("BASE", base), ("NEW", new)) if not speeds)
         return incomparable("throughput", f"{missing} has no throughput")
-    common = Counter({name: min(len(base[name]), len(new[name])) for name in base.keys() & new.keys()})
-    if not common:
+    chosen = _common(each, reference)
+    if chosen is None:
         return incomparable("throughput", "measured on other machines or versions of torch")
-    chosen = min(common, key=lambda name: (-common[name], name))
-    before, after = np.array(base[chosen]), np.array(new[chosen])
+    before, after = (np.array(list(speeds[chosen].values())) for speeds in (base, new))
     if each.identical and sorted(before) == sorted(after):
         finding = Finding(gate="throughput", verdict="equivalent", note=IDENTICAL, effect=1.0, able=True)
         return _with_centres(finding, before, after)
-    return _with_centres(_slower("throughput", 1.0 / before, 1.0 / after, settings), before, after)
+    ratios = _ratios(each, reference, chosen)
+    if ratios is None:
+        loosely = _why_loosely(_is_reference(each))
+        finding = _slower("throughput", 1.0 / before, 1.0 / after, settings, family, loosely=loosely)
+    else:
+        finding = _slower("throughput", *ratios, settings, family)
+        if finding.verdict in ("worse", "better"):
+            # A reference that moved moves every ratio the other way: this tells which of the two it was.
+            finding = replace(finding, note=f"its own time ×{np.median(before) / np.median(after):.2f}")
+    return _with_centres(finding, before, after, counted=ratios)
 
 
-def timing(base: Timing | None, new: Timing | None, settings: Settings) -> Finding:
-    """Judge one kernel benchmark by the medians of its rounds; `base` and `new` are seconds."""
+def timing(base: Timing | None, new: Timing | None, settings: Settings, family: int = 1) -> Finding:
+    """Judge one kernel benchmark of a `family` of so many by its rounds, or by its blocks over the reference's.
+
+    `base` and `new` are seconds.
+    """
     if base is None or new is None:
-        return incomparable("timing", f"{'BASE' if base is None else 'NEW'} has no such benchmark")
+        why = f"{'BASE' if base is None else 'NEW'} has no such benchmark"
+        return incomparable("timing", why, excused=base is None, missing=new is None)
     if base.fingerprint != new.fingerprint:
-        return incomparable("timing", f"measured on other machines: {base.machine} against {new.machine}")
-    return _slower("timing", np.array(base.seconds), np.array(new.seconds), settings)
+        why = f"measured on other machines: {base.machine} against {new.machine}"
+        return incomparable("timing", why, excused=True)
+    before, after = np.array(base.seconds), np.array(new.seconds)
+    if base.loose or not (base.reference and new.reference):
+        # A benchmark of pytest has no reference on either side, and only the threshold.
+        loosely = _why_loosely(base.loose) if base.loose or base.reference or new.reference else ""
+        return _with_centres(_slower("timing", before, after, settings, family, loosely=loosely), before, after)
+    ratios = before / np.array(base.reference), after / np.array(new.reference)
+    return _with_centres(_slower("timing", *ratios, settings, family), before, after)
 
 
-def _with_centres(finding: Finding, before: Array, after: Array) -> Finding:
+def _is_reference(each: Pair) -> bool:
+    return REFERENCE_METHOD in (each.key.method, each.method)
+
+
+def _why_loosely(is_reference: bool) -> str:  # noqa: FBT001 - the one question
+    return "the reference itself" if is_reference else f"no {REFERENCE_METHOD} beside it"
+
+
+def _with_centres(
+    finding: Finding, before: Array, after: Array, *, counted: tuple[Array, Array] | None = None
+) -> Finding:
     return replace(
         finding,
         base=float(np.median(before)),
         new=float(np.median(after)),
-        base_count=len(before),
-        new_count=len(after),
+        base_count=len(before if counted is None else counted[0]),
+        new_count=len(after if counted is None else counted[1]),
     )
 
 
-def _by_machine(records: Iterable[Record]) -> dict[str, list[float]]:
-    speeds: dict[str, list[float]] = {}
-    for record in records:
+def _by_machine(side: Side) -> dict[str, dict[int, float]]:
+    """Return the images a second of every seed, by the fingerprint of the machine."""
+    speeds: dict[str, dict[int, float]] = {}
+    for seed, record in side.runs.items():
         speed = record.cost.get(SPEED)
         if record.environment is not None and speed is not None and np.isfinite(speed) and speed > 0:
-            speeds.setdefault(record.environment.fingerprint, []).append(speed)
+            speeds.setdefault(record.environment.fingerprint, {})[seed] = speed
     return speeds
 
 
-def _slower(gate: Gate, before: Array, after: Array, settings: Settings) -> Finding:
-    """Hold seconds against seconds."""
+def _common(each: Pair, reference: Pair | None) -> str | None:
+    """Choose the machine on which both sets have most values, those beside the reference first."""
+    if each.refusal:
+        return None
+    base, new = _by_machine(each.base), _by_machine(each.new)
+    counts = {}
+    for name in base.keys() & new.keys():
+        ratios = _ratios(each, reference, name)
+        beside = min(map(len, ratios)) if ratios else 0
+        counts[name] = (-beside, -min(len(base[name]), len(new[name])), name)
+    return min(counts, key=lambda name: counts[name], default=None)
+
+
+def _ratios(each: Pair, reference: Pair | None, machine: str) -> tuple[Array, Array] | None:
+    """Return the seconds over the reference's at the same seed on the same machine; None where a side has none."""
+    if reference is None or reference.refusal:
+        return None
+    found = []
+    for side, beside in ((each.base, reference.base), (each.new, reference.new)):
+        own, other = (_by_machine(runs).get(machine, {}) for runs in (side, beside))
+        found.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
+    return (found[0], found[1]) if min(map(len, found)) else None
+
+
+def _slower(gate: Gate, before: Array, after: Array, settings: Settings, family: int, *, loosely: str = "") -> Finding:
+    """Hold seconds against seconds, or ratios against ratios; `loosely` says why the threshold is the loose one."""
+    level = TIME_SIGNIFICANCE / (2.0 * max(1, family))
+    bound = 1.0 + (max(LOOSE_THRESHOLD, settings.threshold) if loosely else settings.threshold)
     effect = float(np.median(after) / np.median(before))
     low, high = _median_ratio_interval(before, after, settings)
     worse = effect >= 1.0
     one, other = (before, after) if worse else (after, before)
-    p = mann_whitney(one.tolist(), other.tolist())
-    able = mann_whitney_least(len(before), len(after)) < SPEED_SIGNIFICANCE
-    bound = 1.0 + settings.threshold
+    p = mann_whitney(one.tolist(), (other / bound).tolist())
+    able = mann_whitney_least(len(before), len(after)) < level
     finding = Finding(
-        gate=gate, verdict="inconclusive", effect=effect, low=low, high=high, p=p, test="Mann-Whitney", able=able
+        gate=gate,
+        verdict="inconclusive",
+        note=f"{loosely}, gated at {100 * (bound - 1):.0f} %" if loosely else "",
+        effect=effect,
+        low=low,
+        high=high,
+        p=p,
+        adjusted_p=min(1.0, 2.0 * max(1, family) * p),
+        test="Mann-Whitney",
+        able=able,
     )
     finding = _with_centres(finding, before, after)
-    if p < SPEED_SIGNIFICANCE and not 1.0 / bound <= effect <= bound:
+    if p < level:
         return replace(finding, verdict="worse" if worse else "better")
     if not able:
         return replace(finding, note="too few values to tell")
-    if min(len(before), len(after)) >= FEWEST_SEEDS and 1.0 / bound < low and high < bound:
+    tight = 1.0 + settings.threshold
+    if min(len(before), len(after)) >= FEWEST_SEEDS and 1.0 / tight < low and high < tight:
         return replace(finding, verdict="equivalent")
     return finding
 

@@ -75,6 +75,7 @@ def test_1_for_an_improvement_that_is_not_allowed(bench, base, sets, truth):
         (["base", "base", "--stage", "2", "--flagged", "x.json"], "cannot read the flagged cells from x.json"),
         (["base", "base", "--output", "report.html"], "name it .md, .json or .xml"),
         (["base", "base", "--threshold", "0"], "--threshold"),
+        (["base", "base", "--losses", "none.py"], "--losses none.py: there is no such file"),
         (["base", "git:nonsense"], "not a git repository"),
         (["base", "--stage", "3", "base"], "'3' is not one of"),
     ],
@@ -135,7 +136,7 @@ def test_other_machines_have_no_throughput_gate_and_it_is_said(bench, base, sets
 def test_the_threshold_is_a_percentage(bench, base, sets):
     new = sets(speeds={"hinge": 0.85})
     assert bench("compare", base, new, "--threshold", 30).exit_code == 0
-    assert bench("compare", base, new, "--threshold", 10).exit_code == 1
+    assert bench("compare", base, new, "--threshold", 8).exit_code == 1
 
 
 def test_all_formats_and_files_agree(bench, base, sets, tmp_path):
@@ -241,14 +242,14 @@ def timed(tmp_path):
 
 
 def test_folders_of_kernel_records_alone(bench, timed, tmp_path):
-    old, new, slow = timed("old", 1), timed("new", 2), timed("slow", 2, slower={"d_step": 1.15})
+    old, new, slow = timed("old", 1), timed("new", 2), timed("slow", 2, slower={"d_step": 1.25})
     result = bench("compare", old, new)
     assert result.exit_code == 0
     assert result.stdout.startswith("0 of 8 benchmarks worse; ")
     assert f"BASE  {old}, 2 kernel records" in result.stdout
     result = bench("compare", old, slow)
     assert result.exit_code == 1
-    assert result.stdout.startswith("2 of 8 benchmarks worse")
+    assert result.stdout.startswith("1 of 8 benchmarks worse")  # nsgan is the reference, which is gated loosely
     assert bench("compare", old, slow, "--threshold", 30).exit_code == 0
     elsewhere = timed("elsewhere", 2, machine=msgspec.structs.replace(MACHINE, fingerprint="e" * 12))
     result = bench("compare", old, elsewhere)
@@ -262,15 +263,15 @@ def test_folders_of_kernel_records_alone(bench, timed, tmp_path):
 def test_trials_and_kernel_records_of_one_folder_in_all_formats(bench, base, sets, timed):
     new = sets()
     assert bench("compare", timed("base", 1), new).stdout.startswith("0 of 3 cells worse")  # one side alone has some
-    timed("new", 2, slower={"d_step": 1.15})
+    timed("new", 2, slower={"d_step": 1.25})
     table = bench("compare", base, new)
     assert table.exit_code == 1
-    assert table.stdout.startswith("2 of 11 cells worse")
+    assert table.stdout.startswith("1 of 11 cells worse")
     assert re.search(r"worse +hinge d_step +batch 64, 32x32x3", table.stdout)
     rows = json.loads(bench("compare", base, new, "--format", "json").stdout)["rows"]
-    assert sorted(row["name"] for row in rows if row["verdict"] == "worse") == ["hinge d_step", "nsgan d_step"]
+    assert sorted(row["name"] for row in rows if row["verdict"] == "worse") == ["hinge d_step"]
     root = ET.fromstring(bench("compare", base, new, "--format", "junit").stdout)
-    assert root.find("testsuite[@name='timing']").get("failures") == "2"
+    assert root.find("testsuite[@name='timing']").get("failures") == "1"
     lines = [line for line in bench("compare", base, new, "--format", "md").stdout.splitlines() if line[:1] == "|"]
     assert len({line.count("|") for line in lines}) == 1
 
@@ -299,7 +300,8 @@ def test_two_stages_from_the_screen_to_the_verdict(bench, base, sets, tmp_path):
 
     early = bench("compare", base, new, "--stage", 2, "--flagged", flagged)
     assert early.exit_code == 1
-    assert "no fresh seed has been run" in " ".join(early.stdout.split())
+    early = bench("compare", base, new, "--stage", 2, "--flagged", flagged, "--format", "json")
+    assert "flagged, and no fresh seed has been run" in early.stdout
 
     write(make(replace(WORLD, methods=("hinge",), **truth), range(5, 10), 2), new)
     confirmed = bench("compare", base, new, "--stage", 2, "--flagged", flagged)

@@ -22,7 +22,7 @@ OPTIONS = {
     "show": "trial results",
     "sample": "trial count output seed results device",
     "leaderboard": "format results output",
-    "compare": "base new stage flagged threshold allow-improvement format output",
+    "compare": "base new stage flagged threshold allow-improvement allow-missing losses format output",
     "golden": "methods losses output",
     "baseline": "",
     "report": "results output static png svg",

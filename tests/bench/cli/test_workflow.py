@@ -2,10 +2,12 @@
 
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,14 @@ import yaml
 from synthetic import World, make, write
 
 from bench.cli.main import cli
+from bench.config.suite import load_suite
 from bench.store.baseline import encode_baseline
 
 BASH = shutil.which("bash")
 ROOT = Path(__file__).parents[3]
 WORKFLOW = yaml.safe_load((ROOT / "docs" / "github-actions.yml").read_text())
+ELSEWHERE = yaml.safe_load((ROOT / "docs" / "github-actions-elsewhere.yml").read_text())
+GITLAB = yaml.safe_load((ROOT / "docs" / "gitlab-ci.yml").read_text())
 
 TINY = """
 name = "tiny"
@@ -31,33 +36,99 @@ evaluate_every = 4
 samples = 100
 """
 
-
-def scripts(job):
-    return {step["name"]: step["run"] for step in WORKFLOW["jobs"][job]["steps"] if "run" in step}
-
-
-def bench_commands():
-    for job in WORKFLOW["jobs"]:
-        for script in scripts(job).values():
-            for line in script.replace("\\\n", " ").splitlines():
-                words = shlex.split(line.partition("||")[0], comments=True)
-                if words[:3] == ["python", "-m", "bench"]:
-                    yield words[3:]
+OWN = """
+import losses
+from losses.objectives.hinge import Hinge
+from typing import final
+from dataclasses import dataclass
 
 
-def test_the_workflow_is_one_that_runs_something():
-    assert {words[0] for words in bench_commands()} == {"run", "baseline", "compare", "report"}
-    assert len(list(bench_commands())) == 6
-    assert set(WORKFLOW[True]) == {"pull_request", "workflow_dispatch"}  # `on` is a truth value in YAML 1.1
+@final
+@losses.register("mine_in_ci")
+@dataclass(frozen=True)
+class Mine(Hinge):
+    __doc__ = Hinge.__doc__
+"""
 
 
-@pytest.mark.parametrize("words", list(bench_commands()), ids=lambda words: " ".join(words[:6]))
-def test_every_command_is_one_of_ours(words):
-    words = [WORKFLOW["env"].get(word.removeprefix("$"), word) for word in words]
+def scripts(job, workflow=WORKFLOW):
+    return {step["name"]: step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step}
+
+
+def github(workflow):
+    """Return the variables and the scripts of a workflow of GitHub."""
+    return workflow["env"], [script for job in workflow["jobs"] for script in scripts(job, workflow).values()]
+
+
+def gitlab():
+    jobs = [job for name, job in GITLAB.items() if name != "variables"]
+    lines = [job.get(part, []) for job in jobs for part in ("before_script", "script", "after_script")]
+    return GITLAB["variables"], [line for each in lines for line in each]
+
+
+PLACES = {"github": github(WORKFLOW), "github, elsewhere": github(ELSEWHERE), "gitlab": gitlab()}
+
+
+def bench_commands(place):
+    for script in PLACES[place][1]:
+        for line in script.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.partition("||")[0].partition(" > ")[0], comments=True)
+            if words[:3] == ["python", "-m", "bench"]:
+                yield words[3:]
+
+
+COMMANDS = [(place, words) for place in PLACES for words in bench_commands(place)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_workflow_is_one_that_runs_something(place):
+    assert {words[0] for words in bench_commands(place)} == {"run", "baseline", "compare", "report"}
+    # Elsewhere the plan is asked for, too.
+    assert len(list(bench_commands(place))) == 6 + (place == "github, elsewhere")
+
+
+def test_the_workflows_run_on_requests_and_by_hand():
+    for workflow in (WORKFLOW, ELSEWHERE):
+        assert set(workflow[True]) == {"pull_request", "workflow_dispatch"}  # `on` is a truth value in YAML 1.1
+    assert [rule["if"].split('"')[1] for job in ("freeze", "compare") for rule in GITLAB[job]["rules"]] == [
+        "web",
+        "merge_request_event",
+    ]
+
+
+@pytest.mark.parametrize(("place", "words"), COMMANDS, ids=lambda value: " ".join(value[:6]) if value[0] else "")
+def test_every_command_is_one_of_ours(place, words):
+    variables = PLACES[place][0]
+    words = [variables.get(word.removeprefix("$"), word) for word in words]
     context, command = click.Context(cli), cli
     while isinstance(command, click.Group):
         command = command.get_command(context, words.pop(0))
     command.make_context(command.name, words)  # parses, and runs nothing
+
+
+@pytest.mark.parametrize("place", ["github, elsewhere", "gitlab"])
+def test_other_repositories_install_this_package_and_keep_their_trials(place):
+    variables, found = PLACES[place]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert variables["PACKAGE"] == project["name"]
+    assert 'python -m pip install "$PACKAGE"' in found
+    if place == "gitlab":
+        assert GITLAB["compare"]["cache"]["key"]["files"][0] == variables["SUITE"]
+        assert GITLAB["compare"]["cache"]["paths"] == [variables["RESULTS"]]
+    else:
+        caches = [step for step in ELSEWHERE["jobs"]["compare"]["steps"] if "actions/cache" in step.get("uses", "")]
+        assert [step["with"]["path"] for step in caches] == [variables["RESULTS"]] * 2
+        assert all("steps.suite.outputs.digest" in step["with"]["key"] for step in caches)
+
+
+@pytest.mark.parametrize("workflow", ["github-actions-elsewhere.yml", "gitlab-ci.yml"])
+def test_the_suite_that_a_workflow_asks_for_is_a_suite(workflow, tmp_path):
+    lines = (ROOT / "docs" / workflow).read_text().splitlines()
+    shown = [line.removeprefix("#").strip() for line in lines if line.startswith("#         ") and " = " in line]
+    (tmp_path / "bench.toml").write_text("\n".join(shown))
+    suite = load_suite(tmp_path / "bench.toml")
+    assert suite.losses == [str(tmp_path / "my_losses.py")]
+    assert "nsgan" in suite.methods
 
 
 @pytest.fixture
@@ -69,13 +140,14 @@ def run_step(tmp_path):
     (programs / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     (programs / "python").chmod(0o755)
     environment = os.environ | WORKFLOW["env"]
-    environment |= {"SUITE": "tiny.toml", "SEEDS": "1", "BASE_SEEDS": "2", "THRESHOLD": "100000"}
+    environment |= {"SUITE": "tiny.toml", "SEEDS": "5", "BASE_SEEDS": "5", "THRESHOLD": "100000"}
     environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     environment |= {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
 
-    def run(job, name):
-        command = [BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", scripts(job)[name]]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    def run(job, name, workflow=WORKFLOW, **variables):
+        command = [BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", scripts(job, workflow)[name]]
+        settings = environment | variables
+        return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
 
     return run
 
@@ -127,3 +199,26 @@ def test_a_regression_goes_through_both_stages(run_step, tmp_path):
     assert decided.returncode == 1
     assert decided.stdout.startswith("1 of 2 cells worse")
     assert (tmp_path / "comparison" / "comparison.md").read_text().startswith("### 1 of 2 cells worse")
+
+
+@pytest.mark.slow
+def test_the_digest_is_that_of_all_that_decides_the_trials(run_step, tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "tiny.toml").write_text(TINY.replace('["nsgan"]', '["nsgan", "mine_in_ci"]') + 'losses = ["mine.py"]\n')
+
+    def digest(**variables):
+        (tmp_path / "output").unlink(missing_ok=True)
+        done = run_step("compare", "Digest", ELSEWHERE, GITHUB_OUTPUT=str(tmp_path / "output"), **variables)
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "output").read_text()
+
+    first = digest()
+    assert re.fullmatch(r"digest=[0-9a-f]{16}\n", first)
+    assert digest() == first
+    assert len((tmp_path / "plan.txt").read_text().splitlines()) >= 10
+    assert digest(SEEDS="6") != first
+    (tmp_path / "mine.py").write_text(OWN + "\n# changed")
+    changed = digest()
+    assert changed != first
+    (tmp_path / "mine.py").write_text(OWN)
+    assert digest() == first

@@ -110,6 +110,19 @@ def test_broken_suite_files_are_named(tmp_path: Path, text: str, message: str) -
     assert "broken.toml" in str(caught.value)
 
 
+def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path) -> None:
+    file = tmp_path / "suites" / "mine.toml"
+    file.parent.mkdir()
+    text = 'methods = ["nsgan"]\nworkloads = ["ring8"]\nseeds = 2\nlosses = ["a.py", "../lib/b.py", "/abs/c.py"]'
+    file.write_text(text)
+    folder = tmp_path / "suites"
+    assert load_suite(file).losses == [str(folder / "a.py"), str(folder / "../lib/b.py"), "/abs/c.py"]
+    assert load_suite(file, {"losses": "x.py,y.py"}).losses == ["x.py", "y.py"]
+    file.write_text(text.replace('["a.py", "../lib/b.py", "/abs/c.py"]', '"a.py"'))
+    with pytest.raises(ValueError, match=r"losses='a\.py' in suite file .* is not a list of texts"):
+        load_suite(file)
+
+
 def test_unknown_suites(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown suite 'quik' \(did you mean 'quick'\?\); there are classics, "):
         load_suite("quik")

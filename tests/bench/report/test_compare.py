@@ -1,25 +1,25 @@
 """A comparison in words: the four formats, and names that mean harm."""
 
 import json
+import shlex
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 from planted_records import make_workload, planted_record
 
+from bench.config.trial import content_version
 from bench.report.compare import (
-    Presented,
     cells,
-    changes,
     escape_markdown,
     headings,
-    summary,
     to_json,
     to_markdown,
-    verdict,
 )
+from bench.report.compare_words import Presented, changes, summary, verdict
 from bench.report.flags import commands
 from bench.report.junit import to_junit
+from bench.report.loss_files import loss_files_of
 from bench.statistics.gates.comparison import compare
 from bench.statistics.gates.verdicts import Settings
 
@@ -128,12 +128,13 @@ def test_json_says_everything(shown):
 def test_junit_can_be_parsed_and_counts_right(shown):
     root = ET.fromstring(to_junit(shown))
     assert {suite.get("name"): suite.get("failures") for suite in root} == {
-        "quality": "1",
+        "quality": "2",  # one is worse, and one is gone
         "failures": "0",
         "throughput": "0",
     }
-    assert (root.get("tests"), root.get("failures"), root.get("skipped"), root.get("errors")) == ("12", "1", "3", "0")
-    (failed,) = root.findall(".//testcase[failure]")
+    assert (root.get("tests"), root.get("failures"), root.get("skipped"), root.get("errors")) == ("12", "2", "2", "0")
+    failed, gone = root.findall(".//testcase[failure]")
+    assert gone.find("failure").get("message") == "unseen: NEW has no result"
     assert failed.get("name").startswith("<script>alert('x')</script> | `rm`")
     assert "\ufffd" in failed.get("name")  # a control character has no place in XML
     assert failed.find("failure").get("message").startswith("worse: ×1.39")
@@ -146,24 +147,51 @@ def test_junit_of_nothing_is_an_error_and_of_an_allowed_improvement_is_none():
     assert ET.fromstring(to_junit(present(*better, allow=True))).get("failures") == "0"
 
 
-@pytest.mark.parametrize(
-    ("parts", "named"),
-    [
-        ({"loss:hinge": "1"}, False),
-        ({"loss:hinge": "12", "loss:r1": "3"}, False),
-        ({"loss:mine": "0123456789abcdef", "loss:r1": "1"}, True),
-        ({}, False),
-    ],
-)
-def test_the_commands_of_a_screen_ask_for_a_file_where_a_loss_came_in_one(parts, named):
+def flagged(parts):
     def set_of(distances):
         return [
             planted_record(WORKLOAD, "mine", seed, distance=distance, components={"losses": "1", **parts})
             for seed, distance in enumerate(distances)
         ]
 
-    (command,) = commands(present(set_of(LOW), set_of(HIGH), stage="1").comparison.reruns, "results")
-    assert ("--losses YOUR_LOSSES.py" in command) == named
+    return present(set_of(LOW), set_of(HIGH), stage="1").comparison.reruns
+
+
+@pytest.mark.parametrize("parts", [{"loss:hinge": "1"}, {"loss:hinge": "12", "loss:r1": "3"}, {}])
+def test_the_commands_of_a_screen_name_no_file_for_losses_of_the_library(parts, tmp_path):
+    found = loss_files_of(flagged(parts), (), tmp_path)
+    assert (found.files, found.warnings) == ({}, ())
+    (command,) = commands(flagged(parts), "results", found.files)
+    assert "--losses" not in command
+
+
+def test_the_commands_of_a_screen_name_the_file_that_a_loss_came_in_by_its_content(tmp_path):
+    mine = tmp_path / "it's mine" / "my losses.py"
+    mine.parent.mkdir()
+    mine.write_text("MINE = 1")
+    (tmp_path / "a.py").write_text("MINE = 2")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "copy.py").write_text("MINE = 1")
+    reruns = flagged({"loss:mine": content_version(b"MINE = 1"), "loss:r1": "1"})
+    found = loss_files_of(reruns, (), tmp_path)
+    assert found.warnings == ()
+    (command,) = commands(reruns, "my results", found.files)
+    words = shlex.split(command)
+    assert words[words.index("--losses") + 1] == "it's mine/my losses.py"
+    assert words[-1] == "my results"
+
+
+def test_a_named_file_counts_if_it_has_the_content(tmp_path):
+    mine, elsewhere = tmp_path / "mine.py", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    mine.write_text("MINE = 1")
+    reruns = flagged({"loss:mine": content_version(b"MINE = 1")})
+    assert list(loss_files_of(reruns, (mine,), elsewhere).files.values()) == [mine]
+    mine.write_text("MINE = 2")  # edited since: it would train another loss
+    found = loss_files_of(reruns, (mine,), elsewhere)
+    assert found.files == {}
+    assert "--losses" in found.warnings[0]
+    assert "'mine'" in found.warnings[0]
 
 
 def test_warnings_stand_in_every_text(shown):

@@ -103,11 +103,34 @@ def test_one_side_is_held_to_its_newest_versions_and_last_attempts():
     assert (side.superseded, side.lost) == (3, 1)
 
 
-def test_identical_sets_are_recognised_and_so_are_subsets():
+def test_identical_sets_have_equal_seeds_and_results():
     assert only(runs(5), runs(5)).identical
-    assert only(runs(5), runs(3)).identical
+    assert not only(runs(5), runs(3)).identical
+    assert not only(runs(3), runs(5)).identical
     assert not only(runs(5), runs(5, components={"losses": "2"})).identical
     assert not only(runs(5), runs(5, distance=99.0)).identical
+
+
+def test_of_runs_that_repeat_base_only_the_further_ones_are_tested():
+    assert set(only(runs(5), runs(5)).tested) == set()
+    assert set(only(runs(5), runs(3)).tested) == set()
+    assert set(only(runs(3), runs(5)).tested) == {3, 4}
+    assert set(only(runs(3), runs(5, distance=99.0)).tested) == {0, 1, 2, 3, 4}
+
+
+def test_a_name_for_another_expression_is_one_pair_that_is_not_compared():
+    (found,) = pair(
+        runs(method="bce_ns + r1(gamma=10)", name="mine"), runs(method="bce_ns + r1(gamma=1000)", name="mine")
+    )
+    assert found.refusal == found.redefined
+    assert found.redefined == ("another expression by the same name: bce_ns + r1(gamma=10) → bce_ns + r1(gamma=1000)")
+    assert (len(found.base.runs), len(found.new.runs)) == (3, 3)
+    assert not any(each.redefined for each in pair(runs(method="a", name="x"), runs(method="a", name="y")))
+
+
+def test_a_name_for_another_expression_is_looked_for_in_one_workload_and_setting():
+    elsewhere = runs(method="b", name="mine", steps=1200)
+    assert not any(each.redefined for each in pair(runs(method="a", name="mine"), elsewhere))
 
 
 def test_the_same_trial_with_another_result_is_a_contradiction_on_equal_machines_only():

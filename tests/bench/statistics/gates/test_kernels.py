@@ -47,7 +47,7 @@ def test_null_comparisons_stay_quiet_and_slow_ones_do_not():
     for draw in range(20):
         base, new = [noisy_kernels("hinge", draw)], [noisy_kernels("hinge", 100 + draw)]
         alarms["none"] += sum(verdict in ("worse", "better") for verdict in verdicts(judge(base, new)).values())
-        slow = [noisy_kernels("hinge", 100 + draw, slower={"d_step": 1.15})]
+        slow = [noisy_kernels("hinge", 100 + draw, slower={"d_step": 1.2})]
         alarms["slower"] += verdicts(judge(base, slow))["hinge d_step"] == "worse"
     assert alarms == {"none": 0, "slower": 20}
 
@@ -103,8 +103,40 @@ def test_it_is_said_where_the_reference_slowed_down_as_well():
         msgspec.structs.replace(each, reference_blocks=[1.3 * seconds for seconds in each.reference_blocks])
         for each in slow.timings
     ]
-    for new, said in ((slow, False), (msgspec.structs.replace(slow, timings=busy), True)):
+    for new, verdict in ((slow, "worse"), (msgspec.structs.replace(slow, timings=busy), "equivalent")):
         (row,) = (row for row in judge([base], [new]).rows if row.name == "hinge d_step")
-        assert row.verdict == "worse"
-        assert bool(row.notes) is said
+        assert row.verdict == verdict
+        assert bool(row.notes) is (verdict != "worse")
     assert row.notes[0].startswith("nsgan, timed beside it, ×1.3")
+
+
+def test_the_reference_has_nothing_beside_it_and_is_gated_loosely():
+    base = [noisy_kernels("nsgan", 1)]
+    for factor, verdict in ((1.3, "inconclusive"), (1.8, "worse")):
+        (row,) = (
+            row
+            for row in judge(base, [noisy_kernels("nsgan", 2, slower={"d_step": factor})]).rows
+            if row.name == "nsgan d_step"
+        )
+        assert row.verdict == verdict
+        assert row.findings[0].note == "the reference itself, gated at 50 %"
+
+
+def test_a_line_of_few_blocks_is_told_and_fails_nothing():
+    few = planted_kernels("hinge", id="1" * 16)  # of four blocks a path
+    made = judge([noisy_kernels("nsgan", 1), few], [noisy_kernels("nsgan", 2), few])
+    assert not any(finding.able for row in made.rows for finding in row.findings if row.name.startswith("hinge"))
+    assert made.outcome(allow_improvement=False) == "passed"
+    assert judge([few], [few]).outcome(allow_improvement=False) == "nothing"
+
+
+def test_of_many_lines_each_needs_more():
+    """The same blocks are an alarm of their own, and none among hundreds of lines that have not moved."""
+    base, new = noisy_kernels("hinge", 1), noisy_kernels("hinge", 2, slower={"d_step": 1.12})
+    others = [f"method{place}" for place in range(60)]
+    alone = verdicts(judge([base], [new]))["hinge d_step"]
+    among = verdicts(
+        judge([base, *(noisy_kernels(name, 3) for name in others)], [new, *(noisy_kernels(name, 4) for name in others)])
+    )
+    assert (alone, among["hinge d_step"]) == ("worse", "inconclusive")
+    assert not any(verdict in ("worse", "better") for verdict in among.values())

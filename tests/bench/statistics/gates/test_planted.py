@@ -1,9 +1,9 @@
 """Whole comparisons of worlds whose truth is known: what is caught, and how often there is a false alarm.
 
-What these worlds give over 20 draws, ten seeds against ten, a fifth worse in one method of four on digits: caught in
-one stage 20, 16 and 10 times of 20 at scatters of the log distance of .1, .15 and .2; flagged by the screen 20, 18 and
-15 times. A slow-down of 15 % is always caught. Null comparisons give one alarm in 20 or none; .1 is allowed, .05 a
-direction.
+What these worlds give over 20 draws, ten seeds against ten, one method of four on digits worse: by two fifths, caught
+in one stage 20, 17 and 12 times of 20 at scatters of the log distance of .1, .15 and .2, and in two stages 20, 20 and
+18 times. By a fifth, with a tenth tolerated: 4, 1 and 0, and 12, 4 and 4. A slow-down of 15 % is always caught. How
+often there is a false alarm is the matter of test_gate_claims.py.
 """
 
 import math
@@ -32,10 +32,10 @@ def verdicts(comparison, gate):
     return {row.name: next(f for f in row.findings if f.gate == gate).verdict for row in comparison.rows}
 
 
-@pytest.mark.parametrize(("scatter", "caught"), [(0.1, 20), (0.15, 16)])
-def test_a_fifth_worse_is_caught(scatter, caught):
+@pytest.mark.parametrize(("scatter", "caught"), [(0.1, 20), (0.15, 17)])
+def test_two_fifths_worse_are_caught(scatter, caught):
     base = replace(WORLD, scatter=scatter)
-    worse = replace(base, effects={VICTIM: math.log(1.2)})
+    worse = replace(base, effects={VICTIM: math.log(1.4)})
     found = [verdicts(run(worse, draw, base), "quality") for draw in DRAWS]
     assert sum(each[VICTIM] == "worse" for each in found) >= caught - 1
     # The other methods have not changed: at most one false alarm among 60.
@@ -51,8 +51,7 @@ def test_a_slow_down_of_fifteen_per_cent_is_caught_and_nothing_else():
 
 def test_another_draw_of_the_same_world_raises_no_alarm():
     outcomes = [run(WORLD, draw).outcome(allow_improvement=False) for draw in DRAWS]
-    assert outcomes.count("passed") >= 19
-    assert set(outcomes) <= {"passed", "regression", "improvement"}
+    assert outcomes.count("passed") == 20
 
 
 def test_two_stages_catch_it_and_let_false_suspects_go():
@@ -65,17 +64,16 @@ def test_two_stages_catch_it_and_let_false_suspects_go():
         final = run(world, draw, settings=second, flags=flags, seeds=20)
         return len(flags), final.outcome(allow_improvement=False)
 
-    worse = replace(WORLD, effects={VICTIM: math.log(1.2)})
-    caught = [outcome(worse, draw)[1] for draw in DRAWS]
-    assert caught.count("regression") >= 14
-    quiet = [outcome(WORLD, draw) for draw in DRAWS]
+    worse = replace(WORLD, effects={VICTIM: math.log(1.4)})
+    caught = [outcome(worse, draw)[1] for draw in DRAWS[:6]]
+    assert caught.count("regression") >= 5
+    quiet = [outcome(WORLD, draw) for draw in DRAWS[:10]]
     assert sum(flags for flags, _ in quiet) >= 1  # the screen is meant to suspect too much
-    # BASE's own luck is in both stages: of what the screen flags by chance, one in five or so is confirmed.
-    assert [found for _, found in quiet].count("passed") >= 19
+    assert [found for _, found in quiet].count("passed") == 10
 
 
 def test_an_improvement_fails_unless_it_is_allowed():
-    better = replace(WORLD, scatter=0.1, effects={VICTIM: -math.log(1.3)})
+    better = replace(WORLD, scatter=0.1, effects={VICTIM: -math.log(1.5)})
     found = run(better, 0, replace(WORLD, scatter=0.1))
     assert verdicts(found, "quality")[VICTIM] == "better"
     assert found.outcome(allow_improvement=False) == "improvement"

@@ -14,13 +14,13 @@ SETTINGS = Settings(resamples=1000)
 JITTER = 1 + 0.01 * np.array([-1.2, 0.4, -0.3, 0.9, -0.6, 0.1, 1.1, -0.9, 0.7, -0.1])
 
 
-def runs(speeds, losses="1", fingerprint="cafe01234567", start=0):
+def runs(speeds, losses="1", fingerprint="cafe01234567", start=0, method="hinge"):
     return [
         msgspec.structs.replace(record, cost={"images_per_second": speed})
         for record, speed in (
             (
                 planted_record(
-                    make_workload(), seed=start + seed, components={"losses": losses}, fingerprint=fingerprint
+                    make_workload(), method, start + seed, components={"losses": losses}, fingerprint=fingerprint
                 ),
                 None if speed is None else float(speed),
             )
@@ -29,9 +29,81 @@ def runs(speeds, losses="1", fingerprint="cafe01234567", start=0):
     ]
 
 
-def judge(base, new, settings=SETTINGS):
+def judge(base, new, settings=SETTINGS, family=1):
+    """Judge them beside a reference that is equally fast, at the same seeds on the same machines."""
+    reference = (
+        msgspec.structs.replace(
+            planted_record(
+                make_workload(), seed=each.spec.seed, components=each.components,
+                fingerprint=each.environment.fingerprint,
+            ),
+            cost={"images_per_second": 1000.0},
+        )
+        for each in (*base, *new)
+    )  # fmt: skip
+    beside = list(reference)
+    (other,) = pair(beside[: len(base)], beside[len(base) :])
+    (each,) = pair(base, new)
+    return throughput(each, settings, other, family)
+
+
+def alone(base, new, settings=SETTINGS):
     (each,) = pair(base, new)
     return throughput(each, settings)
+
+
+def test_what_the_reference_shares_is_no_change():
+    """The whole campaign is half as fast: nothing of the method's own has moved."""
+    base, new = runs(2000 * JITTER), runs(1000 * JITTER, "2")
+    (other,) = pair(runs(1000 * JITTER[::-1], method="nsgan"), runs(500 * JITTER[::-1], "2", method="nsgan"))
+    (each,) = pair(base, new)
+    found = throughput(each, SETTINGS, other)
+    assert found.effect == pytest.approx(1.0, abs=0.01)
+    assert found.verdict == "equivalent"
+    assert (found.base, found.new) == (pytest.approx(2000, rel=0.01), pytest.approx(1000, rel=0.01))
+    assert alone(base, new).verdict == "worse"
+
+
+def test_without_a_reference_the_threshold_is_loose_and_it_is_said():
+    found = alone(runs(2000 * JITTER), runs(1500 * JITTER, "2"))
+    assert found.verdict == "inconclusive"
+    assert found.note == "no nsgan beside it, gated at 50 %"
+    own = alone(runs(2000 * JITTER, method="nsgan"), runs(1200 * JITTER, "2", method="nsgan"))
+    assert (own.verdict, own.note) == ("worse", "the reference itself, gated at 50 %")
+
+
+def test_an_alarm_says_whether_it_was_the_reference_that_moved():
+    base, same, slow = runs(2000 * JITTER), runs(2000 * JITTER[::-1], "2"), runs(1600 * JITTER[::-1], "2")
+    for new, speed, verdict, note in ((same, 800, "better", "×1.00"), (slow, 1000, "worse", "×1.25")):
+        (each,) = pair(base, new)
+        (other,) = pair(runs(1000 * JITTER, method="nsgan"), runs(speed * JITTER, "2", method="nsgan"))
+        found = throughput(each, SETTINGS, other)
+        assert (found.verdict, found.note) == (verdict, f"its own time {note}")
+
+
+def test_only_seeds_that_both_have_on_the_machine_are_beside_each_other():
+    base, new = runs(2000 * JITTER), runs(1000 * JITTER, "2")
+    (each,) = pair(base, new)
+    (other,) = pair(runs(1000 * JITTER, method="nsgan")[:7], runs(1000 * JITTER, "2", method="nsgan"))
+    assert (throughput(each, SETTINGS, other).base_count, throughput(each, SETTINGS, other).new_count) == (7, 10)
+    (strange,) = pair(runs(1000 * JITTER, method="nsgan", start=20), runs(1000 * JITTER, "2", method="nsgan", start=20))
+    assert throughput(each, SETTINGS, strange).note == "no nsgan beside it, gated at 50 %"
+
+
+def test_of_many_cells_each_needs_more():
+    base, new = runs(2000 * JITTER[:6]), runs(1000 * JITTER[:6], "2")
+    assert judge(base, new).verdict == "worse"
+    many = judge(base, new, family=3)
+    assert (many.verdict, many.able) == ("inconclusive", False)
+    assert many.adjusted_p == pytest.approx(6 / 924)
+
+
+def test_the_threshold_is_tested_and_not_only_passed():
+    """Slower by 5.5 % for sure, and beyond 5 % perhaps."""
+    base, new = runs(2000 * JITTER), runs(2000 / 1.055 * JITTER[::-1], "2")
+    found = judge(base, new)
+    assert found.effect == pytest.approx(1.055, rel=1e-3)
+    assert found.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
