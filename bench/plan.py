@@ -87,7 +87,7 @@ def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | No
     A trial that timed out or broke is tried again; one whose loss failed is not, since that is its result. Where FID is
     required, so is one whose record has none, or has it with other weights.
     """
-    latest = store.latest()
+    latest = store.latest(histories=False)
     todo = []
     for trial in trials:
         record = latest.get(trial.id)

@@ -217,7 +217,7 @@ def results_check(results: Path) -> Check:
     if not os.access(existing, os.W_OK):
         return Check("results", "broken", f"{existing} is not writable", "choose another folder with --results DIR")
     try:
-        records = len(Store(results).records())
+        records = len(Store(results).records(histories=False))
     except ValueError as error:
         return Check("results", "broken", str(error), "mend or move the file that is named")
     free = shutil.disk_usage(existing).free

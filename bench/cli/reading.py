@@ -39,8 +39,8 @@ def open_store(results: Path) -> "Store":
     return Store(results)
 
 
-def read_records(results: Path, *, needed: bool = True) -> "list[Record]":
-    """Read the records of a folder, or say how to make some where they are needed.
+def read_records(results: Path, *, needed: bool = True, histories: bool = False) -> "list[Record]":
+    """Read the records of a folder, without their curves unless asked, or say how to make some where they are needed.
 
     Raises:
         click.UsageError: there are none, or one is damaged.
@@ -48,7 +48,7 @@ def read_records(results: Path, *, needed: bool = True) -> "list[Record]":
     from bench.statistics.damage import refuse_damaged
 
     with usage_errors():
-        records = open_store(results).records()
+        records = open_store(results).records(histories=histories)
         refuse_damaged(records, _known_workloads(records))
     if needed and not records:
         raise click.UsageError(

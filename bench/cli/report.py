@@ -35,7 +35,7 @@ def report(results: Path, output: Path | None, static: bool, png: Path | None, s
     from bench.cli.reading import read_leaderboards, read_records
 
     # What losses cost is worth a page without any run.
-    records = read_records(results, needed=not _kernels(results))
+    records = read_records(results, needed=not _kernels(results), histories=True)
     boards = read_leaderboards(records)
     click.echo(f"report: {write_report(results, records, output, boards=boards, static=static)}")
     for folder, style in ((png, "png"), (svg, "svg")):

@@ -209,7 +209,7 @@ def _conclude(trials: "Sequence[Trial]", results: Path, *, quiet: bool) -> None:
     from bench.cli.reading import console, print_leaderboards, read_leaderboards, read_records
     from bench.cli.report import write_report
 
-    records = read_records(results)
+    records = read_records(results, histories=True)
     wanted = {trial.id for trial in trials}
     boards = [
         board for board in read_leaderboards(records) if wanted & {name.split(".")[0] for name in board.record_ids}

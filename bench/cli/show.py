@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import results_option
+from bench.cli.options import results_option, usage_errors
 
 if TYPE_CHECKING:
     from bench.store.record import Record
@@ -26,9 +26,12 @@ _HASH_DIGITS: Final = 12
 def show(trial: str, results: Path) -> None:
     """Show one trial: what was trained, its numbers, its curves, its files. TRIAL is an id or the beginning of one."""
     from bench.cli.reading import open_store, read_records
+    from bench.store.journal import read_record
 
-    record = find(trial, read_records(results))
     store = open_store(results)
+    found = find(trial, read_records(results))
+    with usage_errors():
+        record = read_record(store.record_path(found.trial_id, found.attempt))
     spec = record.spec
     _heading(f"{spec.method_name} on {spec.workload}, seed {spec.seed}")
     _pairs({"trial": record.trial_id, "attempt": str(record.attempt), "status": _status(record)})

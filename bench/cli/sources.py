@@ -87,7 +87,7 @@ def _folder(path: Path) -> Source:
     if not any((path / name).is_dir() for name in ("records", "kernels")):
         roots = {found.parent for found in path.glob("**/records")}
         roots |= {found.parent.parent for found in path.glob("**/kernels/*.json")}
-    records = tuple(record for root in sorted(roots) for record in Store(root).records())
+    records = tuple(record for root in sorted(roots) for record in Store(root).records(histories=False))
     kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
     words = [_counted(str(path), records)] if records or not kernels else [str(path)]
     if kernels:

@@ -36,7 +36,7 @@ def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noq
 
     with usage_errors():
         trials = expand(suite, data_dir, fetch=False)
-        latest = open_store(results).latest()
+        latest = open_store(results).latest(histories=False)
     cells = tally(trials, latest)
     methods = list(dict.fromkeys(trial.spec.method_name for trial in trials))
     workloads = list(dict.fromkeys(trial.spec.workload for trial in trials))

@@ -1,22 +1,15 @@
-"""The user's cache of what takes long to compute: where it is, and how a file gets into it whole. No torch."""
+"""The user's cache of what takes long to compute: where it is, and how its content is named. No torch."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from bench.store.user_cache import CACHE_VARIABLE as CACHE_VARIABLE
+from bench.store.user_cache import default_cache_dir as default_cache_dir
+from bench.store.user_cache import write_whole as write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CACHE_VARIABLE: Final = "GAN_LOSS_BENCH_CACHE"
-
-
-def default_cache_dir() -> Path:
-    """Return where references and classifiers are kept: $GAN_LOSS_BENCH_CACHE, else a folder in the user's cache."""
-    given = os.environ.get(CACHE_VARIABLE)
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "gan-loss-bench"
 
 
 def digest(tensors: "Mapping[str, Tensor]") -> str:
@@ -26,19 +19,3 @@ def digest(tensors: "Mapping[str, Tensor]") -> str:
         found.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
         found.update(tensor.contiguous().numpy().tobytes())
     return found.hexdigest()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there, so that nobody ever sees half of it; its folder is made.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ writes those descriptions into `metrics.json`, from which they are read here.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, Literal
@@ -67,6 +68,7 @@ def has_average(metric: Metric) -> bool:
     return metric.name == "distance" or (metric.kind == "measured" and "inception" not in metric.needs)
 
 
+@lru_cache(maxsize=4096)
 def about(name: str) -> Metric | None:
     """Return what a record's metric is; None of one that nobody has described.
 

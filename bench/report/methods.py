@@ -35,6 +35,7 @@ def index() -> tuple[MethodEntry, ...]:
     )
 
 
+@cache
 def library_version() -> str:
     """Return the version of the loss library that the index describes."""
     return files("bench.config").joinpath("losses.version").read_text(encoding="utf-8").strip()

@@ -81,11 +81,11 @@ class Cohort:
     cells: Mapping[tuple[Entrant, str, int], Record]
     superseded: int
 
-    @property
+    @cached_property
     def entrants(self) -> list[Entrant]:
         return sorted({entrant for entrant, _, _ in self.cells})
 
-    @property
+    @cached_property
     def workloads(self) -> list[str]:
         return sorted({workload for _, workload, _ in self.cells})
 

@@ -6,6 +6,7 @@ a score reads is looked at; a floor that leaves no scale is no damage (`bench.st
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from bench.config.protocol import AVERAGE, scoring_version
@@ -21,6 +22,8 @@ MEASURED: Final = ("distance", "modes", "kl_uniform", "high_quality", "unreadabl
 
 READ: Final = (*MEASURED, *REFERENCES)
 """Every metric that a score reads."""
+
+_BOUNDED: Final = (*READ, *(f"{AVERAGE}{each}" for each in MEASURED))
 
 _POSITIVE: Final = frozenset({"distance", "distance_init"})
 """Whatever is generated has a distance above 0 to the data: only the floor can be 0, where real images are repeated."""
@@ -60,7 +63,7 @@ def needed(workload: Workload, protocol_version: str) -> tuple[str, ...]:
 
 
 def _problems(record: Record, workload: Workload) -> Iterator[str]:
-    for name in (*READ, *(f"{AVERAGE}{each}" for each in MEASURED)):
+    for name in _BOUNDED:
         value = record.metrics.get(name)
         if value is not None:
             yield from _out_of_bounds(name, value, workload)
@@ -95,13 +98,18 @@ def _out_of_bounds(name: str, value: float, workload: Workload) -> Iterator[str]
 
 def bounds(name: str, workload: Workload) -> tuple[float | None, float | None]:
     """Return the least and the greatest value of a metric on a workload: the catalogue's, and what K modes allow."""
+    return _bounds(name, workload.modes)
+
+
+@lru_cache(maxsize=4096)
+def _bounds(name: str, modes: int) -> tuple[float | None, float | None]:
     described = about(name)
     assert described is not None, f"{name} is in no catalogue"
     low, high = described.bounds
-    if not workload.modes:  # none are counted, and no score reads any
+    if not modes:  # none are counted, and no score reads any
         return low, high
     if name.removeprefix(AVERAGE) == "modes":
-        return low, float(workload.modes)
+        return low, float(modes)
     if name.removeprefix(AVERAGE) == "kl_uniform":
-        return low, math.log(workload.modes)
+        return low, math.log(modes)
     return low, high

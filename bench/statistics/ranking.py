@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from bench.config.protocol import REFERENCE_METHOD
-from bench.config.trial import canonical_json
 from bench.config.workload import Workload
 from bench.statistics.best import FLIPS
 from bench.statistics.board import Leaderboard, LeaderboardRow
@@ -18,7 +17,7 @@ from bench.statistics.rows import column_of, name_of, row_of
 from bench.statistics.scores import is_result, score
 from bench.statistics.standing import Standings, standings
 from bench.store.journal import latest_attempts
-from bench.store.record import Record
+from bench.store.record import Record, content_digest
 
 
 def rank(
@@ -92,7 +91,7 @@ def _standings(
 
 def _digest(records: Iterable[Record]) -> str:
     """Digest the content and not the ids alone, which would not tell that a result was changed."""
-    sums = sorted(hashlib.sha256(canonical_json(record)).hexdigest() for record in records)
+    sums = sorted(content_digest(record) for record in records)
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()[:12]
 
 

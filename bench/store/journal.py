@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.protocol import INCEPTION_METRICS
-from bench.store import strict_json
+from bench.store import index, strict_json
 from bench.store.record import INFRASTRUCTURE_STATUSES, OLDEST_SCHEMA, SCHEMA_VERSION, Record, contradiction
 from bench.store.regular import UnusableFileError, read_regular
 
@@ -43,8 +43,12 @@ class Store:
         self.root = root.resolve()
         self._records = self.root / "records"
 
-    def records(self) -> list[Record]:
+    def records(self, *, histories: bool = True) -> list[Record]:
         """Read all records, ordered by trial and attempt.
+
+        Args:
+            histories: whether curves are read. Without them 100,000 records fit into memory, and most files need not be
+                opened (see `bench.store.index`); everything else about the records is the same.
 
         Raises:
             RecordError: a file there is no record of ours, is damaged, or was written by a newer program. Nothing is
@@ -52,12 +56,15 @@ class Store:
         """
         if not self._records.is_dir():
             return []
-        records = [read_record(path) for path in self._records.iterdir() if not path.name.startswith(".")]
+        if histories:
+            records = [read_record(path) for path in self._records.iterdir() if not path.name.startswith(".")]
+        else:
+            records = index.read_scalars(self._records, read_record)
         return sorted(records, key=lambda record: (record.trial_id, record.attempt))
 
-    def latest(self) -> dict[str, Record]:
-        """Return the last attempt of each trial, by trial id."""
-        return {record.trial_id: record for record in latest_attempts(self.records())}
+    def latest(self, *, histories: bool = True) -> dict[str, Record]:
+        """Return the last attempt of each trial, by trial id; `histories` as for `records`."""
+        return {record.trial_id: record for record in latest_attempts(self.records(histories=histories))}
 
     def append(self, record: Record) -> Appended | list[str]:
         """Store the record, unless this attempt has one already: the first writer's stays, and the two are compared.

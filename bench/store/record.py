@@ -1,12 +1,13 @@
 """The record: one immutable JSON file for each finished attempt. Every table is a pure function of records."""
 
-from typing import Final, Literal
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from bench.config.protocol import INCEPTION
-from bench.config.trial import Spec, Trial
+from bench.config.trial import Spec, Trial, canonical_json
 
 SCHEMA_VERSION: Final = 1
 
@@ -34,6 +35,37 @@ class History(Struct, frozen=True, forbid_unknown_fields=True):
 
     evaluations: list[Evaluation] = []
     training: dict[str, list[float | None]] = {}
+
+
+class UnreadHistoryError(RuntimeError):
+    """A curve was asked of a record that was read for its scalars alone: a mistake of the caller."""
+
+
+class UnreadHistory(History, frozen=True, kw_only=True):
+    """Stands where a record was read for its scalars alone. It has no curve, and whoever touches one gets an error.
+
+    Encoding a record that has it fails too, since an empty history would be written as if nothing had been measured.
+    """
+
+    digest: str
+    """The `content_digest` of the record."""
+
+    def __post_init__(self) -> None:
+        for name in History.__struct_fields__:
+            vars(History)[name].__delete__(self)  # an unset field, not an empty one
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(digest={self.digest!r})"
+
+    if not TYPE_CHECKING:  # a checker would take every name for one that is there
+
+        def __getattr__(self, name: str) -> object:
+            if name in History.__struct_fields__:
+                raise UnreadHistoryError(
+                    f"this record was read without its history, and its {name} was asked for; read it with "
+                    "histories=True"
+                )
+            raise AttributeError(name)
 
 
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +127,18 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def trial(self) -> Trial:
         return Trial(spec=self.spec, components=self.components)
+
+
+def content_digest(record: Record) -> str:
+    """Return SHA-256 over the canonical JSON of the whole record, also of one that was read without its history."""
+    if isinstance(record.history, UnreadHistory):
+        return record.history.digest
+    return hashlib.sha256(canonical_json(record)).hexdigest()
+
+
+def without_history(record: Record) -> Record:
+    """Return the record with its scalars and its digest, and without its curves, which are most of its size."""
+    return msgspec.structs.replace(record, history=UnreadHistory(digest=content_digest(record)))
 
 
 def contradiction(record: Record) -> str:

@@ -54,7 +54,7 @@ def whole(record: Record) -> Record:
         },
     }
     pace = record.cost["images_per_second"] / spec.batch_size
-    return msgspec.structs.replace(
+    made = msgspec.structs.replace(
         record,
         metrics={**constants, **measured, **named},
         history=History(evaluations=evaluations, training=training),
@@ -70,3 +70,5 @@ def whole(record: Record) -> Record:
             "discriminator_images": float(2 * spec.batch_size * spec.critic_steps * spec.steps),
         },
     )
+    # As a record is after a child process has sent it: whole numbers that are measured are floats too.
+    return msgspec.json.decode(msgspec.json.encode(made), type=Record)
