@@ -27,6 +27,7 @@ from bench.events import (
     CampaignFinished,
     CampaignStarted,
     Event,
+    NotKept,
     Progress,
     RecordDisagrees,
     TrialFinished,
@@ -34,11 +35,14 @@ from bench.events import (
     TrialStarted,
 )
 from bench.execution.interface import PACK_TRAINER, TRAINER, Executor, Finished, Message, Started, Task
+from bench.files.places import resolved
+from bench.files.writing import reason
 from bench.metrics.inception_weights import InceptionPlan
 from bench.plan import pending
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
+from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
 
 
@@ -97,12 +101,15 @@ def run(
     Raises:
         ValueError: a pack of less than one, or packs for a trainer of one's own without a pack trainer.
         RecordError: the store holds a file that is no usable record.
+        StoreError: nothing can be written into the store, which is said before anything is trained; or, at the end, a
+            record could not be, and lies elsewhere.
     """
     if pack < 1:
         raise ValueError(f"a pack has at least one trial, not {pack}")
     if pack > 1 and (trainer == TRAINER) != (pack_trainer == PACK_TRAINER):
         raise ValueError(f"{trainer} trains one trial and {pack_trainer} several: give both of your own, or neither")
     started = time.monotonic()
+    store.check_writable()
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with scratch_folder(store.root) as scratch, contextlib.closing(executor):
         todo = pending(trials, store, inception)
@@ -118,7 +125,7 @@ def run(
                 log=str(store.log_path(trial.id, attempt)),
                 device=device,
                 threads=threads,
-                data_dir=None if data_dir is None else str(data_dir.resolve()),
+                data_dir=None if data_dir is None else str(resolved(data_dir)),
                 timeout_seconds=60 * timeout_minutes,
                 trainer=trainer,
                 pack_trainer=pack_trainer,
@@ -137,6 +144,7 @@ def run(
             failed=sum(status != "ok" for status in statuses),
             seconds=time.monotonic() - started,
         )
+        attendant.rescue.complain()
 
 
 def packs(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
@@ -161,6 +169,7 @@ class _Attendant:
         self._executor = executor
         self._store = store
         self._task_of = task_of
+        self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
 
@@ -176,9 +185,7 @@ class _Attendant:
     def _finish(self, message: Finished) -> Iterator[Event]:
         task, outcome = message.task, message.outcome
         trial = task.trial
-        differing = self._keep(task, outcome)
-        if differing:
-            yield RecordDisagrees(trial_id=trial.id, fields=tuple(differing))
+        yield from self._keep(task, outcome)
         if message.lost and trial.id not in self._retried:
             self._retried.add(trial.id)
             self._executor.submit(self._task_of(trial, task.attempt + 1))
@@ -194,12 +201,24 @@ class _Attendant:
             seconds=time.monotonic() - self._begun.get(trial.id, time.monotonic()),
         )
 
-    def _keep(self, task: Task, outcome: Outcome) -> list[str]:
-        """Keep the artifacts and then the record, so that a record is never without them. Return what disagrees."""
+    def _keep(self, task: Task, outcome: Outcome) -> Iterator[Event]:
+        """Keep the artifacts and then the record, so that a record is without them only where they cannot be kept.
+
+        A record that cannot be stored, as on a full disk, goes to a folder among the temporary files.
+        """
         record = make_record(task.trial, task.attempt, outcome)
         conclusive = outcome.status not in INFRASTRUCTURE_STATUSES
         first = not self._store.record_path(record.trial_id, record.attempt).exists()
         if conclusive and first and task.artifacts.is_dir():
-            self._store.keep_artifacts(record.trial_id, task.artifacts)
-        appended = self._store.append(record)
-        return appended if isinstance(appended, list) else []
+            try:
+                self._store.keep_artifacts(record.trial_id, task.artifacts)
+            except OSError as error:
+                yield NotKept(trial_id=record.trial_id, what="artifacts", reason=reason(error))
+        try:
+            appended = self._store.append(record)
+        except OSError as error:
+            why = reason(error)
+            yield NotKept(trial_id=record.trial_id, what="record", reason=why, place=str(self.rescue.take(record, why)))
+            return
+        if isinstance(appended, list):
+            yield RecordDisagrees(trial_id=record.trial_id, fields=tuple(appended))

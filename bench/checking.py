@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.files.places import resolved
 from losses import contract, plugins, registry
 from losses.kinds import Part
 
@@ -51,7 +52,7 @@ def _parts_of(path: Path) -> dict[str, type[Part]]:
     """Return the parts that a file registers, importing it unless the library or a plugin already has."""
     registry.parts()  # first what is known without the file
     plugins.import_file(path)
-    known, file = registry.parts(), path.resolve()
+    known, file = registry.parts(), resolved(path)
     found = {name: part for name, part in known.items() if plugins.file_of(part.__module__) == file}
     if not found:
         raise ValueError(f'{path.name} registers no loss: decorate a class with @losses.register("name")')

@@ -56,10 +56,29 @@ class RecordDisagrees(Struct, frozen=True, tag="record-disagrees"):
     fields: tuple[str, ...]
 
 
+class NotKept(Struct, frozen=True, tag="not-kept"):
+    """What a trial has left could not be put into the results folder, and lies in `place` if anywhere."""
+
+    trial_id: str
+    what: str
+    """"artifacts" or "record"."""
+    reason: str
+    place: str = ""
+
+
 class CampaignFinished(Struct, frozen=True, tag="campaign-finished"):
     finished: int
     failed: int
     seconds: float
 
 
-Event = CampaignStarted | TrialStarted | Progress | TrialRetried | TrialFinished | RecordDisagrees | CampaignFinished
+Event = (
+    CampaignStarted
+    | TrialStarted
+    | Progress
+    | TrialRetried
+    | TrialFinished
+    | RecordDisagrees
+    | NotKept
+    | CampaignFinished
+)

@@ -27,6 +27,7 @@ from bench.config.trial import Trial, canonical_json
 from bench.events import Progress
 from bench.execution.interface import TRAINER, Executor, Finished, Task
 from bench.execution.local import LocalExecutor
+from bench.files.places import resolved
 from bench.plan import part_components
 from bench.store.journal import differing_fields, latest_attempts
 from bench.store.record import INFRASTRUCTURE_STATUSES, Environment, History, Record, make_record
@@ -137,7 +138,7 @@ def _train(
         log=str(scratch / "log"),
         device=record.environment.device,
         threads=record.environment.threads,
-        data_dir=None if data_dir is None else str(data_dir.resolve()),
+        data_dir=None if data_dir is None else str(resolved(data_dir)),
         trainer=trainer,
     )
     try:
@@ -205,7 +206,7 @@ def recipe(records: Iterable[Record], folder: Path, count: int) -> list[str]:
     for record in records:
         by_commit.setdefault((record.commit or "").removesuffix("-dirty"), []).append(record)
     lines = []
-    whole = folder.resolve()
+    whole = resolved(folder)
     for commit, made in sorted(by_commit.items()):
         if not commit:
             lines.append(f"# {len(made)} of them do not name the commit that made them")

@@ -15,7 +15,7 @@ from losses.kinds import Kind, Objective, Part, spelled
 from losses.method import Method
 from losses.recipe import Recipe
 from losses.revisions import revision_of
-from losses.suggest import did_you_mean, known_names
+from losses.suggest import did_you_mean
 
 _SECTION: Final = re.compile(r"^(Formula|Parameters|BatchNorm|Source):$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
@@ -77,7 +77,7 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     known = names(kind)
     if name not in known:
         what = kind or "name"
-        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; {known_names(known)}")
+        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; {registry.all_known(known)}")
     if name in CATALOGUE and kind in (None, "method"):
         return _describe_method(name, methods()[name])
     return _describe_part(registry.part(name))

@@ -50,7 +50,7 @@ def import_file(path: Path) -> None:
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
-        raise ValueError(f"{path.name}{_line(path, error)}: {type(error).__name__}: {_first_line(error)}") from error
+        raise ValueError(f"{path.name}{_line(path, error)}: {type(error).__name__}: {first_line(error)}") from error
 
 
 def file_of(module: str) -> Path | None:
@@ -76,6 +76,7 @@ def _line(path: Path, error: BaseException) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says."""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return (text.strip().splitlines() or [""])[0]

@@ -1,7 +1,8 @@
 """Where parts are known by name: `@register`, look-up with suggestions, and losses from other packages and files."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
@@ -16,6 +17,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _KINDS: Final = (Objective, Regularizer, InputTransform, LogitTransform, Constraint)
 _parts: dict[str, type[Part]] = {}
 _plugins_loaded = False
+_broken: list[str] = []
+_log = logging.getLogger(__name__)
 
 PartClass = TypeVar("PartClass", bound=type[Part])
 
@@ -64,8 +67,14 @@ def part(name: str) -> type[Part]:
     """Return the part with a name; ValueError names the nearest one."""
     known = parts()
     if name not in known:
-        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; {known_names(known)}")
+        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; {all_known(known)}")
     return known[name]
+
+
+def all_known(names: Iterable[str]) -> str:
+    """Return the names, or where to find them, and which packages could not be loaded, if one could not."""
+    broken = f"; what these entry points provide cannot be had: {', '.join(_broken)}" if _broken else ""
+    return f"{known_names(names)}{broken}"
 
 
 def _load_plugins() -> None:
@@ -79,10 +88,13 @@ def _load_plugins() -> None:
     for entry_point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             entry_point.load()
-        except Exception as error:
-            _plugins_loaded = False
-            error.add_note(f"while loading the losses of the entry point {entry_point.name!r} ({entry_point.value})")
-            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody's code, which costs itself alone
+            name = f"{entry_point.name} ({entry_point.value})"
+            _broken.append(name)
+            _log.warning(
+                "the losses of the entry point %s cannot be had: %s: %s; mend or uninstall that package. "
+                "All other losses are there", name, type(error).__name__, plugins.first_line(error),
+            )  # fmt: skip
     try:
         for path in plugins.named_files():
             plugins.import_file(path)

@@ -5,11 +5,13 @@ description, because versions of matplotlib draw the same numbers with other byt
 touched.
 """
 
+import functools
 from pathlib import Path
 from typing import Final
 
 from bench.atlas import pages, pictures
 from bench.atlas.entries import PICTURES
+from bench.files.writing import write_output
 from bench.training.threads import one_thread
 
 MENDING_COMMAND: Final = "python -m bench atlas"
@@ -29,8 +31,7 @@ def generate(folder: Path) -> int:
     for orphan in _generated(folder) - set(found):
         orphan.unlink()
     for path, text in found.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_output(path, functools.partial(_write, text.encode()))
     return len(found)
 
 
@@ -50,6 +51,10 @@ def stale(folder: Path) -> list[str]:
 
 def _read(path: Path) -> str | None:
     return path.read_bytes().decode(errors="replace") if path.is_file() else None
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _generated(folder: Path) -> set[Path]:

@@ -1,5 +1,6 @@
 """`atlas`: write the loss atlas, or check that it says what the library does."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -33,7 +34,7 @@ def atlas(check: bool, output: Path | None) -> int:  # noqa: FBT001 - click pass
     for name in stale:
         click.echo(f"out of date: {folder / name}", err=True)
     if stale:
-        where = f" --output {output}" if output else ""
+        where = f" --output {shlex.quote(str(output))}" if output else ""
         click.echo(f"mend it with: {files.MENDING_COMMAND}{where}", err=True)
         return 1
     click.echo(f"up to date: {folder}")

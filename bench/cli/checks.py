@@ -14,6 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
 
+from bench.files.places import resolved
+
 State = Literal["ok", "note", "broken"]
 
 MIN_PYTHON: Final = (3, 11)
@@ -212,8 +214,11 @@ def results_check(results: Path) -> Check:
     """See whether records can be written and read."""
     from bench.store.journal import Store
 
-    folder = results.resolve()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    folder = resolved(results)
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        return Check("results", "broken", f"{results}: {error.strerror}", "choose another folder with --results DIR")
     if not os.access(existing, os.W_OK):
         return Check("results", "broken", f"{existing} is not writable", "choose another folder with --results DIR")
     try:

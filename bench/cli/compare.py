@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from bench.cli.options import DEFAULT_RESULTS, losses_option, usage_errors
+from bench.config.commands import command
 
 if TYPE_CHECKING:
     from bench.cli.sources import Source
@@ -229,4 +230,5 @@ def _how_to_begin(before: "Source", after: "Source") -> str:
     if after.kernels and not after.records:
         return f"{said} Keep a copy of {after.results} as the baseline: kernel records compare on one machine."
     results = after.results or DEFAULT_RESULTS
-    return f"{said} To begin: python -m bench baseline freeze NAME --results {results}, and commit the file it writes."
+    begin = command("baseline", "freeze", "NAME", "--results", results)
+    return f"{said} To begin: {begin}, and commit the file it writes."

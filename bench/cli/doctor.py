@@ -27,9 +27,14 @@ def doctor(results: Path, data_dir: Path | None) -> None:
         *checks.data_checks(data_dir),
         checks.results_check(results),
     ]
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+
+    to = console()
     for finding in findings:
         word, colour = _MARKS[finding.state]
-        click.echo(f"{click.style(f'{word:<7}', fg=colour)} {finding.name:<14} {finding.found}")
+        to.print(Text.assemble((f"{word:<7}", colour), f" {finding.name:<14} {finding.found}"), soft_wrap=True)
         if finding.mend:
             click.echo(f"{'':<7} {'':<14} -> {finding.mend}")
     broken = sum(finding.state == "broken" for finding in findings)

@@ -22,19 +22,13 @@ from bench.cli.options import results_option, usage_errors
 )
 def export(style: str, results: Path, output: Path | None) -> None:
     """Write one row a trial: what was trained, its status, and every number that was measured."""
-    from bench.cli.reading import read_records
+    from bench.cli.reading import read_records, write_bytes
     from bench.report.wording import plural
     from bench.store.table import table
 
     with usage_errors():
         frame = table(read_records(results))
     path = output or results / f"records.{style}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if style == "parquet":
-            frame.to_parquet(path, index=False)
-        else:
-            frame.to_csv(path, index=False)
-    except OSError as error:
-        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
+    content = frame.to_parquet(None, index=False) if style == "parquet" else frame.to_csv(None, index=False).encode()
+    write_bytes(path, content)
     click.echo(f"{plural(len(frame), 'trial')}: {path}")

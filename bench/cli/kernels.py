@@ -14,6 +14,7 @@ from bench.cli.options import (
     usage_errors,
     use_losses,
 )
+from bench.config.commands import command
 from bench.config.protocol import CORE_NORM, REFERENCE_METHOD
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _recorded(results: Path) -> "list[KernelRecord]":
     if not records:
         raise click.UsageError(
             f"there are no kernel records in {results}; make some with: "
-            f"python -m bench kernels nsgan wgan-gp --results {results}"
+            f"{command('kernels', 'nsgan', 'wgan-gp', '--results', results)}"
         )
     return records
 
@@ -221,13 +222,13 @@ def _recorded(results: Path) -> "list[KernelRecord]":
 def _print(records: "list[KernelRecord]", style: str, results: Path) -> None:
     from bench.report import kernels as formats
 
-    command = f"python -m bench kernels --table --format {style} --results {results}"
+    again = command("kernels", "--table", "--format", style, "--results", results)
     if style == "md":
-        click.echo(formats.to_markdown(records, command), nl=False)
+        click.echo(formats.to_markdown(records, again), nl=False)
     elif style == "csv":
         click.echo(formats.to_csv(records), nl=False)
     elif style == "json":
-        click.echo(formats.to_json(records, command), nl=False)
+        click.echo(formats.to_json(records, again), nl=False)
     else:
         _print_tables(records)
 

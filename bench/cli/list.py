@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from bench.cli.terminal import console
+
 Row = dict[str, str]
 
 _METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "citation")
@@ -101,7 +103,7 @@ def list_(kind: str | None, as_json: bool) -> None:  # noqa: FBT001 - click pass
         return
     for each, rows in found.items():
         if len(found) > 1:
-            click.secho(each, bold=True)
+            console().print(each, style="bold", markup=False, soft_wrap=True)
         for line in _aligned([_columns(row) for row in rows]):
             click.echo(f"  {line}" if len(found) > 1 else line)
         if len(found) > 1:

@@ -4,6 +4,8 @@ Exit codes: 0 done; 1 something went wrong that is not the user's doing (a trial
 comparison found a regression); 2 bad input; 3 nothing was comparable; 130 stopped by Ctrl-C.
 """
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -13,9 +15,21 @@ from typing import Any, Final
 import click
 
 from bench import __version__
+from bench.cli.terminal import cleaned_streams
 
 DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
 """Set to anything but nothing, it lets unexpected errors through with their traceback."""
+
+_NO_READER: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO})
+"""Why what is printed cannot be written: its reader has gone (`| head`), or it goes to a file and the disk is full."""
+
+_WRONG_PATH: Final = frozenset(
+    {
+        *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
+        *(errno.ELOOP, errno.EEXIST, errno.ENXIO),
+    }
+)
+"""What the user can mend by naming another file or folder; a full disk, say, is not of that kind."""
 
 VERBS: Final = {
     "run": "bench.cli.run:run",
@@ -87,24 +101,40 @@ class LazyGroup(click.Group):
         """Run, and leave with the exit code of this module's table."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except click.ClickException as error:
-            _say(error.format_message())
-            sys.exit(2 if isinstance(error, click.UsageError) else error.exit_code)
-        except click.Abort:
-            _say("stopped")
-            sys.exit(130)
-        except BrokenPipeError:
-            # The reader of our output has gone (`| head`). What is still buffered has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
-        except Exception as error:
-            if os.environ.get(DEBUG_VARIABLE):
-                raise
-            _say(f"{type(error).__name__}: {error} (unexpected; set {DEBUG_VARIABLE}=1 for the traceback)")
-            sys.exit(1)
+        with cleaned_streams():
+            try:
+                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+                sys.stdout.flush()
+            except Exception as error:
+                if os.environ.get(DEBUG_VARIABLE) and not isinstance(error, click.ClickException | click.Abort):
+                    raise
+                code = _ended_by(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ended_by(error: Exception) -> int:
+    """Say in one line what ended the program, and return its exit code."""
+    if isinstance(error, click.ClickException):
+        _say(error.format_message())
+        return 2 if isinstance(error, click.UsageError) else error.exit_code
+    if isinstance(error, click.Abort):
+        _say("stopped")
+        return 130
+    if isinstance(error, OSError) and error.filename is None and error.errno in _NO_READER:
+        # What is still buffered has nowhere to go.
+        with contextlib.suppress(OSError):  # it is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `| head` is no mistake
+            _say(f"what is printed cannot be written: {error.strerror}")
+        return 1
+    if isinstance(error, OSError) and error.filename is not None:
+        _say(f"{error.filename}: {error.strerror}")
+        return 2 if error.errno in _WRONG_PATH else 1
+    if isinstance(error, UnicodeEncodeError) or (isinstance(error, ValueError) and "embedded null" in str(error)):
+        _say(f"a name that was given is none that a file can have: {error}")
+        return 2
+    _say(f"{type(error).__name__}: {error} (unexpected; set {DEBUG_VARIABLE}=1 for the traceback)")
+    return 1
 
 
 def _say(message: str) -> None:

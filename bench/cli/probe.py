@@ -216,16 +216,13 @@ def _write(folder: Path, name: str, table: str, draw: "Callable[[], Figure]") ->
     """Write the numbers and the figure, and say on stderr where they are."""
     import matplotlib as mpl
 
-    from bench.cli.reading import write_text
+    from bench.cli.reading import write_text, write_whole
     from bench.probes.figures import SETTINGS
 
     write_text(folder / f"{name}.csv", table)
     with mpl.rc_context(SETTINGS):
         figure = draw()
-        try:
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{name}.png", dpi=150)
-        except OSError as error:
-            raise click.UsageError(f"cannot write into {folder}: {error.strerror}") from error
+        write_whole(folder / f"{name}.svg", lambda partial: figure.savefig(partial, metadata={"Date": None}))
+        write_whole(folder / f"{name}.png", lambda partial: figure.savefig(partial, dpi=150))
     for suffix in ("csv", "svg", "png"):
         click.echo(f"wrote {folder / name}.{suffix}", err=True)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 import click
 import msgspec
 
+from bench.cli.terminal import console
 from bench.config.trial import Trial
 from bench.events import (
     CampaignStarted,
     Event,
+    NotKept,
     Progress,
     RecordDisagrees,
     TrialFinished,
@@ -194,11 +196,10 @@ class RichRenderer(Renderer):
     """A live display: one bar for the campaign, one line for each running trial; finished trials scroll by above."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.live import Live
 
         super().__init__()
-        self._console = Console(highlight=False)
+        self._console = console()
         self._live = Live(console=self._console, get_renderable=self._display, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -272,6 +273,9 @@ def problem_line(event: Event, tally: Tally) -> str:
             f"{tally.name(event.trial_id)}: differs from its first record in {', '.join(event.fields)} although "
             "the machine is the same; the first record stays"
         )
+    if isinstance(event, NotKept):
+        where = f"; it is kept in {event.place}" if event.place else ""
+        return f"{tally.name(event.trial_id)}: its {event.what} cannot be written ({event.reason}){where}"
     return ""
 
 
@@ -308,8 +312,6 @@ def counted(total: int) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
     if sys.stderr.isatty():
         from rich.progress import Progress as Bars
         from rich.text import Text
-
-        from bench.cli.reading import console
 
         with Bars(console=console(stderr=True), transient=True) as bars:
             bar = bars.add_task("", total=total)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import usage_errors
+from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.report.verification import Contents
@@ -33,7 +34,7 @@ def publish(context: click.Context, folder: Path, source: Path | None) -> None:
     from bench.report.verification import alien_files, published_before, ranked
     from bench.report.wording import plural
 
-    name = folder.resolve().name
+    name = resolved(folder).name
     if not _NAME.fullmatch(name):
         raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
     contents = _checked(source or folder, context)
@@ -73,8 +74,8 @@ def _checked(folder: Path, context: click.Context) -> "Contents":
 def _copy(contents: "Contents", folder: Path) -> None:
     """Copy records, none of which may be there with other bytes."""
     from bench.cli.reading import write_bytes
+    from bench.files.regular import UnusableFileError, read_regular
     from bench.report.publication import record_files
-    from bench.store.regular import UnusableFileError, read_regular
 
     before = set(record_files(folder))
     copied = {folder / name: content for name, content in contents.files.items() if name.startswith("records/")}

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +10,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import usage_errors
+from bench.cli.terminal import PIPE_WIDTH, cleaning_console
+from bench.cli.terminal import console as console  # for the verbs
+from bench.config.commands import command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,16 +23,7 @@ if TYPE_CHECKING:
     from bench.store.journal import Store
     from bench.store.record import Record
 
-_PIPE_WIDTH: Final = 140
 _SHOWN_FINDINGS: Final = 20
-
-
-def console(*, stderr: bool = False) -> "Console":
-    """Return a console as wide as the terminal, or wide enough for a table where there is none."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False)
 
 
 def open_store(results: Path) -> "Store":
@@ -52,7 +45,7 @@ def read_records(results: Path, *, needed: bool = True, histories: bool = False)
         refuse_damaged(records, _known_workloads(records))
     if needed and not records:
         raise click.UsageError(
-            f"there are no records in {results}; make some with: python -m bench run --results {results}"
+            f"there are no records in {results}; make some with: {command('run', '--results', results)}"
         )
     return records
 
@@ -126,10 +119,8 @@ def print_findings(folder: Path, findings: "Iterable[Finding]") -> None:
 
 def plain_leaderboards(boards: "Iterable[Leaderboard]") -> str:
     """Return what `print_leaderboards` prints, without colours, for a file."""
-    from rich.console import Console
-
     text = io.StringIO()
-    print_leaderboards(boards, Console(file=text, width=_PIPE_WIDTH, highlight=False, color_system=None))
+    print_leaderboards(boards, cleaning_console(file=text, width=PIPE_WIDTH, color_system=None))
     return text.getvalue()
 
 
@@ -144,18 +135,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have a file written under another name and put in its place, making its folder; nobody ever sees half of it.
+    """Have a file written that the user asks for; see `bench.files.writing.write_output`.
 
     Raises:
         click.UsageError: it cannot be written there.
     """
+    from bench.files.writing import reason, write_output
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            write(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_output(path, write)
     except OSError as error:
-        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
+        raise click.UsageError(f"cannot write {path}: {reason(error)}") from error

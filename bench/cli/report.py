@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import results_option, usage_errors
+from bench.config.commands import command
 
 if TYPE_CHECKING:
     from bench.statistics.board import Leaderboard
@@ -62,7 +63,7 @@ def write_report(
         records,
         workloads_of(records),
         sample_file=lambda trial_id: store.artifacts_dir(trial_id) / "samples.png",
-        command=f"python -m bench report --results {results}{' --static' if static else ''}",
+        command=command("report", "--results", results, *(["--static"] if static else [])),
         boards=read_leaderboards(records) if boards is None else boards,
         kernels=_kernels(results),
         scripted=not static,

@@ -110,6 +110,9 @@ def run(
         chosen = devices.resolve(device)
         if capture and chosen == "cpu":
             raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
+        if kind == "inline" and workers not in (None, 1):
+            raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
+        store.check_writable()
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid)]
@@ -138,8 +141,6 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
     if kind == "inline":
         from bench.execution.inline import InlineExecutor
 
-        if workers not in (None, 1):
-            raise click.UsageError("--executor inline runs one trial at a time; leave --workers out, or use local")
         return InlineExecutor(), divide(planned, 1, device)[1]
     from bench.execution.local import LocalExecutor
 
@@ -189,6 +190,7 @@ def _campaign(
     """Run the campaign and show its events; Ctrl-C stops it and leaves with 130."""
     from bench import campaign
     from bench.cli.progress import renderer
+    from bench.store.journal import StoreError
 
     display = renderer(progress)
     events = campaign.run(trials, executor, store, **settings)
@@ -201,6 +203,8 @@ def _campaign(
             events.close()
         click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(130)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
     return display.tally
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import results_option, usage_errors
+from bench.cli.terminal import console
 
 if TYPE_CHECKING:
     from bench.store.record import Record
@@ -198,7 +199,7 @@ def _spec_words(record: "Record") -> dict[str, str]:
 
 
 def _heading(words: str) -> None:
-    click.secho(words, bold=True)
+    console().print(words, style="bold", markup=False, soft_wrap=True)
 
 
 def _pairs(pairs: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from bench.config.protocol import CONTROLLED_BATCH_SIZE, CORE_NORM
 from bench.config.trial import DiscriminatorNorm, Precision, Track
+from bench.files.regular import UnusableFileError, read_regular
 
 BudgetName = Literal["full", "quick"]
 
@@ -89,6 +90,8 @@ def load_suite(name_or_path: str | Path, overrides: Mapping[str, object] | None 
         values: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{source} nests its values deeper than can be read") from error
     values.setdefault("name", fallback_name)
     settings: dict[str, Any] = {key: _convert(key, value, source, strict=True) for key, value in values.items()}
     if "losses" in settings:
@@ -154,9 +157,9 @@ def _read(name_or_path: str | Path) -> tuple[str, str, str]:
             f"there are {', '.join(known)}, or give the path of a .toml file"
         )
     try:
-        return f"suite file {path}", path.read_text(encoding="utf-8"), path.stem
-    except OSError as error:
-        raise ValueError(f"cannot read the suite file {path}: {error.strerror}") from error
+        return f"suite file {path}", read_regular(path).decode(), path.stem
+    except UnusableFileError as error:
+        raise ValueError(f"the suite file {path} {error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"the suite file {path} is not UTF-8 text") from error
 

@@ -9,6 +9,7 @@ set aside under another name, never deleted, and made again. One process makes a
 
 import json
 import logging
+import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from bench.data.family import ARRAY_NAMES, Arrays
+from bench.files.regular import open_regular, read_regular
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
@@ -82,6 +84,8 @@ def wait_for(path: Path, work: str) -> FileLock:
     lock = FileLock(path)
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS)
+    except NotImplementedError as error:  # by a file system that has no locks
+        raise OSError(str(error)) from error
     except Timeout:
         _log.warning("another process is %s; waiting for it", work)
         lock.acquire()
@@ -118,18 +122,19 @@ def _read(target: Path) -> Arrays | None:
     if not target.exists():
         return None
     try:
-        manifest = json.loads((target / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(read_regular(target / _MANIFEST))
         if manifest["format"] != _FORMAT:
             raise _BrokenError(f"it has format {manifest['format']}, expected {_FORMAT}")
-        for file, size in manifest["sizes"].items():
-            found = (target / file).stat().st_size
+        for file in (f"{each}.npy" for each in ARRAY_NAMES):
+            with open_regular(target / file) as opened:  # a pipe would be waited for
+                found, size = os.fstat(opened.fileno()).st_size, manifest["sizes"][file]
             if found != size:
                 raise _BrokenError(f"{file} has {found:,} bytes, expected {size:,}")
         mapped = {each: np.asarray(np.load(target / f"{each}.npy", mmap_mode="c")) for each in ARRAY_NAMES}
         arrays = Arrays(**mapped)
         if arrays.content_hash != manifest["content_hash"]:
             raise _BrokenError(f"its content hash is {arrays.content_hash[:16]}, not the one written beside it")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _BrokenError(f"{type(error).__name__}: {error}") from error
     return arrays
 

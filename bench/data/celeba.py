@@ -21,6 +21,7 @@ from bench.config.workload import Workload
 from bench.data import download, pictures
 from bench.data.cache import decoded, is_kept, kept_sets
 from bench.data.family import Arrays, DataError, Family, OnProgress
+from bench.files.regular import UnusableFileError, read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,10 +117,19 @@ def _watched(folder: Path, name: str, on_progress: OnProgress) -> Iterator[None]
         watcher.join()
 
 
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path).decode()
+    except UnusableFileError as error:
+        raise DataError(f"{path} {error}; get it anew") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text; get it anew") from error
+
+
 def read_partition(path: Path) -> dict[str, list[str]]:
     """Return the file names of each part, "0" (train), "1" (validation) and "2" (test), in the order of the list."""
     parts: dict[str, list[str]] = {"0": [], "1": [], "2": []}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         words = line.split()
         if len(words) != 2 or words[1] not in parts:
             raise DataError(f"{path}, line {number}: {line[:60]!r} is not a file name and a part (0, 1 or 2)")

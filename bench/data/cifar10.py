@@ -1,5 +1,6 @@
 """`cifar10`: 50,000 + 10,000 colour photographs of ten classes, 32x32 (Krizhevsky, 2009)."""
 
+import hashlib
 import pickle
 import tarfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from bench.config.workload import Workload
 from bench.data import download
 from bench.data.cache import decoded, is_kept, kept_sets
 from bench.data.family import Arrays, DataError, Family, OnProgress
+from bench.files.regular import UnusableFileError, read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,7 @@ def _absent(data_dir: Path, reason: str) -> DataError:
     return DataError(
         f"CIFAR-10 is not in {data_dir}: looked for {', '.join(_BATCHES)} in {data_dir / _FOLDER}, and {reason}. "
         f"Give the folder that holds {_FOLDER} with --data DIR or $GAN_LOSS_BENCH_DATA, or fetch it where there is a "
-        f'network: python -c "import torchvision; torchvision.datasets.CIFAR10({str(data_dir)!r}, download=True)"'
+        f"network: {download.by_hand('CIFAR10', data_dir)}"
     )
 
 
@@ -46,16 +48,20 @@ def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
 
 
 def _unpickle(path: Path, md5: str) -> "tuple[NDArray[np.uint8], list[int]]":
-    """Read one batch. Its MD5 is checked first: unpickling a file of unknown content would run what is in it."""
+    """Read one batch. Its MD5 is checked first: unpickling bytes of unknown content would run what is in them."""
     import numpy as np
 
-    found = download.md5_of(path)
+    try:
+        content = read_regular(path)
+    except UnusableFileError as error:
+        raise DataError(f"{path} {error}. Delete it, and it is unpacked or fetched again.") from error
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         raise DataError(
             f"{path} is damaged or another file: its MD5 is {found}, expected {md5}. "
             f"Delete the folder {path.parent}, and it is unpacked or fetched again."
         )
-    batch: dict[str, Any] = pickle.loads(path.read_bytes(), encoding="latin1")  # noqa: S301 - checked above
+    batch: dict[str, Any] = pickle.loads(content, encoding="latin1")  # noqa: S301 - the very bytes that were checked
     return np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32), list(batch["labels"])
 
 

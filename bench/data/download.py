@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-import tempfile
+import shlex
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.data.family import OnProgress
+from bench.data.family import DataError, OnProgress
+from bench.files.regular import UnusableFileError, open_regular
+from bench.files.writing import partial_file
 
 OFFLINE_VARIABLE: Final = "GAN_LOSS_BENCH_OFFLINE"
 """Set to anything but 0 or nothing, it switches downloads off."""
@@ -53,10 +55,9 @@ def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, o
 
     The digest that is given is fed with the file; what it says has to begin with what is expected.
     """
-    handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
+    with partial_file(target) as partial:
         # The addresses are torchvision's own.
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310
+        with partial.open("wb") as file, urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310
             total = int(response.headers.get("Content-Length") or 0)
             while block := response.read(_BLOCK):
                 file.write(block)
@@ -67,12 +68,23 @@ def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, o
         if not found.startswith(expected):
             what = digest.name.upper().replace("SHA", "SHA-")
             raise OSError(f"{address} sent something else: {what} {found}, expected {expected}")
-        Path(partial).replace(target)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.replace(target)
 
 
 def md5_of(path: Path) -> str:
-    """Return the MD5 sum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    """Return the MD5 sum of a file.
+
+    Raises:
+        DataError: it is no regular file, or cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except (UnusableFileError, OSError) as error:
+        raise DataError(f"{path} {error}. Delete it, or put the file itself there.") from error
+
+
+def by_hand(name: str, data_dir: Path) -> str:
+    """Return the command that has torchvision download a data set of its own, ready for a shell."""
+    code = f"import torchvision; torchvision.datasets.{name}({str(data_dir)!r}, download=True)"
+    return f"python -c {shlex.quote(code)}"

@@ -6,6 +6,7 @@ mirrors when they are missing. Reading needs numpy alone, and is as quick as rea
 
 import gzip
 import importlib
+import io
 import math
 import zlib
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from bench.config.workload import Workload
 from bench.data import download
 from bench.data.family import Arrays, DataError, OnProgress
+from bench.files.regular import LARGEST, UnusableFileError, read_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,11 +52,22 @@ def parse(content: bytes, dimensions: int, source: Path) -> "NDArray[np.uint8]":
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
+def _decompressed(content: bytes) -> bytes:
+    """Unpack, but no more than a file of this kind has: a few bytes can stand for any number of zeros."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+        unpacked = packed.read(LARGEST + 1)
+    if len(unpacked) > LARGEST:
+        raise OSError(f"it unpacks to more than {LARGEST / 2**20:g} MiB")
+    return unpacked
+
+
 def _read_file(path: Path, dimensions: int) -> "NDArray[np.uint8]":
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         if path.suffix == ".gz":
-            content = gzip.decompress(content)
+            content = _decompressed(content)
+    except UnusableFileError as error:
+        raise DataError(f"{path} {error}. Delete it, and it is fetched again.") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}). Delete it, and it is fetched again.") from error
     return parse(content, dimensions, path)
@@ -115,8 +128,7 @@ class IdxFiles:
         return DataError(
             f"{self.name} is not in {data_dir}: looked for {', '.join(absent)} (or .gz) in {self.folder(data_dir)}, "
             f"and {reason}. Give the folder that holds {self.name}/raw with --data DIR or $GAN_LOSS_BENCH_DATA, or "
-            f"fetch it where there is a network: python -c "
-            f'"import torchvision; torchvision.datasets.{self.name}({str(data_dir)!r}, download=True)"'
+            f"fetch it where there is a network: {download.by_hand(self.name, data_dir)}"
         )
 
     def _download(self, data_dir: Path, on_progress: OnProgress | None) -> None:

@@ -7,6 +7,9 @@ folders `train` and `test`, these are the two parts; otherwise a tenth is held o
 import hashlib
 import logging
 import os
+import re
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +18,7 @@ from bench.config.workload import Workload
 from bench.data import pictures
 from bench.data.cache import decoded, kept_sets
 from bench.data.family import Arrays, DataError, Family, Form, OnProgress
+from bench.files.places import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +30,21 @@ ENDINGS: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif
 MIN_TRAIN: Final = 450
 MIN_TEST: Final = 50
 """Fewer images than these say nothing about 128 features."""
+_LEAST_TOGETHER: Final = MIN_TRAIN + MIN_TEST
 SAMPLES: Final = (1_000, 10_000)
 """The fewest and the most samples of an evaluation."""
 
 _PREPARATION: Final = "imagefolder-v1"
 _PARTS: Final = ("train", "test")
+_OTHER_PARTS: Final = ("dev", "eval", "holdout", "test", "testing", "train", "training", "val", "valid", "validation")
+"""What people call parts of a data set, in whatever case."""
+_OTHER_ENDINGS: Final = (
+    *(".apng", ".avif", ".dng", ".eps", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm"),
+    *(".pcx", ".pdf", ".pnm", ".psd", ".raw", ".svg", ".tga"),
+)
+"""Images that are not read: where they lie beside others, it is said that they are left out."""
+_OPTION: Final = re.compile(r"\w*=.*|\d{2,3}", re.DOTALL)
+"""What after a question mark is meant as an option, rightly or wrongly, and is no end of a folder's name."""
 _NAMED: Final = 3
 """So many unreadable files are named; the others are counted."""
 _CHUNK: Final = 1000
@@ -44,14 +58,25 @@ def workload(name: str) -> Workload:
     Raises:
         ValueError: there is no path, or something else than a size after the question mark.
     """
-    path, mark, option = name.removeprefix(f"{PREFIX}:").partition("?")
+    path, mark, option = name.removeprefix(f"{PREFIX}:").rpartition("?")
     sizes = {f"size={size}": size for size in SIZES}
+    if not (mark and _OPTION.fullmatch(option)):  # a folder's name may have question marks too
+        path, option = name.removeprefix(f"{PREFIX}:"), f"size={SIZES[0]}"
     if not path.strip():
         raise ValueError(f"{name!r} names no folder; write {PREFIX}:PATH, for example {PREFIX}:photos?size=64")
-    if mark and option not in sizes:
-        raise ValueError(f"{name!r} has {option!r} after the question mark; write ?{' or ?'.join(sizes)}")
-    size = sizes[option] if mark else SIZES[0]
-    folder = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - resolve() would follow links
+    if option not in sizes:
+        raise ValueError(
+            f"{name!r} has {option!r} after the question mark; write ?{' or ?'.join(sizes)}, also after a folder whose "
+            "name has a question mark"
+        )
+    size = sizes[option]
+    folder = os.path.abspath(expanded(path))  # noqa: PTH100 - resolve() would follow links
+    try:
+        folder.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the name of the folder {folder!r} is no UTF-8 text: rename it, or make a link to it"
+        ) from error
     return Workload(
         name=f"{PREFIX}:{folder}?size={size}",
         summary=f"the images in {folder}, {size}x{size}",
@@ -83,14 +108,14 @@ def _folder_of(entry: Workload) -> Path:
     return Path(entry.name.removeprefix(f"{PREFIX}:").rpartition("?")[0])
 
 
-def find(folder: Path) -> list[Path]:
+def find(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
     """Return the image files below a folder, relative to it, sorted. What is hidden, and folders that are links, are
     left out.
     """
     found = []
     for place, inner, files in os.walk(folder):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        images = (name for name in files if name.lower().endswith(ENDINGS) and not name.startswith("."))
+        images = (name for name in files if name.lower().endswith(endings) and not name.startswith("."))
         found += [(Path(place) / name).relative_to(folder) for name in images]
     return sorted(found, key=Path.as_posix)
 
@@ -105,7 +130,7 @@ def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]
     if has_parts:
         train, test = ([path for path in paths if path.parts[0] == part] for part in _PARTS)
         return train, test
-    shuffled = sorted(paths, key=lambda path: hashlib.sha256(path.as_posix().encode()).digest())
+    shuffled = sorted(paths, key=lambda path: hashlib.sha256(_bytes_of(path)).digest())
     held_out = set(shuffled[len(paths) - len(paths) // 10 :])
     return [path for path in paths if path not in held_out], [path for path in paths if path in held_out]
 
@@ -128,9 +153,18 @@ def _key(folder: Path, paths: list[Path], size: int) -> str:
 
     digest = hashlib.sha256(f"{_PREPARATION} {size} pillow {PIL.__version__}\n".encode())
     for path in paths:
-        state = (folder / path).stat()
-        digest.update(f"{path.as_posix()}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+        try:
+            state = (folder / path).stat()
+            about = f"{state.st_size}\0{state.st_mtime_ns}"
+        except OSError:  # a link that leads nowhere; it is named with all others that cannot be read
+            about = "unusable"
+        digest.update(_bytes_of(path) + f"\0{about}\n".encode())
     return f"{PREFIX}-{size}-{digest.hexdigest()[:16]}"
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return a path as the file system has it, which need not be text."""
+    return path.as_posix().encode("utf-8", "surrogateescape")
 
 
 class _Decoder:
@@ -187,7 +221,8 @@ def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress 
     if len(train) < MIN_TRAIN or len(test) < MIN_TEST:
         raise DataError(
             f"{folder} has {len(train)} readable images to train on and {len(test)} to test on, which is too few: at "
-            f"least {MIN_TRAIN} and {MIN_TEST} are needed{f'; {words}' if words else ''}"
+            f"least {MIN_TRAIN} and {MIN_TEST} are needed, about {_LEAST_TOGETHER} in all where a tenth is held out"
+            f"{f'; {words}' if words else ''}"
         )
     if words:
         _log.warning("%s: %s; they are left out", folder, words)
@@ -199,9 +234,49 @@ def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress 
     )
 
 
+def _say_once(folder: Path, paths: list[Path]) -> None:
+    """Say in this process once what is not taken of a folder, or not as its names suggest."""
+    for note in _notes(folder, paths):
+        if (folder, note) not in _said:
+            _said.add((folder, note))
+            _log.warning("%s: %s", folder, note)
+
+
+_said: Final[set[tuple[Path, str]]] = set()
+
+
+def _notes(folder: Path, paths: list[Path]) -> Iterator[str]:
+    others = Counter(path.suffix.lower() for path in find(folder, _OTHER_ENDINGS))
+    if others:
+        counted = ", ".join(f"{number:,} {ending}" for ending, number in sorted(others.items()))
+        taken = " ".join(sorted({path.suffix.lower() for path in paths}))
+        yield (
+            f"{len(paths):,} files are taken ({taken}), and {counted} left out: taken is what ends in "
+            f"{' '.join(ENDINGS)}. Convert the others, or rename JPEG files to .jpg"
+        )
+    sizes = Counter(path.parts[0] for path in paths if len(path.parts) > 1)
+    if all((folder / part).is_dir() for part in _PARTS):
+        outside = len(paths) - sum(sizes[part] for part in _PARTS)
+        if outside:
+            rest = sorted(set(sizes) - set(_PARTS))
+            where = f" ({', '.join(rest[:_NAMED])})" if rest else ""
+            yield (
+                f"its parts are train, {sizes['train']:,} files, and test, {sizes['test']:,} files; {outside:,} files "
+                f"outside of them{where} are left out"
+            )
+        return
+    parts = sorted(name for name in sizes if name.lower() in _OTHER_PARTS)
+    if parts:
+        yield (
+            f"its folders {', '.join(parts)} are taken together, and a tenth of all {len(paths):,} files is held out: "
+            f"only folders named {' and '.join(_PARTS)}, both and in small letters, are parts. Rename them if they are"
+        )
+
+
 def _load(entry: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     folder, size = _folder_of(entry), entry.image_size
     paths = _looked_up(folder)
+    _say_once(folder, paths)
     name = _key(folder, paths, size)
     return decoded(kept_sets(data_dir), name, lambda: _decode(folder, size, paths, on_progress))
 

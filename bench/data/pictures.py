@@ -1,12 +1,19 @@
 """Image files of any size and mode, turned into square RGB arrays."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
+
+from bench.files.regular import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+
+FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""All that is opened, whatever a file is called: some others start programs, as pillow's EPS does Ghostscript."""
 
 
 def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
@@ -17,18 +24,25 @@ def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
     filter, which averages over all pixels that a smaller one stands for.
 
     Raises:
+        UnusableFileError: it is no regular file.
         Exception: whatever pillow says of a file it cannot read; its decoders have no common error.
     """
     import numpy as np
     from PIL import Image, ImageOps
 
-    with Image.open(source) as opened:
+    with _opened(source) as file, Image.open(file, formats=FORMATS) as opened:
+        if opened.format == "TIFF" and opened.mode == "I":
+            raise ValueError("its pixels are 32-bit numbers, or have signs: their white is not known")
         image = _to_rgb(ImageOps.exif_transpose(opened))
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = (left, top, left + side, top + side)
     resized = image.resize((size, size), Image.Resampling.BILINEAR, box=square)
     return np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
+
+
+def _opened(source: Path | IO[bytes]) -> AbstractContextManager[IO[bytes]]:
+    return open_regular(source) if isinstance(source, Path) else nullcontext(source)
 
 
 def _to_rgb(image: "Image") -> "Image":

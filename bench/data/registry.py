@@ -11,6 +11,7 @@ import msgspec
 
 from bench.config.workload import Workload
 from bench.data.family import Arrays, DataError, Family, OnProgress, content_hash
+from bench.files.places import expanded, user_cache
 
 DATA_VARIABLE = "GAN_LOSS_BENCH_DATA"
 """The environment variable that names the data folder."""
@@ -100,7 +101,7 @@ def settled(entry: Workload, arrays: Arrays) -> Workload:
 def default_data_dir() -> Path:
     """Return where downloaded data lies: $GAN_LOSS_BENCH_DATA, else a folder in the user's cache."""
     given = os.environ.get(DATA_VARIABLE)
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "gan-loss-bench" / "data"
+    return expanded(given) if given else user_cache() / "data"
 
 
 def load(

@@ -77,6 +77,8 @@ class Concluded(Struct, frozen=True, tag="concluded"):
     """A line of a worker that has several trials: this one's outcome is there."""
 
     trial_id: str
+    outcome: Outcome | None = None
+    """The outcome itself, where it could not be written to its file; `None` where the file has it."""
 
 
 class Executor(Protocol):

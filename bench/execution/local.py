@@ -15,12 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
 import msgspec
 
 from bench.events import Progress
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
+from bench.execution.listening import CappedLog, Listener
 from bench.execution.worker import OUTCOME_FILE, now, write_log
 from bench.store.record import Outcome, Status
 
@@ -89,11 +90,13 @@ class LocalExecutor:
             self._messages.put(error)
             raise
 
-    def _attempt(self, pack: Sequence[Task]) -> None:
-        """Run one process to its end and tell what became of its attempts, unless it was cancelled."""
-        log = _prepare(pack)
-        with log.open("ab") as output:
-            process = self._launch(pack[0].threads, output)
+    def _attempt(self, pack: Sequence[Task], note: str = "") -> None:
+        """Run one process to its end and tell what became of its attempts, unless it was cancelled.
+
+        Of a pack that has to be stopped nobody knows which task it hangs in: those that are open run again alone.
+        """
+        log = _prepare(pack, note)
+        process = self._launch(pack[0].threads)
         if process is None:
             return
         for task in pack:
@@ -101,16 +104,22 @@ class LocalExecutor:
         open_tasks = {task.trial.id: task for task in pack}
         limit = sum(task.timeout_seconds for task in pack)
         with process:
-            timed_out, announcement = self._follow(process, pack, open_tasks, limit)
+            timed_out, announcement = self._follow(process, pack, open_tasks, limit, log)
             with self._lock:
                 self._running.discard(process)
                 cancelled = self._cancelled
         if cancelled:
             return
-        for task in open_tasks.values():
+        open_ = list(open_tasks.values())
+        if timed_out and len(open_) > 1:
+            stopped = f"[{now()}] its pack of {len(pack)} was stopped after {limit / 60:g} minutes; it runs alone now\n"
+            for task in open_:
+                self._attempt([task], stopped)
+            return
+        for task in open_:
             self._messages.put(_conclude(task, process.returncode, announcement, limit if timed_out else None))
 
-    def _launch(self, threads: int, output: IO[bytes]) -> "subprocess.Popen[bytes] | None":
+    def _launch(self, threads: int) -> "subprocess.Popen[bytes] | None":
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
             if self._cancelled:
@@ -120,7 +129,7 @@ class LocalExecutor:
                 [sys.executable, "-P", "-m", "bench.execution.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=output,
+                stderr=subprocess.PIPE,
                 env=_child_environment(threads),
                 start_new_session=True,
             )
@@ -128,17 +137,20 @@ class LocalExecutor:
             return process
 
     def _follow(
-        self, process: "subprocess.Popen[bytes]", pack: Sequence[Task], open_tasks: dict[str, Task], limit: float
+        self,
+        process: "subprocess.Popen[bytes]",
+        pack: Sequence[Task],
+        open_tasks: dict[str, Task],
+        limit: float,
+        log: Path,
     ) -> tuple[bool, Announcement | None]:
         """Feed the tasks to the process, pass on what it tells, and return once it has ended or been stopped.
 
         Tasks whose outcome is told leave `open_tasks`.
         """
         assert process.stdin is not None
-        assert process.stdout is not None
         announcements: list[Announcement] = []
-        reader = threading.Thread(target=self._read, args=(process.stdout, announcements, open_tasks), daemon=True)
-        reader.start()
+        listener = Listener(process, lambda line: self._take(line, announcements, open_tasks), CappedLog(log))
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
             os.write(process.stdin.fileno(), msgspec.json.encode(pack) + b"\n")
         timed_out = False
@@ -147,22 +159,25 @@ class LocalExecutor:
         except subprocess.TimeoutExpired:
             timed_out = True
             _stop([process])
-        _signal_group(process, signal.SIGKILL)  # whatever it had started and left behind, which may hold the pipe
-        reader.join()
+        _signal_group(process, signal.SIGKILL)  # whatever it had started and left behind
+        listener.finish()
         return timed_out, next(iter(announcements), None)
 
-    def _read(self, lines: IO[bytes], announcements: list[Announcement], open_tasks: dict[str, Task]) -> None:
-        for line in lines:
-            if not line.endswith(b"\n"):  # cut short by the end of the process
-                return
+    def _take(self, line: bytes, announcements: list[Announcement], open_tasks: dict[str, Task]) -> bool:
+        """Pass a line on; say whether it was one of ours, since a fork of the child may print among them."""
+        try:
             message = msgspec.json.decode(line, type=Announcement | Progress | Concluded)
-            if isinstance(message, Announcement):
-                announcements.append(message)
-            elif isinstance(message, Concluded):
-                task = open_tasks.pop(message.trial_id)
-                self._messages.put(Finished(task=task, outcome=_outcome(task)))
-            else:
-                self._messages.put(message)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+        if isinstance(message, Announcement):
+            announcements.append(message)
+        elif isinstance(message, Concluded):
+            task = open_tasks.pop(message.trial_id, None)
+            if task is not None:
+                self._messages.put(Finished(task=task, outcome=message.outcome or _outcome(task)))
+        else:
+            self._messages.put(message)
+        return True
 
 
 def _child_environment(threads: int) -> dict[str, str]:
@@ -187,14 +202,17 @@ def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
 def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # all of it has ended
         os.killpg(process.pid, number)
+    process.send_signal(number)  # it may have left its group; of one that has ended, this does nothing
 
 
-def _prepare(pack: Sequence[Task]) -> Path:
+def _prepare(pack: Sequence[Task], note: str) -> Path:
     """Make the folders of the tasks and return the log that their process writes to, which the others' logs name."""
     for task in pack:
         Path(task.scratch).mkdir(parents=True, exist_ok=True)
         Path(task.log).parent.mkdir(parents=True, exist_ok=True)
         Path(task.log).unlink(missing_ok=True)
+        if note:
+            write_log(task, note)
     first, *others = pack
     for task in others:
         write_log(task, f"ran in one process with {first.trial.id}: what it printed is in {Path(first.log).name}\n")

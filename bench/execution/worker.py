@@ -2,9 +2,11 @@
 
 The protocol: one line of JSON on stdin, the list of tasks, several of them in a pack; lines of JSON on stdout, an
 `Announcement`, then `Progress`, and `Concluded` for each task of a pack; the outcomes as files, `outcome.json` in the
-scratch folder of each task. Stdin stays open as long as the parent lives.
+scratch folder of each task, or with `Concluded` where that cannot be written. Stdin stays open as long as the parent
+lives.
 """
 
+import contextlib
 import importlib
 import os
 import signal
@@ -22,6 +24,7 @@ from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import Announcement, Concluded, Task
+from bench.files.writing import replace_whole
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome
 
@@ -108,11 +111,12 @@ def one_line(error: BaseException) -> str:
 
 
 def write_log(task: Task, text: str) -> None:
-    """Append to the task's log."""
+    """Append to the task's log; one that cannot be written costs the log, not the attempt."""
     log = Path(task.log)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(text)
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
 
 
 def now() -> str:
@@ -127,9 +131,9 @@ def main() -> None:
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     _send(lines, Announcement(environment=_environment(pack[0]), commit=commit(), started_at=now()))
     for task, outcome in run_pack(pack, lambda progress: _send(lines, progress)):
-        _write_outcome(task, outcome)
-        if len(pack) > 1:  # the end of the process says the same of a task alone
-            _send(lines, Concluded(trial_id=task.trial.id))
+        unwritten = None if _is_written(task, outcome) else outcome
+        if unwritten or len(pack) > 1:  # the end of the process says the same of a task alone
+            _send(lines, Concluded(trial_id=task.trial.id, outcome=unwritten))
 
 
 def _placed(outcome: Outcome, task: Task) -> Outcome:
@@ -188,12 +192,14 @@ def _die() -> NoReturn:
     os._exit(1)
 
 
-def _write_outcome(task: Task, outcome: Outcome) -> None:
-    """Write the outcome so that it is whole once it is there."""
-    final = Path(task.scratch) / OUTCOME_FILE
-    temporary = final.with_suffix(".tmp")
-    temporary.write_bytes(msgspec.json.encode(outcome))
-    temporary.rename(final)
+def _is_written(task: Task, outcome: Outcome) -> bool:
+    """Write the outcome so that it is whole once it is there; say whether it could be, as on a full disk it cannot."""
+    try:
+        replace_whole(Path(task.scratch) / OUTCOME_FILE, msgspec.json.encode(outcome))
+    except OSError as error:
+        write_log(task, f"[{now()}] the outcome could not be written ({error}) and was told instead\n")
+        return False
+    return True
 
 
 if __name__ == "__main__":

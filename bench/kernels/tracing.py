@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch.profiler import ProfilerActivity, record_function
 
+from bench.files.writing import write_output
 from bench.kernels.paths import Paths
 from bench.probes.common import label
 from bench.store.kernels import Setting
@@ -71,12 +72,6 @@ def write_trace(path: Path, methods: Sequence[Method], setting: Setting, device:
         OSError: the file cannot be written.
     """
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device != "cpu" else [])]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial.{path.name}")
-    try:
-        with torch.profiler.profile(activities=activities) as profiler:
-            run_steps(methods, setting, device, nvtx=nvtx, steps=TRACED_STEPS)
-        profiler.export_chrome_trace(str(partial))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with torch.profiler.profile(activities=activities) as profiler:
+        run_steps(methods, setting, device, nvtx=nvtx, steps=TRACED_STEPS)
+    write_output(path, lambda partial: profiler.export_chrome_trace(str(partial)))

@@ -1,12 +1,11 @@
-"""The user's cache of what takes long to compute: where it is, and how its content is named. No torch."""
+"""How the content of what is cached is known. No torch."""
 
 import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bench.store.user_cache import CACHE_VARIABLE as CACHE_VARIABLE
-from bench.store.user_cache import default_cache_dir as default_cache_dir
-from bench.store.user_cache import write_whole as write_whole
+from bench.files.places import CACHE_VARIABLE as CACHE_VARIABLE
+from bench.files.places import default_cache_dir as default_cache_dir
 
 if TYPE_CHECKING:
     from torch import Tensor

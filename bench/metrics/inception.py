@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash
+from bench.files.regular import UnusableFileError, read_regular
 from bench.metrics import kept
 from bench.metrics.cache import default_cache_dir
 from bench.metrics.evaluate import Scores, full_precision
@@ -56,6 +57,9 @@ _SUBSET_SIZE: Final = 1000
 _SPLITS: Final = 10
 _SEED: Final = 2020
 _KEPT: Final = ("mean", "covariance", "root", "features", "floor")
+
+_LARGEST_WEIGHTS: Final = 2**30
+"""Bytes of a file of weights; the official one has a tenth of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +136,9 @@ def verified(weights: Weights) -> bytes:
         ValueError: it cannot be read, or is not what it was when it was identified.
     """
     try:
-        content = Path(weights.path).read_bytes()
-    except OSError as error:
-        raise ValueError(f"the Inception weights {weights.path} cannot be read: {error.strerror}") from error
+        content = read_regular(Path(weights.path), largest=_LARGEST_WEIGHTS)
+    except UnusableFileError as error:
+        raise ValueError(f"the Inception weights {weights.path} {error}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != weights.sha256:
         raise ValueError(

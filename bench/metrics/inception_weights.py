@@ -14,6 +14,8 @@ from msgspec import Struct
 from bench.config.protocol import INCEPTION_SHA256
 from bench.config.workload import Workload
 from bench.data import OnProgress, download
+from bench.files.places import expanded, resolved
+from bench.files.regular import UnusableFileError, open_regular
 from bench.store.record import Record
 
 FILE: Final = f"weights-inception-2015-12-05-{INCEPTION_SHA256}.pth"
@@ -63,7 +65,7 @@ def cached_path() -> Path:
     """Return where torch-fidelity, through torch.hub, keeps its download."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints" / FILE
+    return expanded(home) / "hub" / "checkpoints" / FILE
 
 
 def identify(path: Path) -> Weights:
@@ -73,17 +75,17 @@ def identify(path: Path) -> Weights:
         ValueError: it cannot be read, or its name carries the hash of another content.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(f"the Inception weights {path} cannot be read: {error.strerror}; {HOW_TO_GET}") from error
+    except UnusableFileError as error:
+        raise ValueError(f"the Inception weights {path} {error}; {HOW_TO_GET}") from error
     named = _NAMED_HASH.search(path.name)
     if named is not None and not found.startswith(named[1]):
         raise ValueError(
             f"{path} is damaged, or not what its name says: its SHA-256 is {found[:12]}..., expected {named[1]}...; "
             f"delete it and {HOW_TO_GET}"
         )
-    return Weights(path=str(path.resolve()), sha256=found)
+    return Weights(path=str(resolved(path)), sha256=found)
 
 
 def fetch(on_progress: OnProgress | None = None) -> Weights:

@@ -9,7 +9,8 @@ import safetensors.torch
 from torch import Tensor
 
 from bench.data.cache import wait_for
-from bench.metrics.cache import digest, write_whole
+from bench.files.writing import replace_whole
+from bench.metrics.cache import digest
 
 Tensors = dict[str, Tensor]
 
@@ -59,6 +60,6 @@ def _read(path: Path, names: Collection[str]) -> Tensors | None:
 
 def _write(path: Path, tensors: Tensors) -> None:
     try:
-        write_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
+        replace_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
     except OSError as error:
         _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)

@@ -19,9 +19,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from bench.metrics.cache import default_cache_dir, digest, write_whole
+from bench.files.writing import replace_whole
+from bench.metrics.cache import default_cache_dir, digest
 from bench.metrics.pins import extractor_component, extractor_pin
 from bench.metrics.recipes import VERSION, Recipe, recipe_of
+from bench.store.strict_json import UNREADABLE
 
 UNTRAINED: Final = "untrained"
 """Stands in a component for the hash of weights that do not exist yet. No trial of that kind can be run."""
@@ -109,7 +111,7 @@ def _read(name: str, path: Path) -> Trained | None:
             written = (file.metadata() or {}).get(_METADATA, "")
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
         provenance = msgspec.json.decode(written, type=Provenance)
-    except (OSError, safetensors.SafetensorError, msgspec.DecodeError) as error:
+    except (OSError, safetensors.SafetensorError, *UNREADABLE) as error:
         raise _BrokenError(str(error)) from error
     if provenance != _sealed(provenance):
         raise _BrokenError("what is written about the weights has changed")
@@ -126,7 +128,7 @@ def write(made: Trained, path: Path) -> None:
     """
     # One entry only: safetensors writes several in an order that changes from run to run.
     metadata = {_METADATA: msgspec.json.encode(made.provenance).decode()}
-    write_whole(path, safetensors.torch.save(made.weights, metadata))
+    replace_whole(path, safetensors.torch.save(made.weights, metadata))
 
 
 def described(name: str, weights: dict[str, Tensor], accuracy: float, data_hash: str, recipe: Recipe) -> Trained:

@@ -1,6 +1,5 @@
 """What stage 1 hands to stage 2: the flagged cells with the seeds it has seen, and the commands that run fresh ones."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -8,7 +7,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from bench.config.commands import command
 from bench.config.trial import is_from_elsewhere, part_versions
+from bench.files.regular import UnusableFileError, read_regular
 from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
@@ -50,12 +51,12 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
     Raises:
         ValueError: the file cannot be read, or stage 1 has not written it.
     """
-    hint = f"write it with: python -m bench compare BASE NEW --stage 1 --flagged {path}"
+    hint = f"write it with: {command('compare', 'BASE', 'NEW', '--stage', '1', '--flagged', path)}"
     try:
-        document = strict_json.decode(path.read_bytes(), FlagFile)
-    except OSError as error:
-        raise ValueError(f"cannot read the flagged cells from {path}: {error.strerror}; {hint}") from error
-    except msgspec.DecodeError as error:
+        document = strict_json.decode(read_regular(path), FlagFile)
+    except UnusableFileError as error:
+        raise ValueError(f"the flagged cells: {path} {error}; {hint}") from error
+    except strict_json.UNREADABLE as error:
         raise ValueError(f"{path} holds no flagged cells ({error}); {hint}") from error
     return {each.cell: Flag(each.direction, each.seeds) for each in document.cells}
 
@@ -80,7 +81,7 @@ def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -
             files[version] for each in together for version in foreign_parts(each) if version in files
         )
         own = [word for path in needed for word in ("--losses", str(path))]
-        written.append(shlex.join(["python", "-m", "bench", "run", *own, *chosen, *settings, "--results", results]))
+        written.append(command("run", *own, *chosen, *settings, "--results", results))
     return written
 
 

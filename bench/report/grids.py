@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.files.regular import UnusableFileError, read_regular
 from bench.report import wording
 from bench.store.record import Record
 
@@ -41,10 +42,11 @@ class Gallery:
             path = sample_file(record.trial_id)
             if not path.is_file():
                 continue
-            if path.stat().st_size > budget:
+            try:
+                picture = read_regular(path, largest=budget)
+            except UnusableFileError:  # larger than the room that is left, or not to be read: it stays where it is
                 self.left_out += 1
                 continue
-            picture = path.read_bytes()
             budget -= len(picture)
             image = base64.b64encode(picture).decode()
             self._grids[record.trial_id] = Grid(record.trial_id, record.spec.seed, result_words(record), image)

@@ -19,6 +19,7 @@ from bench.store.journal import latest_attempts
 from bench.store.kernels import KernelRecord
 from bench.store.record import Environment as Machine
 from bench.store.record import Record
+from bench.store.times import moment
 
 
 def render(
@@ -178,11 +179,10 @@ def _facts(boards: Sequence[Leaderboard], records: Sequence[Record]) -> list[tup
         return []
     devices = sorted({record.environment.device_name for record in records if record.environment})
     seconds = sum((r.cost.get("train_seconds") or 0) + (r.cost.get("evaluation_seconds") or 0) for r in records)
-    started, finished = min(r.started_at for r in records), max(r.finished_at for r in records)
     steps = sorted({record.spec.steps for record in records})
     return [
         ("Runs", f"{len(records):,}, of {' and '.join(f'{number:,}' for number in steps)} generator steps"),
-        ("Made", _period(started, finished)),
+        ("Made", _period(records)),
         ("On", ", ".join(devices) or "an unknown machine"),
         ("Training time", f"{wording.duration(seconds)} in all"),
         ("Protocol", ", ".join(sorted({board.key.protocol_version for board in boards}))),
@@ -190,11 +190,14 @@ def _facts(boards: Sequence[Leaderboard], records: Sequence[Record]) -> list[tup
     ]
 
 
-def _period(started: str, finished: str) -> str:
-    """Write two ISO times as "2026-01-31 12:00 to 12:05 UTC"; a second date is written where it differs."""
-    (first_day, first_time), (last_day, last_time) = (moment[:16].split("T") for moment in (started, finished))
-    end = last_time if first_day == last_day else f"{last_day} {last_time}"
-    return f"{first_day} {first_time} to {end} UTC"
+def _period(records: Sequence[Record]) -> str:
+    """Write when the runs were made as "2026-01-31 12:00 to 12:05 UTC"; a second date is written where it differs."""
+    times = [found for r in records for text in (r.started_at, r.finished_at) if (found := moment(text)) is not None]
+    if not times:
+        return "at an unknown time"
+    first, last = min(times), max(times)
+    end = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M} to {end} UTC"
 
 
 def _machines(records: Sequence[Record]) -> list[tuple[Machine, int]]:

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Final
 
+from bench.config.commands import command
+from bench.files.regular import UnusableFileError, read_regular
 from bench.report.findings import Finding
 from bench.report.kernels import to_markdown
 from bench.report.publication import shown
 from bench.report.verification import Verified
 from bench.store.journal import RecordError
 from bench.store.kernels import KernelRecord, read_kernel_record
-from bench.store.regular import UnusableFileError, read_regular
 
 README: Final = "README.md"
 
@@ -47,8 +48,8 @@ def verify(folder: Path) -> Verified:
 
 
 def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
-    command = f"python -m bench kernels --table --format md --results {shown(folder)}"
-    mend = f"take its tables from: {command}"
+    again = command("kernels", "--table", "--format", "md", "--results", shown(folder))
+    mend = f"take its tables from: {again}"
     if not (folder / README).exists():
         return [Finding(README, "is missing", mend)]
     try:
@@ -57,7 +58,7 @@ def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
         return [Finding(README, str(error), mend)]
     except UnicodeDecodeError:
         return [Finding(README, "is no text", mend)]
-    if written != _rows(to_markdown(records, command)):
+    if written != _rows(to_markdown(records, again)):
         return [Finding(README, "has tables that are not what the records give", mend)]
     return []
 

@@ -16,6 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from bench.config.commands import command
+from bench.files.places import resolved
 from bench.report.formats import WRITERS
 from bench.statistics.board import Leaderboard
 from bench.store import strict_json
@@ -55,7 +57,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def write_table(boards: Sequence[Leaderboard], style: str, results: Path) -> str:
     """Write tables in a format of `formats.WRITERS`, with the command that writes them again below."""
-    return WRITERS[style](boards, f"python -m bench leaderboard --format {style} --results {shown(results)}")
+    return WRITERS[style](boards, command("leaderboard", "--format", style, "--results", shown(results)))
 
 
 def shown(results: Path) -> str:
@@ -64,7 +66,7 @@ def shown(results: Path) -> str:
     A folder in `results/published` is named so wherever the repository lies, one below the working folder by the way
     from here, and any other as it was given.
     """
-    whole = results.resolve()
+    whole = resolved(results)
     if whole.parent.as_posix().endswith(f"/{FOLDER}"):
         return f"{FOLDER}/{whole.name}"
     here = Path.cwd()
@@ -76,7 +78,7 @@ def tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
     # The folder is named as if it lay in the repository already: where it is prepared must not change its bytes.
     folder = f"{FOLDER}/{name}"
     return {
-        file: WRITERS[style](boards, f"python -m bench leaderboard --format {style} --results {folder}").encode()
+        file: WRITERS[style](boards, command("leaderboard", "--format", style, "--results", folder)).encode()
         for file, style in TABLES.items()
     }
 
@@ -100,7 +102,7 @@ def manifest(name: str, records: Sequence[Record], boards: Sequence[Leaderboard]
 
 
 def publish_command(name: str) -> str:
-    return f"python -m bench publish {FOLDER}/{name}"
+    return command("publish", f"{FOLDER}/{name}")
 
 
 def read_manifest(content: bytes) -> Manifest:
@@ -111,7 +113,7 @@ def read_manifest(content: bytes) -> Manifest:
     """
     try:
         return strict_json.decode(content, Manifest)
-    except msgspec.DecodeError as error:
+    except strict_json.UNREADABLE as error:
         raise ValueError(f"is no manifest ({error})") from error
 
 

@@ -6,7 +6,7 @@ status and course are functions of all of them. Whoever edits one place has to f
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +17,7 @@ from bench.report.marks import marks
 from bench.statistics.damage import bounds
 from bench.store.journal import differing_fields
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.times import moment
 from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.verdict import course, status_of
 
@@ -74,15 +75,6 @@ def _impossible(record: Record) -> Iterator[str]:
         yield f"is evaluated every {spec.evaluate_every:,} steps, and has {spec.steps:,}"
     if spec.seed < 0:
         yield f"has the seed {spec.seed}, and seeds count from 0"
-
-
-def moment(text: str) -> datetime | None:
-    """Read a date of a record, which has a time zone; None where it is none."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
 
 
 def _dates(record: Record) -> Iterator[str]:

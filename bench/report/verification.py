@@ -15,6 +15,8 @@ from typing import Final
 
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.workload import Workload
+from bench.files.places import resolved
+from bench.files.regular import UnusableFileError, read_regular
 from bench.report import methods, wording
 from bench.report.findings import Finding
 from bench.report.joint_checks import joint_contradictions
@@ -38,7 +40,6 @@ from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
 from bench.store.journal import RecordError, parse_record
 from bench.store.record import Record
-from bench.store.regular import UnusableFileError, read_regular
 from bench.store.revision import RevisionError, read_blob
 
 _FEW: Final = 1000
@@ -104,7 +105,7 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
         boards = ranked(contents, workload_of)
-    made = tables(boards, folder.resolve().name) if boards else {}
+    made = tables(boards, resolved(folder).name) if boards else {}
     found += _table_findings(folder, made)
     found += _manifest_findings(folder, contents, boards, made)
     if not made:
@@ -292,7 +293,7 @@ def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
 
 def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[Finding]:
     """Compare the tables, those of older protocols too: their scoring version computes them as they were published."""
-    again = f"once the records are right, write it again: {publish_command(folder.resolve().name)}"
+    again = f"once the records are right, write it again: {publish_command(resolved(folder).name)}"
     for name, content in made.items():
         path = folder / name
         if not path.exists() and not path.is_symlink():
@@ -317,7 +318,7 @@ def _first_difference(found: bytes, expected: bytes) -> int:
 def _manifest_findings(
     folder: Path, contents: Contents, boards: Sequence[Leaderboard], made: Mapping[str, bytes]
 ) -> Iterable[Finding]:
-    name = folder.resolve().name
+    name = resolved(folder).name
     again = f"if all records are as they were recorded, write it again: {publish_command(name)}"
     path = folder / MANIFEST
     if not path.exists() and not path.is_symlink():

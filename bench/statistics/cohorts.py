@@ -26,6 +26,7 @@ from bench.config.workload import Workload
 from bench.statistics.scores import is_result, workload_of
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
+from bench.store.times import age
 
 OWN: Final = "own"
 """Stands for what each method brings itself on the paper track."""
@@ -136,7 +137,7 @@ def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
 
 
 def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
-    by_age = sorted(records, key=lambda record: (record.finished_at, record.trial_id))
+    by_age = sorted(records, key=age)
     current = {record.spec.workload: _setting(record) for record in by_age}
     parts = {record.spec.method: part_versions(record.components) for record in by_age}
     cells = {

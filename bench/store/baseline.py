@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from bench.config.commands import command
 from bench.config.trial import canonical_json
+from bench.files.regular import UnusableFileError, read_regular
 from bench.store import strict_json
 from bench.store.record import OLDEST_SCHEMA, SCHEMA_VERSION, History, Record, contradiction
-from bench.store.regular import UnusableFileError, read_regular
 
 SUFFIX: Final = ".jsonl"
 
@@ -91,16 +92,17 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
             f"{where} says it is of schema {header.schema_version}, and the first one was {OLDEST_SCHEMA}: it was "
             "edited; restore it from git"
         )
+    again = command("baseline", "freeze", header.baseline, "--replace")
     if hashlib.sha256(body).hexdigest() != header.digest:
         raise BaselineError(
             f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
-            f"with: python -m bench baseline freeze {header.baseline} --replace"
+            f"with: {again}"
         )
     lines = body.split(b"\n")[:-1] if body.endswith(b"\n") else body.split(b"\n") if body else []
     if len(lines) != header.trials:
         raise BaselineError(
             f"{where} says that it has {header.trials:,} trials, and has {len(lines):,}: its first line was edited; "
-            f"restore it from git, or freeze it again with: python -m bench baseline freeze {header.baseline} --replace"
+            f"restore it from git, or freeze it again with: {again}"
         )
     return Baseline(header, tuple(_record(line, number, where) for number, line in enumerate(lines, 2)))
 

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.trial import Network, Optimizer
+from bench.files.regular import UnusableFileError, read_regular
 from bench.store.journal import read_struct
-from bench.store.regular import UnusableFileError, read_regular
 from bench.store.strict_json import UNREADABLE
 
 GOLDEN_SCHEMA: Final = 2

@@ -11,9 +11,9 @@ Several campaigns may write to one folder at once: nothing is ever overwritten, 
 
 import contextlib
 import errno
-import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -22,9 +22,11 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.protocol import INCEPTION_METRICS
+from bench.files.places import resolved
+from bench.files.regular import UnusableFileError, read_regular
+from bench.files.writing import create_exclusively, refusal
 from bench.store import index, strict_json
 from bench.store.record import INFRASTRUCTURE_STATUSES, OLDEST_SCHEMA, SCHEMA_VERSION, Record, contradiction
-from bench.store.regular import UnusableFileError, read_regular
 
 Appended = Literal["stored", "same", "incomparable"]
 Recorded = TypeVar("Recorded", bound=Struct)
@@ -36,11 +38,15 @@ class RecordError(ValueError):
     """A file among the records cannot be used. The message names it, and says what to do."""
 
 
+class StoreError(ValueError):
+    """A results folder cannot be written to. The message names it, and says what to do."""
+
+
 class Store:
     """The journal of one results folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+        self.root = resolved(root)
         self._records = self.root / "records"
 
     def records(self, *, histories: bool = True) -> list[Record]:
@@ -93,21 +99,54 @@ class Store:
     def log_path(self, trial_id: str, attempt: int) -> Path:
         return self.root / "logs" / f"{trial_id}.{attempt}.log"
 
+    def check_writable(self) -> None:
+        """Make the folders that a campaign writes to, and write a little into each.
+
+        Raises:
+            StoreError: one cannot be made or written to.
+        """
+        for folder in (self._records, self.root / "artifacts", self.root / "logs", self.root / "scratch"):
+            if why := refusal(folder):
+                raise StoreError(f"nothing can be written into {folder}: {why}; choose another folder of results")
+
     def keep_artifacts(self, trial_id: str, produced: Path) -> None:
-        """Move a folder of artifacts from scratch to its place; artifacts of an earlier attempt make way."""
+        """Move a folder of artifacts from scratch to its place; artifacts of an earlier attempt make way.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
         kept = self.artifacts_dir(trial_id)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            # A rename replaces an empty folder but no full one, and another campaign may put one there in between.
-            with contextlib.suppress(FileNotFoundError):
-                kept.rename(produced.with_name(f"{produced.name}.{secrets.token_hex(4)}.old"))
+        try:
+            _put(produced, kept)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # The artifacts lie on another file system than the scratch folder: a rename needs a copy beside its place.
+            copied = kept.with_name(f".{trial_id}.{secrets.token_hex(8)}")
             try:
-                produced.rename(kept)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-            else:
-                return
+                shutil.copytree(produced, copied)
+                _put(copied, kept)
+            finally:
+                shutil.rmtree(copied, ignore_errors=True)
+
+
+def _put(folder: Path, kept: Path) -> None:
+    """Rename a folder to its place; what lies there makes way, to a name beside the folder."""
+    while True:
+        # A rename replaces an empty folder but no full one, and another campaign may put one there in between.
+        old = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.old")
+        with contextlib.suppress(FileNotFoundError):
+            kept.rename(old)
+        try:
+            folder.rename(kept)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            if folder.parent == kept.parent:  # in scratch, it is removed with all the rest
+                shutil.rmtree(old, ignore_errors=True)
+            return
 
 
 def latest_attempts(records: Iterable[Record]) -> list[Record]:
@@ -198,28 +237,6 @@ class _Version(Struct):
     """The one key that every schema has."""
 
     schema_version: int
-
-
-def create_exclusively(path: Path, content: bytes) -> None:
-    """Create a file that is either whole or not there, also after a loss of power.
-
-    Raises:
-        FileExistsError: it was there before; it has not been touched.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _compare(first: Record, second: Record) -> Appended | list[str]:

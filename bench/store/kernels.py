@@ -14,7 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.trial import PART, DiscriminatorNorm, Precision, canonical_json
-from bench.store.journal import RecordError, create_exclusively, read_struct
+from bench.files.places import resolved
+from bench.files.writing import create_exclusively
+from bench.store.journal import RecordError, read_struct
 from bench.store.record import Environment
 
 KERNEL_SCHEMA: Final = 1
@@ -201,7 +203,7 @@ class KernelStore:
     """The kernel records of one results folder."""
 
     def __init__(self, root: Path) -> None:
-        self.folder = root.resolve() / "kernels"
+        self.folder = resolved(root) / "kernels"
 
     def path(self, identity: str) -> Path:
         return self.folder / f"{identity}.json"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from bench.files.places import resolved
 from bench.store.baseline import Baseline, decode_baseline
 from bench.store.journal import parse_record
 from bench.store.record import Record
@@ -79,7 +80,7 @@ def read_blob(folder: Path, revision: str, path: Path) -> bytes | None:
     root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
     commit = _resolved(root, revision)
     try:
-        place = path.resolve().relative_to(root.resolve()).as_posix()
+        place = resolved(path).relative_to(resolved(root)).as_posix()
         return _git(root, "cat-file", "blob", f"{commit}:{place}")
     except (RevisionError, ValueError):
         return None

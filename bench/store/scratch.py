@@ -1,7 +1,9 @@
 """Work in flight: a folder for every campaign, on the file system of the results so that a rename can move it there."""
 
 import contextlib
+import errno
 import fcntl
+import os
 import secrets
 import shutil
 import time
@@ -11,6 +13,9 @@ from typing import IO, Final
 
 _STALE_SECONDS: Final = 3600.0
 """A temporary record lives for milliseconds; one this old was left by a killed process."""
+
+
+_NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 
 
 @contextlib.contextmanager
@@ -24,12 +29,12 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     # The parent's lock keeps another campaign from sweeping a folder between its making and its locking.
     with _lock_file(parent) as sweeping:
-        fcntl.flock(sweeping, fcntl.LOCK_EX)
-        _sweep(parent)
+        if _lock(sweeping):
+            _sweep(parent)
         folder = parent / secrets.token_hex(6)
         folder.mkdir()
         lock = _lock_file(folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock(lock)
     remove_stale_temporaries(root / "records")
     with lock:
         try:
@@ -47,12 +52,25 @@ def remove_stale_temporaries(records: Path) -> None:
 
 
 def _sweep(parent: Path) -> None:
-    for folder in [path for path in parent.iterdir() if path.is_dir()]:
+    for folder in [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]:
         # Locked: its campaign lives. Not found: its campaign has just removed it.
         with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock_file(folder) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
 
 
-def _lock_file(folder: Path) -> IO[str]:
-    return (folder / ".lock").open("w", encoding="utf-8")
+def _lock_file(folder: Path) -> IO[bytes]:
+    """Open a folder's lock; nothing is written to it, and a link or a pipe in its place is not followed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    return os.fdopen(os.open(folder / ".lock", flags, 0o666), "rb")
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Wait for a lock; False where the file system has none, so that nobody can tell the dead from the living."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True

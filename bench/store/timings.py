@@ -1,13 +1,14 @@
 """Kernel timings as `pytest --benchmark-json=FILE` writes them: every round of every benchmark, and the machine."""
 
 import hashlib
+import shlex
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from bench.config.trial import canonical_json
-from bench.store.regular import UnusableFileError, read_regular
+from bench.files.regular import UnusableFileError, read_regular
 from bench.store.strict_json import UNREADABLE
 
 
@@ -65,17 +66,16 @@ def read_timings(path: Path) -> Timings:
     Raises:
         ValueError: it is no such file, or it lacks the rounds, as `--benchmark-autosave` leaves them out.
     """
+    again = f"pytest --benchmark-json={shlex.quote(str(path))}"
     try:
         found = msgspec.json.decode(read_regular(path), type=_File)
     except UnusableFileError as error:
         raise ValueError(f"{path} {error}") from error
     except UNREADABLE as error:
-        raise ValueError(
-            f"{path} holds no timings ({error}); they are written by: pytest --benchmark-json={path}"
-        ) from error
+        raise ValueError(f"{path} holds no timings ({error}); they are written by: {again}") from error
     without = [each.fullname for each in found.benchmarks if not each.stats.data or min(each.stats.data) <= 0]
     if without:
-        raise ValueError(f"{path} lacks the rounds of {without[0]}; write it with: pytest --benchmark-json={path}")
+        raise ValueError(f"{path} lacks the rounds of {without[0]}; write it with: {again}")
     machine = found.machine_info
     name = machine.cpu.brand_raw or machine.processor or machine.machine or "unknown machine"
     return Timings(

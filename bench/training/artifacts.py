@@ -4,7 +4,6 @@ import math
 import re
 from pathlib import Path
 
-import msgspec
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
@@ -14,6 +13,9 @@ from torch.nn import functional
 
 from bench.config.trial import Trial, canonical_json
 from bench.config.workload import Workload
+from bench.files.places import resolved
+from bench.files.regular import UnusableFileError, open_regular
+from bench.files.writing import reason
 from bench.store import strict_json
 
 _TRIAL_FOLDER = re.compile(r"[0-9a-f]{16}")
@@ -21,6 +23,23 @@ _GRID_SIDE = 8
 _POINTS = 2000
 _GAP = 2
 _UPSCALE = 2
+
+
+def keep(generator: nn.Module, samples: Tensor | None, trial: Trial, workload: Workload, folder: Path) -> str:
+    """Write all that a trial leaves; return what to say where that cannot be done, as on a full disk, else nothing.
+
+    What was trained is worth its record without them.
+    """
+    try:
+        save_generator(generator, trial, folder)
+        if samples is not None:
+            save_samples(samples, workload, folder)
+    except (OSError, SafetensorError) as error:
+        for half in folder.glob("*"):
+            half.unlink()
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        return f"its generator and samples could not be kept ({why})"
+    return ""
 
 
 def save_generator(generator: nn.Module, trial: Trial, folder: Path) -> None:
@@ -41,13 +60,16 @@ def load_generator(path: Path) -> tuple[Trial, dict[str, Tensor]]:
     """
     expected = "expected the generator.safetensors of a recorded trial; `show TRIAL` says where it is"
     try:
+        open_regular(path).close()  # a pipe would be waited for
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         made_by = strict_json.decode(header["trial"].encode(), _MadeBy)
+    except UnusableFileError as error:
+        raise ValueError(f"{path} {error}; {expected}") from error
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot read {path}: {error}; {expected}") from error
-    except (KeyError, msgspec.MsgspecError) as error:
+    except (KeyError, *strict_json.UNREADABLE) as error:
         raise ValueError(f"{path} does not say which trial made it ({error}); {expected}") from error
     trial = Trial(spec=made_by.spec, components=made_by.components)
     _refuse_another_trial(path, trial, made_by.trial_id)
@@ -66,7 +88,7 @@ def _refuse_another_trial(path: Path, trial: Trial, named: str) -> None:
             f"{path} says that trial {named} made it, and its spec and components are those of {trial.id}: its header "
             "was edited; train the trial again to have its generator"
         )
-    folder = path.resolve().parent.name
+    folder = resolved(path).parent.name
     if _TRIAL_FOLDER.fullmatch(folder) and folder != trial.id:
         raise ValueError(
             f"{path} is the generator of trial {trial.id}, and lies in the folder of trial {folder}: move it to "

@@ -216,9 +216,7 @@ class Run:
         """Keep the artifacts, measure what is measured at the end, and return the outcome."""
         if self._aside:
             self._aside.finish()  # what other trials of the pack have under way
-        files.save_generator(self.step.generator, self._trial, artifacts)
-        if self.evaluations.samples is not None:
-            files.save_samples(self.evaluations.samples, self.workload, artifacts)
+        lost = files.keep(self.step.generator, self.evaluations.samples, self._trial, self.workload, artifacts)
         fakes = self.fakes() if self._inception is not None else None
         if self._pack > 1 or (self._aside and self._clock.blocks_alone < ALONE_BLOCKS):
             self.time_alone()
@@ -231,7 +229,7 @@ class Run:
             cost["inception_seconds"] = time.perf_counter() - started_measuring
         return Outcome(
             status=self.status,
-            message=self._watched.message,
+            message="; ".join(filter(None, (self._watched.message, lost))),
             metrics=self.evaluations.metrics() | beside,
             history=History(evaluations=self.evaluations.made, training=self.curves),
             stability=self.stability(),

@@ -17,6 +17,7 @@ from bench.events import (
     CampaignFinished,
     CampaignStarted,
     Event,
+    NotKept,
     Progress,
     RecordDisagrees,
     TrialFinished,
@@ -28,7 +29,7 @@ from bench.execution.interface import Executor, Finished, Message, Task
 from bench.execution.local import LocalExecutor
 from bench.plan import expand
 from bench.store import environment
-from bench.store.journal import RecordError, Store
+from bench.store.journal import RecordError, Store, StoreError, read_record
 from bench.store.record import Record
 
 FAKE = "fake_training:train"
@@ -244,7 +245,6 @@ def test_the_executor_is_closed_however_it_ends(store: Store, trial: MakeTrial) 
     events.close()  # type: ignore[attr-defined]
     assert closing.closed == 1
 
-    (store.root / "records").mkdir()
     (store.root / "records" / "junk").touch()
     refused = Closed()
     with pytest.raises(RecordError):
@@ -394,3 +394,40 @@ def test_killed_campaign_resumes_to_the_same_records(trial: MakeTrial, tmp_path:
 def test_killed_campaign_resumes_to_the_same_records_with_real_training(tmp_path: Path) -> None:
     suite = load_suite("smoke", {"seeds": 2, "steps": 20, "evaluate_every": 10, "samples": 500})
     check_killed_and_resumed(expand(suite), tmp_path, "bench.training.trainer:train")
+
+
+def test_records_that_cannot_be_stored_are_kept_elsewhere_and_the_campaign_goes_on(
+    store: Store, trial: MakeTrial, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    append = Store.append
+
+    def full(self: Store, record: Record) -> object:
+        if record.spec.method == "plain":
+            raise OSError(28, "No space left on device")
+        return append(self, record)
+
+    monkeypatch.setattr(Store, "append", full)
+    with pytest.raises(StoreError, match=r"1 of the records cannot be written into .*No space left on device"):
+        list(run([trial(), trial("nonfinite")], InlineExecutor(), store, trainer=FAKE))
+    (kept,) = tmp_path.glob("gan-loss-bench-records-*")
+    assert [read_record(path).spec.method for path in kept.iterdir()] == ["plain"]
+    assert [record.spec.method for record in store.records()] == ["nonfinite"], "the next one was trained all the same"
+
+
+def test_artifacts_that_cannot_be_kept_cost_no_record(
+    store: Store, trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Store, "keep_artifacts", refuse)
+    events = list(run([trial()], InlineExecutor(), store, trainer=FAKE))
+    assert of(events, NotKept) == [NotKept(trial_id=trial().id, what="artifacts", reason="Permission denied")]
+    assert [record.status for record in store.records()] == ["ok"]
+
+
+def test_nothing_is_trained_where_nothing_can_be_stored(tmp_path: Path, trial: MakeTrial) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"nothing can be written into .*Not a directory"):
+        next(run([trial()], InlineExecutor(), Store(tmp_path / "file" / "results"), trainer=FAKE))

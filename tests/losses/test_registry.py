@@ -202,26 +202,27 @@ class FakeEntryPoint:
     name = "extra"
     value = "extra.losses"
 
-    def __init__(self, *, fails: bool = False) -> None:
-        self.fails = fails
+    def __init__(self, *, error: BaseException | None = None) -> None:
+        self.error = error
         self.loaded = 0
 
     def load(self) -> None:
         self.loaded += 1
-        if self.fails:
-            raise ImportError("no such module")
+        if self.error is not None:
+            raise self.error
         assert "hinge" in losses.names(), "a plugin may look things up while it is loaded"
         make_objective("made_elsewhere")
 
 
 @pytest.fixture
 def install_plugin(scratch_registry: None, monkeypatch: pytest.MonkeyPatch):
-    def install(entry_point: FakeEntryPoint) -> None:
+    def install(*plugins: FakeEntryPoint) -> None:
         def entry_points(*, group: str) -> list[FakeEntryPoint]:
-            return [entry_point] if group == "gan_loss_bench.losses" else []
+            return list(plugins) if group == "gan_loss_bench.losses" else []
 
         monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
         monkeypatch.setattr(registry, "_plugins_loaded", False)
+        monkeypatch.setattr(registry, "_broken", [])
 
     return install
 
@@ -235,14 +236,25 @@ def test_other_packages_losses_are_loaded_once_at_the_first_look_up(install_plug
     assert plugin.loaded == 1
 
 
-def test_a_plugin_that_fails_is_named_and_tried_again(install_plugin) -> None:
-    plugin = FakeEntryPoint(fails=True)
-    install_plugin(plugin)
-    for attempt in (1, 2):
-        with pytest.raises(ImportError) as caught:
-            losses.names()
-        assert "entry point 'extra' (extra.losses)" in caught.value.__notes__[0]
-        assert plugin.loaded == attempt
+@pytest.mark.parametrize("error", [ImportError("no such module"), SystemExit(3), SyntaxError("what is that")])
+def test_a_plugin_that_fails_is_named_once_and_costs_itself_alone(error: BaseException, install_plugin, caplog) -> None:
+    broken, good = FakeEntryPoint(error=error), FakeEntryPoint()
+    install_plugin(broken, good)
+    assert losses.get("made_elsewhere + r1").objective.name == "made_elsewhere"
+    assert losses.get("hinge + r1") is not None
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "the losses of the entry point extra (extra.losses) cannot be had"
+    ]
+    assert (broken.loaded, good.loaded) == (1, 1)
+    for unknown in ("made_by_the_broken_one", "hinge + made_by_the_broken_one"):
+        with pytest.raises(ValueError, match=r"what these entry points provide cannot be had: extra \(extra.losses\)"):
+            losses.get(unknown)
+
+
+def test_without_a_broken_plugin_nothing_is_said_of_one(scratch_registry: None) -> None:
+    with pytest.raises(ValueError, match="unknown") as caught:
+        losses.get("made_by_nobody")
+    assert "entry point" not in str(caught.value)
 
 
 def test_importing_the_library_imports_nothing_heavy_beyond_torch() -> None:

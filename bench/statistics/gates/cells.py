@@ -16,6 +16,7 @@ from bench.config.workload import workload_kind
 from bench.statistics.scores import is_result
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
+from bench.store.times import age
 
 MEASURING_COMPONENTS: Final = ("metrics", "extractor", "data")
 """Components that make distances: numbers of different versions are different quantities."""
@@ -183,7 +184,7 @@ def cell_key(spec: Spec) -> CellKey:
 
 
 def _side(records: Iterable[Record]) -> Side:
-    by_age = sorted(records, key=lambda record: (record.finished_at, record.trial_id))
+    by_age = sorted(records, key=age)
     current = [record for record in by_age if _setting(record) == _setting(by_age[-1])]
     runs = {record.spec.seed: record for record in current if is_result(record)}
     return Side(

@@ -72,7 +72,10 @@ def test_1_for_an_improvement_that_is_not_allowed(bench, base, sets, truth):
         (["base", "nowhere"], "NEW is nowhere (not there)"),
         (["base", "base", "--stage", "2"], "--stage 2 needs --flagged FILE"),
         (["base", "base", "--flagged", "x.json"], "--flagged belongs to --stage 1"),
-        (["base", "base", "--stage", "2", "--flagged", "x.json"], "cannot read the flagged cells from x.json"),
+        (
+            ["base", "base", "--stage", "2", "--flagged", "x.json"],
+            "the flagged cells: x.json cannot be read: No such file",
+        ),
         (["base", "base", "--output", "report.html"], "name it .md, .json or .xml"),
         (["base", "base", "--threshold", "0"], "--threshold"),
         (["base", "base", "--losses", "none.py"], "--losses none.py: there is no such file"),

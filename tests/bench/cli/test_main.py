@@ -92,6 +92,24 @@ def test_bad_input_gets_one_line_and_exit_code_2(bench, arguments, words):
     assert words in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/a/b"), 2, "error: /a/b: Permission denied\n"),
+        (OSError(36, "File name too long", "/a/b"), 2, "error: /a/b: File name too long\n"),
+        (OSError(28, "No space left on device", "/a/b"), 1, "error: /a/b: No space left on device\n"),
+        (OSError(5, "Input/output error"), 1, "error: what is printed cannot be written: Input/output error\n"),
+    ],
+)
+def test_an_error_of_the_system_is_one_line_with_its_path(bench, monkeypatch, error, code, words):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bench.config.suite.suite_names", fail)
+    result = bench("list", "suites")
+    assert (result.exit_code, result.stderr) == (code, words)
+
+
 def test_an_unexpected_error_is_one_line_and_exit_code_1(bench, monkeypatch):
     def fail(*_):
         raise RuntimeError("boom")

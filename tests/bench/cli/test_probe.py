@@ -77,7 +77,7 @@ def test_dirac_as_json_is_json_where_numbers_overflow(bench):
         (["dirac", "bce_ns + diffaug"], "diffaug works on images"),
         (["dirac", "nsgan", "--step-size", 0], "--step-size"),
         (["gradients", "nsgan", "--workload", "digit"], "did you mean 'digits'"),
-        (["gradients", "nsgan", "--generator", "nothing"], "cannot read nothing"),
+        (["gradients", "nsgan", "--generator", "nothing"], "nothing cannot be read: No such file"),
         (["gradients", "nsgan", "--losses", "nothing.py"], "nothing.py"),
         (["gradient"], "gradient"),
     ],

@@ -126,7 +126,7 @@ def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path) ->
 def test_unknown_suites(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown suite 'quik' \(did you mean 'quick'\?\); there are classics, "):
         load_suite("quik")
-    with pytest.raises(ValueError, match=r"cannot read the suite file .*none\.toml: No such file"):
+    with pytest.raises(ValueError, match=r"the suite file .*none\.toml cannot be read: No such file"):
         load_suite(tmp_path / "none.toml")
 
 

@@ -114,8 +114,8 @@ def scramble_manifest(kept):
         (cut, "train.npy has 182 bytes, expected 192"),
         (flip, "its content hash is"),
         (rehash, "its content hash is"),
-        (lose_manifest, "FileNotFoundError"),
-        (lose_file, "FileNotFoundError"),
+        (lose_manifest, "No such file"),
+        (lose_file, "No such file"),
         (scramble_manifest, "JSONDecodeError"),
     ],
 )

@@ -1,6 +1,8 @@
 import hashlib
 import io
+import os
 import pickle
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -110,3 +112,35 @@ def test_data_that_changed_since_the_plan_are_refused(tmp_path, batches):
     data.load("cifar10", tmp_path, expected=found)
     with pytest.raises(data.DataError, match=r"the data of cifar10 has changed since the trial was planned"):
         data.load("cifar10", tmp_path, expected="0" * 64)
+
+
+def test_what_is_unpickled_are_the_bytes_that_were_checked(tmp_path, batches, monkeypatch):
+    """Somebody who swaps a file after it was hashed has nothing of it run: it is read once."""
+    opened = []
+    really = os.open
+
+    def count(path, *arguments, **settings):
+        opened.extend(name for name in NAMES if str(path).endswith(name))
+        return really(path, *arguments, **settings)
+
+    monkeypatch.setattr(os, "open", count)
+    data.load("cifar10", tmp_path)
+    assert sorted(opened) == sorted(NAMES)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_folder_in_place_of_a_batch_is_named(tmp_path, batches):
+    (batches / NAMES[0]).unlink()
+    (batches / NAMES[0]).mkdir()
+    with pytest.raises(data.DataError, match="looked for"):
+        data.load("cifar10", tmp_path)
+
+
+def test_the_command_that_downloads_it_is_quoted(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LOSS_BENCH_OFFLINE", "1")
+    with pytest.raises(data.DataError) as caught:
+        data.load("cifar10", tmp_path / "it's $HOME")
+    code = shlex.split(str(caught.value).partition("a network: ")[2])
+    assert code[:2] == ["python", "-c"]
+    assert repr(str(tmp_path / "it's $HOME")) in code[2]
+    compile(code[2], "printed", "exec")

@@ -149,7 +149,10 @@ def test_unreadable_files_are_counted_named_and_left_out(tmp_path, photos, small
 
 def test_too_few_images_are_refused_with_the_reason(tmp_path, photos):
     (photos / "bad.png").write_bytes(b"")
-    with pytest.raises(data.DataError, match=r"too few: at least 450 and 50 are needed; 1 of 21 files cannot be read"):
+    with pytest.raises(
+        data.DataError,
+        match=r"at least 450 and 50 are needed, about 500 in all .*; 1 of 21 files cannot be",
+    ):
         load(photos, tmp_path)
 
 
@@ -219,3 +222,134 @@ def test_real_photographs_are_read(jpeg_folder, tmp_path):
     means = np.concatenate([arrays.train, arrays.test]).mean((0, 2, 3)) / 255
     # The channels' means of CIFAR-10's test part, which JPEG leaves as they are.
     np.testing.assert_allclose(means, [0.4942, 0.4851, 0.4504], atol=2e-3)
+
+
+def say(caplog) -> str:
+    return " ".join(record.getMessage() for record in caplog.records)
+
+
+def test_a_file_of_a_format_that_is_not_promised_is_not_opened(tmp_path, monkeypatch):
+    """Pillow starts Ghostscript for an EPS file, whatever it is called."""
+    from PIL import EpsImagePlugin
+
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", start)
+    (tmp_path / "x.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with Image.open(tmp_path / "x.png") as opened:
+        assert opened.format == "EPS", "pillow itself would take it"
+    with pytest.raises(Image.UnidentifiedImageError):
+        pictures.decode(tmp_path / "x.png", 32)
+
+
+def test_every_promised_ending_is_of_a_format_that_is_opened():
+    Image.init()
+    assert {Image.EXTENSION[ending] for ending in imagefolder.ENDINGS} == set(pictures.FORMATS)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int16])
+@pytest.mark.parametrize("factor", [1, 100])
+def test_integers_whose_white_is_not_known_are_refused(tmp_path, dtype, factor):
+    content = tiff(np.full((8, 8), 100 * factor, dtype))
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises((ValueError, OSError), match=r"white is not known|cannot identify"):
+        pictures.decode(tmp_path / "x.tif", 32)
+
+
+def tiff(pixels: np.ndarray) -> bytes:
+    """Return a TIFF file of one strip, written out by its specification."""
+    signed = 2 if pixels.dtype.kind == "i" else 1
+    data_at = 8 + 2 + 12 * 9 + 4
+    entries = [
+        *((256, 3, pixels.shape[1]), (257, 3, pixels.shape[0]), (258, 3, pixels.dtype.itemsize * 8), (259, 3, 1)),
+        *((262, 3, 1), (273, 4, data_at), (278, 3, pixels.shape[0]), (279, 4, pixels.nbytes), (339, 3, signed)),
+    ]
+    listed = b"".join(
+        tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + (1).to_bytes(4, "little") + value.to_bytes(4, "little")
+        for tag, kind, value in entries
+    )
+    return (
+        b"II*\0" + (8).to_bytes(4, "little") + len(entries).to_bytes(2, "little") + listed + bytes(4) + pixels.tobytes()
+    )
+
+
+def test_sixteen_bits_without_a_sign_are_read(tmp_path):
+    (tmp_path / "x.tif").write_bytes(tiff(np.full((8, 8), 100 * 257, np.uint16)))
+    assert pictures.decode(tmp_path / "x.tif", 32).tolist() == np.full((3, 32, 32), 100).tolist()
+
+
+@pytest.mark.timeout(60)
+def test_one_odd_entry_costs_itself_alone(tmp_path, photos, small, caplog):
+    (photos / "gone.png").symlink_to("/nowhere/gone.png")
+    (photos / "round.png").symlink_to("round.png")
+    (photos / "folder.png").mkdir()
+    os.mkfifo(photos / "pipe.png")
+    (photos / "device.png").symlink_to("/dev/zero")
+    Path(os.fsdecode(bytes(photos) + b"/caf\xe9.png")).write_bytes((photos / "0" / "00.png").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        arrays = load(photos, tmp_path)
+    assert len(arrays.train) + len(arrays.test) == 21
+    assert "4 of 25 files cannot be read: device.png (cannot be read: it is a device and no file); gone.png (" in say(
+        caplog
+    )
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("Train", "Test"), ("training", "testing"), ("train", "valid")])
+def test_folders_that_look_like_parts_and_are_none_are_named(tmp_path, small, caplog, parts):
+    for part in parts:
+        for number in range(10):
+            paint(tmp_path / "photos" / part / f"{number}.png", (number, 0, 0))
+    with caplog.at_level(logging.WARNING):
+        arrays = load(tmp_path / "photos", tmp_path)
+    assert (len(arrays.train), len(arrays.test)) == (18, 2)
+    assert f"its folders {', '.join(sorted(parts))} are taken together, and a tenth of all 20 files" in say(caplog)
+
+
+def test_files_outside_the_parts_are_counted(tmp_path, small, caplog):
+    for place, count in (("train", 5), ("test", 3), ("val", 2)):
+        for number in range(count):
+            paint(tmp_path / "photos" / place / f"{number}.png", (number, 0, 0))
+    with caplog.at_level(logging.WARNING):
+        arrays = load(tmp_path / "photos", tmp_path)
+    assert (len(arrays.train), len(arrays.test)) == (5, 3)
+    assert "train, 5 files, and test, 3 files; 2 files outside of them (val) are left out" in say(caplog)
+
+
+def test_images_of_endings_that_are_not_read_are_counted_once(tmp_path, photos, small, caplog):
+    for number in range(4):
+        paint(photos / f"{number}.jpg")
+        (photos / f"{number}.jpg").rename(photos / f"{number}.JFIF")
+    (photos / "x.heic").touch()
+    with caplog.at_level(logging.WARNING):
+        load(photos, tmp_path)
+        load(photos, tmp_path)
+    assert (
+        say(caplog).count("20 files are taken (.png), and 1 .heic, 4 .jfif left out: taken is what ends in .bmp") == 1
+    )
+
+
+def test_nothing_is_said_of_an_ordinary_folder(tmp_path, photos, small, caplog):
+    with caplog.at_level(logging.WARNING):
+        load(photos, tmp_path)
+    assert say(caplog) == ""
+
+
+@pytest.mark.parametrize("name", ["what?", "a?b", "is it?really", "q?size", "?"])
+def test_a_folders_name_may_have_question_marks(tmp_path, photos, small, name):
+    photos.rename(tmp_path / name)
+    for option in ("", "?size=64"):
+        workload = data.workload(f"imagefolder:{tmp_path / name}{option}")
+        assert data.workload(workload.name) == workload
+        assert workload.image_size == (64 if option else 32)
+        assert load(tmp_path / name, tmp_path, option).train.shape[2] == workload.image_size
+
+
+def test_a_folder_whose_name_is_no_text_is_refused():
+    with pytest.raises(ValueError, match="is no UTF-8 text: rename it, or make a link to it"):
+        data.workload("imagefolder:/photos/caf\udce9")
+
+
+def test_nobodys_home_is_refused():
+    with pytest.raises(ValueError, match="there is no user of that name"):
+        data.workload("imagefolder:~nosuchuser/photos")

@@ -59,6 +59,14 @@ def test_a_damaged_archive_is_named_with_the_mend(tmp_path, raw):
             data.load("mnist", tmp_path)
 
 
+def test_an_archive_that_unpacks_to_very_much_is_refused_before_it_fills_the_memory(tmp_path, raw, monkeypatch):
+    (raw / FILES[3]).unlink()
+    (raw / f"{FILES[3]}.gz").write_bytes(gzip.compress(bytes(2**20)))
+    monkeypatch.setattr("bench.data.idx.LARGEST", 2**20 - 1)
+    with pytest.raises(data.DataError, match="it unpacks to more than"):
+        data.load("mnist", tmp_path)
+
+
 def test_other_data_in_the_right_form_are_refused(tmp_path, raw):
     with pytest.raises(data.DataError, match=r"'mnist' is not the data it pins"):
         data.load("mnist", tmp_path)

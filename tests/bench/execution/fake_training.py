@@ -95,7 +95,73 @@ def _leave_child(_: Path) -> None:
     Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(str(child))
 
 
+def _leave_session(_: Path) -> None:
+    """Leave a fork that no signal to the group reaches, and that holds both pipes open."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        time.sleep(60)
+        os._exit(0)
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(str(child))
+
+
+def _leave_session_and_sleep(artifacts: Path) -> None:
+    _leave_session(artifacts)
+    time.sleep(60)
+
+
+def _leave_chatter(_: Path) -> None:
+    """Leave a fork that left the session and never stops printing into the log's pipe."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        ended = time.monotonic() + 60
+        while time.monotonic() < ended:
+            os.write(2, b"still here\n")
+        os._exit(0)
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(str(child))
+
+
+def _flood(_: Path) -> None:
+    piece = b"0123456789abcde\n" * 2**12
+    os.write(2, b"the beginning\n")
+    for _number in range(20 * 2**20 // len(piece)):
+        left = piece
+        while left:
+            left = left[os.write(2, left) :]
+    os.write(2, b"the end\n")
+
+
+def _babble(_: Path) -> None:
+    """Write what is no message into the protocol's own pipe, as a fork can that shares its descriptor."""
+    for descriptor in range(3, 32):
+        try:
+            if (
+                os.path.sameopenfile(descriptor, 1)
+                or str(Path(f"/proc/self/fd/{descriptor}").readlink())[:5] != "pipe:"
+            ):
+                continue
+            os.write(descriptor, b'no message\n{"type": "unknown"}\n\xff\n' + b"[" * 200_000 + b"\n")
+        except OSError:
+            continue
+
+
+def _fill_disk(_: Path) -> None:
+    """Let the worker, which is the main module of this process, write no outcome any more."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    vars(sys.modules["__main__"])["replace_whole"] = full
+
+
 _BEHAVIOURS = {
+    "leave-session": _leave_session,
+    "leave-session-and-sleep": _leave_session_and_sleep,
+    "leave-chatter": _leave_chatter,
+    "flood": _flood,
+    "babble": _babble,
+    "fill-disk": _fill_disk,
     "break": _break,
     "print": _print,
     "die": _die,

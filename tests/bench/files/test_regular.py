@@ -8,9 +8,9 @@ import pytest
 from planted_records import make_workload, planted_record
 from synthetic import write
 
+from bench.files.regular import UnusableFileError, read_regular
 from bench.store.golden import is_golden
 from bench.store.journal import RecordError, Store
-from bench.store.regular import UnusableFileError, read_regular
 
 
 def test_a_file_is_read(tmp_path):
