@@ -45,7 +45,7 @@ def examine_file(path: Path) -> Iterator[Examined]:
         ValueError: there is no such file, it cannot be imported (the message has the line), or it registers nothing.
     """
     for name, part in _parts_of(path).items():
-        yield Examined(name, part.kind, tuple(contract.examine(part)))
+        yield Examined(name, part.kind, tuple(contract.diagnose(part)))
 
 
 def _parts_of(path: Path) -> dict[str, type[Part]]:

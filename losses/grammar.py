@@ -15,7 +15,6 @@ from typing import Final
 from losses import registry
 from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.method import Method, NoObjective
-from losses.suggest import did_you_mean
 
 _TERM: Final = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\))?\s*")
 _ARGUMENT: Final = re.compile(r"\s*(?:([A-Za-z_]\w*)\s*=\s*)?(.*?)\s*", re.DOTALL)
@@ -119,7 +118,7 @@ def _base(term: Term, methods: Mapping[str, Method]) -> Method:
             f"{term.name} is a {kind}; an expression starts with an objective or a method: 'nsgan + {term.name}'"
         )
     first = sorted({*methods, *objectives})
-    raise ValueError(f"unknown loss {term.name!r}{did_you_mean(term.name, first)}; {registry.all_known(first)}")
+    raise registry.unknown("loss", term.name, first)
 
 
 def _later(term: Term, methods: Mapping[str, Method]) -> Part:
@@ -129,7 +128,7 @@ def _later(term: Term, methods: Mapping[str, Method]) -> Part:
     if term.name in known or term.name in methods:
         raise ValueError(f"{term.name} would be a second objective: an expression has one, and it stands first")
     addable = [name for name, part in known.items() if part.kind != "objective"]
-    raise ValueError(f"unknown part {term.name!r}{did_you_mean(term.name, addable)}; {registry.all_known(addable)}")
+    raise registry.unknown("part", term.name, addable)
 
 
 def _build(term: Term) -> Part:

@@ -50,7 +50,7 @@ def import_file(path: Path) -> None:
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
-        raise ValueError(f"{path.name}{_line(path, error)}: {type(error).__name__}: {first_line(error)}") from error
+        raise ValueError(f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}") from error
 
 
 def file_of(module: str) -> Path | None:
@@ -68,7 +68,7 @@ def _beside(path: Path) -> Iterator[None]:
         sys.path.remove(str(path.parent))
 
 
-def _line(path: Path, error: BaseException) -> str:
+def line_of(path: Path, error: BaseException) -> str:
     """Return ", line 12" for where the file went wrong, as near to the mistake as the file itself goes."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
     if isinstance(error, SyntaxError) and error.filename == str(path):

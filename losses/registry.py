@@ -67,7 +67,7 @@ def part(name: str) -> type[Part]:
     """Return the part with a name; ValueError names the nearest one."""
     known = parts()
     if name not in known:
-        raise ValueError(f"unknown part {name!r}{did_you_mean(name, known)}; {all_known(known)}")
+        raise unknown("part", name, known)
     return known[name]
 
 
@@ -75,6 +75,14 @@ def all_known(names: Iterable[str]) -> str:
     """Return the names, or where to find them, and which packages could not be loaded, if one could not."""
     broken = f"; what these entry points provide cannot be had: {', '.join(_broken)}" if _broken else ""
     return f"{known_names(names)}{broken}"
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
+    """Return the error that no loss or part has a name; its attribute `unknown_name` is what was written."""
+    known = list(known)
+    error = ValueError(f"unknown {kind} {name!r}{did_you_mean(name, known)}; {all_known(known)}")
+    vars(error)["unknown_name"] = name
+    return error
 
 
 def _load_plugins() -> None:

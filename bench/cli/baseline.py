@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import results_option, usage_errors
+from bench.cli.options import format_option, output_option, print_json, results_option, usage_errors
+from bench.cli.voice import VerbGroup
 
 if TYPE_CHECKING:
     from bench.store.record import Record
 
+_COLUMNS: Final = ("method", "workload", "measure", "old", "new", "change")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@click.group(short_help="Keep results to compare with.")
+@click.group(cls=VerbGroup, short_help="Keep results to compare with.")
 def baseline() -> None:
     """Keep a named set of results to compare with, in a small file that lives in git."""
 
@@ -23,11 +25,10 @@ def baseline() -> None:
 @baseline.command(short_help="Write a baseline from recorded results.")
 @click.argument("name")
 @results_option
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: baselines/NAME.jsonl]"
-)
+@output_option("The file.  [default: baselines/NAME.jsonl]")
 @click.option("--replace", "replacing", is_flag=True, help="Replace the baseline of that name, listing old and new.")
-def freeze(name: str, results: Path, output: Path | None, replacing: bool) -> None:  # noqa: FBT001 - click passes a flag
+@format_option(words="How it is told what was written.")
+def freeze(name: str, results: Path, output: Path | None, replacing: bool, style: str) -> None:  # noqa: FBT001 - click passes a flag
     """Write the last result of every trial into a baseline, of each cell the newest versions alone.
 
     A baseline that is there is left alone; --replace freezes it anew and lists the old and new medians of each cell.
@@ -48,34 +49,56 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool) -> No
     if not kept:
         raise click.UsageError(f"no trial in {results} has a result: all ended in a timeout or an error")
     content = encode_baseline(name, kept)
+    replaced: list[list[str]] = []
     if path.exists():
         with usage_errors():
             old = read_baseline(path)
-        _print_replacement(old.records, kept)
+        replaced = _replacement(old.records, kept)
+        if style == "table":
+            _print_replacement(replaced)
     write_text(path, content.decode())
     digest = decode_baseline(content, str(path)).header.digest
+    lost, superseded = (sum(getattr(side, why) for side in cells.values()) for why in ("lost", "superseded"))
+    if style == "json":
+        document = {
+            "baseline": name,
+            "output": path,
+            "digest": digest,
+            "trials": len(kept),
+            "cells": sum(bool(side.runs) for side in cells.values()),
+            "left_out": {"lost": lost, "superseded": superseded},
+            "replaced": [dict(zip(_COLUMNS, line, strict=True)) for line in replaced],
+        }
+        print_json(document)
+        return
     count = f"{plural(len(kept), 'trial')} of {plural(sum(bool(side.runs) for side in cells.values()), 'cell')}"
     click.echo(f"{count}: {path}, digest {digest[:12]}")
     for number, why in (
-        (sum(side.lost for side in cells.values()), "ended in a timeout or an error"),
-        (sum(side.superseded for side in cells.values()), "of older data or component versions"),
+        (lost, "ended in a timeout or an error"),
+        (superseded, "of older data or component versions"),
     ):
         if number:
             click.echo(f"left out: {plural(number, 'record')} {why}")
 
 
-def _print_replacement(old: "Sequence[Record]", new: "Sequence[Record]") -> None:
-    """Print a line a cell: the median and number of runs before and after."""
+def _replacement(old: "Sequence[Record]", new: "Sequence[Record]") -> list[list[str]]:
+    """Return a line a cell: the median and number of runs before and after."""
+    from bench.cli.reading import workloads_of
+    from bench.report.baseline import replacement
+
+    return [list(line) for line in replacement(old, new, workloads_of([*old, *new]))]
+
+
+def _print_replacement(lines: list[list[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.reading import console, workloads_of
-    from bench.report.baseline import replacement
+    from bench.cli.reading import console
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for column in ("method", "workload", "measure", "old", "new", "change"):
+    for column in _COLUMNS:
         table.add_column(column, overflow="fold", justify="left" if column in ("method", "workload") else "right")
-    for line in replacement(old, new, workloads_of([*old, *new])):
+    for line in lines:
         table.add_row(*map(Text, line))
     console().print(table)

@@ -5,20 +5,28 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import usage_errors
+from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.checking import Examined
 
-_COLOURS: Final = {"passed": "green", "failed": "red", "stale": "red", "waived": "yellow", "undecided": "dim"}
+_COLOURS: Final = {
+    "untried": "dim",
+    "passed": "green",
+    "failed": "red",
+    "stale": "red",
+    "waived": "yellow",
+    "undecided": "dim",
+}
 
 
-@click.command(short_help="Check a loss of your own before it is benchmarked.")
+@click.command(cls=Verb, short_help="Check a loss of your own before it is benchmarked.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def check(file: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes a flag
+@format_option()
+def check(file: Path, style: str) -> None:
     """Put every loss that a Python file registers to the contract of its kind; exit with 1 when one breaks it.
 
     Derivatives, signs, huge logits, random streams, resuming, points and images: what the shipped losses pass too.
@@ -27,10 +35,8 @@ def check(file: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes a f
 
     with usage_errors():
         examined = list(examine_file(file))
-    if as_json:
-        import json
-
-        click.echo(json.dumps({"parts": [each.to_json() for each in examined]}, indent=2, ensure_ascii=False))
+    if style == "json":
+        print_json({"parts": [each.to_json() for each in examined]})
     else:
         from bench.cli.reading import console
 
@@ -54,5 +60,7 @@ def print_findings(examined: "Examined", to: "Console") -> None:
     for column in ("check", "state", "message"):
         table.add_column(column, overflow="fold")
     for finding in examined.findings:
+        if finding.state == "untried":  # the one error is enough
+            continue
         table.add_row(finding.check, Text(finding.state, style=_COLOURS[finding.state]), Text(finding.message))
     to.print(table)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from bench.cli.options import DEFAULT_RESULTS, losses_option, usage_errors
+from bench.cli.options import DEFAULT_RESULTS, format_option, losses_option, output_option, usage_errors
+from bench.cli.voice import Verb, say
 from bench.config.commands import command
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _EXIT_CODES: "Final[Mapping[Outcome, int]]" = {
 _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
 
 
-@click.command(short_help="Compare two sets of results; exit 1 on a regression.")
+@click.command(cls=Verb, short_help="Compare two sets of results; exit 1 on a regression.")
 @click.argument("base")
 @click.argument("new")
 @click.option(
@@ -55,14 +56,8 @@ _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
     help="Let pass what BASE has and NEW has not, or in too few runs; else it fails like a regression.",
 )  # fmt: skip
 @losses_option
-@click.option(
-    "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table", show_default=True,
-    help="How it is written.",
-)  # fmt: skip
-@click.option(
-    "--output", "outputs", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write it to a file too: .md, .json or .xml (JUnit). Repeatable.",
-)  # fmt: skip
+@format_option("md", "junit", words="How it is printed.")
+@output_option("A file to write too: .md, .json or .xml (JUnit). Repeatable.", multiple=True)
 def compare(
     *,
     base: str,
@@ -114,7 +109,7 @@ def compare(
         write_text(flagged, encode_flags(comparison.reruns, results, found.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
-        click.echo(_how_to_begin(before, after), err=True)
+        say(_how_to_begin(before, after))
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
 
 

@@ -1,19 +1,22 @@
 """`doctor`: is this machine fit to run the benchmark, and what to do if not."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import click
 
-from bench.cli.options import data_option, results_option
+from bench.cli.options import data_option, format_option, print_json, results_option
+from bench.cli.voice import Verb
 
 _MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "broken": ("broken", "red")}
 
 
-@click.command(short_help="Check this machine, and say how to mend it.")
+@click.command(cls=Verb, short_help="Check this machine, and say how to mend it.")
 @results_option
 @data_option
-def doctor(results: Path, data_dir: Path | None) -> None:
+@format_option()
+def doctor(results: Path, data_dir: Path | None, style: str) -> None:
     """Check versions, device, libraries, shipped weights and data; exit with 1 when something needed is broken."""
     from bench.cli import checks
 
@@ -27,6 +30,10 @@ def doctor(results: Path, data_dir: Path | None) -> None:
         *checks.data_checks(data_dir),
         checks.results_check(results),
     ]
+    broken = sum(finding.state == "broken" for finding in findings)
+    if style == "json":
+        print_json({"ready": not broken, "checks": [asdict(finding) for finding in findings]})
+        click.get_current_context().exit(1 if broken else 0)
     from rich.text import Text
 
     from bench.cli.terminal import console
@@ -37,7 +44,6 @@ def doctor(results: Path, data_dir: Path | None) -> None:
         to.print(Text.assemble((f"{word:<7}", colour), f" {finding.name:<14} {finding.found}"), soft_wrap=True)
         if finding.mend:
             click.echo(f"{'':<7} {'':<14} -> {finding.mend}")
-    broken = sum(finding.state == "broken" for finding in findings)
     if broken:
         click.echo(f"{broken} broken; see the arrows.")
         click.get_current_context().exit(1)

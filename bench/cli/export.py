@@ -4,31 +4,41 @@ from pathlib import Path
 
 import click
 
-from bench.cli.options import results_option, usage_errors
+from bench.cli.options import format_option, output_option, results_option, usage_errors
+from bench.cli.voice import Verb
 
 
-@click.command(short_help="Write the records as one tidy table.")
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["parquet", "csv"]),
-    default="csv",
-    show_default=True,
-    help="How it is written.",
+@click.command(cls=Verb, short_help="Write the records as one tidy table.")
+@format_option(
+    "parquet", "csv", default=None, words="How it is written.  [default: what the name of --output says, else csv]"
 )
 @results_option
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file.  [default: RESULTS/records.FORMAT]"
-)
-def export(style: str, results: Path, output: Path | None) -> None:
-    """Write one row a trial: what was trained, its status, and every number that was measured."""
-    from bench.cli.reading import read_records, write_bytes
+@output_option("The file.  [default: RESULTS/records.FORMAT; json and table are printed]")
+def export(style: str | None, results: Path, output: Path | None) -> None:
+    """Write one row a trial: what was trained, its status, and every number that was measured.
+
+    It is the table of `bench.load(RESULTS)`. Records of several protocols, tracks, networks and budgets may stand in
+    it, each row with a column for each of them.
+    """
+    from bench.cli.reading import read_records, write_bytes, write_text
     from bench.report.wording import plural
-    from bench.store.table import table
+    from bench.store.table import frame
 
     with usage_errors():
-        frame = table(read_records(results))
-    path = output or results / f"records.{style}"
-    content = frame.to_parquet(None, index=False) if style == "parquet" else frame.to_csv(None, index=False).encode()
-    write_bytes(path, content)
-    click.echo(f"{plural(len(frame), 'trial')}: {path}")
+        found = frame(read_records(results))
+    chosen = style or "csv"
+    path = output or (results / f"records.{chosen}" if chosen in ("parquet", "csv") else None)
+    if chosen == "parquet":
+        assert path is not None
+        write_bytes(path, found.to_parquet(None, index=False))
+    else:
+        text = {
+            "csv": lambda: found.to_csv(index=False),
+            "json": lambda: found.to_json(orient="records", indent=2) + "\n",
+            "table": lambda: found.to_string(index=False) + "\n",
+        }[chosen]()
+        if path is None:
+            click.echo(text, nl=False)
+            return
+        write_text(path, text)
+    click.echo(f"{plural(len(found), 'trial')}: {path}")

@@ -4,17 +4,24 @@ from pathlib import Path
 
 import click
 
-from bench.cli.options import complete_methods, losses_option, usage_errors, use_losses
+from bench.cli.completion import complete_methods
+from bench.cli.options import (
+    format_option,
+    losses_option,
+    output_option,
+    print_json,
+    usage_errors,
+    use_losses,
+)
+from bench.cli.voice import Verb
 
 
-@click.command(short_help="Record golden traces: the first steps of every loss.")
+@click.command(cls=Verb, short_help="Record golden traces: the first steps of every loss.")
 @click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
 @losses_option
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
-    help="The file, which ends in .json.",
-)  # fmt: skip
-def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path) -> None:
+@output_option("The file, which ends in .json.", required=True)
+@format_option(words="How it is told what was written.")
+def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path, style: str) -> None:
     """Record golden traces, which `compare` holds against another file of them.
 
     Twenty steps of a small network on made-up images, in float32 on one thread of the CPU: both losses, both gradient
@@ -34,4 +41,7 @@ def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path)
     with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):
         found = record(methods, on_progress=on_progress)
     write_bytes(output, encode_golden(found))
+    if style == "json":
+        print_json({"traces": [each.method for each in found.traces], "output": output})
+        return
     click.echo(f"{plural(len(found.traces), 'golden trace')}: {output}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from bench.cli.options import usage_errors
+from bench.cli.voice import say
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
@@ -88,7 +89,7 @@ def inception_plan(
         except ValueError as error:
             reason = str(error)
     if colour and report is not None:
-        click.echo(f"{colour}: FID is left out, as {reason}; {_REQUIRE}", err=True)
+        say(f"{colour}: FID is left out, as {reason}; {_REQUIRE}")
     return None
 
 
@@ -132,8 +133,7 @@ def measure_real_images(
     for name in covered:
         prepare(data.workload(name), data.load(name, data_dir), plan.weights, device, report)
     if not plan.weights.official:
-        click.echo(
+        say(
             f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labelled "
-            f"{plan.weights.label}, and compares with nobody else's FID",
-            err=True,
+            f"{plan.weights.label}, and compares with nobody else's FID"
         )

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bench.cli.completion import complete_methods
 from bench.cli.options import (
-    complete_methods,
+    format_option,
     losses_option,
+    output_option,
     results_option,
     usage_errors,
     use_losses,
+    written_as,
 )
+from bench.cli.voice import Verb, say
 from bench.config.commands import command
 from bench.config.protocol import CORE_NORM, REFERENCE_METHOD
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.kernels.measure import Event
     from bench.store.kernels import KernelRecord, Mode, Setting
 
@@ -56,7 +62,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         return found
 
 
-@click.command(short_help="Time each loss and penalty on this machine.")
+@click.command(cls=Verb, short_help="Time each loss and penalty on this machine.")
 @click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
 @losses_option
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
@@ -74,16 +80,23 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )  # fmt: skip
 @results_option
 @click.option("--table", is_flag=True, help="Measure nothing; print what is recorded.")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True,
-    help="How it is written.",
-)  # fmt: skip
+@format_option(
+    "md", "csv", default=None, words="How it is written.  [default: what the name of --output says, else table]"
+)
+@output_option("A file for the table, instead of the terminal.")
 @click.option(
     "--trace", type=click.Path(path_type=Path, dir_okay=False),
     help="Measure nothing; write a Chrome trace of a few steps, with named ranges.",
 )  # fmt: skip
 @click.option("--nvtx", is_flag=True, help="Measure nothing; run steps with NVTX ranges, for nsys to watch.")
-def kernels(methods: tuple[str, ...], loss_files: tuple[Path, ...], results: Path, style: str, **options: Any) -> None:  # noqa: ANN401 - click passes them
+def kernels(
+    methods: tuple[str, ...],
+    loss_files: tuple[Path, ...],
+    results: Path,
+    style: str | None,
+    output: Path | None,
+    **options: Any,  # noqa: ANN401 - click passes them
+) -> None:
     """Measure what methods cost, record it, and print the table of what is recorded.
 
     METHOD is a name, an expression or a part, which is then measured alone; without one, everything in the library is
@@ -101,7 +114,7 @@ def kernels(methods: tuple[str, ...], loss_files: tuple[Path, ...], results: Pat
             _watch(methods, options)
             return
         refused = _measure(methods, results, options)
-    _print(_recorded(results), style, results)
+    _write(_recorded(results), written_as(style, output, "table"), results, output)
     if refused:
         click.get_current_context().exit(1)
 
@@ -147,10 +160,9 @@ def _measure(methods: tuple[str, ...], results: Path, options: dict[str, Any]) -
             if line:
                 say(f"[{sum(counts.values())}/{planned}] {line}")
     impossible = f", {counts['refused']:,} impossible" if counts["refused"] else ""
-    click.echo(
+    say(
         f"{plural(counts['measured'], 'measurement')} made, {counts['known']:,} recorded before{impossible}; "
-        f"records in {results / 'kernels'}",
-        err=True,
+        f"records in {results / 'kernels'}"
     )
     return counts["refused"]
 
@@ -193,17 +205,17 @@ def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
 
     setting = settings[0]
     if options["nvtx"] and device == "cpu":
-        click.echo("There is no CUDA device here: the ranges go to torch's own profiler, not to NVTX.", err=True)
+        say("There is no CUDA device here: the ranges go to torch's own profiler, not to NVTX.")
     with usage_errors():
         if options["trace"] is None:
             tracing.run_steps(chosen, setting, device, nvtx=True)
-            click.echo(f"{tracing.WATCHED_STEPS} steps of {', '.join(each.name for each in chosen)}", err=True)
+            say(f"{tracing.WATCHED_STEPS} steps of {', '.join(each.name for each in chosen)}")
             return
         try:
             tracing.write_trace(options["trace"], chosen, setting, device, nvtx=options["nvtx"])
         except OSError as error:
             raise click.UsageError(f"cannot write {options['trace']}: {error.strerror}") from error
-    click.echo(f"wrote {options['trace']}; open it at ui.perfetto.dev or chrome://tracing", err=True)
+    say(f"wrote {options['trace']}; open it at ui.perfetto.dev or chrome://tracing")
 
 
 def _recorded(results: Path) -> "list[KernelRecord]":
@@ -219,29 +231,37 @@ def _recorded(results: Path) -> "list[KernelRecord]":
     return records
 
 
-def _print(records: "list[KernelRecord]", style: str, results: Path) -> None:
+def _write(records: "list[KernelRecord]", style: str, results: Path, output: Path | None) -> None:
+    """Print the tables, or write them to a file."""
+    from bench.cli.reading import plainly, write_text
+    from bench.cli.terminal import console
     from bench.report import kernels as formats
+    from bench.report.wording import plural
 
     again = command("kernels", "--table", "--format", style, "--results", results)
-    if style == "md":
-        click.echo(formats.to_markdown(records, again), nl=False)
+    if style == "table":
+        if output is None:
+            _print_tables(records, console())
+            return
+        text = plainly(lambda to: _print_tables(records, to))
     elif style == "csv":
-        click.echo(formats.to_csv(records), nl=False)
-    elif style == "json":
-        click.echo(formats.to_json(records, again), nl=False)
+        text = formats.to_csv(records)
     else:
-        _print_tables(records)
+        text = {"md": formats.to_markdown, "json": formats.to_json}[style](records, again)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_text(output, text)
+    click.echo(f"{plural(len(records), 'kernel record')}: {output}")
 
 
-def _print_tables(records: "list[KernelRecord]") -> None:
+def _print_tables(records: "list[KernelRecord]", to: "Console") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from bench.cli.reading import console
     from bench.report import kernels as formats
     from bench.store.kernels import groups
 
-    to = console()
     for group in groups(records):
         to.print(formats.title(group), style="bold", markup=False, soft_wrap=True)
         to.print(formats.to_table(group))

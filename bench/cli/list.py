@@ -5,7 +5,9 @@ from typing import Final
 
 import click
 
+from bench.cli.options import format_option, print_json
 from bench.cli.terminal import console
+from bench.cli.voice import Verb
 
 Row = dict[str, str]
 
@@ -86,20 +88,18 @@ KINDS: Final[dict[str, Callable[[], list[Row]]]] = {
 }
 
 
-@click.command(name="list", short_help="List methods, workloads, suites, parts or metrics.")
+@click.command(name="list", cls=Verb, short_help="List methods, workloads, suites, parts or metrics.")
 @click.argument("kind", type=click.Choice(list(KINDS)), required=False)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def list_(kind: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes a flag
+@format_option()
+def list_(kind: str | None, style: str) -> None:
     """List methods, workloads, suites, parts or metrics; all of them if none is named.
 
     Parts are joined to expressions with " + ": "hinge + r1(gamma=1, every=16)".
     """
     kinds = [kind] if kind else list(KINDS)
     found = {each: KINDS[each]() for each in kinds}
-    if as_json:
-        import json
-
-        click.echo(json.dumps(found[kind] if kind else found, indent=2, ensure_ascii=False))
+    if style == "json":
+        print_json(found[kind] if kind else found)
         return
     for each, rows in found.items():
         if len(found) > 1:

@@ -15,10 +15,11 @@ from typing import Any, Final
 import click
 
 from bench import __version__
+from bench.cli import voice
 from bench.cli.terminal import cleaned_streams
 
 DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
-"""Set to anything but nothing, it lets unexpected errors through with their traceback."""
+"""Set to anything but nothing, it lets unexpected errors through with their traceback, as --verbose does."""
 
 _NO_READER: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO})
 """Why what is printed cannot be written: its reader has gone (`| head`), or it goes to a file and the disk is full."""
@@ -54,20 +55,41 @@ VERBS: Final = {
 }
 
 OVERVIEW: Final = """\
-gan-loss-bench trains one fixed DCGAN under every loss and ranks the losses over paired seeds.
+gan-loss-bench trains one fixed DCGAN under every loss and ranks the losses over
+paired seeds.
 
 Try next:
-  python -m bench run                      train the quick suite, print its leaderboard and write a report
+  python -m bench run
+      train the quick suite, print its leaderboard and write a report
   python -m bench run --method "hinge + r1(gamma=1)" --method nsgan
-                                           compare any losses; `list parts` shows what can be combined
-  python -m bench doctor                   check this machine: versions, device, data
+      compare any losses for their full budget; `list parts` shows what can be
+      combined
+  python -m bench doctor
+      check this machine: versions, device, data
 
+`gan-loss-bench` is the same command, from any folder.
 All commands: python -m bench --help
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(voice.VerbGroup):
     """A group whose verbs are imported when they are asked for, and whose errors are one line on stderr."""
+
+    _context: click.Context | None = None
+    """Of the last call, which says whether tracebacks are wanted."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> click.Context:
+        self._context = super().make_context(info_name, args, parent, **extra)
+        return self._context
+
+    def _is_verbose(self) -> bool:
+        return self._context is not None and voice.verbose(self._context)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -106,7 +128,8 @@ class LazyGroup(click.Group):
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
                 sys.stdout.flush()
             except Exception as error:
-                if os.environ.get(DEBUG_VARIABLE) and not isinstance(error, click.ClickException | click.Abort):
+                told = isinstance(error, click.ClickException | click.Abort)
+                if not told and (os.environ.get(DEBUG_VARIABLE) or self._is_verbose()):
                     raise
                 code = _ended_by(error)
         sys.exit(code if isinstance(code, int) else 0)

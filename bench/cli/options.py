@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
+
+from bench.cli.completion import complete_methods, complete_suites, complete_workloads
 
 if TYPE_CHECKING:
     from bench.config.suite import Suite
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 DEFAULT_RESULTS: Final = "results/local"
-DEFAULT_SUITE: Final = "quick"
+RESULTS_VARIABLE: Final = "GAN_LOSS_BENCH_RESULTS"
+"""The environment variable that names the results folder."""
+
+_JSON: Final = "bench.cli.json"
 
 
 @contextlib.contextmanager
@@ -23,43 +28,83 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        from bench.cli.own_losses import hint
+
+        raise click.UsageError(f"{error}{hint(error)}") from error
 
 
-def complete_methods(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from bench.report.methods import methods
+def format_option(*others: str, default: str | None = "table", words: str = "How it is written.") -> Decorator:
+    """Add `--format`, which gives the parameter `style`: table for people, json for programs, and what else there is.
 
-    return [CompletionItem(each.name, help=each.summary) for each in methods() if each.name.startswith(incomplete)]
+    `--json` is short for `--format json`.
+
+    Args:
+        others: the verb's own formats, between the two that every verb has.
+        default: the format where none is chosen; None if the verb decides.
+        words: the help.
+    """
+
+    def shorten(context: click.Context, _: click.Parameter, given: bool) -> None:  # noqa: FBT001 - click's signature
+        if given:
+            context.meta[_JSON] = True
+
+    def choose(context: click.Context, _: click.Parameter, given: str | None) -> str | None:
+        if not context.meta.get(_JSON):
+            return given or default
+        if given not in (None, "json"):
+            raise click.UsageError(f"--json is short for --format json, which --format {given} contradicts")
+        return "json"
+
+    # No default of click's: it could not be told from a choice. The short form is eager, and so is read first.
+    shown = words if default is None else f"{words}  [default: {default}]"
+    choice = click.option(
+        "--format", "style", type=click.Choice(["table", *others, "json"]), callback=choose, help=shown
+    )  # fmt: skip
+    short = click.option(
+        "--json", is_flag=True, is_eager=True, expose_value=False, callback=shorten, help="Short for --format json."
+    )
+    return lambda command: choice(short(command))
 
 
-def complete_workloads(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from bench import data
+def output_option(words: str, *, multiple: bool = False, required: bool = False) -> Decorator:
+    """Add `-o`, `--output`: the file that the verb writes. It never means a folder.
 
-    prefixes = [f"{family.form.prefix}:" for family in data.families() if family.form is not None]
-    known = [CompletionItem(name) for name in data.names() if name.startswith(incomplete)]
-    for prefix in prefixes:
-        if incomplete.startswith(prefix):
-            known += [CompletionItem(f"{prefix}{folder}/") for folder in _folders(incomplete.removeprefix(prefix))]
-        elif prefix.startswith(incomplete):
-            known.append(CompletionItem(prefix))
-    return known
-
-
-def _folders(incomplete: str) -> list[str]:
-    """Return the folders whose path begins so, spelled as it begins."""
-    parent, slash, start = incomplete.rpartition("/")
-    base = Path(f"{parent}{slash}" or ".").expanduser()
-    try:
-        inner = sorted(path.name for path in base.iterdir() if path.is_dir())
-    except OSError:  # nothing to offer where nothing can be read
-        return []
-    return [f"{parent}{slash}{name}" for name in inner if name.startswith(start) and (start or name[0] != ".")]
+    Args:
+        words: the help.
+        multiple: whether there may be several; the parameter is called `outputs` then.
+        required: whether there must be one.
+    """
+    name = "outputs" if multiple else "output"
+    return click.option(
+        "-o", "--output", name, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", multiple=multiple,
+        required=required, help=words,
+    )  # fmt: skip
 
 
-def complete_suites(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from bench.config.suite import suite_names
+SUFFIXES: Final = {
+    ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html", ".parquet": "parquet",
+}  # fmt: skip
+"""What the name of a file says about how it is written, where `--format` does not."""
 
-    return [CompletionItem(name) for name in suite_names() if name.startswith(incomplete)]
+
+def written_as(style: str | None, output: Path | None, default: str) -> str:
+    """Return the format: the one that is chosen, else the verb's that the name of the file says, else the default."""
+    named = SUFFIXES.get(output.suffix, default) if output else default
+    choice = next(each for each in click.get_current_context().command.params if each.name == "style")
+    assert isinstance(choice.type, click.Choice)
+    return style or (named if named in choice.type.choices else default)
+
+
+def json_text(document: object) -> str:
+    """Return what a program reads. What is no finite number is null."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode() + "\n"
+
+
+def print_json(document: object) -> None:
+    """Print what a program reads."""
+    click.echo(json_text(document), nl=False)
 
 
 def results_option(command: Command) -> Command:
@@ -68,8 +113,8 @@ def results_option(command: Command) -> Command:
         "--results",
         type=click.Path(path_type=Path, file_okay=False),
         default=DEFAULT_RESULTS,
-        show_default=True,
-        help="The folder of the records.",
+        envvar=RESULTS_VARIABLE,
+        help=f"The folder of the records.  [default: ${RESULTS_VARIABLE}, else {DEFAULT_RESULTS}]",
     )(command)
 
 
@@ -113,7 +158,7 @@ def suite_options(command: Command) -> Command:
         click.option(
             "--suite",
             shell_complete=complete_suites,
-            help=f"A suite by name, or the path of a TOML file.  [default: {DEFAULT_SUITE}]",
+            help="A suite by name, or the path of a TOML file.  [default: quick, without --method and --workload]",
         ),
         click.option(
             "--method",
@@ -146,12 +191,14 @@ def suite_options(command: Command) -> Command:
 
 
 def suite_from(options: Mapping[str, Any]) -> "Suite":
-    """Load the suite that `suite_options` describe: the named one (`quick` if none is), with what was given replaced.
+    """Load the suite that `suite_options` describe: the named one, with what was given replaced.
+
+    Where none is named it is `chosen_suite`: `quick`, or each workload's own budget for methods or workloads of choice.
 
     Raises:
         click.UsageError: for an unknown suite or key, or a value of the wrong type.
     """
-    from bench.config.suite import load_suite
+    from bench.config.suite import chosen_suite, load_suite
 
     use_losses(options["loss_files"])
     overrides: dict[str, object] = {}
@@ -167,6 +214,6 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     if options["allow_invalid"]:
         overrides["allow_invalid"] = True
     with usage_errors():
-        suite = load_suite(options["suite"] or DEFAULT_SUITE, overrides)
+        suite = load_suite(options["suite"], overrides) if options["suite"] else chosen_suite(overrides)
     use_losses([Path(name) for name in suite.losses])
     return suite

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import complete_workloads, data_option, usage_errors
+from bench.cli.completion import complete_workloads
+from bench.cli.options import data_option, format_option, print_json, usage_errors
+from bench.cli.voice import Verb, quiet, say
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
@@ -18,12 +20,13 @@ _MANY: Final = 1_000_000
 _INTERRUPTED: Final = "stopped; what was finished is kept, and the same command goes on with the rest"
 
 
-@click.command(short_help="Get a workload's data, classifier and reference statistics.")
+@click.command(cls=Verb, short_help="Get a workload's data, classifier and reference statistics.")
 @click.argument("workloads", nargs=-1, required=True, metavar="WORKLOAD...", shell_complete=complete_workloads)
 @click.option("--retrain", is_flag=True, help="Train the classifiers again, and see whether the weights are the same.")
 @click.option("--device", default="auto", show_default=True, help="Where trials will run: cpu, cuda, cuda:N, or auto.")
 @data_option
-def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir: Path | None) -> None:
+@format_option()
+def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir: Path | None, style: str) -> None:
     """Fetch and check a workload's data, train its classifier if none is there, and measure the real images.
 
     `run` does all of this by itself when it needs it; here it is done beforehand, where there is a network. What is
@@ -50,31 +53,52 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
             threads = campaign.divide(_MANY, None, chosen)[1]
             for name in names:
                 if retrain:
-                    same &= _retrain(name, data_dir, report)
+                    same &= _retrain(name, data_dir, report, say if style == "json" else click.echo)
                 prepared.append(preparation.prepare(name, data_dir, chosen, threads, report))
                 done = "ready" if prepared[-1].was_ready else f"prepared in {duration(prepared[-1].seconds)}"
-                click.echo(f"{name}: {done}", err=True)
+                say(f"{name}: {done}")
     except KeyboardInterrupt:
         click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(130)
-    _print(prepared)
+    if style == "json":
+        print_json({"workloads": [_document(each) for each in prepared], "same": same if retrain else None})
+    else:
+        _print(prepared)
     if not same:
         click.get_current_context().exit(1)
 
 
-def _retrain(name: str, data_dir: Path | None, report: Callable[[str, int, int], None]) -> bool:
+def _document(each: "Prepared") -> dict[str, object]:
+    """Return what a workload has got, for a program."""
+    known = each.extractor
+    return {
+        "workload": each.workload.name,
+        "data": each.workload.content_hash,
+        "train": each.train,
+        "test": each.test,
+        "extractor": known.component if known else None,
+        "accuracy": known.accuracy if known else None,
+        "floor": each.floor,
+        "was_ready": each.was_ready,
+        "seconds": each.seconds,
+    }
+
+
+def _retrain(
+    name: str, data_dir: Path | None, report: Callable[[str, int, int], None], tell: Callable[[str], None]
+) -> bool:
     """Train a classifier again, say what came of it, and return whether it is the one that is kept."""
     from bench.metrics.prepare import retrain
 
     repetition = retrain(name, data_dir, report)
     if repetition is None:
-        click.echo(f"{name}: there was no classifier to compare with; it is trained now")
+        tell(f"{name}: there was no classifier to compare with; it is trained now")
         return True
     first, again = repetition.first, repetition.again
     if repetition.same:
-        click.echo(f"{name}: trained again, the same weights ({first.component})")
+        tell(f"{name}: trained again, the same weights ({first.component})")
         return True
-    click.echo(
+    tell(
         f"{name}: trained again, other weights: {again.component} by torch {again.provenance.torch} (accuracy "
         f"{_share(again.provenance.test_accuracy)}), kept is {first.component} by torch {first.provenance.torch} "
         f"({_share(first.provenance.test_accuracy)}). What is kept stays, and with it the records that name it"
@@ -120,13 +144,15 @@ def _share(accuracy: float) -> str:
 def data_progress() -> Callable[[str, int, int], None]:
     """Return a callback that writes a line at each tenth of a download, a decoding or a training."""
     written: dict[str, int] = {}
+    silent = quiet()  # known here, and perhaps not in the thread that reports
 
     def report(name: str, done: int, total: int) -> None:
         tenth = 10 * done // total if total else done // 10_000_000
         if written.get(name) != tenth:
             written[name] = tenth
             share = f"{100 * done // total} %" if total else f"{done / 1e6:.0f} MB"
-            click.echo(f"{name}: {share}", err=True)
+            if not silent:
+                click.echo(f"{name}: {share}", err=True)
 
     return report
 

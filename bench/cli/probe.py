@@ -1,12 +1,25 @@
 """`probe`: small experiments about one property of a loss: does its gradient vanish, does it converge locally?"""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bench.cli.options import complete_methods, complete_workloads, data_option, losses_option, usage_errors, use_losses
+from bench.cli.completion import complete_methods, complete_workloads
+from bench.cli.options import (
+    Decorator,
+    data_option,
+    format_option,
+    json_text,
+    losses_option,
+    output_option,
+    print_json,
+    usage_errors,
+    use_losses,
+)
+from bench.cli.voice import VerbGroup, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,8 +28,7 @@ if TYPE_CHECKING:
     from bench.probes.dirac import Trajectory
     from bench.probes.gradients import Curve
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
+_SUFFIXES: Final = (".csv", ".json", ".svg", ".png")
 _DEFAULT_SUITE: Final = "digits"
 _COLOURS: Final = {
     "convergent": "green", "near": "yellow", "slow": "yellow", "not convergent": "red", "overflow": "red",
@@ -26,24 +38,29 @@ _SHOWN: Final = (0, 10, 100)
 """After how many updates the table shows the gradient, beside the last."""
 
 
-def probe_options(command: Command) -> Command:
+def probe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what both probes take."""
-    options = [
+    options: list[Decorator] = [
         click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods),
         losses_option,
+        output_option(
+            "A file to write too: .csv or .json (numbers), .svg or .png (figure). Repeatable.", multiple=True
+        ),
         click.option(
-            "--output",
+            "--folder",
             type=click.Path(path_type=Path, file_okay=False),
             help="A folder for the numbers (CSV) and the figure (SVG and PNG).",
         ),
-        click.option("--json", "as_json", is_flag=True, help="As JSON."),
+        format_option("csv"),
     ]
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@click.group(short_help="Does a loss's gradient vanish? Does it converge locally?", invoke_without_command=True)
+@click.group(
+    cls=VerbGroup, short_help="Does a loss's gradient vanish? Does it converge locally?", invoke_without_command=True
+)
 @click.pass_context
 def probe(context: click.Context) -> None:
     """Run a small experiment about one property of losses. It is recorded nowhere and ranks nothing.
@@ -70,8 +87,9 @@ def probe(context: click.Context) -> None:
 def gradients(
     methods: tuple[str, ...],
     loss_files: tuple[Path, ...],
-    output: Path | None,
-    as_json: bool,  # noqa: FBT001 - click passes a flag
+    outputs: tuple[Path, ...],
+    folder: Path | None,
+    style: str,
     **options: Any,  # noqa: ANN401 - click passes them
 ) -> None:
     """Train a fresh discriminator against a frozen generator, and follow the gradient that the generator would get.
@@ -83,11 +101,12 @@ def gradients(
     from bench.probes import gradients as probing
 
     use_losses(loss_files)
+    files = _files("gradients", outputs, folder)
     with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
         curves = probing.probe(_methods(methods), **options, on_progress=on_progress)
-    if as_json:
-        _print_json({"methods": [curve.to_json() for curve in curves]})
-    else:
+    document: dict[str, object] = {"methods": [curve.to_json() for curve in curves]}
+    numbers = probing.to_csv(curves)
+    if not _print_numbers(style, document, numbers):
         _print_table(
             _gradients_table(curves),
             f"norm: |grad L_G| over the generator's parameters after k updates of D. share: mean |dL_G/db|, the loss's "
@@ -95,8 +114,7 @@ def gradients(
             f"first tenth of the updates; below {probing.VANISHING:g} is vanishing, above {probing.EXPLODING:g} "
             "exploding.",
         )
-    if output is not None:
-        _write(output, "gradients", probing.to_csv(curves), lambda: figures.draw_gradients(curves))
+    _write(files, document, numbers, lambda: figures.draw_gradients(curves))
 
 
 @probe.command(short_help="Does descent on the smallest GAN reach its equilibrium?")
@@ -108,8 +126,9 @@ def gradients(
 def dirac(
     methods: tuple[str, ...],
     loss_files: tuple[Path, ...],
-    output: Path | None,
-    as_json: bool,  # noqa: FBT001 - click passes a flag
+    outputs: tuple[Path, ...],
+    folder: Path | None,
+    style: str,
     steps: int,
     step_size: float,
 ) -> None:
@@ -122,11 +141,12 @@ def dirac(
     from bench.probes import figures
 
     use_losses(loss_files)
+    files = _files("dirac", outputs, folder)
     with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
         trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
-    if as_json:
-        _print_json({"steps": steps, "step_size": step_size, "trajectories": [each.to_json() for each in trajectories]})
-    else:
+    document = {"steps": steps, "step_size": step_size, "trajectories": [each.to_json() for each in trajectories]}
+    numbers = probing.to_csv(trajectories)
+    if not _print_numbers(style, document, numbers):
         notes = (
             f"Each cell: the distance to the equilibrium after {steps} steps of {step_size:g}, from 1.414, and the "
             f"rate of its logarithm a step, over the second half. convergent: the last tenth lies within "
@@ -139,8 +159,7 @@ def dirac(
                 "descent on psi^2 * c / 2 needs step size * c < 2): try a smaller --step-size."
             )
         _print_table(_dirac_table(trajectories), notes)
-    if output is not None:
-        _write(output, "dirac", probing.to_csv(trajectories), lambda: figures.draw_dirac(trajectories))
+    _write(files, document, numbers, lambda: figures.draw_dirac(trajectories))
 
 
 def _methods(given: Sequence[str]) -> list[str]:
@@ -206,23 +225,47 @@ def _print_table(table: "Table", notes: str) -> None:
     to.print(Text(notes, style="dim"))
 
 
-def _print_json(document: dict[str, object]) -> None:
-    import json
+def _print_numbers(style: str, document: dict[str, object], table: str) -> bool:
+    """Print what programs read, if it is asked for."""
+    if style == "json":
+        print_json(document)
+    elif style == "csv":
+        click.echo(table, nl=False)
+    return style != "table"
 
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+def _files(name: str, outputs: Sequence[Path], folder: Path | None) -> list[Path]:
+    """Return the files to write; a name that says nothing of its content is told before the work begins."""
+    for path in outputs:
+        if path.suffix not in _SUFFIXES:
+            raise click.UsageError(
+                f"--output {path}: name it {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}, which says what is written; "
+                f"numbers and figures go into a folder with --folder {path}"
+            )
+    inside = [] if folder is None else [folder / f"{name}{suffix}" for suffix in (".csv", ".svg", ".png")]
+    return [*outputs, *inside]
 
 
-def _write(folder: Path, name: str, table: str, draw: "Callable[[], Figure]") -> None:
+def _write(files: Sequence[Path], document: dict[str, object], table: str, draw: "Callable[[], Figure]") -> None:
     """Write the numbers and the figure, and say on stderr where they are."""
     import matplotlib as mpl
 
     from bench.cli.reading import write_text, write_whole
     from bench.probes.figures import SETTINGS
 
-    write_text(folder / f"{name}.csv", table)
     with mpl.rc_context(SETTINGS):
-        figure = draw()
-        write_whole(folder / f"{name}.svg", lambda partial: figure.savefig(partial, metadata={"Date": None}))
-        write_whole(folder / f"{name}.png", lambda partial: figure.savefig(partial, dpi=150))
-    for suffix in ("csv", "svg", "png"):
-        click.echo(f"wrote {folder / name}.{suffix}", err=True)
+        figure = draw() if any(path.suffix in (".svg", ".png") for path in files) else None
+        for path in files:
+            if path.suffix == ".csv":
+                write_text(path, table)
+            elif path.suffix == ".json":
+                write_text(path, json_text(document))
+            else:
+                assert figure is not None
+                kind: dict[str, Any] = (
+                    {"format": "svg", "metadata": {"Date": None}}
+                    if path.suffix == ".svg"
+                    else {"format": "png", "dpi": 150}
+                )
+                write_whole(path, functools.partial(figure.savefig, **kind))
+            say(f"wrote {path}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 import click
 import msgspec
 
+from bench.cli import voice
 from bench.cli.terminal import console
 from bench.config.trial import Trial
 from bench.events import (
@@ -137,7 +138,7 @@ class JsonRenderer(Renderer):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__()
-        self._stream = stream or sys.stdout
+        self._stream = stream or sys.stderr
 
     def show(self, event: Event) -> None:
         document = msgspec.to_builtins(event)
@@ -199,7 +200,7 @@ class RichRenderer(Renderer):
         from rich.live import Live
 
         super().__init__()
-        self._console = console()
+        self._console = console(stderr=True)
         self._live = Live(console=self._console, get_renderable=self._display, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -279,10 +280,22 @@ def problem_line(event: Event, tally: Tally) -> str:
     return ""
 
 
+class SilentRenderer(Renderer):
+    """Shows nothing, and counts."""
+
+    def show(self, event: Event) -> None:
+        pass
+
+
 def renderer(kind: str) -> Renderer:
-    """Return the renderer of `--progress`; `auto` is live on a terminal and plain lines elsewhere."""
+    """Return the renderer of `--progress`; `auto` is live on a terminal and plain lines elsewhere.
+
+    Each writes on stderr, which leaves stdout to what comes of it. With -q nothing is shown.
+    """
+    if voice.quiet():
+        return SilentRenderer()
     if kind == "auto":
-        kind = "rich" if sys.stdout.isatty() else "plain"
+        kind = "rich" if sys.stderr.isatty() else "plain"
     if kind == "json":
         return JsonRenderer()
     if kind == "rich":
@@ -291,8 +304,8 @@ def renderer(kind: str) -> Renderer:
 
 
 def _write_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -309,6 +322,9 @@ def counted(total: int) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
         finished += done == steps
         return finished + (done / steps if done < steps else 0.0)
 
+    if voice.quiet():
+        yield lambda line: None, lambda name, done, steps: None
+        return
     if sys.stderr.isatty():
         from rich.progress import Progress as Bars
         from rich.text import Text

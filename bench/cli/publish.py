@@ -1,34 +1,38 @@
 """`publish`: write the tables and the manifest of a folder of records."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import usage_errors
+from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.voice import Verb
 from bench.files.places import resolved
 
 if TYPE_CHECKING:
+    from bench.report.findings import Finding
     from bench.report.verification import Contents
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@click.command(short_help="Write the tables of records that are to be quoted.")
+@click.command(cls=Verb, short_help="Write the tables of records that are to be quoted.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Copy the records of this results folder first.  [default: FOLDER has them already]",
 )  # fmt: skip
+@format_option(words="How it is told what was written, or what is off.")
 @click.pass_context
-def publish(context: click.Context, folder: Path, source: Path | None) -> None:
+def publish(context: click.Context, folder: Path, source: Path | None, style: str) -> None:
     """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
 
     FOLDER is results/published/NAME. Records are checked as `verify` checks them; where something is off, it is said
     file by file, no table is written, and the exit code is 1.
     """
-    from bench.cli.reading import print_findings, write_bytes
+    from bench.cli.reading import write_bytes
     from bench.data import workload
     from bench.report.publication import MANIFEST, manifest, tables
     from bench.report.verification import alien_files, published_before, ranked
@@ -37,14 +41,13 @@ def publish(context: click.Context, folder: Path, source: Path | None) -> None:
     name = resolved(folder).name
     if not _NAME.fullmatch(name):
         raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
-    contents = _checked(source or folder, context)
+    contents = _checked(source or folder, context, style)
     if source is not None:
         _copy(contents, folder)
-        contents = _checked(folder, context)
+        contents = _checked(folder, context, style)
     off = [*alien_files(folder, contents), *published_before(folder, contents)]
     if off:
-        print_findings(folder, off)
-        context.exit(1)
+        _refuse(folder, off, context, style)
     with usage_errors():
         boards = ranked(contents, workload)
     made = tables(boards, name)
@@ -53,12 +56,26 @@ def publish(context: click.Context, folder: Path, source: Path | None) -> None:
     written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made})}
     for file, content in written.items():
         write_bytes(folder / file, content)
+    if style == "json":
+        print_json({"folder": folder, "fine": True, "records": len(contents.records), "files": sorted(written)})
+        return
     click.echo(f"{plural(len(contents.records), 'record')}, {plural(len(made), 'file')} of tables: {folder}")
 
 
-def _checked(folder: Path, context: click.Context) -> "Contents":
+def _refuse(folder: Path, off: "Sequence[Finding]", context: click.Context, style: str) -> None:
+    """Say what is off, and leave with exit code 1."""
+    from bench.cli.reading import finding_words, print_findings
+
+    if style == "json":
+        print_json({"folder": folder, "fine": False, "findings": [finding_words(folder, each) for each in off]})
+    else:
+        print_findings(folder, off)
+    context.exit(1)
+
+
+def _checked(folder: Path, context: click.Context, style: str) -> "Contents":
     """Read a folder's records, or say what is off and leave with exit code 1."""
-    from bench.cli.reading import print_findings, read_records
+    from bench.cli.reading import read_records
     from bench.data import workload
     from bench.report.verification import read_contents
 
@@ -66,8 +83,7 @@ def _checked(folder: Path, context: click.Context) -> "Contents":
     if not contents.files:
         read_records(folder)  # says that there are none, and how to make some
     if not contents.fine:
-        print_findings(folder, contents.findings)
-        context.exit(1)
+        _refuse(folder, contents.findings, context, style)
     return contents
 
 

@@ -1,6 +1,5 @@
 """What the verbs that only read have in common: the records, their workloads, and somewhere to print."""
 
-import contextlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -38,27 +37,15 @@ def read_records(results: Path, *, needed: bool = True, histories: bool = False)
     Raises:
         click.UsageError: there are none, or one is damaged.
     """
-    from bench.statistics.damage import refuse_damaged
+    from bench.statistics.damage import read_sound
 
     with usage_errors():
-        records = open_store(results).records(histories=histories)
-        refuse_damaged(records, _known_workloads(records))
+        records = read_sound(open_store(results), histories=histories)
     if needed and not records:
         raise click.UsageError(
             f"there are no records in {results}; make some with: {command('run', '--results', results)}"
         )
     return records
-
-
-def _known_workloads(records: "Iterable[Record]") -> "dict[str, Workload]":
-    """Look up those workloads of records that there are; what needs the others says that they are missing."""
-    from bench import data
-
-    found = {}
-    for name in {record.spec.workload for record in records}:
-        with contextlib.suppress(ValueError):
-            found[name] = data.workload(name)
-    return found
 
 
 def workloads_of(records: "Iterable[Record]") -> "dict[str, Workload]":
@@ -86,6 +73,7 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
     from bench.report.formats import to_tables
     from bench.report.leaderboard import title
     from bench.report.notes import facts
+    from bench.report.wording import budget
 
     def say(notes: "Iterable[str]") -> None:
         for note in notes:
@@ -93,6 +81,9 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
 
     for board in boards:
         to.print(title(board), style="bold", markup=False, soft_wrap=True)
+        for each in board.workloads:
+            words = budget(each.name, each.steps, board.key.batch, each.seeds)
+            to.print(words, markup=False, soft_wrap=True)
         for part, table in to_tables(board, to.width):
             to.print()
             to.print(part.title, style="italic", markup=False)
@@ -101,6 +92,11 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
         to.print()
         say(facts(board))
         to.print()
+
+
+def finding_words(folder: Path, finding: "Finding") -> dict[str, object]:
+    """Return a finding for a program."""
+    return {"file": folder / finding.file, "wrong": finding.wrong, "what": finding.what, "mend": finding.mend}
 
 
 def print_findings(folder: Path, findings: "Iterable[Finding]") -> None:
@@ -117,10 +113,10 @@ def print_findings(folder: Path, findings: "Iterable[Finding]") -> None:
             click.echo(f"... and {number - _SHOWN_FINDINGS:,} more of the kind: {kind}")
 
 
-def plain_leaderboards(boards: "Iterable[Leaderboard]") -> str:
-    """Return what `print_leaderboards` prints, without colours, for a file."""
+def plainly(show: "Callable[[Console], object]") -> str:
+    """Return what is printed, without colours, for a file."""
     text = io.StringIO()
-    print_leaderboards(boards, cleaning_console(file=text, width=PIPE_WIDTH, color_system=None))
+    show(cleaning_console(file=text, width=PIPE_WIDTH, color_system=None))
     return text.getvalue()
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import results_option, usage_errors
+from bench.cli.options import format_option, output_option, print_json, results_option, usage_errors
+from bench.cli.voice import Verb
 from bench.config.commands import command
 
 if TYPE_CHECKING:
@@ -17,17 +18,23 @@ REPORT_FILE = "report.html"
 CAPTIONS_FILE = "figures.md"
 
 
-@click.command(short_help="Write one HTML page about all records.")
+@click.command(cls=Verb, short_help="Write one HTML page about all records.")
 @results_option
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help=f"The file.  [default: RESULTS/{REPORT_FILE}]"
-)
+@output_option(f"The file.  [default: RESULTS/{REPORT_FILE}]")
 @click.option("--static", is_flag=True, help="Leave the interactive figures and their 4.8 MB out, as for e-mail.")
 @click.option(
     "--png", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
 )
 @click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
-def report(results: Path, output: Path | None, static: bool, png: Path | None, svg: Path | None) -> None:  # noqa: FBT001
+@format_option(words="How it is told what was written.")
+def report(
+    results: Path,
+    output: Path | None,
+    static: bool,  # noqa: FBT001 - click passes a flag
+    png: Path | None,
+    svg: Path | None,
+    style: str,
+) -> None:
     """Write one self-contained HTML page: leaderboard, every run, curves and sample grids; and what losses
     cost, where `kernels` has recorded it. It needs no network.
 
@@ -38,11 +45,18 @@ def report(results: Path, output: Path | None, static: bool, png: Path | None, s
     # What losses cost is worth a page without any run.
     records = read_records(results, needed=not _kernels(results), histories=True)
     boards = read_leaderboards(records)
-    click.echo(f"report: {write_report(results, records, output, boards=boards, static=static)}")
-    for folder, style in ((png, "png"), (svg, "svg")):
-        if folder is not None:
-            written = _write_figures(records, boards, folder, style)
-            click.echo(f"{written} figures and {CAPTIONS_FILE}: {folder}")
+    page = write_report(results, records, output, boards=boards, static=static)
+    figures = [
+        (folder, _write_figures(records, boards, folder, kind))
+        for folder, kind in ((png, "png"), (svg, "svg"))
+        if folder is not None
+    ]
+    if style == "json":
+        print_json({"report": page, "figures": [{"folder": folder, "count": count} for folder, count in figures]})
+        return
+    click.echo(f"report: {page}")
+    for folder, written in figures:
+        click.echo(f"{written} figures and {CAPTIONS_FILE}: {folder}")
 
 
 def write_report(

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
-from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
+from bench.cli.options import (
+    data_option,
+    format_option,
+    print_json,
+    results_option,
+    suite_from,
+    suite_options,
+    usage_errors,
+)
 from bench.cli.prepare import data_progress, untrained, untrained_notes
+from bench.cli.voice import Verb, detail, say
 
 if TYPE_CHECKING:
     from bench.cli.progress import Tally
@@ -38,7 +47,7 @@ class PackSize(click.ParamType[int | None]):
         return size
 
 
-@click.command(short_help="Train what is missing, rank the losses, write the report.")
+@click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
 @click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto: cuda where there is one."
@@ -63,11 +72,12 @@ class PackSize(click.ParamType[int | None]):
 @results_option
 @data_option
 @inception_options
-@click.option("--dry-run", is_flag=True, help="Show the plan and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and about how long it takes; run nothing.")
 @click.option(
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
-    help="How progress is shown; auto is live on a terminal, plain lines elsewhere.",
+    help="How progress is shown, on stderr; auto is live on a terminal, plain lines elsewhere.",
 )  # fmt: skip
+@format_option(words="How the plan of --dry-run, or else the tables are written.")
 def run(
     *,
     device: str,
@@ -81,28 +91,30 @@ def run(
     inception_weights: Path | None,
     dry_run: bool,
     progress: str,
+    style: str,
     **options: Any,  # noqa: ANN401 - the suite's options, by name
 ) -> None:
     """Train every method of a suite on every workload and seed, then rank them.
 
-    Without options it is the quick suite: real digits, no download, a few minutes on two CPU cores. --method and
-    --workload alone are taken with the quick suite's settings. What is recorded already is not run again, so the same
-    command goes on after an interruption.
+    Without options it is the quick suite: real digits, no download, a few minutes on two CPU cores. With --method or
+    --workload, and no --suite, each workload trains its own full budget, on two seeds unless --seeds says otherwise.
+    What is recorded already is not run again, so the same command goes on after an interruption.
     """
+    from bench.cli.planning import budgets, more_seeds
     from bench.cli.reading import open_store
     from bench.report.wording import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     from bench.plan import expand, pending
 
-    quiet = progress == "json"
-    report = None if quiet else data_progress()
+    # Lines of JSON have the whole of stderr.
+    report = None if progress == "json" else data_progress()
     with usage_errors():
         trials = expand(suite, data_dir, report, fetch=not dry_run)
     store = open_store(results)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
-        _print_plan(suite, trials, store, fid)
+        _print_plan(suite, trials, store, fid, device=device, workers=workers, style=style)
         return
     from bench.execution import device as devices
 
@@ -120,12 +132,22 @@ def run(
         measure_real_images(fid, todo, data_dir, chosen, report)
         size = pack or _best_pack(todo, workers, chosen, data_dir, capture=capture)
     executor, threads = _executor(kind, -(-len(trials) // size), workers, chosen)
+    head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(suite, trials)])
+
+    def begin() -> None:
+        # What is run is part of what is told of its result, and comes before it: on stdout, unless that is JSON.
+        if style == "table":
+            click.echo(head)
+        for line in ([head] if style == "json" else []) + more_seeds(suite):
+            if progress != "json":
+                say(line)
+
     tally = _campaign(
-        trials, executor, store, progress,
+        trials, executor, store, progress, begin,
         threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
         inception=fid, capture=capture, pack=size,
     )  # fmt: skip
-    _conclude(trials, results, quiet=quiet)
+    _conclude(trials, results, style)
     if tally.problems:
         click.echo(
             f"error: {plural(tally.problems, 'trial')} ended in an error or a timeout; their logs are in "
@@ -165,7 +187,7 @@ def _best_pack(
         first.setdefault(trial.spec.workload, trial)
     for trial in first.values():
         size, gain = best_pack(trial, data_dir=data_dir, device=device, threads=threads, capture=capture)
-        click.echo(f"{trial.spec.workload}: packs of {size}, {gain:.1f} times the steps of one trial alone", err=True)
+        say(f"{trial.spec.workload}: packs of {size}, {gain:.1f} times the steps of one trial alone")
         sizes.append(size)
     return min(sizes)
 
@@ -185,18 +207,24 @@ def _campaign(
     executor: "Executor",
     store: "Store",
     progress: str,
+    begin: Callable[[], None],
     **settings: Any,  # noqa: ANN401 - handed on to campaign.run as they are
 ) -> "Tally":
-    """Run the campaign and show its events; Ctrl-C stops it and leaves with 130."""
+    """Run the campaign and show its events, having called `begin`; Ctrl-C stops it and leaves with 130."""
     from bench import campaign
     from bench.cli.progress import renderer
+    from bench.events import CampaignStarted
     from bench.store.journal import StoreError
 
     display = renderer(progress)
+    threads, device = settings["threads"], settings["device"]
+    detail(f"{executor.workers} at a time on {device}, each with {threads} of its threads")
     events = campaign.run(trials, executor, store, **settings)
     try:
         with display:
             for event in events:
+                if isinstance(event, CampaignStarted):
+                    begin()
                 display.handle(event)
     except KeyboardInterrupt:
         if isinstance(events, Generator):
@@ -208,8 +236,8 @@ def _campaign(
     return display.tally
 
 
-def _conclude(trials: "Sequence[Trial]", results: Path, *, quiet: bool) -> None:
-    """Print the tables that contain this suite's trials, write the report, and say where everything lies."""
+def _conclude(trials: "Sequence[Trial]", results: Path, style: str) -> None:
+    """Write the report, print the tables that contain this suite's trials, and say where everything lies."""
     from bench.cli.reading import console, print_leaderboards, read_leaderboards, read_records
     from bench.cli.report import write_report
 
@@ -218,24 +246,62 @@ def _conclude(trials: "Sequence[Trial]", results: Path, *, quiet: bool) -> None:
     boards = [
         board for board in read_leaderboards(records) if wanted & {name.split(".")[0] for name in board.record_ids}
     ]
-    to = console(stderr=quiet)
+    if style == "json":
+        import json
+
+        from bench.report.publication import write_table
+
+        report, artifacts = write_report(results, records), results / "artifacts"
+        latest = {record.trial_id: record.status for record in records}
+        states = [{"trial": trial.id, "status": latest.get(trial.id)} for trial in trials]
+        tables = json.loads(write_table(boards, "json", results))
+        print_json({"trials": states, "report": report, "artifacts": artifacts, **tables})
+        return
+    to = console()
     to.print()
     print_leaderboards(boards, to)
     to.print(f"report:  {write_report(results, records)}", soft_wrap=True, markup=False)
     to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
 
 
-def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store", inception: "InceptionPlan | None") -> None:
-    """Show what would be run, in its order, and what is there already."""
+def _print_plan(
+    suite: "Suite",
+    trials: "Sequence[Trial]",
+    store: "Store",
+    inception: "InceptionPlan | None",
+    *,
+    device: str,
+    workers: int | None,
+    style: str,
+) -> None:
+    """Show what would be run, in its order, what is there already, and about how long the rest takes."""
+    from bench.cli.planning import budgets, estimated, more_seeds, time_words, trial_words
     from bench.plan import pending
     from bench.report.wording import plural
 
     with usage_errors():
-        todo = pending(trials, store, inception)
-    wanted = {trial.id for trial, _ in todo}
-    click.echo(
-        f"suite {suite.name}: {plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
-    )
+        todo = [trial for trial, _ in pending(trials, store, inception)]
+    wanted = {trial.id for trial in todo}
+    estimate = None
+    try:
+        estimate, used = estimated(todo, len(trials), store, device, workers)
+        time = time_words(estimate, used, str(store.root))
+    except ValueError as error:  # a plan may be looked at on a machine that lacks its device
+        time = f"time: not known here: {error}"
+    if style == "json":
+        document = {
+            "suite": suite.name or None,
+            "trials": [trial_words(trial, to_run=trial.id in wanted) for trial in trials],
+            "recorded": len(trials) - len(todo),
+            "to_run": len(todo),
+            "seconds": None if estimate is None or estimate.unknown else estimate.seconds,
+            "time": time if todo else "",
+            "results": store.root,
+        }
+        print_json(document)
+        return
+    counts = f"{plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
+    click.echo("; ".join([f"{suite.label}: {counts}", *budgets(suite, trials)]))
     for note in untrained_notes(trials):
         click.echo(f"  {note}")
     for trial in trials:
@@ -245,4 +311,6 @@ def _print_plan(suite: "Suite", trials: "Sequence[Trial]", store: "Store", incep
         click.echo(
             f"  {state}  {shown}  {spec.workload:<16} seed {spec.seed:<3} {spec.steps:>7,} steps  {spec.method_name}"
         )
-    click.echo(f"records: {store.root}; how long it takes is not known before the first trial has run")
+    click.echo(f"records: {store.root}; {time}" if todo else f"records: {store.root}")
+    for note in more_seeds(suite):
+        say(note)

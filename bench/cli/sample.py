@@ -4,19 +4,23 @@ from pathlib import Path
 
 import click
 
-from bench.cli.options import results_option, usage_errors
+from bench.cli.options import format_option, output_option, print_json, results_option, usage_errors
+from bench.cli.voice import Verb
 
 
-@click.command(short_help="Draw samples from a trial's stored generator.")
+@click.command(cls=Verb, short_help="Draw samples from a trial's stored generator.")
 @click.argument("trial")
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The PNG file.  [default: TRIAL.png]")
+@output_option("The PNG file.  [default: TRIAL.png]")
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Of other latents.  [default: those that the workload is evaluated on]"
 )
 @results_option
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
-def sample(trial: str, count: int, output: Path | None, seed: int | None, results: Path, device: str) -> None:
+@format_option(words="How it is told what was written.")
+def sample(
+    trial: str, count: int, output: Path | None, seed: int | None, results: Path, device: str, style: str
+) -> None:
     """Draw a grid of images, or a picture of points. TRIAL is an id or the beginning of one.
 
     Without --seed the latents are those of every other trial of the workload, so that grids compare image by image.
@@ -39,4 +43,7 @@ def sample(trial: str, count: int, output: Path | None, seed: int | None, result
         samples, workload = draw(weights, count=count, seed=seed, device=resolve(device))
     path = output or Path(f"{record.trial_id}.png")
     write_whole(path, lambda partial: save_picture(samples, workload, partial))
+    if style == "json":
+        print_json({"trial": record.trial_id, "count": count, "seed": seed, "output": path})
+        return
     click.echo(f"{count:,} samples of {record.spec.method_name} on {record.spec.workload}: {path}")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bench.cli.options import results_option, usage_errors
+from bench.cli.options import format_option, print_json, results_option, usage_errors
 from bench.cli.terminal import console
+from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
     from bench.store.record import Record
@@ -21,10 +22,11 @@ _HASH_DIGITS: Final = 12
 """As many digits of a hash as tell data sets apart; the record has all of them."""
 
 
-@click.command(short_help="Show everything about one trial.")
+@click.command(cls=Verb, short_help="Show everything about one trial.")
 @click.argument("trial")
 @results_option
-def show(trial: str, results: Path) -> None:
+@format_option()
+def show(trial: str, results: Path, style: str) -> None:
     """Show one trial: what was trained, its numbers, its curves, its files. TRIAL is an id or the beginning of one."""
     from bench.cli.reading import open_store, read_records
     from bench.store.journal import read_record
@@ -34,6 +36,16 @@ def show(trial: str, results: Path) -> None:
     with usage_errors():
         record = read_record(store.record_path(found.trial_id, found.attempt))
     spec = record.spec
+    files = {
+        "record": store.record_path(record.trial_id, record.attempt),
+        "samples": store.artifacts_dir(record.trial_id) / "samples.png",
+        "generator": store.artifacts_dir(record.trial_id) / "generator.safetensors",
+        "log": store.log_path(record.trial_id, record.attempt),
+    }
+    if style == "json":
+        there = {name: path if path.exists() else None for name, path in files.items()}
+        print_json({"record": record, "scores": scores(record), "files": there})
+        return
     _heading(f"{spec.method_name} on {spec.workload}, seed {spec.seed}")
     _pairs({"trial": record.trial_id, "attempt": str(record.attempt), "status": _status(record)})
     _pairs({"expression": spec.method, "started": record.started_at, "finished": record.finished_at})
@@ -49,12 +61,7 @@ def show(trial: str, results: Path) -> None:
     for name, values in curves(record).items():
         click.echo(f"  {name:<30} {sparkline(values):<{_SPARK_WIDTH}}  {_number(values[0])} to {_number(values[-1])}")
     _heading("files")
-    for name, path in {
-        "record": store.record_path(record.trial_id, record.attempt),
-        "samples": store.artifacts_dir(record.trial_id) / "samples.png",
-        "generator": store.artifacts_dir(record.trial_id) / "generator.safetensors",
-        "log": store.log_path(record.trial_id, record.attempt),
-    }.items():
+    for name, path in files.items():
         click.echo(f"  {name:<14} {path}{'' if path.exists() else '  (not there)'}")
 
 
@@ -100,18 +107,26 @@ def sparkline(values: Sequence[float | None]) -> str:
     )
 
 
-def _score_words(record: "Record") -> dict[str, str]:
-    """Return the run's scores, or why it has none."""
+def scores(record: "Record") -> dict[str, float | str | None]:
+    """Return the run's score and its moving average's, by which version; or why it has none."""
     from bench import data
     from bench.config.protocol import scoring_version
     from bench.statistics.scores import average_score, score
 
+    found: dict[str, float | str | None] = {"scoring": scoring_version(record.protocol_version)}
     try:
         workload = data.workload(record.spec.workload)
-        own, average = score(record, workload), average_score(record, workload)
+        return found | {"score": score(record, workload), "average": average_score(record, workload)}
     except ValueError as error:
-        return {"score": f"none: {error}"}
-    words = {"score": f"{own:.3f} (scoring {scoring_version(record.protocol_version)})"}
+        return found | {"score": None, "average": None, "reason": str(error)}
+
+
+def _score_words(record: "Record") -> dict[str, str]:
+    found = scores(record)
+    if "reason" in found:
+        return {"score": f"none: {found['reason']}"}
+    words = {"score": f"{found['score']:.3f} (scoring {found['scoring']})"}
+    average = found["average"]
     if average is not None:
         words["EMA score"] = f"{average:.3f} (of the moving average of the generator's weights; no rank rests on it)"
     return words

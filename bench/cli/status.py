@@ -7,27 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import data_option, results_option, suite_from, suite_options, usage_errors
+from bench.cli.options import (
+    data_option,
+    format_option,
+    print_json,
+    results_option,
+    suite_from,
+    suite_options,
+    usage_errors,
+)
 from bench.cli.prepare import untrained_notes
+from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
     from bench.store.record import Record
 
 
-@click.command(short_help="Show what a suite still lacks.")
+@click.command(cls=Verb, short_help="Show what a suite still lacks.")
 @suite_options
 @results_option
 @data_option
-def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noqa: ANN401 - click passes each option by name
+@format_option()
+def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> None:  # noqa: ANN401 - click passes each option by name
     """Show what a suite has and lacks: a line a method, a column a workload.
 
-    Without options it is the quick suite; --method and --workload alone are taken with the quick suite's settings.
+    Options mean what they mean for `run`: without any it is the quick suite.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
+    from bench.cli.planning import budgets
     from bench.cli.reading import console, open_store
     from bench.report.wording import plural
 
@@ -38,6 +49,9 @@ def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noq
         trials = expand(suite, data_dir, fetch=False)
         latest = open_store(results).latest(histories=False)
     cells = tally(trials, latest)
+    if style == "json":
+        print_json(_document(suite.name, results, trials, latest, cells))
+        return
     methods = list(dict.fromkeys(trial.spec.method_name for trial in trials))
     workloads = list(dict.fromkeys(trial.spec.workload for trial in trials))
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
@@ -47,7 +61,9 @@ def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noq
     for method in methods:
         table.add_row(Text(method), *(words(cells.get((method, workload), Counter())) for workload in workloads))
     to = console()
-    to.print(f"suite {suite.name}, {plural(len(trials), 'trial')}; records in {results}", markup=False, soft_wrap=True)
+    to.print(f"{suite.label}, {plural(len(trials), 'trial')}; records in {results}", markup=False, soft_wrap=True)
+    for line in budgets(suite, trials):
+        to.print(f"  {line}", markup=False, soft_wrap=True)
     to.print(table)
     for note in untrained_notes(trials):
         to.print(note, markup=False, soft_wrap=True)
@@ -59,21 +75,48 @@ def status(results: Path, data_dir: Path | None, **options: Any) -> None:  # noq
     )
 
 
+def _document(
+    name: str,
+    results: Path,
+    trials: "Sequence[Trial]",
+    latest: "dict[str, Record]",
+    cells: dict[tuple[str, str], Counter[str]],
+) -> dict[str, object]:
+    """Return what there is and what is lacking, for a program."""
+    from bench.cli.planning import trial_words
+
+    states = ("ok", "failed", "lost", "missing")
+    todo = {trial.id for trial in trials if state_of(latest.get(trial.id)) in ("missing", "lost")}
+    return {
+        "suite": name or None,
+        "results": results,
+        "to_run": len(todo),
+        "cells": [
+            {"method": method, "workload": workload, **{state: count[state] for state in states}}
+            for (method, workload), count in cells.items()
+        ],
+        "trials": [trial_words(trial, to_run=trial.id in todo) for trial in trials],
+    }
+
+
 def tally(trials: "Sequence[Trial]", latest: "dict[str, Record]") -> dict[tuple[str, str], Counter[str]]:
     """Count, for each method and workload, the trials that are ok, failed, lost (to be run again) or missing."""
-    from bench.statistics.scores import is_result
-
     cells: dict[tuple[str, str], Counter[str]] = {}
     for trial in trials:
-        record = latest.get(trial.id)
-        if record is None:
-            state = "missing"
-        elif not is_result(record):
-            state = "lost"
-        else:
-            state = "ok" if record.status == "ok" else "failed"
+        state = state_of(latest.get(trial.id))
         cells.setdefault((trial.spec.method_name, trial.spec.workload), Counter())[state] += 1
     return cells
+
+
+def state_of(record: "Record | None") -> str:
+    """Say what has become of a trial, by its last record."""
+    from bench.statistics.scores import is_result
+
+    if record is None:
+        return "missing"
+    if not is_result(record):
+        return "lost"
+    return "ok" if record.status == "ok" else "failed"
 
 
 def words(count: "Counter[str]") -> str:

@@ -1,18 +1,19 @@
 """`verify`: check published folders against their records, and some records against a training of today."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import data_option, usage_errors
+from bench.cli.options import data_option, format_option, print_json, usage_errors
+from bench.cli.voice import Verb, say
 
 if TYPE_CHECKING:
     from bench.store.record import Record
 
 
-@click.command(short_help="Check published tables against their records.")
+@click.command(cls=Verb, short_help="Check published tables against their records.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--since", metavar="REV", help="Hold records to what git revision REV had published.  [default: HEAD]")
 @click.option(
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     help="With --rerun: take trials that this results folder has already from there.",
 )  # fmt: skip
 @data_option
+@format_option()
 @click.pass_context
 def verify(
     context: click.Context,
@@ -35,6 +37,7 @@ def verify(
     first_evaluation: bool,  # noqa: FBT001 - click passes a flag
     reruns: Path | None,
     data_dir: Path | None,
+    style: str,
 ) -> None:
     """Check that the records of each FOLDER are whole, and that its tables are what the records give.
 
@@ -45,11 +48,14 @@ def verify(
     With --rerun K, that many trials are trained again, drawn by the digest of the records. On an equal kind of machine
     every number must be the recorded one to the last bit. Where none can be compared, that is off too.
     """
-    from bench.cli.reading import print_findings
+    from bench.cli.reading import finding_words, print_findings
     from bench.data import workload
     from bench.report import kernel_verification, verification
     from bench.report.wording import plural
 
+    # What is told on the way is the result for people, and beside it for programs.
+    tell = say if style == "json" else click.echo
+    documents: list[dict[str, object]] = []
     if count is None and (first_evaluation or reruns is not None):
         raise click.UsageError("say how many trials are to be trained again: --rerun K")
     fine = True
@@ -59,20 +65,32 @@ def verify(
         else:
             with usage_errors():
                 verified = verification.verify(folder, workload, since)
-        print_findings(folder, verified.findings)
+        if style == "table":
+            print_findings(folder, verified.findings)
         off = sum(finding.wrong for finding in verified.findings)
         if count is not None:
             off += _train_again(
-                folder, verified.read, count, whole=not first_evaluation, reruns=reruns, data_dir=data_dir
+                folder, verified.read, count, tell, whole=not first_evaluation, reruns=reruns, data_dir=data_dir
             )
         verdict = "fine" if not off else f"{plural(off, 'thing')} off"
-        click.echo(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
+        tell(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
+        found = [finding_words(folder, finding) for finding in verified.findings]
+        documents.append({"folder": folder, "fine": not off, "records": verified.records, "findings": found})
         fine = fine and not off
+    if style == "json":
+        print_json({"fine": fine, "folders": documents})
     context.exit(0 if fine else 1)
 
 
 def _train_again(
-    folder: Path, records: "Sequence[Record]", count: int, *, whole: bool, reruns: Path | None, data_dir: Path | None
+    folder: Path,
+    records: "Sequence[Record]",
+    count: int,
+    tell: Callable[[str], None],
+    *,
+    whole: bool,
+    reruns: Path | None,
+    data_dir: Path | None,
 ) -> int:
     """Train drawn trials again, say of each what became of it, and return how much is off."""
     from collections import Counter
@@ -83,7 +101,7 @@ def _train_again(
     from bench.statistics.damage import file_of
 
     if not records:
-        click.echo(f"{folder}: there is no trial that could be trained again")
+        tell(f"{folder}: there is no trial that could be trained again")
         return 1
     with usage_errors():
         made = open_store(reruns).latest() if reruns is not None else {}
@@ -97,18 +115,16 @@ def _train_again(
         spec = found.record.spec
         who = f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
         note = "" if found.verdict == "differs" else "note: "
-        click.echo(f"{note}{folder / file_of(found.record)}: {who}: {found.words}")
-    click.echo(
+        tell(f"{note}{folder / file_of(found.record)}: {who}: {found.words}")
+    tell(
         f"{folder}: of {plural(len(chosen), 'trial')} trained again {verdicts['same']} have every number to the last "
         f"bit, {verdicts['elsewhere']} ran on another kind of machine and begin alike, {verdicts['differs']} differ, "
         f"{verdicts['not compared']} were not compared"
     )
     if left:
-        click.echo(
-            f"{folder}: what was not compared is trained by the code that made it, in a clone of its repository:"
-        )
+        tell(f"{folder}: what was not compared is trained by the code that made it, in a clone of its repository:")
         for line in recipe(left, folder, count):
-            click.echo(line)
+            tell(line)
     # Who asks for trials to be trained again, and has none compared, has not been told that they are right.
     nothing = verdicts["same"] + verdicts["elsewhere"] + verdicts["differs"] == 0
     return verdicts["differs"] + nothing

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,13 @@ from bench.config.trial import DiscriminatorNorm, Precision, Track
 from bench.files.regular import UnusableFileError, read_regular
 
 BudgetName = Literal["full", "quick"]
+
+DEFAULT_SUITE: Final = "quick"
+"""What is run where nothing is asked for."""
+
+FEW_SEEDS: Final = 2
+"""How many seeds trials without a suite have, unless it is said: a first look. More can be added at any time, since
+what is recorded is not run again, and ten of the longest budgets would be days."""
 
 
 class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +53,11 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_invalid: bool = False
     timeout_minutes: float = 240.0
     losses: list[str] = []
+
+    @property
+    def label(self) -> str:
+        """What its plan is called."""
+        return f"suite {self.name}" if self.name else "plan"
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -93,10 +105,35 @@ def load_suite(name_or_path: str | Path, overrides: Mapping[str, object] | None 
     except RecursionError as error:
         raise ValueError(f"{source} nests its values deeper than can be read") from error
     values.setdefault("name", fallback_name)
+    return _suite(source, values, overrides or {}, folder=Path(name_or_path).parent)
+
+
+def chosen_suite(overrides: Mapping[str, object]) -> Suite:
+    """Return what is run where no suite is named.
+
+    Without methods and workloads of one's own that is the suite `quick`, the rest of `overrides` applied. As soon as
+    either is chosen, every workload trains its own budget in the protocol's batch, with `FEW_SEEDS` seeds unless
+    `overrides` say otherwise; the methods or workloads that are not chosen are those of `quick`.
+
+    Raises:
+        ValueError: as for `load_suite`.
+    """
+    quick = load_suite(DEFAULT_SUITE)
+    if not {"methods", "workloads"} & overrides.keys():
+        return load_suite(DEFAULT_SUITE, overrides)
+    own: dict[str, object] = {
+        "name": "", "methods": quick.methods, "workloads": quick.workloads, "seeds": FEW_SEEDS,
+    }  # fmt: skip
+    return _suite("what is to be run", own, overrides)
+
+
+def _suite(
+    source: str, values: Mapping[str, object], overrides: Mapping[str, object], *, folder: Path = Path()
+) -> Suite:
     settings: dict[str, Any] = {key: _convert(key, value, source, strict=True) for key, value in values.items()}
     if "losses" in settings:
-        settings["losses"] = [str(Path(name_or_path).parent / name) for name in settings["losses"]]
-    for key, value in (overrides or {}).items():
+        settings["losses"] = [str(folder / name) for name in settings["losses"]]
+    for key, value in overrides.items():
         settings[key] = typed_override(key, value) if isinstance(value, str) else _convert(key, value, "", strict=True)
     missing = [field.name for field in msgspec.structs.fields(Suite) if field.required and field.name not in settings]
     if missing:

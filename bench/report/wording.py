@@ -195,3 +195,10 @@ def seeds(numbers: tuple[int, ...]) -> str:
 def seed_words(numbers: tuple[int, ...]) -> str:
     """Write "seed 3" or "seeds 0–4"."""
     return f"{'seed' if len(numbers) == 1 else 'seeds'} {seeds(numbers)}"
+
+
+def budget(workload: str, steps: int, batch: str, numbers: tuple[int, ...], evaluate_every: int | None = None) -> str:
+    """Write what a workload trains: "digits: 3,000 steps, batch 64, evaluated every 500, seeds 0–1"."""
+    evaluated = [] if evaluate_every is None else [f"evaluated every {evaluate_every:,}"]
+    counted = seed_words(numbers) if numbers else "no seed that most methods have"
+    return f"{workload}: {', '.join([f'{steps:,} steps', f'batch {batch}', *evaluated, counted])}"

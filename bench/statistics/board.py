@@ -113,6 +113,8 @@ class WorkloadColumn:
     measure: str
     """The full name of the distance, as protocol section 4 wants it: "FD[digits-cnn-v1, 2,000]"."""
     scored_by: Literal["distance", "modes"]
+    steps: int
+    """How long its runs train, in generator updates: the same for all of a table."""
     floor: float | None
     untrained: float | None
     modes: int

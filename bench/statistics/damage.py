@@ -4,14 +4,17 @@ Whoever computes from records refuses these, so that an edited or broken file ne
 a score reads is looked at; a floor that leaves no scale is no damage (`bench.statistics.scales`).
 """
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
+from bench import data
 from bench.config.protocol import AVERAGE, scoring_version
 from bench.config.workload import Workload
 from bench.metrics.catalogue import about
+from bench.store.journal import Store
 from bench.store.record import Record
 
 REFERENCES: Final = ("distance_init", "distance_floor", "high_quality_ceiling", "unreadable_floor", "coverage_ceiling")
@@ -50,6 +53,21 @@ def refuse_damaged(records: Iterable[Record], workloads: Mapping[str, Workload])
         found = damage(record, workload) if workload is not None else ""
         if found:
             raise ValueError(found)
+
+
+def read_sound(store: Store) -> list[Record]:
+    """Read all records of a store, none of which is damaged.
+
+    Raises:
+        ValueError: one is; the message names it and says what to do.
+    """
+    records = store.records()
+    known = {}
+    for name in {record.spec.workload for record in records}:
+        with contextlib.suppress(ValueError):  # what needs a workload that is not known says that it is missing
+            known[name] = data.workload(name)
+    refuse_damaged(records, known)
+    return records
 
 
 def needed(workload: Workload, protocol_version: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
 import pandas as pd
 
-from bench.config.trial import canonical_json
+from bench.config.trial import Spec, canonical_json, trial_id
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
 
@@ -37,6 +38,19 @@ _TRAILING: Final[dict[str, Callable[[Record], Any]]] = {
 
 _GROUPS: Final = ("metrics", "stability", "cost")
 
+_SETTING: Final[dict[str, Callable[[Record], Any]]] = {
+    "network": lambda record: f"{record.spec.network.name}, width {record.spec.network.width}",
+    "evaluate_every": lambda record: record.spec.evaluate_every,
+    "budget": lambda record: _budget(record.spec),
+    "cell": lambda record: _cell(record),
+}
+
+CELL: Final = [
+    "protocol_version", "track", "network", "d_norm", "precision", "batch_size", "budget", "workload", "method", "cell",
+]  # fmt: skip
+"""The columns by which to group a frame: what trials have in common that differ in their seed alone. `cell` says it
+all, the others say it in words."""
+
 _DTYPES: Final = {
     **dict.fromkeys(("attempt", "seed", "steps", "batch_size", "samples"), "int64"),
     "allow_invalid": "bool",
@@ -56,7 +70,28 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     Raises:
         ValueError: the records follow more than one protocol version, which may not stand in one table.
     """
-    rows = sorted(_checked(records), key=_order)
+    return _table(_checked(records))
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return the table of records of any protocols, with columns that keep apart whatever does not belong together.
+
+    The columns are those of `table`, and after `status` four more: `network`, `evaluate_every`, `budget` in words, and
+    `cell`. Rows of one `cell` differ in their seed alone: group by it, or by `CELL`. Rows are ordered by protocol
+    first.
+    """
+    latest = latest_attempts(records)
+    found = _table(latest)
+    by_id = {record.trial_id: record for record in latest}
+    place = list(found.columns).index("status") + 1
+    for name, value in reversed(_SETTING.items()):
+        kind = "int64" if name == "evaluate_every" else None
+        found.insert(place, name, pd.Series([value(by_id[each]) for each in found["trial_id"]], dtype=kind))
+    return found
+
+
+def _table(latest: list[Record]) -> pd.DataFrame:
+    rows = sorted(latest, key=_order)
     columns: dict[str, Any] = {name: [value(record) for record in rows] for name, value in _LEADING.items()}
     for group in _GROUPS:
         values: list[Mapping[str, float | None]] = [getattr(record, group) for record in rows]
@@ -85,6 +120,16 @@ def evaluations(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns)).astype(types)
 
 
+def _budget(spec: Spec) -> str:
+    every = f"evaluated every {spec.evaluate_every:,} on {spec.samples:,}"
+    return f"{spec.steps:,} steps of {spec.batch_size:,}, {every}"
+
+
+def _cell(record: Record) -> str:
+    """Name by twelve digits everything that a trial's id is made of, but its seed."""
+    return trial_id(msgspec.structs.replace(record.spec, seed=0), record.components)[:12]
+
+
 def _checked(records: Iterable[Record]) -> list[Record]:
     latest = latest_attempts(records)
     versions = sorted({record.protocol_version for record in latest})
@@ -97,5 +142,5 @@ def _checked(records: Iterable[Record]) -> list[Record]:
 
 def _order(record: Record) -> tuple[object, ...]:
     spec = record.spec
-    norm = spec.network.d_norm
-    return (spec.workload, spec.track, norm, spec.method_name, spec.method, spec.steps, spec.seed, record.trial_id)
+    setting = (record.protocol_version, spec.workload, spec.track, spec.network.d_norm)
+    return (*setting, spec.method_name, spec.method, spec.steps, spec.seed, record.trial_id)

@@ -17,6 +17,7 @@ import torch
 from losses.contract import common, constraints, objectives, regularizers, transforms
 from losses.contract.check import Case, Check, Finding, Outcome, UndecidedError, named, verdict, weigh
 from losses.contract.reading import NoReading
+from losses.contract.trial_run import NAME, UNMADE, trial_run
 from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
 
@@ -42,6 +43,23 @@ def examine(part_class: type[Part]) -> list[Finding]:
     """Run every check of a part, and weigh its waivers. The global random state stays as it is."""
     weighed = [weigh(check, part_class.waived.get(check.name)) for check in checks(part_class)]
     return [*weighed, *other_waivers(part_class)]
+
+
+def diagnose(part_class: type[Part]) -> list[Finding]:
+    """Do as `examine` does, unless the part cannot be computed at all, which every check would find again.
+
+    Such a part has one failure, of its trial run, that says why; the checks that compute it are left untried.
+    """
+    listed = checks(part_class)
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        wrong = trial_run(Case(part_class))
+    if not wrong:
+        return examine(part_class)
+    apart = (common.registration,) if wrong.startswith(UNMADE) else (common.registration, common.description)
+    told = {name for name, _ in map(named, apart)}
+    findings = [weigh(check, part_class.waived.get(check.name)) for check in listed if check.name in told]
+    untried = [Finding(check.name, "untried", f"the {NAME} says why") for check in listed if check.name not in told]
+    return [*findings, Finding(NAME, "failed", wrong), *untried]
 
 
 def other_waivers(part_class: type[Part]) -> list[Finding]:
@@ -71,6 +89,7 @@ __all__ = [
     "Outcome",
     "UndecidedError",
     "checks",
+    "diagnose",
     "examine",
     "other_waivers",
     "verdict",

@@ -6,10 +6,11 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import torch
 
+from losses import plugins
 from losses.kinds import Part
 
 AnyPart = TypeVar("AnyPart", bound=Part, covariant=True)
-Outcome = Literal["passed", "failed", "waived", "stale", "undecided"]
+Outcome = Literal["passed", "failed", "waived", "stale", "undecided", "untried"]
 
 TRIES: Final = 3
 """How many seeds a waived check must pass on before its waiver counts as stale."""
@@ -55,7 +56,8 @@ class Check:
             except (AssertionError, UndecidedError):
                 raise
             except Exception as error:
-                raise AssertionError(f"{type(error).__name__}: {_first_line(error)}") from error
+                place = place_of(self.part_class, error)
+                raise AssertionError(f"{type(error).__name__}: {_first_line(error)}{place}") from error
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Finding:
     """What came of one check.
 
     `stale` is a waiver of a check that passes all the same; it counts as a failure, so that no exception outlives its
-    reason. `undecided` is neither: the check does not apply.
+    reason. `undecided` is neither: the check does not apply. Nor is `untried`: the part cannot be computed, as another
+    finding says.
     """
 
     check: str
@@ -101,11 +104,19 @@ def verdict(name: str, findings: Sequence[Finding]) -> str:
     """Return the outcome for a part in one line: "cubic: ready (17 checks passed, 1 waived)"."""
     failures = sum(finding.is_failure for finding in findings)
     if failures:
-        return f"{name}: {_checks(failures)} failed"
+        untried = sum(finding.state == "untried" for finding in findings)
+        return f"{name}: {_checks(failures)} failed" + (f", {untried} not tried" if untried else "")
     counts = {state: sum(finding.state == state for finding in findings) for state in ("waived", "undecided")}
     passed = sum(finding.state == "passed" for finding in findings)
     rest = "".join(f", {count} {state}" for state, count in counts.items() if count)
     return f"{name}: ready ({_checks(passed)} passed{rest})"
+
+
+def place_of(part_class: type[Part], error: Exception) -> str:
+    """Return " (my_losses.py, line 12)" where an error has come through the file of a part."""
+    path = plugins.file_of(part_class.__module__)
+    line = "" if path is None else plugins.line_of(path, error)
+    return f" ({path.name}{line})" if path is not None and line else ""
 
 
 def _checks(count: int) -> str:

@@ -40,13 +40,13 @@ def deterministic(results: Path) -> dict[str, object]:
 def kill_after_first_trial(results: Path) -> None:
     with subprocess.Popen(
         command(*PLAN, "--progress", "json", results=results),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+        assert process.stderr is not None
+        for line in process.stderr:
             if json.loads(line)["type"] == "trial-finished":
                 break
         process.send_signal(signal.SIGKILL)
@@ -69,14 +69,14 @@ def test_the_same_command_after_sigkill_gives_the_records_of_an_uninterrupted_ru
     assert 1 <= len(kept) < TRIALS, "the kill came in the middle"
     resumed = bench(*PLAN, results=broken)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"{TRIALS - len(kept)} of {TRIALS} trials to run" in resumed.stdout
+    assert f"{TRIALS - len(kept)} of {TRIALS} trials to run" in resumed.stderr
 
     assert deterministic(broken) == deterministic(whole)
     assert len(deterministic(whole)) == TRIALS
     assert ranking(broken) == ranking(whole) != []
 
     again = bench(*PLAN, results=broken)
-    assert f"0 of {TRIALS} trials to run" in again.stdout or f"{TRIALS} recorded" in again.stdout
+    assert f"0 of {TRIALS} trials to run" in again.stderr or f"{TRIALS} recorded" in again.stderr
     assert len(deterministic(broken)) == TRIALS
 
 

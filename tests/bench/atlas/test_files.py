@@ -168,10 +168,10 @@ def test_generating_mends_it_and_leaves_what_people_wrote(copy):
 
 def test_the_check_names_the_stale_files_and_the_command_that_mends_them(copy):
     (copy / "index.md").write_text("old\n")
-    result = CliRunner().invoke(cli, ["atlas", "--check", "--output", str(copy)])
+    result = CliRunner().invoke(cli, ["atlas", "--check", "--folder", str(copy)])
     assert result.exit_code == 1
     assert f"out of date: {copy / 'index.md'}\n" in result.stderr
-    assert f"mend it with: python -m bench atlas --output {copy}" in result.stderr
+    assert f"mend it with: python -m bench atlas --folder {copy}" in result.stderr
 
 
 def test_the_check_passes_on_an_atlas_that_is_up_to_date():
@@ -184,7 +184,7 @@ def test_outside_a_checkout_the_folder_has_to_be_named(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "directory", lambda: tmp_path / "docs" / "atlas")
     result = CliRunner().invoke(cli, ["atlas"])
     assert result.exit_code == 2
-    assert "name a folder with --output" in result.stderr
+    assert "name a folder with --folder" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -23,7 +23,8 @@ def index(monkeypatch):
 @pytest.fixture
 def bench(monkeypatch):
     """Run `bench(*arguments)` and return click's result; its `exit_code`, `stdout` and `stderr` are a user's."""
-    monkeypatch.delenv("GAN_LOSS_BENCH_DEBUG", raising=False)
+    for variable in ("GAN_LOSS_BENCH_DEBUG", "GAN_LOSS_BENCH_RESULTS"):
+        monkeypatch.delenv(variable, raising=False)
 
     def invoke(*arguments):
         result = CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="python -m bench")

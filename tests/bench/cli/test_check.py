@@ -125,3 +125,74 @@ def test_a_file_that_is_not_there_and_one_that_is_no_python(bench, tmp_path):
     other.touch()
     assert "is no Python file" in bench("check", other).stderr
     assert bench("check").exit_code == 2
+
+
+@pytest.fixture
+def slope_cap():
+    """The guide's penalty of one's own."""
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = [each for each in blocks if '@losses.register("slope_cap")' in each]
+    return block
+
+
+TERM = "(slopes - self.cap).relu().square().mean()"
+READ = "context.real_gradient.flatten(1).norm(dim=1)"
+NEEDS = 'frozenset({"real_gradient"})'
+
+
+def test_the_guides_penalty_is_ready_as_it_says(bench, written, slope_cap, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = bench("check", written(slope_cap))
+    assert result.exit_code == 0, result.stdout
+    assert f"\n{result.stdout.splitlines()[-1]}\n" in GUIDE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (NEEDS, "frozenset()", "a discriminator-phase part declares it in `needs`"),
+        (NEEDS, 'frozenset({"gradient"})', "a discriminator-phase part declares it in `needs`"),
+        ("context.real_gradient.", "context.real_gradients.", 'did you mean "real_gradient"?'),
+        (TERM, "(slopes - self.cap).relu().square()", "the term has shape (6,): reduce it by the batch mean"),
+        (TERM, f"{TERM}.item()", "the term is of type float: __call__ of SlopeCap must return a tensor"),
+        (f"return {TERM}", TERM, "the term is None: __call__ of SlopeCap must return a tensor"),
+        (READ, f"{READ}.detach()", "no gradient comes out of the term"),
+        ("self.cap)", "self.cup)", "has no attribute 'cup' (did you mean \"cap\"?)"),
+        ("losses.parameter(1.0, minimum=0)", "losses.parameter(-1.0, minimum=0)", "cannot be made with its defaults"),
+        ("norm(dim=1)", "norm(dim=7)", "IndexError"),
+    ],
+)
+def test_a_wrong_penalty_gets_one_error(bench, written, slope_cap, old, new, words):
+    path = written(slope_cap.replace(old, new, 1))
+    found = bench("check", "--json", path)
+    assert found.exit_code == 1
+    (part,) = json.loads(found.stdout)["parts"]
+    (failed,) = [each for each in part["findings"] if each["state"] == "failed"]
+    assert failed["check"] == "trial run"
+    assert words in failed["message"]
+    assert re.fullmatch(r"slope_cap: 1 check failed, \d+ not tried", part["verdict"])
+    if "Error" in failed["message"] and "defaults" not in words:
+        (line,) = re.findall(r"\(my_losses\.py, line (\d+)\)$", failed["message"])
+        assert "self.cup" in new or READ.split(".")[0] in path.read_text().splitlines()[int(line) - 1]
+
+
+def test_people_see_the_one_error_and_no_row_of_what_was_not_tried(bench, written, slope_cap):
+    result = bench("check", written(slope_cap.replace(NEEDS, "frozenset()")))
+    assert result.stdout.count("failed") == 2  # its row, and the verdict
+    assert "untried" not in result.stdout
+
+
+def test_the_guide_prints_the_one_error_of_a_penalty_without_needs(bench, written, slope_cap):
+    text = slope_cap.replace('    needs: ClassVar = frozenset({"real_gradient"})\n', "")
+    (part,) = json.loads(bench("check", "--json", written(text)).stdout)["parts"]
+    (failed,) = [each for each in part["findings"] if each["state"] == "failed"]
+    assert failed["message"].replace("my_losses.py", "my_penalty.py") in GUIDE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("how", ["return real_logits.nothing", "return (real**3)", "return None"])
+def test_an_objective_that_cannot_be_computed_gets_one_error_too(bench, written, cubic, how):
+    text = cubic.replace("return (real**3).mean() + (fake**3).mean()", how)
+    result = bench("check", written(text))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "cubic: 1 check failed, 13 not tried"
+    assert "\ncubic: 1 check failed, 13 not tried\n" in GUIDE.read_text(encoding="utf-8")

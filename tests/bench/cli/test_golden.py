@@ -82,7 +82,7 @@ def test_two_of_a_kind(bench, recorded, tmp_path):
     [
         (["nsgn", "--output", "x.json"], "nsgan"),
         (["nsgan", "--output", "x.txt"], "name it .json"),
-        (["nsgan"], "Missing option '--output'"),
+        (["nsgan"], "Missing option '-o' / '--output'"),
         (["bce_ns + pack(size=3)", "--output", "x.json"], "does not divide the batch of 16"),
     ],
 )

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from importlib.resources import files
 
 import click
 import pytest
@@ -13,27 +14,31 @@ HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "ji
 
 OPTIONS = {
     "run": "suite method losses workload seeds steps d-norm allow-invalid set "
-    "device executor workers capture pack results data inception inception-weights dry-run progress",
-    "prepare": "workloads retrain device data",
-    "list": "kind json",
-    "check": "file json",
+    "device executor workers capture pack results data inception inception-weights dry-run progress format json",
+    "prepare": "workloads retrain device data format json",
+    "list": "kind format json",
+    "check": "file format json",
     "probe": "",
-    "status": "suite method losses workload seeds steps d-norm allow-invalid set results data",
-    "show": "trial results",
-    "sample": "trial count output seed results device",
-    "leaderboard": "format results output",
-    "compare": "base new stage flagged threshold allow-improvement allow-missing losses format output",
-    "golden": "methods losses output",
+    "status": "suite method losses workload seeds steps d-norm allow-invalid set results data format json",
+    "show": "trial results format json",
+    "sample": "trial count output seed results device format json",
+    "leaderboard": "format json results output",
+    "compare": "base new stage flagged threshold allow-improvement allow-missing losses format json output",
+    "golden": "methods losses output format json",
     "baseline": "",
-    "report": "results output static png svg",
-    "export": "format results output",
-    "kernels": "methods losses device batch size precision mode results table format trace nvtx",
-    "publish": "folder from",
-    "verify": "folders since rerun up-to-first-evaluation reruns data",
-    "atlas": "check output",
-    "doctor": "results data",
+    "report": "results output static png svg format json",
+    "export": "format json results output",
+    "kernels": "methods losses device batch size precision mode results table format json output trace nvtx",
+    "publish": "folder from format json",
+    "verify": "folders since rerun up-to-first-evaluation reruns data format json",
+    "atlas": "check folder format json",
+    "doctor": "results data format json",
 }
 """The command line is an interface: scripts stand on it. A name that goes is a breaking change."""
+
+
+def test_both_packages_say_that_they_are_typed():
+    assert all((files(package) / "py.typed").is_file() for package in ("bench", "losses"))
 
 
 def test_the_verbs_and_their_options_are_frozen():
@@ -44,7 +49,7 @@ def test_the_verbs_and_their_options_are_frozen():
         found = [
             max(parameter.opts, key=len).removeprefix("--") for parameter in command.params if parameter.name != "help"
         ]
-        assert found == expected.split(), verb
+        assert found == [*expected.split(), "quiet", "verbose"], verb
 
 
 def test_no_verb_prints_what_to_try_next(bench):

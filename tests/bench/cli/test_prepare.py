@@ -1,5 +1,7 @@
 """`prepare`, and `run` on a workload whose classifier is not there yet: small files in the real format."""
 
+import json
+
 import msgspec
 import pytest
 import torch
@@ -56,6 +58,11 @@ def test_everything_is_got_once(bench, folder, cache, never):
     assert words(again.stdout).endswith("ready")
     assert words(again.stdout).split(" 512 ")[1].split()[:5] == words(first.stdout).split(" 512 ")[1].split()[:5]
     assert {path: path.read_bytes() for path in cache.rglob("*.safetensors")} == kept
+    quiet = bench("prepare", "fashion-mnist", "--data", folder, "--device", "cpu", "--format", "json", "-q")
+    assert quiet.stderr == ""
+    (each,) = json.loads(quiet.stdout)["workloads"]
+    assert (each["workload"], each["train"], each["extractor"]) == ("fashion-mnist", 512, known.component)
+    assert each["was_ready"]
 
 
 def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never):

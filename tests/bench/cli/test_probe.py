@@ -11,8 +11,8 @@ from bench.cli.main import cli
 from bench.cli.probe import probe
 
 OPTIONS = {
-    "dirac": "methods losses output json steps step-size",
-    "gradients": "methods losses output json workload generator updates width batch-size seed data",
+    "dirac": "methods losses output folder format json steps step-size",
+    "gradients": "methods losses output folder format json workload generator updates width batch-size seed data",
 }
 
 
@@ -21,7 +21,7 @@ def test_the_probes_and_their_options_are_frozen():
     assert sorted(probe.commands) == sorted(OPTIONS)
     for name, expected in OPTIONS.items():
         found = [max(each.opts, key=len).removeprefix("--") for each in probe.commands[name].params]
-        assert found == expected.split(), name
+        assert found == [*expected.split(), "quiet", "verbose"], name
 
 
 def test_without_a_probe_the_help_says_which_there_are(bench):
@@ -34,7 +34,7 @@ def test_without_a_probe_the_help_says_which_there_are(bench):
 def test_gradients_print_a_table_and_write_files(bench, tmp_path):
     result = bench(
         "probe", "gradients", "mmgan", "hinge + r1(gamma=1)", "--updates", 12, "--width", 4, "--batch-size", 8,
-        "--output", tmp_path / "out",
+        "--folder", tmp_path / "out",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     for word in ("mmgan", "hinge + r1(gamma=1", "k = 0", "k = 10", "k = 12", "last/early", "below 0.1 is vanishing"):
@@ -55,7 +55,7 @@ def test_gradients_as_json(bench):
 
 
 def test_dirac_prints_a_table_and_writes_files(bench, tmp_path):
-    result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--output", tmp_path)
+    result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--folder", tmp_path)
     assert result.exit_code == 0, result.stderr
     for word in ("nsgan-r1", "alternating, 5 D steps", "overflow", "--step-size"):
         assert word in result.stdout
@@ -90,6 +90,24 @@ def test_bad_input_gets_one_line_and_exit_code_2(bench, arguments, words):
 
 def test_files_that_cannot_be_written_get_one_line(bench, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    result = bench("probe", "dirac", "mmgan", "--steps", 10, "--output", tmp_path / "taken" / "below")
+    for where in (("--folder", tmp_path / "taken" / "below"), ("-o", tmp_path / "taken" / "x.svg")):
+        result = bench("probe", "dirac", "mmgan", "--steps", 10, *where)
+        assert result.exit_code == 2
+        assert "cannot write" in result.stderr
+
+
+def test_a_file_is_what_its_name_says(bench, tmp_path):
+    files = [tmp_path / f"dirac.{suffix}" for suffix in ("csv", "json", "svg", "png")]
+    outputs = [word for file in files for word in ("-o", file)]
+    result = bench("probe", "dirac", "mmgan", "--steps", 10, "--format", "csv", *outputs)
+    assert result.exit_code == 0
+    assert result.stdout == files[0].read_text()
+    assert json.loads(files[1].read_text())["steps"] == 10
+    ElementTree.parse(files[2])
+    Image.open(files[3]).verify()
+
+
+def test_a_folder_is_not_taken_for_a_file(bench, tmp_path):
+    result = bench("probe", "dirac", "mmgan", "--output", tmp_path / "probes")
     assert result.exit_code == 2
-    assert "cannot write" in result.stderr
+    assert f"--folder {tmp_path / 'probes'}" in result.stderr

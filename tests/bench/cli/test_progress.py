@@ -119,7 +119,9 @@ def test_the_live_display_survives_a_whole_campaign(events, capsys):
     with progress.RichRenderer() as renderer:
         for event in events:
             renderer.handle(event)
-    text = " ".join(capsys.readouterr().out.split())
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    text = " ".join(captured.err.split())
     assert "✓ nsgan on digits, seed 0: distance 75.1, after 21 s" in text
     assert "✗ hinge on digits, seed 1" in text
 

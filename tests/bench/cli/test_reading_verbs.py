@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 
 import msgspec
@@ -125,6 +126,14 @@ def test_export_writes_one_row_a_trial(bench, results, tmp_path):
     assert len(from_csv) == len(from_parquet) == 12
     assert list(from_csv.columns) == list(from_parquet.columns)
     assert sorted(from_csv["status"].unique()) == ["nonfinite", "ok"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
+def test_the_name_of_the_file_says_how_it_is_exported(bench, results, tmp_path, suffix):
+    output = tmp_path / f"table.{suffix}"
+    assert bench("export", "-o", output, "--results", results).exit_code == 0
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}[suffix]
+    assert len(read(output)) == 12
 
 
 def test_export_into_a_place_that_cannot_be_written(bench, results, tmp_path):
@@ -349,3 +358,58 @@ def test_the_list_says_how_a_folder_of_images_is_named(bench, index):
     text = bench("list", "workloads").stdout
     assert "imagefolder:PATH[?size=64]" in text
     assert "cifar10" in text
+
+
+# --- a fresh clone ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch, results):
+    """A checkout with two published folders and no records of its own; we stand in it."""
+    import bench as package
+
+    monkeypatch.delenv("GAN_LOSS_BENCH_RESULTS", raising=False)
+    root = tmp_path / "clone"
+    for name in ("first", "second"):
+        folder = root / "results" / "published" / name
+        folder.mkdir(parents=True)
+        shutil.copytree(results / "records", folder / "records")
+    (root / "results" / "published" / "kernels").mkdir()
+    monkeypatch.setattr(package, "__file__", str(root / "bench" / "__init__.py"))
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_a_fresh_clone_shows_the_published_tables_and_says_so(bench, clone):
+    result = bench("leaderboard")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("There are no records in results/local yet. These are the published tables")
+    assert [line for line in result.stdout.splitlines() if line.startswith("results/published/")] == [
+        "results/published/first", "results/published/second",
+    ]  # fmt: skip
+    assert result.stdout.count("≈") >= 2
+
+
+def test_published_tables_in_other_formats_name_the_command_that_writes_them_again(bench, clone):
+    result = bench("leaderboard", "--format", "json")
+    assert "These are the published tables" in result.stderr
+    found = json.loads(result.stdout)
+    assert len(found["tables"]) == 2
+    assert found["command"] == "python -m bench leaderboard --format json --results results/published"
+    assert bench(*found["command"].split()[3:]).stdout == result.stdout
+
+
+def test_own_records_and_a_folder_of_choice_come_before_what_is_published(bench, clone, results):
+    assert bench("leaderboard", "--results", "results/local").exit_code == 2
+    (clone / "results" / "local").mkdir()
+    shutil.copytree(results / "records", clone / "results" / "local" / "records")
+    own = bench("leaderboard")
+    assert own.exit_code == 0
+    assert "published" not in own.stdout
+
+
+def test_a_package_without_its_repository_says_how_to_make_records(bench, clone):
+    shutil.rmtree(clone / "results")
+    result = bench("leaderboard")
+    assert result.exit_code == 2
+    assert "there are no records in results/local; make some with: python -m bench run" in result.stderr

@@ -44,8 +44,10 @@ def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
     result = bench("run", *SMALL, "--results", tmp_path)
     assert result.exit_code == 0, result.output
     assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]
-    assert "4 of 4 trials to run, 1 at a time" in result.stdout
-    assert "[4/4] hinge on digits, seed 1: distance 90.0" in result.stdout
+    assert "4 of 4 trials to run, 1 at a time" in result.stderr
+    head = "started: plan, 4 trials; digits: 3,000 steps, batch 64, evaluated every 500, seeds 0–1"
+    assert result.stdout.splitlines()[0] == head
+    assert "[4/4] hinge on digits, seed 1: distance 90.0" in result.stderr
     assert result.stdout.index("Ranking") < result.stdout.index("Score: mean over digits seeds 0–1")
     assert f"report:  {tmp_path / 'report.html'}" in result.stdout
     assert f"samples: {tmp_path / 'artifacts'}" in result.stdout
@@ -62,14 +64,14 @@ def test_the_same_command_again_trains_nothing(bench, pretend, tmp_path):
     again = bench("run", *SMALL, "--results", tmp_path)
     assert again.exit_code == 0
     assert pretend.trained == []
-    assert "0 of 4 trials to run" in again.stdout
+    assert "0 of 4 trials to run" in again.stderr
     assert (tmp_path / "report.html").read_bytes() == page
 
 
 def test_a_dry_run_trains_and_writes_nothing(bench, pretend, tmp_path):
     result = bench("run", *SMALL, "--results", tmp_path / "new", "--dry-run")
     assert result.exit_code == 0
-    assert "suite quick: 4 trials, 0 recorded, 4 to run" in result.stdout
+    assert "plan: 4 trials, 0 recorded, 4 to run" in result.stdout
     assert result.stdout.count("to run  ") == 4
     assert pretend.trained == []
     assert not (tmp_path / "new").exists()
@@ -97,7 +99,7 @@ def test_an_error_is_exit_code_1_and_names_the_logs(bench, pretend, tmp_path):
     assert result.exit_code == 1
     assert "2 trials ended in an error or a timeout" in result.stderr
     assert str(tmp_path / "logs") in result.stderr
-    assert "out of luck" in result.stdout
+    assert "out of luck" in result.stderr
     assert "Traceback" not in result.output
     assert any("out of luck" in path.read_text() for path in (tmp_path / "logs").iterdir())
 
@@ -114,7 +116,7 @@ def test_a_loss_that_fails_is_a_result_and_no_error(bench, pretend, record, work
     result = bench("run", *SMALL, "--results", tmp_path)
     assert result.exit_code == 0
     assert "2/2" in result.stdout
-    assert "never learned" in result.stdout
+    assert "never learned" in result.stderr
 
 
 def test_ctrl_c_stops_and_says_that_the_work_goes_on(bench, pretend, tmp_path):
@@ -133,12 +135,33 @@ def test_ctrl_c_stops_and_says_that_the_work_goes_on(bench, pretend, tmp_path):
     assert len(pretend.trained) == 3
 
 
-def test_json_progress_leaves_stdout_to_json(bench, pretend, tmp_path):
+def test_json_progress_has_stderr_to_itself(bench, pretend, tmp_path):
     result = bench("run", *SMALL, "--results", tmp_path, "--progress", "json")
-    types_seen = [json.loads(line)["type"] for line in result.stdout.splitlines()]
+    types_seen = [json.loads(line)["type"] for line in result.stderr.splitlines()]
     assert types_seen[0] == "campaign-started"
     assert types_seen[-1] == "campaign-finished"
-    assert "report:" in result.stderr
+    assert "report:" in result.stdout
+
+
+def test_stdout_has_the_results_and_no_progress(bench, pretend, tmp_path):
+    loud = bench("run", *SMALL, "--results", tmp_path)
+    for word in ("seed 0: started", "to run", "[1/4]", "first look"):
+        assert word not in loud.stdout
+        assert word in loud.stderr
+    quiet = bench("run", *SMALL, "--results", tmp_path, "-q")
+    assert quiet.stderr == ""
+    assert quiet.stdout == loud.stdout
+    verbose = bench("run", *SMALL, "--results", tmp_path, "-v")
+    assert "1 at a time on cpu, each with" in verbose.stderr
+
+
+def test_what_came_of_a_run_as_json(bench, pretend, tmp_path):
+    result = bench("run", *SMALL, "--results", tmp_path, "--format", "json")
+    found = json.loads(result.stdout)
+    assert "started: plan, 4 trials; digits: 3,000 steps" in result.stderr
+    assert [each["status"] for each in found["trials"]] == ["ok"] * 4
+    assert {row["method"] for table in found["tables"] for row in table["rows"]} == {"nsgan", "hinge"}
+    assert found["report"] == str(tmp_path / "report.html")
 
 
 def test_the_table_compares_with_what_is_recorded_already(bench, pretend, tmp_path):

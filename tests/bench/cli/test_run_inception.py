@@ -116,7 +116,7 @@ def test_require_runs_again_what_lacks_fid_and_nothing_else(run, records, preten
     assert (first.attempt, second.attempt) == (0, 1)
     assert first.inception_weights is None
     assert second.metrics["fid"] == 30.0
-    assert "0 of 1 trial to run" in run(*required).stdout
+    assert "0 of 1 trial to run" in run(*required).stderr
     assert len(records()) == 2
 
 

@@ -1,5 +1,6 @@
 """`sample`: a picture from a stored generator, and one line where there is none."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -85,3 +86,10 @@ def test_the_generator_of_another_trial_is_refused(bench, results, trial_id, tmp
     result = bench("sample", other.id, "--results", results, "--device", "cpu")
     assert result.exit_code == 2
     assert f"is the generator of trial {trial_id}, and lies in the folder of trial {other.id}" in result.stderr
+
+
+def test_what_was_written_as_json(bench, results, trial_id, tmp_path):
+    output = tmp_path / "grid.png"
+    given = ("--count", 1, "--results", results, "--device", "cpu", "-o", output)
+    found = json.loads(bench("sample", trial_id, *given, "--json").stdout)
+    assert found == {"trial": trial_id, "count": 1, "seed": None, "output": str(output)}

@@ -1,0 +1,95 @@
+"""What `run` and `status` say of a plan before anything is trained: its trials, their budget and the time they take."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.cli.prepare import untrained
+
+if TYPE_CHECKING:
+    from bench.config.suite import Suite
+    from bench.config.trial import Trial
+    from bench.statistics.estimate import Estimate
+    from bench.store.journal import Store
+
+
+def budgets(suite: "Suite", trials: "Sequence[Trial]") -> list[str]:
+    """Say of each workload how long it trains, in which batch, and on which seeds."""
+    from bench.report.wording import budget
+
+    found = []
+    for workload in dict.fromkeys(trial.spec.workload for trial in trials):
+        specs = [trial.spec for trial in trials if trial.spec.workload == workload]
+        batches = dict.fromkeys(str(spec.batch_size) for spec in specs)  # on the paper track each method has its own
+        seeds = tuple(range(suite.seeds))
+        found.append(budget(workload, specs[0].steps, " or ".join(batches), seeds, specs[0].evaluate_every))
+    return found
+
+
+def more_seeds(suite: "Suite") -> list[str]:
+    """Say how to go on from the few seeds that trials have where nobody has said how many."""
+    from bench.config.protocol import PUBLISHABLE_SEEDS
+    from bench.config.suite import DEFAULT_SUITE, FEW_SEEDS, load_suite
+
+    if suite.name or suite.seeds != FEW_SEEDS:
+        return []
+    said = [
+        f"{FEW_SEEDS} seeds are a first look: --seeds {PUBLISHABLE_SEEDS} makes a table to quote, and goes on from it"
+    ]
+    if suite.steps is None:
+        quick = load_suite(DEFAULT_SUITE)
+        budget = f"{quick.steps:,} steps of {quick.batch_size}"
+        said.append(f"--suite {quick.name} with the same options trains {budget}, in minutes")
+    return said
+
+
+def trial_words(trial: "Trial", *, to_run: bool) -> dict[str, object]:
+    """Return one trial of a plan for a program; its id is null where it is not known before a classifier is trained."""
+    spec = trial.spec
+    return {
+        "trial": None if untrained(trial) else trial.id,
+        "state": "to run" if to_run else "recorded",
+        "workload": spec.workload,
+        "method": spec.method_name,
+        "expression": spec.method,
+        "seed": spec.seed,
+        "steps": spec.steps,
+        "evaluate_every": spec.evaluate_every,
+        "batch_size": spec.batch_size,
+        "samples": spec.samples,
+        "precision": spec.precision,
+    }
+
+
+def estimated(
+    todo: "Sequence[Trial]", planned: int, store: "Store", device: str, workers: int | None
+) -> "tuple[Estimate, int]":
+    """Estimate how long trials take here, and return how many of them run at once.
+
+    Raises:
+        ValueError: the device is not there.
+    """
+    from bench.campaign import divide
+    from bench.execution.device import accelerator_name, resolve
+    from bench.statistics.estimate import estimate
+    from bench.store.environment import environment
+
+    chosen = resolve(device)
+    used, threads = divide(planned, workers, chosen)
+    machine = environment(chosen, threads, accelerator_name(chosen))
+    return estimate(todo, store.records(), machine, used), used
+
+
+def time_words(found: "Estimate", workers: int, results: str) -> str:
+    """Say how long it takes, from what that is known, and what is not known."""
+    from bench.report.wording import duration, plural
+
+    unknown = ", ".join(found.unknown)
+    if not found.own + found.others:
+        return f"time: not known before the first trial has run; {results} has no speed of {unknown} on this machine"
+    sources = [f"{found.own} by the same method"] if found.own else []
+    sources += [f"{found.others} by other methods on the workload"] if found.others else []
+    words = (
+        f"time: about {duration(found.seconds)}, {workers} at a time, from speeds recorded on this machine "
+        f"({plural(found.own + found.others, 'trial')}: {', '.join(sources)})"
+    )
+    return f"{words}; not counted is {unknown}, which has not run here" if unknown else words

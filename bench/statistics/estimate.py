@@ -1,0 +1,125 @@
+"""How long trials will take on this machine, from the speeds that it has recorded.
+
+    T = sum over trials of (steps * seconds a step + evaluations * samples * seconds a sample + the rest) / workers
+
+and no less than the longest trial. A trial's speeds are the medians of recorded trials of the same method on the same
+workload, network, batch and precision; where there are none, of the other methods'. With the same number of threads if
+there are such records, else with any.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from bench.config.trial import Spec, Trial
+from bench.store.record import Environment, Record
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one recorded trial took, in seconds."""
+
+    step: float
+    sample: float
+    """Of an evaluation."""
+    rest: float
+    """For starting, reading data and writing."""
+
+    def of(self, spec: Spec) -> float:
+        """Return the seconds that a trial takes at this speed."""
+        evaluations = 1 + -(-spec.steps // spec.evaluate_every)  # one at step 0, one at the end
+        return spec.steps * self.step + evaluations * spec.samples * self.sample + self.rest
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a plan takes."""
+
+    seconds: float
+    """Of the trials whose speed is known."""
+    own: int
+    """How many of them ran under the same method here before."""
+    others: int
+    """How many are told by other methods on the same workload."""
+    unknown: tuple[str, ...]
+    """The workloads that have no recorded speed on this machine."""
+
+
+def estimate(trials: Sequence[Trial], records: Iterable[Record], machine: Environment, workers: int) -> Estimate:
+    """Estimate the time that trials take on a machine, `workers` of them at once."""
+    speeds = [(record, speed) for record in records if _same(record.environment, machine) and (speed := _speed(record))]
+    alike = [(record, speed) for record, speed in speeds if _threads(record) == machine.threads]
+    by_method, by_setting = (_Medians(of, alike, speeds) for of in (_method, _setting))
+    own, others, unknown = [], [], dict[str, None]()
+    for trial in trials:
+        if (speed := by_method.get(trial.spec)) is not None:
+            own.append(speed.of(trial.spec))
+        elif (speed := by_setting.get(trial.spec)) is not None:
+            others.append(speed.of(trial.spec))
+        else:
+            unknown[trial.spec.workload] = None
+    known = [*own, *others]
+    seconds = max(sum(known) / workers, max(known, default=0.0))
+    return Estimate(seconds=seconds, own=len(own), others=len(others), unknown=tuple(unknown))
+
+
+class _Medians:
+    """The medians of the speeds of each kind of trial, with the machine's present threads where there are any."""
+
+    def __init__(self, kind: Callable[[Spec], Hashable], *sources: Iterable[tuple[Record, Speed]]) -> None:
+        self._kind = kind
+        self._speeds: list[dict[Hashable, list[Speed]]] = []
+        for source in sources:
+            groups: dict[Hashable, list[Speed]] = defaultdict(list)
+            for record, speed in source:
+                groups[kind(record.spec)].append(speed)
+            self._speeds.append(groups)
+
+    def get(self, spec: Spec) -> Speed | None:
+        found = next((groups[key] for groups in self._speeds if (key := self._kind(spec)) in groups), None)
+        if found is None:
+            return None
+        return Speed(*(median(getattr(each, name) for each in found) for name in ("step", "sample", "rest")))
+
+
+def _setting(spec: Spec) -> Hashable:
+    return spec.workload, spec.network, spec.batch_size, spec.precision
+
+
+def _method(spec: Spec) -> Hashable:
+    return *_setting(spec), spec.method, spec.critic_steps  # type: ignore[misc]
+
+
+def _same(place: Environment | None, machine: Environment) -> bool:
+    """Whether two places are one kind of machine; releases and threads may differ, as an estimate may err a little."""
+    return place is not None and (place.device_name, place.cpu) == (machine.device_name, machine.cpu)
+
+
+def _threads(record: Record) -> int:
+    assert record.environment is not None
+    return record.environment.threads
+
+
+def _speed(record: Record) -> Speed | None:
+    """Return what a trial took, or None where that was not recorded; that of one in a pack is the others' too."""
+    steps, train = record.stability.get("completed_steps"), record.cost.get("train_seconds")
+    if not steps or not train or record.cost.get("pack"):
+        return None
+    evaluating = record.cost.get("evaluation_seconds") or 0.0
+    samples = len(record.history.evaluations) * record.spec.samples
+    return Speed(
+        step=train / steps,
+        sample=evaluating / samples if samples else 0.0,
+        rest=max(0.0, _wall_seconds(record) - train - evaluating),
+    )
+
+
+def _wall_seconds(record: Record) -> float:
+    """Return the seconds from start to end; 0 where the times are of another shape."""
+    try:
+        started, finished = (datetime.fromisoformat(each) for each in (record.started_at, record.finished_at))
+        return (finished - started).total_seconds()
+    except (ValueError, TypeError):  # no time, or one with a zone and one without
+        return 0.0
