@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.files.places import resolved
 from losses import contract, plugins, registry
-from losses.kinds import Part
+from losses.parts import Part
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,13 @@
-"""What a part may look at: one part's view of a phase, with that part's own random stream and its own state."""
-
-from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING
+"""What a part may look at: its view of a phase, with its own random stream and its own memory."""
 
 import torch
 from torch import Tensor, nn
 
-from losses.kinds import Need, Phase, Role
 from losses.numerics import in_full_precision
-from losses.outputs import Output, Scales, is_its_own_critic
-from losses.ranges import D_OTHER, INPUT_GRADIENT, mark
-
-if TYPE_CHECKING:  # a context looks into its evaluation; the evaluation gives one to each transform
-    from losses.evaluation import Evaluation
-
-PartState = dict[str, Tensor]
-State = MutableMapping[str, PartState]
+from losses.outputs import Output, Scales
+from losses.phase_state import PhaseState
+from losses.profiling import D_OTHER, mark
+from losses.types import Declared, Need, PartState, Phase, Role
 
 
 class Context:
@@ -30,55 +22,72 @@ class Context:
     """
 
     def __init__(
-        self, evaluation: "Evaluation", part: str, *, stream: str | None = None, scale: int = 0, own: bool = False
+        self,
+        phase_state: PhaseState,
+        part: Declared,
+        *,
+        stream: str | None = None,
+        scale: int = 0,
+        own: bool = False,
     ) -> None:
-        self._evaluation = evaluation
-        self._part = part
-        self._stream = stream or part
+        self._phase_state = phase_state
+        self._part = part.name
+        self._reads_step = part.reads_step
+        self._stream = stream or part.name
         self._scale = scale
         self._own = own
-        self.judged = False
-        """Whether the part has looked at what the discriminator makes of images."""
+        self.saw_discriminator = False
+        """Whether the part has used an output of the discriminator."""
 
     @property
     def phase(self) -> Phase:
-        return self._evaluation.phase
+        return self._phase_state.phase
 
     @property
     def step(self) -> int:
-        """The count of generator updates so far."""
-        return self._evaluation.step(self._part)
+        """The count of generator updates so far, for a part that declares "step" in its `needs`."""
+        if not self._reads_step:
+            raise ValueError(
+                f'{self._part} reads the count of steps and does not declare it: add "step" to its `needs`, so that '
+                f"a captured step is never replayed at another count"
+            )
+        step = self._phase_state.inputs.step
+        if step is None:
+            raise ValueError(
+                f"{self._part} reads the count of steps: pass step=, or use losses.Criterion, which counts"
+            )
+        return step
 
     @property
     def real_images(self) -> Tensor:
         """The real batch [B, ...] in full precision; ValueError in a generator phase that was given none."""
-        images = self._given(self._evaluation.real_images, "real images in the generator's step: pass real_images")
+        images = self._given(self._phase_state.real_images, "real images in the generator's step: pass real_images")
         return in_full_precision(images)
 
     @property
     def fake_images(self) -> Tensor:
         """The generated batch [B, ...] in full precision, with its graph in the generator's phase alone."""
-        return in_full_precision(self._given(self._evaluation.fake_images, "fake images: pass fake_images"))
+        return in_full_precision(self._given(self._phase_state.fake_images, "fake images: pass fake_images"))
 
     @property
     def latents(self) -> Tensor:
         """What the fakes were made from."""
-        return self._given(self._evaluation.latents, "the latents of the fakes: pass latents=")
+        return self._given(self._phase_state.inputs.latents, "the latents of the fakes: pass latents=")
 
     @property
     def second_latents(self) -> Tensor:
-        """A fresh standard normal batch shaped like `latents`, from this part's stream; each access draws anew."""
+        """A fresh standard normal batch shaped like `latents`, from this part's stream; each access draws a new one."""
         return self.normal_like(self.latents)
 
     @property
     def real_logits(self) -> Tensor:
         """The discriminator on the reals, [B] or [B, outputs]; without a graph in the generator's phase."""
-        return self._seen(self._evaluation.real).logits
+        return self._seen(self._phase_state.real).logits
 
     @property
     def fake_logits(self) -> Tensor:
         """The discriminator on the fakes, [B] or [B, outputs]."""
-        return self._seen(self._evaluation.fake).logits
+        return self._seen(self._phase_state.fake).logits
 
     @property
     def real_critic(self) -> Tensor:
@@ -93,49 +102,49 @@ class Context:
     @property
     def real_features(self) -> Tensor:
         """The features of the same forward as `real_logits`."""
-        return self.features_of(self._seen(self._evaluation.real))
+        return self.features_of(self._seen(self._phase_state.real))
 
     @property
     def fake_features(self) -> Tensor:
         """The features of the same forward as `fake_logits`."""
-        return self.features_of(self._seen(self._evaluation.fake))
+        return self.features_of(self._seen(self._phase_state.fake))
 
     @property
     def real_gradient(self) -> Tensor:
-        """The gradient of the critic at each real image, shaped like the images; to be declared in `needs`."""
+        """The gradient of the critic at each real image, shaped like the images; declare it in `needs`."""
         self._check_declared("real_gradient", self.real_images)
-        self.judged = True
-        return self._evaluation.gradient("real", self._scale)
+        self.saw_discriminator = True
+        return self._phase_state.gradient("real", self._scale)
 
     @property
     def fake_gradient(self) -> Tensor:
-        """The gradient of the critic at each fake image, shaped like the images; to be declared in `needs`."""
+        """The gradient of the critic at each fake image, shaped like the images; declare it in `needs`."""
         self._check_declared("fake_gradient", self.fake_images)
-        self.judged = True
-        return self._evaluation.gradient("fake", self._scale)
+        self.saw_discriminator = True
+        return self._phase_state.gradient("fake", self._scale)
 
     @property
     def rng(self) -> torch.Generator | None:
         """This part's random stream; None is torch's global generator."""
-        return self._evaluation.stream(self._stream)
+        return self._phase_state.stream(self._stream)
 
     @property
     def state(self) -> PartState:
         """What this part remembers between steps, kept and checkpointed by the caller."""
-        return self._evaluation.state_of(self._part, self._scale)
+        return self._phase_state.state_of(self._part, self._scale)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """All parameters of the player that is trained in this phase."""
-        return list(self._evaluation.player(self._part).parameters())
+        return list(self._phase_state.player(self._part).parameters())
 
     @property
     def weights(self) -> list[nn.Parameter]:
         """Its weight matrices and convolution kernels, without biases and gains."""
         return [parameter for parameter in self.parameters if parameter.dim() > 1]
 
-    def remembered(self, name: str, initial: Tensor) -> Tensor:
-        """Return the tensor of that name in `state`, created as a detached copy of `initial` at the first look."""
+    def get_state(self, name: str, initial: Tensor) -> Tensor:
+        """Return the tensor of that name in `state`. The first call creates it as a detached copy of `initial`."""
         if name not in self.state:
             self.state[name] = initial.detach().clone()
         return self.state[name]
@@ -155,7 +164,7 @@ class Context:
     def discriminator(self, images: Tensor, role: Role = "other") -> Output:
         """Run the discriminator once more, transforms included."""
         with mark(D_OTHER):
-            return self._seen(self._evaluation.judge(images, role, self._part))
+            return self._seen(self._phase_state.run_discriminator(images, role, self._part))
 
     def critic(self, images: Tensor) -> Tensor:
         """Run the discriminator once more and return the objective's critic, [B]."""
@@ -163,56 +172,55 @@ class Context:
 
     def critic_of(self, logits: Tensor) -> Tensor:
         """Return the objective's critic, [B], for logits at hand."""
-        objective = self._evaluation.objective
-        return logits if is_its_own_critic(objective) else objective.critic(logits, self.real_logits, self.fake_logits)
+        return self._phase_state.critic(logits, lambda: (self.real_logits, self.fake_logits))
 
     @property
     def batch_size(self) -> int:
         """How many real images the whole batch has: those of all processes."""
-        batch = self._evaluation.whole
+        batch = self._phase_state.inputs.whole
         return self.real_images.shape[0] * (1 if batch is None else batch.processes * batch.micro_batches)
 
     def whole(self, values: Tensor) -> Tensor:
         """Return values [B, ...], one a sample of this process, of the whole batch: those of all processes.
 
-        For what is no mean over samples: a largest one, a deviation. Logits and features are of it already, but for a
-        part that joins logits with images.
+        For statistics that are not means over samples, such as a maximum or a deviation. Logits and features are of the
+        whole batch already, except for a part that joins logits with images.
         """
-        batch = self._evaluation.whole
+        batch = self._phase_state.inputs.whole
         return values if batch is None else batch.gathered(values)
 
     def over_micro_batches(self, statistic: Tensor) -> Tensor:
         """Return a statistic of the batch for the part's memory, without a graph: its mean over the update's
         micro-batches so far, so that what is remembered moves once an update however often its loss is asked for.
         """
-        batch = self._evaluation.whole
+        batch = self._phase_state.inputs.whole
         return statistic.detach() if batch is None else batch.mean(statistic, f"{self._part}/{self._scale}")
 
     def generator(self, latents: Tensor) -> Tensor:
         """Run the generator once more, in full precision; without a graph in the discriminator's phase."""
-        return in_full_precision(self._evaluation.generate(latents, self._part))
+        return in_full_precision(self._phase_state.generate(latents, self._part))
 
     def frozen_features(self, images: Tensor) -> Tensor:
         """Return fixed features [B, d] of the images, differentiable in them: the caller's network or random ones."""
-        return self.whole(in_full_precision(self._evaluation.frozen(images)))
+        return self.whole(in_full_precision(self._phase_state.frozen(images)))
 
-    def slope(self, points: Tensor) -> Tensor:
-        """Return the gradient of the critic at points of this part's own, shaped like them, itself differentiable."""
-        batch, objective = self._evaluation.whole, self._evaluation.objective
-        if batch is not None and batch.processes > 1 and not is_its_own_critic(objective):
+    def critic_gradient(self, points: Tensor) -> Tensor:
+        """Return the gradient of the critic at points that this part made, shaped like them, itself differentiable."""
+        batch, objective = self._phase_state.inputs.whole, self._phase_state.objective
+        if batch is not None and batch.processes > 1 and not objective.critic_is_logit:
             raise ValueError(
                 f"{self._part} takes slopes of the critic of {objective.name}, which is measured against the batch: "
                 f"the gradient through what other processes hold of it would be lost; train it in one process"
             )
         points = points.detach().requires_grad_()
         with mark(D_OTHER):
-            judged = self._evaluation.judge(points, "other", self._part)[self._scale]
-        self.judged = True
-        return self.input_gradient(points, self.critic_of(judged.own.logits))
+            output = self._phase_state.run_discriminator(points, "other", self._part)[self._scale]
+        self.saw_discriminator = True
+        return self.input_gradient(points, self.critic_of(output.own.logits))
 
     def input_gradient(self, points: Tensor, values: Tensor) -> Tensor:
         """Return the gradient of what was computed from the critic at points, [B], shaped like them, differentiable."""
-        return self._evaluation.input_gradients([points], [values])[0]
+        return self._phase_state.input_gradients([points], [values])[0]
 
     def features_of(self, output: Output) -> Tensor:
         """Return the features of a forward; ValueError where the discriminator gives none."""
@@ -220,9 +228,9 @@ class Context:
 
     def _seen(self, scales: Scales) -> Output:
         """What this part sees of a forward: its own scale, of the whole batch unless it joins logits with images."""
-        self.judged = True
-        judged = scales[self._scale]
-        return judged.own if self._own else judged
+        self.saw_discriminator = True
+        output = scales[self._scale]
+        return output.own if self._own else output
 
     def _given(self, tensor: Tensor | None, what: str) -> Tensor:
         if tensor is None:
@@ -235,20 +243,3 @@ class Context:
                 f"{self._part} reads {need} in the {self.phase}'s phase, where the images have none: "
                 f"a discriminator-phase part declares it in `needs`"
             )
-
-
-def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
-    """Return the gradient of each critic value by its own image, shaped like the images, in full precision.
-
-    It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
-    another (BatchNorm does).
-    """
-    (gradient,) = input_gradients([images], [critic])
-    return gradient
-
-
-def input_gradients(batches: Sequence[Tensor], critics: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return what `input_gradient` returns for each batch of images and its critic values, from one backward pass."""
-    with mark(INPUT_GRADIENT):
-        gradients = torch.autograd.grad([critic.sum() for critic in critics], batches, create_graph=True)
-    return tuple(map(in_full_precision, gradients))

@@ -48,18 +48,19 @@ class InputGradients(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         # Held by the object, since on CUDA the backward passes run in threads of their own.
-        self.by_images_alone = False
-        self.settled = False
+        self.skip_weight_gradients = False
+        self.input_gradients_done = False
         """Whether all gradients by images have been taken, and those that are left are by the weights."""
         self._images: Tensor | None = None
 
     @contextmanager
-    def judging(self, images: Tensor, *, bare: bool = False) -> Iterator[None]:
-        """Run the discriminator on the images inside; once all is settled, the gradient by `bare` ones is left out.
+    def replacing_conv2d(self, images: Tensor, *, from_leaves: bool = False) -> Iterator[None]:
+        """Replace `conv2d` inside, where the discriminator runs on the images.
 
-        Bare are images that lead to nothing else: computed from no tensor that may be owed a gradient itself.
+        Once all input gradients are done, the gradient by images that come `from_leaves` is left out: they are leaves
+        or computed from leaves alone, so that it would lead to nothing else.
         """
-        self._images = images if bare else None
+        self._images = images if from_leaves else None
         try:
             with self:
                 yield
@@ -67,14 +68,14 @@ class InputGradients(TorchFunctionMode):
             self._images = None
 
     @contextmanager
-    def taking(self, batches: Sequence[Tensor]) -> Iterator[None]:
-        """Take the gradient by these images inside, and by nothing else: what weights would be owed is not computed."""
+    def skipping_weight_gradients(self, batches: Sequence[Tensor]) -> Iterator[None]:
+        """Skip the gradients by weights inside, where only those by these images are wanted."""
         # Of leaves that are no parameters it is certain that nothing which is computed from parameters depends on them.
-        self.by_images_alone = all(each.is_leaf and not isinstance(each, nn.Parameter) for each in batches)
+        self.skip_weight_gradients = all(item.is_leaf and not isinstance(item, nn.Parameter) for item in batches)
         try:
             yield
         finally:
-            self.by_images_alone = False
+            self.skip_weight_gradients = False
 
     def __torch_function__(
         self,
@@ -155,7 +156,7 @@ def _is_watched(images: Tensor) -> bool:
 
 
 def _pair(value: int | Sequence[int]) -> list[int]:
-    return [value, value] if isinstance(value, int) else [int(each) for each in value] * (2 // len(value))
+    return [value, value] if isinstance(value, int) else [int(item) for item in value] * (2 // len(value))
 
 
 class _Convolution(torch.autograd.Function):
@@ -180,8 +181,8 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
-        by_x = by_x and not (ctx.mode.settled and ctx.images is not None and not _is_watched(ctx.images))
-        wanted = (by_x, False, False) if ctx.mode.by_images_alone else (by_x, by_weight, by_bias)
+        by_x = by_x and not (ctx.mode.input_gradients_done and ctx.images is not None and not _is_watched(ctx.images))
+        wanted = (by_x, False, False) if ctx.mode.skip_weight_gradients else (by_x, by_weight, by_bias)
         return (*_Gradient.apply(gradients[0], x, weight, ctx.geometry, wanted, ctx.bias_shape), None, None, None)
 
 
@@ -241,7 +242,7 @@ def _backward(
     bias_shape: list[int] | None,
 ) -> tuple[Tensor | None, ...]:
     stride, padding, dilation, groups = geometry
-    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+    gradients: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
         gradient, x, weight, bias_shape, stride, padding, dilation, False, [0, 0], groups, list(wanted)
     )
-    return found
+    return gradients

@@ -1,6 +1,7 @@
-"""A method with all that a training loop must keep for it: counts, memory, random streams, constraints."""
+"""A method together with what a training loop must keep for it: counts, memory, random streams, constraints."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,19 +9,20 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from losses.catalogue import get
-from losses.evaluation import Features, generate_fakes
-from losses.kinds import Phase
 from losses.loss_parts import LossParts
 from losses.method import Method
-from losses.outputs import Layout, check_layout
+from losses.outputs import check_layout
+from losses.phase_inputs import PhaseInputs
+from losses.phase_state import generate_fakes
 from losses.streams import PartGenerators
+from losses.types import Features, Layout, Phase
 from losses.whole_batch import AllReduce, WholeBatch
 
 State = dict[str, dict[str, Tensor]]
 
 
 class Criterion(nn.Module):
-    """The losses of both players, for a training loop of one's own.
+    """The losses of both players, for your own training loop.
 
         criterion = losses.Criterion("hinge + r1(every=16) + lecam", discriminator, generator)
         d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=2e-4 * criterion.learning_rate_factor)
@@ -40,18 +42,19 @@ class Criterion(nn.Module):
     discriminator is due by the discriminator's own), keeps what stateful parts remember, and gives each part a random
     stream that depends on the seed, the part and the update alone. Once it follows the optimizers, their steps are
     counted and the constraints are applied by themselves. Losses asked for again before the update are micro-batches
-    of it: each draws its own random numbers, and running means move once. After `criterion.eval()` losses are looked at
-    and nothing of them is remembered.
+    of it: each draws its own random numbers, and running means move once. After `criterion.eval()` losses
+    can be computed without changing counts or memory.
 
-    `state_dict()` has the counts, the memory and the seed, and not the networks: save those beside it, as ever. After a
-    `load_state_dict` training goes on to the same numbers. The networks are no submodules of it.
+    `state_dict()` has the counts, the memory and the seed, and not the networks: save those as usual. After a
+    `load_state_dict` training goes on to the same numbers. The networks are not submodules of it.
 
     Args:
         method: a name, an expression such as "hinge + r1(gamma=1)", or a `Method`.
         discriminator: the network as it is, before its optimizer is made; train `criterion.discriminator`.
         generator: latents, and labels where there are any, to images or to a tuple that begins with them.
         seed: of the parts' random streams; drawn from torch's global generator by default.
-        joint: whether the discriminator judges each image alone, as `Method.discriminator_loss` explains.
+        concat_batches: whether reals and fakes may share a forward of the discriminator, as
+            `Method.discriminator_loss` explains.
         logits: how the discriminator gives logits: "per_image", "per_patch" or "per_scale", as explained there.
         frozen: a fixed network for parts that compare images in frozen features.
         all_reduce: a sum over processes that hold equally large parts of each batch, such as
@@ -60,8 +63,8 @@ class Criterion(nn.Module):
         processes: how many there are; those of torch.distributed by default.
 
     Raises:
-        ValueError: for a method that cannot be read, and by the losses for all that `Method.discriminator_loss` names,
-            for updates that nobody counted, and for a generator's update that is not due yet.
+        ValueError: for a method that cannot be read. The losses raise it as `Method.discriminator_loss` does,
+            for updates that were not counted, and for a generator update that is not due yet.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class Criterion(nn.Module):
         generator: nn.Module,
         *,
         seed: int | None = None,
-        joint: bool = False,
+        concat_batches: bool = False,
         logits: Layout = "per_image",
         frozen: Features | None = None,
         all_reduce: AllReduce | None = None,
@@ -87,7 +90,7 @@ class Criterion(nn.Module):
                 )
         self.method = get(method) if isinstance(method, str) else method
         self.seed = int(torch.randint(2**62, ())) if seed is None else seed
-        self.joint = joint and self.method.judges_alone
+        self.concat_batches = concat_batches and self.method.samplewise
         self.logits: Layout = logits
         self.discriminator_updates = 0
         self.generator_updates = 0
@@ -106,7 +109,7 @@ class Criterion(nn.Module):
         self._since_generator = 0
         self._is_counted = False
         self._versions: dict[Phase, list[int]] = {}
-        self._placed: Phase | None = None
+        self._chosen: Phase | None = None
 
     @property
     def discriminator(self) -> nn.Module:
@@ -119,10 +122,10 @@ class Criterion(nn.Module):
         return self._players["generator"]
 
     def use(self, *, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> None:
-        """Call these from now on in place of the networks: the same ones, compiled or made data parallel.
+        """Call these modules from now on: the same networks, compiled or made data parallel.
 
         `criterion.use(discriminator=DistributedDataParallel(criterion.discriminator))`: the constraints are on the
-        discriminator's weights already when it is wrapped once more.
+        discriminator's weights already when it is wrapped again.
         """
         if discriminator is not None:
             self._players["discriminator"] = discriminator
@@ -192,7 +195,7 @@ class Criterion(nn.Module):
         """Apply the constraints to the discriminator's weights, without counting an update."""
         self.method.after_step(self.discriminator)
 
-    def place(self, phase: Phase, discriminator_updates: int, generator_updates: int) -> None:
+    def choose_update(self, phase: Phase, discriminator_updates: int, generator_updates: int) -> None:
         """Say which update of a phase the next loss belongs to, for a loop that counts by itself.
 
         Such a loss is the only one of its update: it has no micro-batches.
@@ -200,8 +203,8 @@ class Criterion(nn.Module):
         self.discriminator_updates, self.generator_updates = discriminator_updates, generator_updates
         self._since_generator = self.critic_steps
         self._calls[phase] = 0
-        self._place_streams(phase, next(self.generator.parameters()).device)
-        self._placed = phase
+        self._seed_streams(phase, next(self.generator.parameters()).device)
+        self._chosen = phase
 
     def discriminator_loss(
         self,
@@ -221,24 +224,15 @@ class Criterion(nn.Module):
                 fake_images = generate_fakes(self.generator, latents, fake_labels)
         if fake_images is None and not self.method.alone:
             raise ValueError("the discriminator's loss compares with fakes: pass latents, or fake_images")
-        whole, state = self._begin_loss("discriminator", real_images.device)
-        return self.method.discriminator_loss(
-            self.discriminator,
-            real_images,
-            fake_images,
+        inputs = replace(
+            self._phase_inputs("discriminator", real_images.device, real_labels, fake_labels),
+            real_images=real_images,
+            fake_images=fake_images,
             latents=latents,
-            generator=self.generator,
-            frozen=self._frozen,
-            rng=self._streams[real_images.device].generators,
-            step=self.generator_updates,
             update=self.discriminator_updates,
-            state=state,
-            joint=self.joint,
-            real_labels=real_labels,
-            fake_labels=fake_labels,
-            logits=self.logits,
-            whole=whole,
+            concat_batches=self.concat_batches,
         )
+        return self.method.loss(inputs)
 
     def generator_loss(
         self,
@@ -248,37 +242,29 @@ class Criterion(nn.Module):
         real_labels: Tensor | None = None,
         fake_labels: Tensor | None = None,
     ) -> LossParts:
-        """Compute the generator's loss on latents [B, ...]; the discriminator's weights are owed no gradient.
+        """Compute the generator's loss on latents [B, ...]; the discriminator's weights get no gradient.
 
-        Call `.total.backward()`. Real images are looked at only where the method needs them: passing them never hurts.
+        Call `.total.backward()`. Real images are used only where the method needs them; passing them is always safe.
         """
         if self._since_generator < self.critic_steps and self.critic_steps > 1 and not self._calls["generator"]:
             raise ValueError(
                 f"{self.method.short} makes {self.critic_steps} updates of the discriminator for one of the generator, "
                 f"and there have been {self._since_generator}: train it where criterion.generator_is_due"
             )
-        whole, state = self._begin_loss("generator", latents.device)
         discriminator = self.discriminator
         if isinstance(discriminator, DistributedDataParallel):
             discriminator = discriminator.module  # it would wait for gradients that nobody computes
+        inputs = replace(
+            self._phase_inputs("generator", latents.device, real_labels, fake_labels),
+            discriminator=discriminator,
+            real_images=real_images,
+            latents=latents,
+        )
         trained = [weights for weights in self.discriminator.parameters() if weights.requires_grad]
         for weights in trained:
             weights.requires_grad_(False)
         try:
-            return self.method.generator_loss(
-                discriminator,
-                self.generator,
-                latents,
-                real_images,
-                frozen=self._frozen,
-                rng=self._streams[latents.device].generators,
-                step=self.generator_updates,
-                state=state,
-                real_labels=real_labels,
-                fake_labels=fake_labels,
-                logits=self.logits,
-                whole=whole,
-            )
+            return self.method.loss(inputs)
         finally:
             for weights in trained:
                 weights.requires_grad_(True)
@@ -320,17 +306,37 @@ class Criterion(nn.Module):
         self.state = {part: {name: fn(value) for name, value in own.items()} for part, own in self.state.items()}
         return self
 
+    def _phase_inputs(
+        self, phase: Phase, device: torch.device, real_labels: Tensor | None, fake_labels: Tensor | None
+    ) -> PhaseInputs:
+        """Begin a loss, and return the inputs that the criterion keeps for it."""
+        whole, state = self._begin_loss(phase, device)
+        return PhaseInputs(
+            phase=phase,
+            discriminator=self.discriminator,
+            generator=self.generator,
+            real_labels=real_labels,
+            fake_labels=fake_labels,
+            frozen=self._frozen,
+            rng=self._streams[device].generators,
+            step=self.generator_updates,
+            update=self.generator_updates,
+            state=state,
+            logits=self.logits,
+            whole=whole,
+        )
+
     def _begin_loss(self, phase: Phase, device: torch.device) -> tuple[WholeBatch | None, State]:
         """Place the random streams of a loss, and return the batch that it is part of, and the parts' memory.
 
         A micro-batch after the first one is given the memory from before the update, and the first one's statistics.
         """
-        if self._placed == phase:
-            self._placed = None
+        if self._chosen == phase:
+            self._chosen = None
             return self._whole if self._whole.processes > 1 else None, self.state
-        self._place_streams(phase, device)
+        self._seed_streams(phase, device)
         if not self.training:
-            return self._whole.alike(), _copied(self.state)
+            return self._whole.fresh(), _copied(self.state)
         self._check_counted(phase)
         own = self._memory_of(phase)
         if self._calls[phase] == 0:
@@ -348,19 +354,19 @@ class Criterion(nn.Module):
         acting = {part.name for part in self.method.parts if getattr(part, "phase", "discriminator") == phase}
         return {key: own for key, own in self.state.items() if key.partition(" at scale ")[0] in acting}
 
-    def _place_streams(self, phase: Phase, device: torch.device) -> None:
+    def _seed_streams(self, phase: Phase, device: torch.device) -> None:
         self.random_generators(device)
         update = self.discriminator_updates if phase == "discriminator" else self.generator_updates
         process = f"/process {self._whole.rank}" if self._whole.rank else ""
         micro_batch = f"/micro-batch {self._calls[phase]}" if self._calls[phase] else ""
-        self._streams[device].place(phase, update, process + micro_batch)
+        self._streams[device].seed(phase, update, process + micro_batch)
 
     def _check_counted(self, phase: Phase) -> None:
-        """Raise ValueError where weights have moved since the first loss, and nobody has ever counted an update."""
+        """Raise ValueError where weights have moved since the first loss, and no update has been counted."""
         if self._is_counted:
             return
-        found = [weights._version for weights in self._players[phase].parameters()]  # the host's count of changes
-        if self._versions.setdefault(phase, found) != found:
+        versions = [weights._version for weights in self._players[phase].parameters()]  # the host's count of changes
+        if self._versions.setdefault(phase, versions) != versions:
             raise ValueError(
                 f"the {phase}'s weights have changed since its last loss, and no update was counted: call "
                 f"criterion.follow(d_optimizer, g_optimizer) once, or criterion.{phase}_updated() after each step"

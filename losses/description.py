@@ -11,11 +11,12 @@ from typing import Final
 
 from losses import registry
 from losses.catalogue import CATALOGUE, get, methods, names
-from losses.kinds import Kind, Objective, Part, spelled
+from losses.hyperparameters import format_value
 from losses.method import Method
+from losses.parts import Objective, Part
 from losses.recipe import Recipe
 from losses.revisions import revision_of
-from losses.suggest import did_you_mean
+from losses.types import Kind
 
 _SECTION: Final = re.compile(r"^(Formula|Parameters|BatchNorm|Source):$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^(\w+): ", re.MULTILINE)
@@ -56,7 +57,7 @@ class Description:
 
     def __str__(self) -> str:
         rows = [("expression", self.expression or ""), ("formula", self.formula)]
-        rows += [("parameter", f"{p.name}: {p.type} = {spelled(p.default)}  {p.meaning}") for p in self.parameters]
+        rows += [("parameter", f"{p.name}: {p.type} = {format_value(p.default)}  {p.meaning}") for p in self.parameters]
         rows += [("alias of", self.alias), ("revision", str(self.revision) if self.revision > 1 else "")]
         rows += [("BatchNorm", self.batch_norm), ("recipe", _recipe(self.recipe)), ("source", self.citation)]
         lines = [f"{self.name} ({self.kind})", "", self.summary, ""]
@@ -77,7 +78,7 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     known = names(kind)
     if name not in known:
         what = kind or "name"
-        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; {registry.all_known(known)}")
+        raise registry.unknown(what, name, known)
     if name in CATALOGUE and kind in (None, "method"):
         return _describe_method(name, methods()[name])
     return _describe_part(registry.part(name))
@@ -126,13 +127,13 @@ def _read(part: type[Part]) -> tuple[str, dict[str, str]]:
     """Return what stands before the sections, and the sections; ValueError when the docstring's shape is wrong."""
     text = inspect.cleandoc(part.__doc__ or "")
     summary, *pieces = _SECTION.split(text)
-    found = dict(zip(pieces[::2], (inspect.cleandoc(body) for body in pieces[1::2]), strict=True))
+    sections = dict(zip(pieces[::2], (inspect.cleandoc(body) for body in pieces[1::2]), strict=True))
     expected = ["Formula", *(["Parameters"] if fields(part) else []), "BatchNorm", "Source"]
-    if pieces[::2] != expected or not summary.strip() or not all(found.values()):
+    if pieces[::2] != expected or not summary.strip() or not all(sections.values()):
         raise ValueError(f"the docstring of {part.name} needs a summary and the sections {', '.join(expected)}")
-    if not found["BatchNorm"].startswith(f"{part.batch_norm}: "):
+    if not sections["BatchNorm"].startswith(f"{part.batch_norm}: "):
         raise ValueError(f"the docstring of {part.name} needs BatchNorm to start with '{part.batch_norm}: '")
-    return summary.strip(), found
+    return summary.strip(), sections
 
 
 def _parameters(part: type[Part], section: str) -> tuple[Parameter, ...]:

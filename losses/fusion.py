@@ -1,7 +1,12 @@
 """A loss on logits and its gradient by them from one compiled function, so that the backward is a multiplication.
 
+    from losses.fusion import fused
+
     method = losses.get("hinge + r1")
-    method = dataclasses.replace(method, objective=losses.fused(method.objective))
+    method = dataclasses.replace(method, objective=fused(method.objective))
+
+No GPU has shown a gain yet, so this is an experiment beside the library: `bench kernels --mode compiled` times it, and
+`import losses` does not load it.
 
 An objective is a dozen tiny operators forward and as many backward, and on a GPU each of them is a launch. Fused, the
 forward computes the value L and the slopes dL/da and dL/db together, and the backward multiplies the slopes by what
@@ -22,8 +27,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from losses.kinds import Objective, Phase
+from losses.parts import Objective
 from losses.suggest import did_you_mean
+from losses.types import Phase
 
 AnyObjective = TypeVar("AnyObjective", bound=Objective)
 Program = Callable[..., tuple[Tensor, ...]]
@@ -54,7 +60,7 @@ def fused(objective: AnyObjective, *, backend: str = "inductor") -> AnyObjective
     if not isinstance(objective, Objective):
         raise TypeError(
             f"expected an objective, got {type(objective).__name__}: to fuse that of a method, "
-            f"replace(method, objective=losses.fused(method.objective))"
+            f"replace(method, objective=fused(method.objective))"
         )
     known = torch.compiler.list_backends(exclude_tags=())
     if backend not in known:
@@ -154,7 +160,7 @@ def _loss(plain: Objective, phase: Phase, backend: str, *logits: Tensor) -> Tens
     if compiled.by:
         return cast(Tensor, _KnownSlopes.apply(compiled, *logits))
     with torch.no_grad():
-        return compiled.program(*(each.detach() for each in logits))[0]
+        return compiled.program(*(tensor.detach() for tensor in logits))[0]
 
 
 def _of(objective: Objective, phase: Phase) -> Callable[..., Tensor]:
@@ -169,8 +175,8 @@ def _signature(logits: Tensor) -> _Logits:
 def _compiled(plain: Objective, phase: Phase, backend: str, signatures: tuple[_Logits, ...]) -> _Compiled:
     """Compile a loss for one signature of its logits, by trying it on zeros."""
     loss = _of(plain, phase)
-    zeros = [torch.zeros(each.shape, dtype=each.dtype, device=each.device) for each in signatures]
-    by = _dependencies(loss, zeros, [each.has_gradient for each in signatures])
+    zeros = [torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device) for tensor in signatures]
+    by = _dependencies(loss, zeros, [tensor.has_gradient for tensor in signatures])
     made = _program(loss, by, backend)
     try:
         with torch.no_grad():
@@ -186,13 +192,13 @@ def _compiled(plain: Objective, phase: Phase, backend: str, signatures: tuple[_L
 
 def _dependencies(loss: Callable[..., Tensor], logits: list[Tensor], wanted: list[bool]) -> tuple[int, ...]:
     """Return which of the logits the loss has a slope by, where one is wanted; raise what the plain loss raises."""
-    leaves = [each.clone().requires_grad_(wants) for each, wants in zip(logits, wanted, strict=True)]
+    leaves = [tensor.clone().requires_grad_(wants) for tensor, wants in zip(logits, wanted, strict=True)]
     value = loss(*leaves)
-    places = [place for place, leaf in enumerate(leaves) if leaf.requires_grad]
+    indices = [index for index, leaf in enumerate(leaves) if leaf.requires_grad]
     if not value.requires_grad:
         return ()
-    slopes = torch.autograd.grad(value, [leaves[place] for place in places], allow_unused=True)
-    return tuple(place for place, slope in zip(places, slopes, strict=True) if slope is not None)
+    slopes = torch.autograd.grad(value, [leaves[index] for index in indices], allow_unused=True)
+    return tuple(index for index, slope in zip(indices, slopes, strict=True) if slope is not None)
 
 
 def _program(loss: Callable[..., Tensor], by: tuple[int, ...], backend: str) -> Program:
@@ -208,8 +214,8 @@ def _value_and_slopes(loss: Callable[..., Tensor], by: tuple[int, ...]) -> Funct
             return (loss(*logits),)
         slopes, value = torch.func.grad_and_value(loss, by)(*logits)
         # A constant slope reads nothing, so that Triton would write it in a kernel of its own: let it read its logits.
-        read = [logits[place] == logits[place] for place in by]
-        return value, *(torch.where(each, slope, slope) for each, slope in zip(read, slopes, strict=True))
+        read = [logits[index] == logits[index] for index in by]
+        return value, *(torch.where(tensor, slope, slope) for tensor, slope in zip(read, slopes, strict=True))
 
     return cast(FunctionType, value_and_slopes)
 
@@ -229,7 +235,7 @@ class _KnownSlopes(Function):
 
     @staticmethod
     def forward(ctx: Any, compiled: _Compiled, *logits: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
-        value, *slopes = compiled.program(*(each.detach() for each in logits))
+        value, *slopes = compiled.program(*(tensor.detach() for tensor in logits))
         ctx.compiled = compiled
         ctx.save_for_backward(*slopes, *logits)
         return value
@@ -240,10 +246,10 @@ class _KnownSlopes(Function):
         count = len(compiled.by)
         slopes, logits = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         scaled = _ScaledSlopes.apply(compiled.name, outgoing, count, *slopes, *logits)
-        found: list[Tensor | None] = [None] * len(logits)
-        for place, slope in zip(compiled.by, scaled, strict=True):
-            found[place] = slope
-        return None, *found
+        gradients: list[Tensor | None] = [None] * len(logits)
+        for index, slope in zip(compiled.by, scaled, strict=True):
+            gradients[index] = slope
+        return None, *gradients
 
 
 class _ScaledSlopes(Function):

@@ -3,7 +3,7 @@
 expression = term { "+" term } ; term = name [ "(" [ argument { "," argument } ] ")" ] ; argument = [ name "=" ] value.
 A value is an integer, a decimal or True/False. Positional arguments come first, in the order of the parameters. The
 first term is an objective or a catalogue method, every later one a part that is no objective. Without an objective the
-first term is a regulariser, and the others may join it alone. Writing is
+first term is a regularizer, and the others may join it alone. Writing is
 `str(method)`.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from losses import registry
-from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.method import Method, NoObjective
+from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 
 _TERM: Final = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\(([^()]*)\))?\s*")
 _ARGUMENT: Final = re.compile(r"\s*(?:([A-Za-z_]\w*)\s*=\s*)?(.*?)\s*", re.DOTALL)

@@ -1,4 +1,4 @@
-"""What a loss is made of, for the training loop: its terms by name, their sum, and the tensors beside them."""
+"""What a loss is made of, for the training loop: its terms by name, their sum, and tensors for monitoring."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,13 +25,11 @@ class LossParts(Mapping[str, LossPart]):
     total: Tensor
     parts: Mapping[str, LossPart]
     fake_images: Tensor | None
-    """None where a regulariser stands alone and was given none."""
+    """None where a regularizer stands alone and was given none."""
     fake_logits: Tensor | None
-    """None where a regulariser stands alone. Of several scales, those of all one after the other."""
+    """None where a regularizer stands alone. Of several scales, those of all one after the other."""
     real_logits: Tensor | None
     """None there, and in a generator phase whose objective did not look at real images."""
-    reads_step: bool = False
-    """Whether a term or a transform read the count of steps, and so differs from step to step for the same inputs."""
 
     def __getitem__(self, name: str) -> LossPart:
         return self.parts[name]

@@ -1,55 +1,56 @@
 """A method: one objective and any parts, as two functions that turn networks and batches into named loss terms."""
 
+import functools
 import math
 from collections import Counter
 from dataclasses import MISSING, dataclass, field, fields, replace
 
 from torch import Tensor, nn
 
-from losses.context import State
-from losses.evaluation import Discriminator, Evaluation, Features, Generator, Rng, generate_fakes
-from losses.kinds import (
-    BATCH_NORM_ORDER,
-    INPUT_GRADIENTS,
-    BatchNorm,
-    Constraint,
-    InputTransform,
-    LogitTransform,
-    Need,
-    Objective,
-    Part,
-    Phase,
-    Regularizer,
-    spelled,
-)
+from losses.hyperparameters import format_value
 from losses.loss_parts import LossParts
 from losses.modes import in_any_mode
-from losses.outputs import Layout
+from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
+from losses.phase_inputs import PhaseInputs
+from losses.phase_state import PhaseState
 from losses.recipe import Recipe
-from losses.terms import collect, observe
+from losses.terms import collect, transform_images
+from losses.types import (
+    BATCH_NORM_ORDER,
+    DIFFERENTIATED,
+    BatchNorm,
+    Discriminator,
+    Features,
+    Generator,
+    Layout,
+    Need,
+    Phase,
+    Rng,
+    State,
+)
 from losses.whole_batch import WholeBatch
 
 
 @dataclass(frozen=True)
 class NoObjective(Objective):
-    """What stands in the place of the objective where a method is regularisers alone. It is no part; it has no name."""
+    """The placeholder for the objective of a method that has only regularizers. It is not a part and has no name."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        raise AssertionError("regularisers alone have no objective")
+        raise AssertionError("a method of regularizers alone has no objective")
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        raise AssertionError("regularisers alone have no objective")
+        raise AssertionError("a method of regularizers alone has no objective")
 
 
 @dataclass(frozen=True)
 class Method:
-    """An objective with its parts. Methods are equal when their parts are; name, recipe and citation do not count.
+    """An objective with its parts. Methods with equal parts are equal, whatever their name, recipe and citation.
 
-    Regularisers may also stand alone (`losses.get("r1")`), for a loop that has a phase of its own for them: their
-    losses then have no objective and run no network that no regulariser asks for.
+    Regularizers may also stand alone (`losses.get("r1")`), for a loop that applies them in a separate phase.
+    Their losses then have no objective, and run only the networks that a regularizer asks for.
 
-    The regularisers are kept sorted by name, because a sum has no order. Transforms and constraints are kept as given,
-    because they act one after the other. `str(method)` is the canonical spelling: objective + regularisers + transforms
+    The regularizers are kept sorted by name, because a sum has no order. Transforms and constraints are kept as given,
+    because they act one after the other. `str(method)` is the canonical spelling: objective + regularizers + transforms
     + constraints, every parameter written out; `losses.get` reads it back to an equal method.
 
     Raises:
@@ -92,7 +93,7 @@ class Method:
 
     @property
     def alone(self) -> bool:
-        """Whether these are regularisers without an objective."""
+        """Whether these are regularizers without an objective."""
         return isinstance(self.objective, NoObjective)
 
     @property
@@ -102,13 +103,13 @@ class Method:
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Everything that some part declares to need."""
+        """Everything that any part declares in its `needs`."""
         return frozenset().union(*(part.needs for part in self.parts))
 
     @property
-    def takes_input_gradients(self) -> bool:
-        """Whether some part differentiates a network by its input, and so is itself differentiated twice."""
-        return bool(self.needs & INPUT_GRADIENTS)
+    def reads_step(self) -> bool:
+        """Whether some part computes with the count of steps: a step cannot be replayed as another one then."""
+        return any(part.reads_step for part in self.parts)
 
     @property
     def needs_real_in_generator(self) -> bool:
@@ -145,31 +146,30 @@ class Method:
         return math.prod(part.learning_rate_factor for part in self.constraints)
 
     @property
-    def judges_alone(self) -> bool:
+    def samplewise(self) -> bool:
         """Whether a discriminator that judges each image alone still does so under this method's constraints."""
-        return all(part.judges_alone for part in self.constraints)
+        return all(part.samplewise for part in self.constraints)
 
     @property
     def resolved(self) -> "Method":
-        """The method that trains exactly like this one and goes by no other name: an alias is replaced by its original.
+        """The method that trains exactly like this one, with an alias replaced by its original.
 
-        It is itself wherever there is no alias.
+        Where there is no alias, it is the method itself.
         """
         alias = self.objective.alias
         return self if alias is None else replace(self, objective=alias, name="", recipe=None, citation="")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
-        """Return the discriminator to train, under all constraints. Call it once, before the optimiser is made."""
+        """Return the discriminator to train, under all constraints. Call it once, before the optimizer is made."""
         for constraint in self.constraints:
             discriminator = constraint.wrap(discriminator)
         return discriminator
 
     def after_step(self, discriminator: nn.Module) -> None:
-        """Apply all constraints to the weights. Call it after each step of the discriminator's optimiser."""
+        """Apply all constraints to the weights. Call it after each step of the discriminator's optimizer."""
         for constraint in self.constraints:
             constraint.after_step(discriminator)
 
-    @in_any_mode("discriminator")
     def discriminator_loss(
         self,
         discriminator: Discriminator,
@@ -183,7 +183,7 @@ class Method:
         step: int | None = None,
         update: int | None = None,
         state: State | None = None,
-        joint: bool = False,
+        concat_batches: bool = False,
         real_labels: Tensor | None = None,
         fake_labels: Tensor | None = None,
         logits: Layout = "per_image",
@@ -197,7 +197,7 @@ class Method:
             discriminator: returns raw logits, or the pair (logits, features). Logits are [B], [B, 1] or [B, 1, 1, 1],
                 with a vector head [B, outputs]; in another layout as `logits` says.
             real_images: floats [B, ...].
-            fake_images: floats [B, ...]; detached here. None is for regularisers alone that look at real images only.
+            fake_images: floats [B, ...]; detached here. None for regularizers alone that use real images only.
             latents: what the fakes were made from; read only by parts that need "generator".
             generator: run without a graph, and only by parts that need "generator".
             frozen: a fixed network, images to features [B, d], for parts that need "frozen_features"; the library's
@@ -207,56 +207,46 @@ class Method:
                 shifts the random numbers of another.
             step: the count of generator updates so far, which annealing reads. A method that reads it must be given it.
             update: the count of the discriminator's own updates so far, by which lazy terms are due; `step` by
-                default, which is the same where there is one update of either.
+                default, which is right where both players make one update a step.
             state: what stateful parts remember, kept by the caller between steps.
-            joint: says that the discriminator judges each image alone and is the same after a forward, so that reals
-                and fakes may share one: no BatchNorm, no statistics of a minibatch, no power iteration. Equal but for
-                the rounding of sums. They still go apart where only one of them is due an input gradient, which
-                would cost that of the other, and where their images differ in shape.
+            concat_batches: let reals and fakes share a forward. Right for a discriminator that looks at each sample by
+                itself and is the same after a forward: no BatchNorm, no statistics of a minibatch, no power
+                iteration. Equal but for the rounding of sums. They still go apart where only one of them needs an
+                input gradient, which would cost that of the other, and where their images differ in shape.
             real_labels: labels [B, ...] of the reals, which make the call `discriminator(images, labels)`. Points that
-                a part makes up between reals and fakes go by these.
+                a part makes between reals and fakes get the labels of the reals.
             fake_labels: labels [B, ...] of the fakes; a generator is then called with (latents, labels).
-            logits: "per_image"; "per_patch" for maps of logits [B, 1, H, W], each of which counts as one in the loss,
-                while penalties differentiate the sum over a sample's patches; "per_scale" for a list of outputs, whose
-                losses are averaged.
+            logits: "per_image"; "per_patch" for maps of logits [B, 1, H, W], each of which counts as a sample of the
+                loss, while penalties differentiate the sum over a sample's patches; "per_scale" for a list of
+                outputs, whose losses are averaged.
             whole: the batch of which this one is a part, where several processes or micro-batches share it.
 
         Raises:
-            ValueError: for images that are not floats, logits that are not in the layout, features, labels, counts or
-                state that a part needs and does not get, a discriminator that the constraints have not wrapped, or an
-                `rng` without a generator for a part that draws.
+            ValueError: for images that are not floats, logits that are not in the layout; for features, labels, counts
+                or state that a part needs and does not get; for a discriminator that the constraints have not wrapped;
+                and for an `rng` without a generator for a part that draws.
         """
-        self._check_constraints(discriminator)
-        due = self._due("discriminator", step if update is None else update)
-        evaluation = Evaluation(
-            phase="discriminator",
-            step=step,
-            needs=frozenset().union(*(part.needs for part in due)),
-            objective=self.objective,
-            discriminator=discriminator,
-            real_images=real_images,
-            fake_images=fake_images,
-            transforms=self.input_transforms,
-            latents=latents,
-            generator=generator,
-            frozen=frozen,
-            rng=rng,
-            state=state,
-            joint=joint,
-            real_labels=real_labels,
-            fake_labels=fake_labels,
-            logits=logits,
-            whole=whole,
+        return self.loss(
+            PhaseInputs(
+                phase="discriminator",
+                discriminator=discriminator,
+                generator=generator,
+                real_images=real_images,
+                fake_images=fake_images,
+                latents=latents,
+                real_labels=real_labels,
+                fake_labels=fake_labels,
+                frozen=frozen,
+                rng=rng,
+                step=step,
+                update=step if update is None else update,
+                state=state,
+                concat_batches=concat_batches,
+                logits=logits,
+                whole=whole,
+            )
         )
-        with evaluation.losses_precision():
-            real, fake = (None, None) if self.alone else (evaluation.real, evaluation.fake)
-            parts = collect(self, evaluation, due, real, fake)
-            evaluation.settle()
-            if real is not None and fake is not None:
-                observe(self, evaluation, real, fake)
-        return replace(parts, reads_step=evaluation.step_was_read)
 
-    @in_any_mode("generator")
     def generator_loss(
         self,
         discriminator: Discriminator,
@@ -276,46 +266,61 @@ class Method:
         """Compute the generator's loss on a batch of latents.
 
         The generator returns images, or a tuple that begins with them. Gradients reach the discriminator's parameters
-        too unless the caller has frozen them; the generator's are right either way. `real_images` is looked at, without
+        too unless the caller has frozen them; the generator's are right either way. `real_images` is used, without
         a graph, only where `needs_real_in_generator`. The other arguments and errors are those of
         `discriminator_loss`.
         """
-        self._check_constraints(discriminator)
-        due = self._due("generator", step)
-        evaluation = Evaluation(
-            phase="generator",
-            step=step,
-            needs=frozenset().union(*(part.needs for part in due)),
-            objective=self.objective,
-            discriminator=discriminator,
-            real_images=real_images,
-            fake_images=generate_fakes(generator, latents, fake_labels),
-            transforms=self.input_transforms,
-            latents=latents,
-            generator=generator,
-            frozen=frozen,
-            rng=rng,
-            state=state,
-            real_labels=real_labels,
-            fake_labels=fake_labels,
-            logits=logits,
-            whole=whole,
+        return self.loss(
+            PhaseInputs(
+                phase="generator",
+                discriminator=discriminator,
+                generator=generator,
+                real_images=real_images,
+                latents=latents,
+                real_labels=real_labels,
+                fake_labels=fake_labels,
+                frozen=frozen,
+                rng=rng,
+                step=step,
+                update=step,
+                state=state,
+                logits=logits,
+                whole=whole,
+            )
         )
-        with evaluation.losses_precision():
-            fake = None if self.alone else evaluation.fake
-            real = evaluation.real if self.objective.needs_real_in_generator else None
-            parts = collect(self, evaluation, due, real, fake)
-        return replace(parts, reads_step=evaluation.step_was_read)
+
+    def loss(self, inputs: PhaseInputs) -> LossParts:
+        """Compute the loss of either phase from its inputs, for callers that keep them together.
+
+        Raises:
+            ValueError: as `discriminator_loss` does.
+        """
+        due = self._due(inputs.phase, inputs.update)
+        differentiates = any(part.needs & DIFFERENTIATED for part in due)
+        return in_any_mode(functools.partial(self._loss, due), inputs, differentiates=differentiates)
+
+    def _loss(self, due: list[Regularizer], inputs: PhaseInputs) -> LossParts:
+        self._check_constraints(inputs.discriminator)
+        self._check_labels(inputs)
+        needs: frozenset[Need] = frozenset().union(*(part.needs for part in due))
+        state = PhaseState(inputs, needs, self.objective, functools.partial(transform_images, self.input_transforms))
+        with state.losses_precision():
+            return collect(state, None if self.alone else self.objective, self.transforms, due)
 
     def _due(self, phase: Phase, update: int | None) -> list[Regularizer]:
-        """The terms of a phase that an update computes."""
+        """The terms of a phase that are computed at this update."""
         terms = [part for part in self.regularizers if part.phase == phase]
         lazy = next((part for part in terms if part.every > 1), None)
         if update is None and lazy is not None:
             raise ValueError(
                 f"{lazy.name} is due on one step in {lazy.every}: pass step=, or use losses.Criterion, which counts"
             )
-        return [part for part in terms if update is None or update % part.every == 0]
+        return [part for part in terms if update is None or part.is_due(update)]
+
+    def _check_labels(self, inputs: PhaseInputs) -> None:
+        packing = next((part.name for part in self.input_transforms if part.pack > 1), None)
+        if packing and (inputs.real_labels is not None or inputs.fake_labels is not None):
+            raise ValueError(f"{packing} joins samples, and there is a label for each: leave one of them out")
 
     def _check_constraints(self, discriminator: Discriminator) -> None:
         for constraint in self.constraints:
@@ -358,7 +363,7 @@ def _refuse_packing(method: Method) -> None:
 
 def _spell(part: Part, *, full: bool) -> str:
     written = [
-        f"{spec.name}={spelled(getattr(part, spec.name))}"
+        f"{spec.name}={format_value(getattr(part, spec.name))}"
         for spec in fields(part)
         if full or spec.default is MISSING or getattr(part, spec.name) != spec.default
     ]

@@ -1,71 +1,55 @@
-"""Losses in whatever mode of autograd the caller is: in torch.no_grad() and torch.inference_mode(), as in validations.
+"""Losses in any mode of autograd: also in torch.no_grad() and torch.inference_mode(), as in a validation.
 
 A loss has the same value there as in training, and no graph. A penalty on input gradients needs a graph on the way to
-its value, so gradients are turned on for it. Inference mode is left meanwhile: what is created in it can never take
-part in training again, and what parts remember outlives the call.
+its value, so gradients are turned on for it. Inference mode is left meanwhile: a tensor created in it can never take
+part in training, and what parts remember outlives the call.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from losses.kinds import DIFFERENTIATED, Phase, Regularizer
+from losses.phase_inputs import PhaseInputs
 
-_Arguments = ParamSpec("_Arguments")
-_Found = TypeVar("_Found")
-
-
-class _Losses(Protocol):
-    def _due(self, phase: Phase, update: int | None) -> list[Regularizer]: ...
+_Result = TypeVar("_Result")
 
 
-_Self = TypeVar("_Self", bound=_Losses)
-_Compute = Callable[Concatenate[_Self, _Arguments], _Found]
+def in_any_mode(compute: Callable[[PhaseInputs], _Result], inputs: PhaseInputs, *, differentiates: bool) -> _Result:
+    """Return what `compute` makes of the inputs, also where gradients are off and from tensors of inference mode.
+
+    Args:
+        compute: a loss of one phase.
+        inputs: of the phase, as the caller passed them.
+        differentiates: whether the loss takes gradients on the way to its value.
+    """
+    if torch.compiler.is_compiling():
+        return compute(inputs)
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+        return compute(_usable(inputs))
+    with torch.inference_mode(False), torch.set_grad_enabled(differentiates):
+        return cast(_Result, _detached(compute(_usable(inputs))))
 
 
-def in_any_mode(phase: Phase) -> Callable[[_Compute[_Self, _Arguments, _Found]], _Compute[_Self, _Arguments, _Found]]:
-    """Let a method's loss of this phase be computed where gradients are off, and from images made in inference mode."""
-
-    def decorate(compute: _Compute[_Self, _Arguments, _Found]) -> _Compute[_Self, _Arguments, _Found]:
-        def computed_on(self: _Self, args: Any, kwargs: Any) -> _Found:  # noqa: ANN401 - checked where they come in
-            usable: Any = map(_usable, args)
-            named: Any = {name: _usable(each) for name, each in kwargs.items()}
-            return compute(self, *usable, **named)
-
-        @functools.wraps(compute)
-        def computed(self: _Self, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Found:
-            if torch.compiler.is_compiling():
-                return compute(self, *args, **kwargs)
-            if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
-                return computed_on(self, args, kwargs)
-            step, update = (cast("int | None", kwargs.get(name)) for name in ("step", "update"))
-            due = self._due(phase, step if update is None else update)
-            on_the_way = any(part.needs & DIFFERENTIATED for part in due)
-            with torch.inference_mode(False), torch.set_grad_enabled(on_the_way):
-                return cast(_Found, _detached(computed_on(self, args, kwargs)))
-
-        return cast(_Compute[_Self, _Arguments, _Found], computed)
-
-    return decorate
+def _usable(inputs: PhaseInputs) -> PhaseInputs:
+    """Return inputs that autograd can keep: tensors of inference mode are cloned."""
+    values: dict[str, Any] = {spec.name: getattr(inputs, spec.name) for spec in fields(inputs)}
+    clones: dict[str, Any] = {
+        name: value.clone() for name, value in values.items() if isinstance(value, Tensor) and value.is_inference()
+    }
+    return replace(inputs, **clones) if clones else inputs
 
 
-def _usable(value: object) -> object:
-    """Return a tensor that autograd can keep."""
-    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
-
-
-def _detached(found: Any) -> Any:  # noqa: ANN401 - the same type as comes in
-    if isinstance(found, Tensor):
-        return found.detach()
-    if is_dataclass(found) and not isinstance(found, type):
-        return replace(found, **{each.name: _detached(getattr(found, each.name)) for each in fields(found)})
-    if isinstance(found, Mapping):
-        return {name: _detached(each) for name, each in found.items()}
-    if isinstance(found, tuple | list):
-        parts = [_detached(each) for each in found]
-        return found._make(parts) if hasattr(found, "_make") else type(found)(parts)
-    return found
+def _detached(result: Any) -> Any:  # noqa: ANN401 - the same type as comes in
+    if isinstance(result, Tensor):
+        return result.detach()
+    if is_dataclass(result) and not isinstance(result, type):
+        return replace(result, **{spec.name: _detached(getattr(result, spec.name)) for spec in fields(result)})
+    if isinstance(result, Mapping):
+        return {name: _detached(value) for name, value in result.items()}
+    if isinstance(result, tuple | list):
+        parts = [_detached(value) for value in result]
+        return result._make(parts) if hasattr(result, "_make") else type(result)(parts)
+    return result

@@ -1,4 +1,4 @@
-"""What a discriminator returned, brought to logits [B], and named in one clear error where that cannot be done.
+"""The discriminator's output, brought to logits [B], or one clear error that says what was returned.
 
 Three layouts of logits are known. `per_image`: one a sample. `per_patch`: a map of logits a sample, each of which
 judges a patch. `per_scale`: a list of outputs, one a scale, each of them per image or per patch.
@@ -8,17 +8,14 @@ Legend: B = samples; n = numbers a sample that the objective asks for, 1 but for
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from torch import Tensor
 
-from losses.kinds import Objective
 from losses.numerics import in_full_precision
 from losses.suggest import did_you_mean
+from losses.types import LAYOUTS, CriticHead, Layout
 from losses.whole_batch import WholeBatch
-
-Layout = Literal["per_image", "per_patch", "per_scale"]
-LAYOUTS: Final[tuple[Layout, ...]] = get_args(Layout)
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -32,8 +29,8 @@ class DiscriminatorOutput(NamedTuple):
     features: Tensor | None
 
 
-class Judged:
-    """What the discriminator makes of a batch at one scale: `own` of this process, the rest of the whole batch."""
+class ScaleOutput:
+    """The discriminator's output on a batch at one scale: `own` is this process's, the rest of the whole batch."""
 
     def __init__(self, own: DiscriminatorOutput, whole: WholeBatch | None) -> None:
         self.own = own
@@ -57,13 +54,8 @@ class Judged:
         return self._gathered[what]
 
 
-Scales = Sequence[Judged]
-Output = DiscriminatorOutput | Judged
-
-
-def is_its_own_critic(objective: Objective) -> bool:
-    """Whether the logit itself is the critic, so that no batch is needed to measure it against."""
-    return type(objective).critic is Objective.critic
+Scales = Sequence[ScaleOutput]
+Output = DiscriminatorOutput | ScaleOutput
 
 
 def check_layout(layout: str) -> None:
@@ -72,7 +64,7 @@ def check_layout(layout: str) -> None:
         raise ValueError(f"unknown layout of logits {layout!r}{did_you_mean(layout, LAYOUTS)}: {', '.join(LAYOUTS)}")
 
 
-def read(output: object, samples: int, objective: Objective, layout: Layout) -> Sequence[DiscriminatorOutput]:
+def read_output(output: object, samples: int, objective: CriticHead, layout: Layout) -> Sequence[DiscriminatorOutput]:
     """Return the output at each scale, of which there is one but in the layout `per_scale`.
 
     Raises:
@@ -82,7 +74,7 @@ def read(output: object, samples: int, objective: Objective, layout: Layout) -> 
         return [_read_scale(output, samples, objective, layout, "the discriminator returned")]
     if not isinstance(output, list | tuple) or not output:
         raise ValueError(
-            f"the discriminator returned {described(output)}: expected a list with the logits of each scale, as "
+            f"the discriminator returned {describe_output(output)}: expected a list with the logits of each scale, as "
             f"logits='per_scale' says"
         )
     return [
@@ -91,29 +83,29 @@ def read(output: object, samples: int, objective: Objective, layout: Layout) -> 
     ]
 
 
-def described(output: object) -> str:
+def describe_output(output: object) -> str:
     """Return what an output is, in words: its kind and the shapes of its tensors."""
     if isinstance(output, Tensor):
         return f"a tensor of shape {tuple(output.shape)}"
     if isinstance(output, list | tuple):
-        return f"a {type(output).__name__} of {len(output)} ({', '.join(map(described, output))})"
+        return f"a {type(output).__name__} of {len(output)} ({', '.join(map(describe_output, output))})"
     return f"{'an' if type(output).__name__[0] in 'aeiou' else 'a'} {type(output).__name__}"
 
 
-def _read_scale(output: object, samples: int, objective: Objective, layout: Layout, said: str) -> DiscriminatorOutput:
+def _read_scale(output: object, samples: int, objective: CriticHead, layout: Layout, said: str) -> DiscriminatorOutput:
     logits, features = output if isinstance(output, tuple) and len(output) == 2 else (output, None)
     if not isinstance(logits, Tensor) or not (features is None or isinstance(features, Tensor)):
         raise ValueError(
-            f"{said} {described(output)}: expected a tensor of logits, or the pair (logits, features); the logits of "
-            f"several scales are a list, and logits='per_scale' says so"
+            f"{said} {describe_output(output)}: expected a tensor of logits, or the pair (logits, features); the "
+            f"logits of several scales are a list, and logits='per_scale' says so"
         )
     flat = (_per_patch if layout == "per_patch" else _per_image)(logits, samples, objective, said)
     if features is not None:
-        _check_features(logits, features, samples, f"{said} {described(output)}")
+        _check_features(logits, features, samples, f"{said} {describe_output(output)}")
     return DiscriminatorOutput(in_full_precision(flat), None if features is None else in_full_precision(features))
 
 
-def _per_image(logits: Tensor, samples: int, objective: Objective, said: str) -> Tensor:
+def _per_image(logits: Tensor, samples: int, objective: CriticHead, said: str) -> Tensor:
     """Bring logits to [B], or [B, n] for a vector head, from any of the usual shapes."""
     n = objective.outputs
     if logits.dim() > 0 and logits.shape[0] == samples and logits.numel() == samples * n:
@@ -128,7 +120,7 @@ def _per_image(logits: Tensor, samples: int, objective: Objective, said: str) ->
     raise ValueError(f"{said} logits of shape {tuple(logits.shape)} for {samples} inputs: expected {shapes}{hint}")
 
 
-def _per_patch(logits: Tensor, samples: int, objective: Objective, said: str) -> Tensor:
+def _per_patch(logits: Tensor, samples: int, objective: CriticHead, said: str) -> Tensor:
     """Bring a map of logits a sample, [B, n, ...], to [B P] or [B P, n]; [B] and, without a vector head, [B, P] too."""
     n = objective.outputs
     flat = n == 1 and logits.dim() in (1, 2)

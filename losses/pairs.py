@@ -152,8 +152,8 @@ class _Recomputed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         wanted = ctx.needs_input_grad[1:]
-        found = iter(_Recomputed.apply(_pullback(ctx.function, wanted), *gradients, *ctx.saved_tensors))
-        return (None, *(next(found) if each else None for each in wanted))
+        pulled = iter(_Recomputed.apply(_pullback(ctx.function, wanted), *gradients, *ctx.saved_tensors))
+        return (None, *(next(pulled) if each else None for each in wanted))
 
 
 def _pullback(function: _Function, wanted: tuple[bool, ...]) -> _Function:

@@ -22,13 +22,13 @@ def named_files() -> list[Path]:
 
 def name_file(path: Path) -> None:
     """Add a file to those that the environment names, for this process and its children."""
-    names = [str(each) for each in named_files()]
+    names = [str(path) for path in named_files()]
     if str(path.resolve()) not in names:
         os.environ[FILES_VARIABLE] = os.pathsep.join([*names, str(path.resolve())])
 
 
 def import_file(path: Path) -> None:
-    """Import a Python file by its path, once; it may import its neighbours, as it could if it were run.
+    """Import a Python file by its path, once; it may import its neighbors, as it could if it were run.
 
     Raises:
         ValueError: there is no such file, or it cannot be imported; the message has the line.
@@ -46,7 +46,7 @@ def import_file(path: Path) -> None:
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module
     try:
-        with _beside(path):
+        with _with_neighbors(path):
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
@@ -60,7 +60,7 @@ def file_of(module: str) -> Path | None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[None]:
+def _with_neighbors(path: Path) -> Iterator[None]:
     sys.path.insert(0, str(path.parent))
     try:
         yield

@@ -16,6 +16,6 @@ class Recipe:
     critic_steps: int = 1
     """Discriminator steps for one generator step."""
     d_norm: Literal["ln", "none", "sn", "bn"] = "bn"
-    """The normalisation in the paper's discriminator."""
+    """The normalization in the paper's discriminator."""
     batch_size: int | None = None
     """None where no source at hand states it."""

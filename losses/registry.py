@@ -7,8 +7,9 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
 from losses import plugins
-from losses.kinds import Constraint, InputTransform, Kind, LogitTransform, Objective, Part, Regularizer
+from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean, known_names
+from losses.types import Kind
 
 ENTRY_POINT_GROUP: Final = "gan_loss_bench.losses"
 """A package that lists a module here has it imported at the first look-up; the module registers its parts."""
@@ -33,7 +34,7 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
 
     def decorate(part: PartClass) -> PartClass:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no part name: expected lower_snake_case, such as 'rp_bce'")
+            raise ValueError(f"{name!r} is not a part name: expected lower_snake_case, such as 'rp_bce'")
         if name in _parts:
             raise ValueError(f"the name {name!r} is taken by {_parts[name].__module__}.{_parts[name].__qualname__}")
         if not issubclass(part, _KINDS) or not is_dataclass(part) or "__dataclass_fields__" not in vars(part):
@@ -52,7 +53,7 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
 
 def _check_revision(name: str, part: type[Part]) -> None:
     if any(spec.name == "revision" for spec in fields(part)):
-        raise ValueError(f"{name}: revision is no hyper-parameter: declare it as revision: ClassVar[int] = 1")
+        raise ValueError(f"{name}: revision is not a hyper-parameter: declare it as revision: ClassVar[int] = 1")
     if type(part.revision) is not int or part.revision < 1:
         raise ValueError(f"{name}: expected revision to be a whole number of at least 1, not {part.revision!r}")
 

@@ -4,8 +4,8 @@ A part that derives from another computes with that one's code. So a raise in a 
 derives from it, and a part from elsewhere that derives from a part of the library brings along that one's revision.
 """
 
-from losses.kinds import Part
 from losses.method import Method
+from losses.parts import Part
 
 
 def revision_of(part: type[Part]) -> int:

@@ -21,7 +21,7 @@ class PartGenerators:
         self._seed = seed
         self._generators = {name: torch.Generator(device) for name in names}
 
-    def place(self, phase: str, step: int, label: str = "") -> None:
+    def seed(self, phase: str, step: int, label: str = "") -> None:
         """Set every generator to its state at this update of this phase."""
         for name, generator in self._generators.items():
             # torch takes seeds of 63 bits without a sign.
@@ -34,5 +34,5 @@ class PartGenerators:
 
     def at(self, phase: str, step: int) -> Mapping[str, torch.Generator]:
         """Return the generators, set to their state at this update of this phase."""
-        self.place(phase, step)
+        self.seed(phase, step)
         return self._generators

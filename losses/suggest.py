@@ -10,7 +10,7 @@ _FEW: Final = 12
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ' (did you mean "name"?)' for the nearest known name, or an empty string when none is near.
 
-    Case and the difference between '-' and '_' count as nothing: "WGAN_GP" is next to "wgan-gp".
+    Case and the difference between '-' and '_' are ignored: "WGAN_GP" is next to "wgan-gp".
     """
     folded: dict[str, str] = {}
     for name in known:

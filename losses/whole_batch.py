@@ -1,7 +1,7 @@
 """The whole batch of an update, of which one call may see a part: other processes hold more, or micro-batches follow.
 
 Data parallel training averages the gradients of the processes. That is right for a mean over samples, and wrong for
-all that looks at samples together: a mean of logits inside a loss, a kernel between all pairs, a running mean. These
+everything that compares samples: a mean of logits inside a loss, a kernel between all pairs, a running mean. These
 look at the whole batch, which is gathered here with the one operation that is asked of the caller, a sum over all
 processes.
 
@@ -41,7 +41,7 @@ class WholeBatch:
         self._read: dict[str, int] = {}
         self._phase, self._micro_batch = "", 0
 
-    def alike(self) -> "WholeBatch":
+    def fresh(self) -> "WholeBatch":
         """Return one for a loss that belongs to no update."""
         return WholeBatch(self.all_reduce, self.rank, self.processes)
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from losses import Method, Part
-from losses.contract.worlds import SAMPLES, World, method_with
-from losses.kinds import Phase
+from losses.contract.toy_problem import SAMPLES, ToyProblem, method_with
+from losses.types import Phase
 
 BASELINE: Final = "bce_ns"
 """What a part's cost is added to."""
@@ -70,14 +70,14 @@ def added(part: Part) -> tuple[Cost, Cost]:
 
 @cache
 def _count(method: Method, phase: Phase) -> Cost:
-    world = World(method)
+    problem = ToyProblem(method)
     forwards = {"discriminator": 0, "generator": 0}
-    _count_samples(world.critic, "discriminator", forwards)
-    _count_samples(world.generator, "generator", forwards)
-    other = world.generator if phase == "discriminator" else world.critic
+    _count_samples(problem.critic, "discriminator", forwards)
+    _count_samples(problem.generator, "generator", forwards)
+    other = problem.generator if phase == "discriminator" else problem.critic
     other.requires_grad_(False)  # as in training: an input gradient does not depend on it
     with _counted_gradients() as gradients:
-        total = world.run(phase).total
+        total = problem.run(phase).total
         if total.requires_grad:
             total.backward()
     return Cost(

@@ -11,7 +11,7 @@ from bench.atlas.families import PACKAGE, family_of, family_of_method
 from bench.atlas.markdown import anchor, bullets, code, number, paragraphs, prose, table
 from losses import Kind, LogitTransform, Method, Objective, Part, Recipe, Regularizer
 from losses.catalogue import CATALOGUE
-from losses.kinds import spelled
+from losses.hyperparameters import format_value
 from losses.registry import parts
 
 PICTURES: Final = "pictures"
@@ -27,10 +27,11 @@ _NEEDS: Final = {
     "second_latents": "one more forward of the generator",
     "weight_gradient": "a gradient of the logits by weights",
     "state": "memory between steps",
+    "step": "the count of steps",
     "weights": "the trained network as a module",
     "logit_per_image": "one logit an image, so no packing",
 }
-_LIMITS: Final = (("minimum", "≥ {}"), ("above", "> {}"), ("maximum", "≤ {}"), ("below", "< {}"))
+_LIMITS: Final = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"))
 WINNING: Final = f"a = {signals.WINNING:g}, b = −{signals.WINNING:g}"
 """Where the discriminator wins, in words."""
 
@@ -83,7 +84,12 @@ def part_entry(part: type[Part]) -> list[str]:
         lines += table(
             head,
             [
-                [f"`{each.name}`", f"`{spelled(each.default)}`", _range(part, each.name), prose(each.meaning, links())]
+                [
+                    f"`{each.name}`",
+                    f"`{format_value(each.default)}`",
+                    _range(part, each.name),
+                    prose(each.meaning, links()),
+                ]
                 for each in told.parameters
             ],
         )
@@ -138,8 +144,8 @@ def _cost(method: Method) -> str:
 def _range(part: type[Part], parameter: str) -> str:
     metadata = next(spec.metadata for spec in fields(part) if spec.name == parameter)
     if metadata.get("choices") is not None:
-        return ", ".join(spelled(choice) for choice in metadata["choices"])
-    return ", ".join(form.format(spelled(metadata[key])) for key, form in _LIMITS if metadata.get(key) is not None)
+        return ", ".join(format_value(choice) for choice in metadata["choices"])
+    return ", ".join(form.format(format_value(metadata[key])) for key, form in _LIMITS if metadata.get(key) is not None)
 
 
 def _methods_with(part: type[Part]) -> list[str]:
@@ -199,7 +205,7 @@ def _recipe(recipe: Recipe | None) -> str:
         f"learning rates {recipe.lr_generator:g} (G) and {recipe.lr_discriminator:g} (D)",
         f"betas {recipe.betas[0]:g} and {recipe.betas[1]:g}",
         f"{recipe.critic_steps} D step{'s' if recipe.critic_steps > 1 else ''} a G step",
-        f"normalisation in D: {recipe.d_norm}",
+        f"normalization in D: {recipe.d_norm}",
         *([f"batch {recipe.batch_size}"] if recipe.batch_size else []),
     ]
     return ", ".join(facts)

@@ -56,7 +56,7 @@ FAMILIES: Final[dict[str, Family]] = {
         wasserstein=(
             "Wasserstein",
             "The plain difference of mean logits.",
-            "Never alone: add a penalty, a clip or a normalisation that bounds the critic's slope.",
+            "Never alone: add a penalty, a clip or a normalization that bounds the critic's slope.",
         ),
         f_divergence=(
             "f-divergences",
@@ -113,12 +113,12 @@ FAMILIES: Final[dict[str, Family]] = {
         "Terms of the discriminator",
         "regularizers",
         gradient_penalty=(
-            "One-centred gradient penalties",
+            "One-centered gradient penalties",
             "The slope of the critic should be 1 between or near the data.",
             "Try `gp1` with `wasserstein`; each needs a discriminator without BatchNorm and doubles its step's cost.",
         ),
         zero_centered=(
-            "Zero-centred gradient penalties",
+            "Zero-centered gradient penalties",
             "The critic should be flat on the data.",
             "Try `r1` first, with any objective: it is what makes the game converge locally.",
         ),
@@ -139,8 +139,8 @@ FAMILIES: Final[dict[str, Family]] = {
         ),
         consistency=(
             "Consistency",
-            "Equal answers about an image and its mirrored, moved or neighbouring copy.",
-            "Try it on small data sets, and with a normalised discriminator.",
+            "Equal answers about an image and its mirrored, moved or neighboring copy.",
+            "Try it on small data sets, and with a normalized discriminator.",
         ),
         anchors=(
             "Anchors",
@@ -230,7 +230,7 @@ FAMILIES: Final[dict[str, Family]] = {
         "Constraints",
         "constraints",
         normalization=(
-            "Normalisation",
+            "Normalization",
             "The critic's slope bounded by construction.",
             "Try `spectral_norm` first: it costs almost nothing and goes with every objective.",
         ),

@@ -1,4 +1,4 @@
-"""One small SVG an objective: value and gradient over logits, in colours that read on white and on dark pages alike."""
+"""One small SVG an objective: value and gradient over logits, in colors that read on white and on dark pages alike."""
 
 import io
 import re

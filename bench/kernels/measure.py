@@ -29,7 +29,7 @@ from bench.training.memory import keep_freed_memory
 from bench.training.precision import configure
 from bench.training.version import ENGINE_VERSION
 from losses import Method
-from losses.ranges import watching
+from losses.profiling import watching
 
 _IN_STAGES: Final = ("penalty", "terms", "d_step", "g_step")
 

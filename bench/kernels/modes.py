@@ -10,8 +10,8 @@ from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
 from bench.training.capture import WARM_UP, CapturedStep, Recorder, first_line, recorder_for
-from losses import fused
-from losses.kinds import Phase
+from losses.fusion import fused
+from losses.types import Phase
 
 _PHASES: Final[dict[str, Phase]] = {"d_step": "discriminator", "g_step": "generator"}
 _LOSSES_AND_TERMS: Final = ("loss", "generator_loss", "penalty", "terms")
@@ -22,7 +22,7 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
 
     - eager: everything.
     - captured: the losses, the terms, and whole steps as `bench run --capture` replays them.
-    - compiled: the losses, by `losses.fused`: nothing compiled is differentiated twice, as penalties on gradients are.
+    - compiled: the losses, by `losses.fusion`: nothing compiled is differentiated twice, as penalties on gradients are.
     """
     if mode == "eager":
         return paths.calls(), []

@@ -32,10 +32,10 @@ from bench.training.precision import autocast
 from bench.training.seeding import Stream
 from bench.training.trainer import build_step
 from losses import Method
-from losses.kinds import Phase
 from losses.loss_parts import LossParts
-from losses.ranges import mark
+from losses.profiling import mark
 from losses.streams import PartGenerators
+from losses.types import Phase
 
 LATENT_SIZE: Final = 100
 IMAGES: Final = 512
@@ -203,7 +203,7 @@ class Paths:
                 rng=self._random("discriminator", index),
                 step=0,
                 state=self._state["discriminator"],
-                joint=self.step.joint,
+                concat_batches=self.step.joint,
             )
         self._differentiate(parts, self.step.discriminator)
 

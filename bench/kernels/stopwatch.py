@@ -17,7 +17,7 @@ class _Span:
 
 
 class Stopwatch:
-    """Opens ranges for `losses.ranges.watching` and adds up their times; on CUDA by events, without waiting."""
+    """Opens ranges for `losses.profiling.watching` and adds up their times; on CUDA by events, without waiting."""
 
     def __init__(self, *, cuda: bool) -> None:
         self._cuda = cuda

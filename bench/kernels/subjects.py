@@ -43,4 +43,4 @@ def _alone(part: type[Part]) -> str:
 
     With it comes what it refuses to work without.
     """
-    return part.name if part.kind == "objective" else " + ".join((_BASE, part.name, *part.beside))
+    return part.name if part.kind == "objective" else " + ".join((_BASE, part.name, *part.requires))

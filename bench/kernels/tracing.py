@@ -14,7 +14,7 @@ from bench.probes.common import label
 from bench.store.kernels import Setting
 from bench.training.precision import configure
 from losses import Method
-from losses.ranges import Watcher, watching
+from losses.profiling import Watcher, watching
 
 TRACED_STEPS: Final = 3
 WATCHED_STEPS: Final = 20

@@ -33,7 +33,7 @@ _PART_OF: Final = {
     "D update": OPTIMISER,
 }
 _PENALTY: Final = "penalty "
-"""Begins the range of a regulariser, as in `losses.ranges`."""
+"""Begins the range of a regulariser, as in `losses.profiling`."""
 
 CAPTION: Final = (
     f"One update of the discriminator over {REFERENCE_METHOD}'s, the median of blocks timed in turn; shorter is "

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
-from losses.kinds import Phase
+from losses.types import Phase
 
 WARM_UP: Final = 3
 """Updates of a kind that run plainly before it is recorded."""
@@ -185,7 +185,7 @@ class CapturedStep:
 
     def _due(self, phase: Phase, index: int) -> tuple[str, ...]:
         parts = self._step.method.regularizers
-        return tuple(part.name for part in parts if part.phase == phase and index % part.every == 0)
+        return tuple(part.name for part in parts if part.phase == phase and part.is_due(index))
 
     def make(self, phase: Phase, *, measured: bool) -> None:
         """Make the update of a phase that was placed, plainly, and store what was watched."""

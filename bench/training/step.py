@@ -25,8 +25,8 @@ from bench.training.observations import (
 )
 from bench.training.precision import autocast
 from losses import Criterion, Method
-from losses.kinds import Phase
-from losses.ranges import D_BACKWARD, D_UPDATE, G_BACKWARD, G_FAKE, G_UPDATE, mark
+from losses.profiling import D_BACKWARD, D_UPDATE, G_BACKWARD, G_FAKE, G_UPDATE, mark
+from losses.types import Phase
 
 
 def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
@@ -65,7 +65,7 @@ class TrainingStep:
         judges_alone: bool = False,
     ) -> None:
         self.method = method
-        self.criterion = Criterion(method, discriminator, generator, seed=seed, joint=judges_alone)
+        self.criterion = Criterion(method, discriminator, generator, seed=seed, concat_batches=judges_alone)
         self.generator = generator.train()
         self.discriminator = self.criterion.discriminator.train()
         self.generator_optimizer = build_optimizer(generator, optimizer, optimizer.lr_generator)
@@ -78,8 +78,8 @@ class TrainingStep:
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
-        self.reads_step = False
-        """Whether a part has read the count of steps: what it computes cannot be replayed at another step."""
+        self.reads_step = method.reads_step
+        """Whether a part computes with the count of steps: such a step cannot be replayed as another one."""
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class TrainingStep:
     @property
     def joint(self) -> bool:
         """Whether reals and fakes may share a forward of the discriminator."""
-        return self.criterion.joint
+        return self.criterion.concat_batches
 
     @property
     def state(self) -> dict[str, dict[str, Tensor]]:
@@ -116,9 +116,9 @@ class TrainingStep:
         """Choose the update of a phase whose batch, latents and random numbers are read from here on."""
         self._batches.place(phase, index)
         if phase == "discriminator":
-            self.criterion.place(phase, index, index // self.critic_steps)
+            self.criterion.choose_update(phase, index, index // self.critic_steps)
         else:
-            self.criterion.place(phase, (index + 1) * self.critic_steps, index)
+            self.criterion.choose_update(phase, (index + 1) * self.critic_steps, index)
 
     @property
     def generators(self) -> Collection[torch.Generator]:
@@ -155,7 +155,6 @@ class TrainingStep:
                 fake = self.generator(latents)
             diversity = total_variance(fake) / variance  # images are watched while they are in the caches
             parts = self.criterion.discriminator_loss(real, latents, fake_images=fake)
-        self.reads_step = self.reads_step or parts.reads_step
         assert parts.real_logits is not None
         assert parts.fake_logits is not None
         parts.real_logits.retain_grad()
@@ -173,7 +172,6 @@ class TrainingStep:
         with _frozen(self.discriminator):
             with autocast(self._precision, self._device):
                 parts = self.criterion.generator_loss(self._batches.placed_latents("generator"), real)
-            self.reads_step = self.reads_step or parts.reads_step
             assert parts.fake_images is not None
             assert parts.fake_logits is not None
             parts.fake_images.retain_grad()

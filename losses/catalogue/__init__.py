@@ -11,9 +11,9 @@ from typing import Final
 from losses import grammar
 from losses.catalogue import adversarial, bounded, divergences, diversity
 from losses.catalogue.entry import Entry
-from losses.kinds import Kind
 from losses.method import Method
 from losses.registry import parts
+from losses.types import Kind
 
 CATALOGUE: Final[dict[str, Entry]] = {
     **adversarial.METHODS,
@@ -38,9 +38,9 @@ def _by_spelling() -> dict[str, Method]:
 
 
 def get(expression: str) -> Method:
-    """Return the method of a catalogue name or an expression; a regulariser's name gives it alone.
+    """Return the method of a catalogue name or an expression; a regularizer's name gives a method of it alone.
 
-    An expression that says the same as a catalogue method is that method, with its name, recipe and citation.
+    An expression equal to a catalogue method gives that method, with its name, recipe and citation.
 
     Raises:
         ValueError: for anything that cannot be read, naming the nearest valid spelling.
@@ -50,10 +50,10 @@ def get(expression: str) -> Method:
 
 
 def game(expression: str) -> Method:
-    """Return the method of a catalogue name or an expression, which can be trained by itself.
+    """Return the method of a catalogue name or an expression, which has an objective and so can be trained.
 
     Raises:
-        ValueError: as `get` does, and for regularisers without an objective.
+        ValueError: as `get` does, and for regularizers without an objective.
     """
     method = get(expression)
     if method.alone:
@@ -62,7 +62,7 @@ def game(expression: str) -> Method:
 
 
 def names(kind: Kind | None = None) -> list[str]:
-    """Return the sorted names of one kind, or of all parts and methods. A name may be both (`hinge`)."""
+    """Return the sorted names of one kind, or of all parts and methods. One name can be both (`hinge`)."""
     if kind == "method":
         return sorted(CATALOGUE)
     known = parts(kind)

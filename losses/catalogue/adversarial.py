@@ -40,14 +40,14 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "lsgan-pearson": Entry(
         "lsgan(a=-1, b=1, c=0)",
-        "Least-squares GAN with the targets that minimise the Pearson divergence.",
+        "Least-squares GAN with the targets that minimize the Pearson divergence.",
         Recipe("rmsprop", 2e-4, 2e-4, betas=(0.0, 0.9), d_norm="none", batch_size=64),
         "Mao et al., ICCV 2017, arXiv:1611.04076, equation 8 (number recalled); recipe of the authors' comparison of "
         "stability, where this has no BatchNorm in either player.",
     ),
     "hinge": Entry(
         "hinge",
-        "The hinge GAN; its papers keep the discriminator in check with spectral normalisation.",
+        "The hinge GAN; its papers keep the discriminator in check with spectral normalization.",
         Recipe(betas=(0.0, 0.9), critic_steps=5, d_norm="sn", batch_size=64),
         "Lim and Ye, 2017, arXiv:1705.02894; Tran et al., 2017, arXiv:1702.08896; recipe of Miyato et al., ICLR 2018, "
         "arXiv:1802.05957.",
@@ -96,7 +96,7 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "rcgan": Entry(
         "rc_bce",
-        "The centred relativistic GAN: all logits against the mean of both batches.",
+        "The centered relativistic GAN: all logits against the mean of both batches.",
         _RELATIVISTIC_RECIPE,
         f"{_RELATIVISTIC_F}; recipe of the author's runs.",
     ),
@@ -158,7 +158,7 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "gan-qp": Entry(
         "wasserstein + gan_qp(lam=10, norm=1)",
-        "A quadratic potential in place of a Lipschitz constraint.",
+        "A quadratic potential instead of a Lipschitz constraint.",
         Recipe(critic_steps=2, batch_size=64),
         "Su, 2018, arXiv:1811.07296, equation 21 (number recalled); recipe of the author's code.",
     ),

@@ -1,4 +1,4 @@
-"""Methods that keep the discriminator in check: penalties, normalisation, consistency, running means."""
+"""Methods that keep the discriminator in check: penalties, normalization, consistency, running means."""
 
 from typing import Final
 
@@ -20,10 +20,10 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "wgan-gp": Entry(
         "wasserstein + gp1(weight=10)",
-        "The Wasserstein GAN with a gradient penalty in place of the clipping.",
+        "The Wasserstein GAN with a gradient penalty instead of the clipping.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.0, 0.9), critic_steps=5, d_norm="ln", batch_size=64),
         "Gulrajani et al., NeurIPS 2017, arXiv:1704.00028; recipe of the authors' 64x64 code; their small CIFAR-10 run "
-        "has betas of 0.5 and 0.9 and no normalisation.",
+        "has betas of 0.5 and 0.9 and no normalization.",
     ),
     "wgan-lp": Entry(
         "wasserstein + gp1_onesided(weight=10)",
@@ -61,7 +61,7 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "wgan-div": Entry(
         "wasserstein + wdiv(weight=2, power=6)",
-        "The Wasserstein divergence: the sixth power of the slope in place of a target.",
+        "The Wasserstein divergence: the sixth power of the slope instead of a target.",
         Recipe(betas=(0.5, 0.999), d_norm="none"),
         "Wu et al., ECCV 2018, arXiv:1712.01026, equation 7 (number recalled).",
     ),
@@ -120,14 +120,14 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "jsr-gan": Entry(
         "bce_ns + js_reg(gamma=0.1)",
-        "The non-saturating GAN with the noise-induced regulariser of its divergence.",
+        "The non-saturating GAN with the noise-induced regularizer of its divergence.",
         Recipe(d_norm="none", batch_size=64),
         "Roth et al., NeurIPS 2017, arXiv:1705.09367, equation 22 (number recalled); gamma and recipe of the authors' "
         "code, less the BatchNorm in its discriminator; its image runs anneal a gamma of 2.",
     ),
     "lipschitz-gan": Entry(
         "bce_ns + maxgp(weight=10)",
-        "The non-saturating GAN with the steepest slope of the batch penalised.",
+        "The non-saturating GAN with the steepest slope of the batch penalized.",
         Recipe(betas=(0.0, 0.9), critic_steps=5, d_norm="none", batch_size=64),
         "Zhou et al., ICML 2019, arXiv:1902.05687; objective and weight of StudioGAN, recipe of both codes; the "
         "authors' has a weight of 0.1.",
@@ -162,7 +162,7 @@ METHODS: Final[dict[str, Entry]] = {
         "The slicing adversarial network: the hinge GAN whose last layer's direction follows the Wasserstein loss.",
         Recipe("adam", 1e-3, 1e-3, betas=(0.0, 0.99), d_norm="sn", batch_size=128),
         "Takida et al., ICLR 2024, arXiv:2301.12811; recipe of the authors' simple-san on MNIST, which has spectral "
-        "normalisation in its middle layers.",
+        "normalization in its middle layers.",
     ),
     "cr-gan": Entry(
         "bce_ns + cr(weight=10) + spectral_norm",
@@ -174,7 +174,7 @@ METHODS: Final[dict[str, Entry]] = {
         "hinge + bcr(weight_real=10, weight_fake=10) + spectral_norm",
         "Consistency on real and generated images.",
         _SN,
-        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 1 (number and optimiser recalled; StudioGAN's batch size).",
+        f"Zhao et al., AAAI 2021, {_CONSISTENCY}, algorithm 1 (number and optimizer recalled; StudioGAN's batch size).",
     ),
     "zcr-gan": Entry(
         "hinge + zcr(weight=5) + zcr_g(weight=0.5) + spectral_norm",
@@ -185,14 +185,14 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "icr-gan": Entry(
         "hinge + bcr(weight_real=10, weight_fake=10) + zcr(weight=5) + zcr_g(weight=0.5) + spectral_norm",
-        "Improved consistency regularisation: both of the above.",
+        "Improved consistency regularization: both of the above.",
         _SN,
         f"Zhao et al., AAAI 2021, {_CONSISTENCY}, section 2.3 (number and zcr's weight recalled; StudioGAN has 20); "
         "StudioGAN's batch size.",
     ),
     "diffaug-gan": Entry(
         "bce_ns + diffaug",
-        "The non-saturating GAN with every input of the discriminator augmented alike.",
+        "The non-saturating GAN with every input of the discriminator augmented in the same way.",
         Recipe("adam", 2e-3, 2e-3, betas=(0.0, 0.99), d_norm="none", batch_size=32),
         "Zhao et al., NeurIPS 2020, arXiv:2006.10738, equations 6 and 7 (numbers recalled); recipe of the authors' "
         "CIFAR-10 run, which leaves the translation out and adds R1.",

@@ -1,4 +1,4 @@
-"""Methods that minimise a named divergence or distance: f-GANs, kernels, moments, features."""
+"""Methods that minimize a named divergence or distance: f-GANs, kernels, moments, features."""
 
 from typing import Final
 
@@ -78,11 +78,11 @@ METHODS: Final[dict[str, Entry]] = {
         "The scaled MMD-GAN: an MMD of the logits, divided by how steep the discriminator is on the reals.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64),
         "Arbel et al., NeurIPS 2018, arXiv:1805.11565; recipe of the authors' CelebA run without spectral "
-        "normalisation (ten critic steps now and then, and the decay of the rate, left out).",
+        "normalization (ten critic steps now and then, and the decay of the rate, left out).",
     ),
     "sn-smmd-gan": Entry(
         "mmd_gaussian + smmd(scale=10) + spectral_norm",
-        "The scaled MMD-GAN with spectrally normalised layers.",
+        "The scaled MMD-GAN with spectrally normalized layers.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.9), critic_steps=5, d_norm="none", batch_size=64),
         "Arbel et al., NeurIPS 2018, arXiv:1805.11565; recipe of the authors' CelebA and CIFAR-10 runs (their trained "
         "scale of each layer, ten critic steps now and then, and the decay of the rate, left out).",
@@ -106,17 +106,17 @@ METHODS: Final[dict[str, Entry]] = {
         "The generator matches mean features of the discriminator and nothing else.",
         Recipe("adam", 3e-4, 3e-4, betas=(0.5, 0.999), d_norm="none", batch_size=100),
         "Salimans et al., NeurIPS 2016, arXiv:1606.03498, section 3.1 (number recalled); rates of the authors' "
-        "semi-supervised CIFAR-10 run, which takes absolute differences of the means and normalises weights.",
+        "semi-supervised CIFAR-10 run, which takes absolute differences of the means and normalizes weights.",
     ),
     "sliced-wasserstein": Entry(
         "bce_d + swg(weight=1)",
-        "The generator minimises the sliced Wasserstein distance of discriminator features.",
+        "The generator minimizes the sliced Wasserstein distance of discriminator features.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.999), batch_size=64),
         "Deshpande et al., CVPR 2018, arXiv:1803.11188; recipe of the authors' code (which has 10,000 projections).",
     ),
     "max-sliced-wasserstein": Entry(
         "bce_d + max_swg(weight=1)",
-        "The generator minimises the Wasserstein distance of the logits, sorted.",
+        "The generator minimizes the Wasserstein distance of the logits, sorted.",
         Recipe("adam", 1e-4, 1e-4, betas=(0.5, 0.999), batch_size=64),
         "Deshpande et al., CVPR 2019, arXiv:1904.05877 (the classifier as surrogate, and the recipe, recalled).",
     ),

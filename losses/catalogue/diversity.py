@@ -28,7 +28,7 @@ METHODS: Final[dict[str, Entry]] = {
     ),
     "pulling-away": Entry(
         "bce_ns + pulling_away(weight=0.1)",
-        "Features of different fakes pushed towards right angles.",
+        "Features of different fakes pushed toward right angles.",
         Recipe(),
         "Zhao et al., ICLR 2017, arXiv:1609.03126, section 2.4, on DCGAN in place of an autoencoder (recipe recalled).",
     ),

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from losses.kinds import BatchNorm, Constraint, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Constraint
 from losses.registry import register
+from losses.types import BatchNorm
 
 NORM_LAYERS: Final = (_NormBase, nn.GroupNorm, nn.LayerNorm)
-"""Batch, instance, group and layer normalisation: their affine parameters scale, rather than weigh, the features."""
+"""Batch, instance, group and layer normalization: their affine parameters scale, rather than weigh, the features."""
 
 
 @final
@@ -26,7 +28,7 @@ class WeightClip(Constraint):
 
     Parameters:
         c: half the side of the box.
-        clip_norm_affine: whether gains and biases of normalisation layers are clamped too, as the paper's code does
+        clip_norm_affine: whether gains and biases of normalization layers are clamped too, as the paper's code does
             (a gain of 1 becomes c).
 
     BatchNorm:
@@ -37,7 +39,7 @@ class WeightClip(Constraint):
     """
 
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    c: float = parameter(0.01, above=0)
+    c: float = parameter(0.01, gt=0)
     clip_norm_affine: bool = parameter(True)
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
@@ -46,7 +48,7 @@ class WeightClip(Constraint):
         return discriminator
 
     @property
-    def judges_alone(self) -> bool:
+    def samplewise(self) -> bool:
         return True
 
     def check(self, discriminator: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Bounding the discriminator's slope by construction: normalised weights, or a normalised function.
+"""Bounding the discriminator's slope by construction: normalized weights, or a normalized function.
 
 Legend: n = Euclidean norm of a sample's input gradient, [B].
 """
@@ -14,10 +14,11 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm as _HookedSpectralNorm
 
-from losses.context import input_gradient
-from losses.kinds import BatchNorm, Constraint, Need
+from losses.gradients import input_gradient
 from losses.numerics import in_full_precision, norms, refuse_float16, root
+from losses.parts import Constraint
 from losses.registry import register
+from losses.types import BatchNorm, Need
 
 WEIGHT_LAYERS: Final = (_ConvNd, nn.Linear)
 """Convolutions, transposed ones included, and linear layers."""
@@ -50,7 +51,7 @@ class SpectralNorm(Constraint):
     batch_norm: ClassVar[BatchNorm] = "degraded"
 
     @property
-    def judges_alone(self) -> bool:
+    def samplewise(self) -> bool:
         return False  # the power iteration goes on with each forward
 
     def check(self, discriminator: nn.Module) -> None:
@@ -86,7 +87,7 @@ class SpectralNorm(Constraint):
 @register("grad_norm")
 @dataclass(frozen=True)
 class GradNorm(Constraint):
-    """Gradient normalisation: the discriminator is divided by its own slope, which bounds it and its slope.
+    """Gradient normalization: the discriminator is divided by its own slope, which bounds it and its slope.
 
     The output lies in [-1, 1] and is what every other part sees as the logit, so a penalty on the slope differentiates
     a third time. It needs a gradient by the input at every forward, also under `torch.no_grad`. Where the logit and its
@@ -106,7 +107,7 @@ class GradNorm(Constraint):
     batch_norm: ClassVar[BatchNorm] = "invalid"
 
     @property
-    def judges_alone(self) -> bool:
+    def samplewise(self) -> bool:
         return True
 
     def check(self, discriminator: nn.Module) -> None:
@@ -125,7 +126,7 @@ class GradientNormalized(nn.Module):
         self.discriminator = discriminator
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the normalised logits, or the pair of them and the features; without a graph where none is wanted.
+        """Return the normalized logits, or the pair of them and the features; without a graph where none is wanted.
 
         Raises:
             ValueError: for a discriminator that gives several numbers a sample, or in float16.
@@ -168,7 +169,7 @@ class SanHead(Constraint):
     Nothing that the discriminator answers changes. What changes is the gradient of the last layer's weight w, of which
     the part along w alone is kept, so that the direction stands still for every loss of the logits. Alone this freezes
     the direction for good, so it needs the term: `hinge + san_direction + san_head`. The length stays, and is trained
-    by the objective, as in the authors' code; in the paper's formula the features take it over. Spectral normalisation
+    by the objective, as in the authors' code; in the paper's formula the features take it over. Spectral normalization
     of this layer is taken off, as it is there: under it the length would be 1 and have no gradient. A bias remains, and
     is trained.
 
@@ -186,7 +187,7 @@ class SanHead(Constraint):
     needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
 
     @property
-    def judges_alone(self) -> bool:
+    def samplewise(self) -> bool:
         return True
 
     def check(self, discriminator: nn.Module) -> None:

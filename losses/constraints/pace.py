@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import final
 
-from losses.kinds import Constraint, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Constraint
 from losses.registry import register
 
 
@@ -23,14 +24,14 @@ class Ttur(Constraint):
         ratio: the factor on the discriminator's learning rate.
 
     BatchNorm:
-        ok: only the optimiser is concerned.
+        ok: only the optimizer is concerned.
 
     Source:
         Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, NeurIPS 2017,
         arXiv:1706.08500; the ratio of 4 from Zhang et al., Self-Attention GAN, ICML 2019, arXiv:1805.08318, recalled.
     """
 
-    ratio: float = parameter(4.0, above=0)
+    ratio: float = parameter(4.0, gt=0)
 
     @property
     def learning_rate_factor(self) -> float:
@@ -59,7 +60,7 @@ class CriticSteps(Constraint):
         Arjovsky et al., Wasserstein GAN, ICML 2017, arXiv:1701.07875, algorithm 1.
     """
 
-    count: int = parameter(5, minimum=1)
+    count: int = parameter(5, ge=1)
 
     @property
     def critic_steps(self) -> int:

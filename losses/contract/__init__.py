@@ -16,9 +16,9 @@ import torch
 
 from losses.contract import common, constraints, objectives, regularizers, transforms
 from losses.contract.check import Case, Check, Finding, Outcome, UndecidedError, named, verdict, weigh
-from losses.contract.reading import NoReading
+from losses.contract.host_sync import ForbidHostSync
 from losses.contract.trial_run import NAME, UNMADE, trial_run
-from losses.kinds import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
+from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
 
 _Function = Callable[[Case[Any]], None]
@@ -85,7 +85,7 @@ def _of_kind(part_class: type[Part]) -> tuple[_Function, ...]:
 __all__ = [
     "Check",
     "Finding",
-    "NoReading",
+    "ForbidHostSync",
     "Outcome",
     "UndecidedError",
     "checks",

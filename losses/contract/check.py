@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import torch
 
 from losses import plugins
-from losses.kinds import Part
+from losses.parts import Part
 
 AnyPart = TypeVar("AnyPart", bound=Part, covariant=True)
 Outcome = Literal["passed", "failed", "waived", "stale", "undecided", "untried"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Iterator
 from typing import Final
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 from losses import registry
 from losses.catalogue import get
 from losses.contract.check import Case, UndecidedError
-from losses.contract.reading import NoReading
-from losses.contract.worlds import PHASES, World, gradients, method_with, number
+from losses.contract.host_sync import ForbidHostSync
+from losses.contract.toy_problem import PHASES, ToyProblem, gradients, method_with, number
 from losses.description import describe
-from losses.kinds import Part
+from losses.parts import Part
+from losses.phase_inputs import PhaseInputs
+from losses.types import Phase
 
 STEPS: Final = 3
 
@@ -34,10 +37,10 @@ def registration(case: Case[Part]) -> None:
 def description(case: Case[Part]) -> None:
     """Its docstring tells the formula, the parameters, what BatchNorm does to it, and the source."""
     try:
-        found = describe(case.part_class.name, case.part_class.kind)
+        result = describe(case.part_class.name, case.part_class.kind)
     except ValueError as error:
         raise AssertionError(str(error)) from error
-    empty = [each.name for each in found.parameters if not each.meaning]
+    empty = [spec.name for spec in result.parameters if not spec.meaning]
     assert not empty, f"the docstring says nothing of the parameter {empty[0]!r}"
 
 
@@ -55,15 +58,61 @@ def spelling(case: Case[Part]) -> None:
         assert get(text) == method, f"{text!r} is read back as another method: {str(get(text))!r}"
 
 
+def step_as_declared(case: Case[Part]) -> None:
+    """It reads the count of steps exactly where it declares so, by "step" in its `needs` or by `reads_step`."""
+    part = case.part_class
+    variants = list(_variants(case.part)) if "step" in part.needs else [_due_always(case.part)]
+    for variant in variants:
+        reads = any([_reads_step(variant, phase, case.seed) for phase in PHASES])  # noqa: C419 - both phases are run
+        assert reads or not variant.reads_step, (
+            f'{variant} declares that it reads the count of steps and does not: take "step" out of its `needs`, or let '
+            f"`reads_step` say for which parameters it does"
+        )
+    assert "step" not in part.needs or any(variant.reads_step for variant in variants), (
+        'it declares "step" in its `needs`, and `reads_step` is never true'
+    )
+
+
+def _variants(part: Part) -> Iterator[Part]:
+    """Yield a part as it is, and with each of its zeros made 1: a start or a length of 0 switches the count off."""
+    yield _due_always(part)
+    for spec in dataclasses.fields(part):
+        if spec.type in (int, float) and getattr(part, spec.name) == 0:
+            yield dataclasses.replace(_due_always(part), **{spec.name: 1})
+
+
+def _due_always(part: Part) -> Part:
+    """Return a part that is due on every step."""
+    is_lazy = any(spec.name == "every" for spec in dataclasses.fields(part))
+    return dataclasses.replace(part, **{"every": 1}) if is_lazy else part
+
+
+def _reads_step(part: Part, phase: Phase, seed: int) -> bool:
+    """Whether a phase cannot do without the count of steps. `context.step` refuses a part that does not declare it."""
+    problem = ToyProblem(method_with(part), seed)
+    real, latents = problem.batch()
+    inputs = PhaseInputs(
+        phase=phase, discriminator=problem.critic, generator=problem.generator, real_images=real,
+        fake_images=problem.generator(latents), latents=latents, rng=problem.streams(phase), update=0, state={},
+    )  # fmt: skip
+    try:
+        problem.method.loss(inputs)
+    except ValueError as error:
+        if "reads the count of steps: pass step=" not in str(error):
+            raise
+        return True
+    return False
+
+
 def no_host_read(case: Case[Part]) -> None:
     """Python never reads a tensor, which would make it wait for the device."""
-    world = World(method_with(case.part), case.seed, dtype=torch.float32)
-    with NoReading():
+    problem = ToyProblem(method_with(case.part), case.seed, dtype=torch.float32)
+    with ForbidHostSync():
         for phase in PHASES:
-            world.run(phase, step=5).total.backward()
-    for constraint in world.method.constraints:
-        wrapped = constraint.wrap(world.critic)
-        with NoReading():
+            problem.run(phase, step=5).total.backward()
+    for constraint in problem.method.constraints:
+        wrapped = constraint.wrap(problem.critic)
+        with ForbidHostSync():
             constraint.after_step(wrapped)
 
 
@@ -85,16 +134,16 @@ def state(case: Case[Part]) -> None:
 
 def _run(case: Case[Part], save_after: int | None = None) -> tuple[list[Tensor], dict[str, dict[str, Tensor]]]:
     """Return the totals of both phases in three steps, and the state; it goes through a file after the step given."""
-    world = World(method_with(case.part), case.seed)
+    problem = ToyProblem(method_with(case.part), case.seed)
     kept: dict[str, dict[str, Tensor]] = {}
     totals = []
     for step in range(STEPS):
         for phase in PHASES:
-            total = world.run(phase, world.batch(step), step=step, state=kept).total
+            total = problem.run(phase, problem.batch(step), step=step, state=kept).total
             total.backward()
             totals.append(total.detach())
         if step == save_after:
-            world = World(method_with(case.part), case.seed)
+            problem = ToyProblem(method_with(case.part), case.seed)
             buffer = io.BytesIO()
             torch.save(kept, buffer)
             buffer.seek(0)
@@ -106,14 +155,14 @@ def capture(case: Case[Part]) -> None:
     """Both phases, with their gradients, can be captured in a CUDA graph."""
     if not torch.cuda.is_available():
         raise UndecidedError("there is no CUDA device here")
-    world = World(method_with(case.part), case.seed, dtype=torch.float32, device="cuda")
+    problem = ToyProblem(method_with(case.part), case.seed, dtype=torch.float32, device="cuda")
     kept: dict[str, dict[str, Tensor]] = {}
     for phase in PHASES:
-        batch, rng = world.batch(), world.streams(phase)
+        batch, rng = problem.batch(), problem.streams(phase)
 
         def once() -> list[Tensor]:
-            total = world.run(phase, batch, rng=rng, state=kept).total  # noqa: B023 - called within the turn
-            return [total, *gradients(total, world.player(phase))]  # noqa: B023
+            total = problem.run(phase, batch, rng=rng, state=kept).total  # noqa: B023 - called within the turn
+            return [total, *gradients(total, problem.player(phase))]  # noqa: B023
 
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
@@ -125,15 +174,15 @@ def capture(case: Case[Part]) -> None:
         for stream in rng.values():
             graph.register_generator_state(stream)
         with torch.cuda.graph(graph):
-            found = once()
+            result = once()
         graph.replay()
         torch.cuda.synchronize()
-        assert all(bool(tensor.isfinite().all()) for tensor in found), (
+        assert all(bool(tensor.isfinite().all()) for tensor in result), (
             "a replayed graph gives numbers that are not finite"
         )
 
 
 FIRST: Final = (registration, defaults, description, spelling)
-LAST: Final = (no_host_read,)
+LAST: Final = (step_as_declared, no_host_read)
 ON_CUDA: Final = (capture,)
 """Listed only on a machine with a CUDA device."""

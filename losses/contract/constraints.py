@@ -7,47 +7,47 @@ import torch
 from torch import Tensor, nn
 
 from losses.contract.check import Case
-from losses.contract.worlds import World, method_with
-from losses.kinds import Constraint
+from losses.contract.toy_problem import ToyProblem, method_with
+from losses.parts import Constraint
 
 STEPS: Final = 3
 RATE: Final = 1e-2
 
 
-def _world(case: Case[Constraint]) -> World:
-    world = World(method_with(case.part), case.seed)
-    world.critic.train()
-    return world
+def _problem(case: Case[Constraint]) -> ToyProblem:
+    problem = ToyProblem(method_with(case.part), case.seed)
+    problem.critic.train()
+    return problem
 
 
 def wrap(case: Case[Constraint]) -> None:
     """The wrapped discriminator is a module with logits of the same shape, made without global random numbers."""
     before = torch.random.get_rng_state()
-    world = _world(case)  # which wraps it
+    problem = _problem(case)  # which wraps it
     assert torch.equal(before, torch.random.get_rng_state()), (
         "wrap draws from torch's global random numbers: give it a generator with a seed"
     )
-    assert isinstance(world.critic, nn.Module), f"wrap returns {type(world.critic).__name__}, not a torch.nn.Module"
-    logits = world.run("discriminator").real_logits
+    assert isinstance(problem.critic, nn.Module), f"wrap returns {type(problem.critic).__name__}, not a torch.nn.Module"
+    logits = problem.run("discriminator").real_logits
     assert logits is not None
     assert bool(logits.isfinite().all()), "the wrapped discriminator's logits are not finite"
-    assert list(world.critic.parameters()), "the wrapped discriminator has no parameters to train"
+    assert list(problem.critic.parameters()), "the wrapped discriminator has no parameters to train"
 
 
 def after_step(case: Case[Constraint]) -> None:
-    """It leaves the weights finite, trainable, and the very tensors that the optimiser holds."""
-    world = _world(case)
-    held = dict(world.critic.named_parameters())
+    """It leaves the weights finite, trainable, and the very tensors that the optimizer holds."""
+    problem = _problem(case)
+    held = dict(problem.critic.named_parameters())
     for _ in range(STEPS):
-        case.part.after_step(world.critic)
-    found = dict(world.critic.named_parameters())
-    assert list(found) == list(held), "after_step adds, renames or removes parameters"
-    for name, parameter in found.items():
+        case.part.after_step(problem.critic)
+    after = dict(problem.critic.named_parameters())
+    assert list(after) == list(held), "after_step adds, renames or removes parameters"
+    for name, parameter in after.items():
         assert parameter is held[name], f"after_step replaces {name}: change it in place"
         assert parameter.is_leaf, f"after_step puts {name} into a graph: decorate it with @torch.no_grad()"
         assert parameter.requires_grad, f"after_step freezes {name}"
         assert bool(parameter.isfinite().all()), f"after_step makes {name} infinite or NaN"
-    world.run("discriminator").total.backward()
+    problem.run("discriminator").total.backward()
 
 
 def declared_pace(case: Case[Constraint]) -> None:
@@ -69,14 +69,14 @@ def training(case: Case[Constraint]) -> None:
 
 
 def _train(case: Case[Constraint]) -> list[Tensor]:
-    world = _world(case)
-    optimizer = torch.optim.Adam(world.critic.parameters(), lr=RATE)
+    problem = _problem(case)
+    optimizer = torch.optim.Adam(problem.critic.parameters(), lr=RATE)
     for step in range(STEPS):
         optimizer.zero_grad()
-        world.run("discriminator", world.batch(step), step=step).total.backward()
+        problem.run("discriminator", problem.batch(step), step=step).total.backward()
         optimizer.step()
-        case.part.after_step(world.critic)
-    return [each.detach() for each in (*world.critic.parameters(), *world.critic.buffers())]
+        case.part.after_step(problem.critic)
+    return [tensor.detach() for tensor in (*problem.critic.parameters(), *problem.critic.buffers())]
 
 
 ALL: Final = (wrap, after_step, declared_pace, training)

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
 from losses.contract.check import Case
-from losses.contract.worlds import drawn, is_close, number
-from losses.kinds import Objective
+from losses.contract.toy_problem import drawn, is_close, number
+from losses.parts import Objective
 
 SAMPLES: Final = 8
 STEP: Final = 1e-4
@@ -94,14 +94,14 @@ def _directions(case: Case[Objective]) -> None:
         return objective.critic(a, a, b).mean(), objective.critic(b, a, b).mean()
 
     a, b = _logits(case, "a") / 2, _logits(case, "b") / 2
-    found = _gradients(objective, a, b)
-    length = torch.cat([found["dL_D/da"], found["dL_D/db"]]).norm().clamp_min(1e-12)
+    slopes = _gradients(objective, a, b)
+    length = torch.cat([slopes["dL_D/da"], slopes["dL_D/db"]]).norm().clamp_min(1e-12)
     real, fake = means(a, b)
-    moved_real, moved_fake = means(a - STEP * found["dL_D/da"] / length, b - STEP * found["dL_D/db"] / length)
+    moved_real, moved_fake = means(a - STEP * slopes["dL_D/da"] / length, b - STEP * slopes["dL_D/db"] / length)
     assert number(moved_real - moved_fake) >= number(real - fake), (
         "a small step of the discriminator brings the critic's means of real and fake nearer"
     )
-    moved_real, moved_fake = means(a, b - STEP * found["dL_G/db"] / found["dL_G/db"].norm().clamp_min(1e-12))
+    moved_real, moved_fake = means(a, b - STEP * slopes["dL_G/db"] / slopes["dL_G/db"].norm().clamp_min(1e-12))
     assert moved_fake >= fake or number(moved_real - moved_fake) <= number(real - fake), (
         "a small step of the generator lowers the critic's mean of the fakes"
     )

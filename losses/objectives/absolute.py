@@ -1,4 +1,4 @@
-"""Absolute differences in place of squares: an equal push at every distance from the target."""
+"""Absolute differences instead of squares: an equal push at every distance from the target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Objective
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 
 @final
@@ -52,7 +53,7 @@ class Asymmetric(Objective):
         L_G = -E b
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the shift of means that it lives on.
+        degraded: normalizing each batch by itself hides the shift of means that it lives on.
 
     Source:
         Dong and Yang, Towards a Deeper Understanding of Adversarial Losses, 2019, arXiv:1901.08753.

@@ -1,4 +1,4 @@
-"""The alpha-loss: one parameter that bends the logistic loss towards the exponential or towards the zero-one loss."""
+"""The alpha-loss: one parameter that bends the logistic loss toward the exponential or toward the zero-one loss."""
 
 from dataclasses import dataclass
 from typing import final
@@ -6,8 +6,9 @@ from typing import final
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import expm1_with_tangent
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -28,7 +29,7 @@ class AlphaLoss(Objective):
     Parameters:
         alpha_d: the discriminator's alpha.
         alpha_g: the generator's alpha.
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
         limit: below alpha 1 the loss grows exponentially; beyond this exponent it goes on as its tangent.
 
     BatchNorm:
@@ -39,10 +40,10 @@ class AlphaLoss(Objective):
         al., 2023, arXiv:2302.14320, equations 8 and 9 (numbers recalled).
     """
 
-    alpha_d: float = parameter(0.5, above=0)
-    alpha_g: float = parameter(1.0, above=0)
+    alpha_d: float = parameter(0.5, gt=0)
+    alpha_g: float = parameter(1.0, gt=0)
     saturating: bool = parameter(False)
-    limit: float = parameter(15.0, above=0)
+    limit: float = parameter(15.0, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self._loss(real_logits, self.alpha_d).mean() + self._loss(-fake_logits, self.alpha_d).mean()

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from losses.kinds import BatchNorm, Objective
 from losses.numerics import required_reals
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 _GROWS: Final = MappingProxyType({"repeated batch": "a log-sum-exp grows with the batch: compare at equal batch sizes"})
 
@@ -30,7 +31,7 @@ class DualContrastive(Objective):
         L_G = E_j sp(lse(a) - b_j) + E_i sp(lse(-b) + a_i)
 
     BatchNorm:
-        degraded: it compares logits across two batches that were normalised apart.
+        degraded: it compares logits across two batches that were normalized apart.
 
     Source:
         Yu et al., Dual Contrastive Loss and Attention for GANs, ICCV 2021, arXiv:2103.16748, equations 2 to 4 (numbers
@@ -64,7 +65,7 @@ class SoftmaxGan(Objective):
         L_G = lse(a and b together) - 1/2 (E a + E b)
 
     BatchNorm:
-        degraded: it compares logits across two batches that were normalised apart.
+        degraded: it compares logits across two batches that were normalized apart.
 
     Source:
         Lin, Softmax GAN, 2017, arXiv:1704.06191, equations 3 and 4 (numbers recalled).

@@ -1,7 +1,7 @@
 """The f-GAN family: the variational bound of an f-divergence D_f(P_data || P_G), on logits.
 
 Legend: v = a logit; T = g_f(v), the activation that brings v into the domain of the conjugate f*; E = batch mean.
-Every member is L_D = -E T(a) + E f*(T(b)). The generator minimises -E T(b) (the paper's section 3.2, our default), or
+Every member is L_D = -E T(a) + E f*(T(b)). The generator minimizes -E T(b) (the paper's section 3.2, our default), or
 -E f*(T(b)) where `saturating`. Exponentials go on as their tangent beyond the exponent `limit`, so that gradients stay
 finite and alive: this clamp is part of the loss.
 
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import exp_with_tangent
 from losses.objectives.logistic import BceMm, BceNs
+from losses.parts import Objective
 from losses.registry import register
 
 _LOG_2: Final = 0.6931471805599453
@@ -48,7 +49,7 @@ class FDivergence(Objective):
 
 
 class TwoGenerators(FDivergence):
-    """A member whose generator may minimise either of the two; it has the field `saturating`."""
+    """A member whose generator may minimize either of the two; it has the field `saturating`."""
 
     saturating: bool
 
@@ -69,7 +70,7 @@ class FganKl(TwoGenerators):
         L_G = -E b, or -E exp(b - 1) if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
         limit: the exponent beyond which the exponential goes on as its tangent.
 
     BatchNorm:
@@ -80,7 +81,7 @@ class FganKl(TwoGenerators):
     """
 
     saturating: bool = parameter(False)
-    limit: float = parameter(_LIMIT, above=0)
+    limit: float = parameter(_LIMIT, gt=0)
 
     def activation(self, v: Tensor) -> Tensor:
         return v
@@ -101,7 +102,7 @@ class FganRkl(TwoGenerators):
         L_G = E exp(-b), or 1 - E b if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises; here that is the tame choice.
+        saturating: whether the generator minimizes what the discriminator maximizes; here that is the tame choice.
         limit: the exponent beyond which the exponential goes on as its tangent.
 
     BatchNorm:
@@ -112,7 +113,7 @@ class FganRkl(TwoGenerators):
     """
 
     saturating: bool = parameter(False)
-    limit: float = parameter(_LIMIT, above=0)
+    limit: float = parameter(_LIMIT, gt=0)
 
     def activation(self, v: Tensor) -> Tensor:
         return -exp_with_tangent(-v, self.limit)
@@ -133,7 +134,7 @@ class FganJs(TwoGenerators):
         L_G = E sp(-b) - log 2, or log 2 - E sp(b) if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
 
     BatchNorm:
         ok: the loss reads each logit by itself.
@@ -167,7 +168,7 @@ class FganGan(TwoGenerators):
         L_G = E sp(-b), or -E sp(b) if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
 
     BatchNorm:
         ok: the loss reads each logit by itself.
@@ -201,7 +202,7 @@ class FganPearson(TwoGenerators):
         L_G = -E b, or -E (b^2/4 + b) if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
 
     BatchNorm:
         ok: the loss reads each logit by itself.
@@ -234,7 +235,7 @@ class FganNeyman(TwoGenerators):
         L_G = E exp(-b) - 1, or 2 E exp(-b/2) - 2 if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
         limit: the exponent beyond which the exponentials go on as their tangents.
 
     BatchNorm:
@@ -245,7 +246,7 @@ class FganNeyman(TwoGenerators):
     """
 
     saturating: bool = parameter(False)
-    limit: float = parameter(_LIMIT, above=0)
+    limit: float = parameter(_LIMIT, gt=0)
 
     def activation(self, v: Tensor) -> Tensor:
         return 1 - exp_with_tangent(-v, self.limit)
@@ -266,7 +267,7 @@ class FganHellinger2(TwoGenerators):
         L_G = E exp(-b) - 1, or 1 - E exp(b) if saturating
 
     Parameters:
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
         limit: the exponent beyond which the exponentials go on as their tangents.
 
     BatchNorm:
@@ -277,7 +278,7 @@ class FganHellinger2(TwoGenerators):
     """
 
     saturating: bool = parameter(False)
-    limit: float = parameter(_LIMIT, above=0)
+    limit: float = parameter(_LIMIT, gt=0)
 
     def activation(self, v: Tensor) -> Tensor:
         return 1 - exp_with_tangent(-v, self.limit)
@@ -326,7 +327,7 @@ class FganAlpha(TwoGenerators):
 
     Parameters:
         alpha: above 0, and not 1, whose limit is fgan_kl. Close to 1 from above the power overflows.
-        saturating: whether the generator minimises what the discriminator maximises.
+        saturating: whether the generator minimizes what the discriminator maximizes.
         limit: below alpha 1, the exponent beyond which the power goes on as the tangent of its exponential.
 
     BatchNorm:
@@ -336,9 +337,9 @@ class FganAlpha(TwoGenerators):
         Nowozin et al., f-GAN, NeurIPS 2016, arXiv:1606.00709, table 6.
     """
 
-    alpha: float = parameter(0.5, above=0)
+    alpha: float = parameter(0.5, gt=0)
     saturating: bool = parameter(False)
-    limit: float = parameter(_LIMIT, above=0)
+    limit: float = parameter(_LIMIT, gt=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,8 @@ from typing import final
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -155,7 +156,7 @@ class HingeImbalanced(Objective):
         Dong and Yang, Towards a Deeper Understanding of Adversarial Losses, 2019, arXiv:1901.08753.
     """
 
-    gamma: float = parameter(0.9, above=0)
+    gamma: float = parameter(0.9, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self.gamma * relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()

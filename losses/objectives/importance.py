@@ -6,8 +6,9 @@ from typing import final
 from torch import Tensor
 from torch.nn.functional import relu, softmax
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
 from losses.objectives.logistic import binary_cross_entropy
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -61,7 +62,7 @@ class KlWgan(Objective):
         Song and Ermon, Bridging the Gap Between f-GANs and Wasserstein GANs, ICML 2020, arXiv:1910.09779.
     """
 
-    temperature: float = parameter(1.0, above=0)
+    temperature: float = parameter(1.0, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return relu(1 - real_logits).mean() + relu(1 + self._weighted(fake_logits)).mean()

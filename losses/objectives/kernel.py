@@ -12,10 +12,12 @@ from typing import ClassVar, Final, final
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import gaussian, norms, rational_quadratic, required_reals, root
 from losses.pairs import mean_over_pairs, mean_within, of_distances, row_means, unbiased_mmd
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 RQ_ALPHAS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 RBF_SIGMAS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -72,14 +74,14 @@ class MmdRbf(KernelDistance):
         dimension: width of the discriminator's vector head.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Li et al., MMD GAN, NeurIPS 2017, arXiv:1705.08584, equation 3 (number recalled); without its autoencoder. The
         authors' code takes the root of the biased estimate.
     """
 
-    dimension: int = parameter(16, minimum=2)
+    dimension: int = parameter(16, ge=2)
 
     def kernel(self, squared: Tensor) -> Tensor:
         return gaussian(squared, RBF_SIGMAS)
@@ -100,7 +102,7 @@ class MmdRq(KernelDistance):
         dimension: width of the discriminator's vector head.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Binkowski et al., Demystifying MMD GANs, ICLR 2018, arXiv:1801.01401, section 4; its gradient penalty on the
@@ -108,7 +110,7 @@ class MmdRq(KernelDistance):
         kernel.
     """
 
-    dimension: int = parameter(16, minimum=2)
+    dimension: int = parameter(16, ge=2)
 
     def kernel(self, squared: Tensor) -> Tensor:
         return rational_quadratic(squared, RQ_ALPHAS)
@@ -131,14 +133,14 @@ class MmdRepulsive(KernelDistance):
         dimension: width of the discriminator's vector head.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Wang, Sun and Halgamuge, Improving MMD-GAN Training with Repulsive Loss Function, ICLR 2019, arXiv:1812.09916,
         equations 4 and 8 (numbers recalled); bounds as in the authors' code. Needs `spectral_norm`.
     """
 
-    dimension: int = parameter(16, minimum=2)
+    dimension: int = parameter(16, ge=2)
 
     def kernel(self, squared: Tensor) -> Tensor:
         return gaussian(squared, (1.0,))
@@ -164,7 +166,7 @@ class MmdGaussian(KernelDistance):
         L_G = MMD^2_k(a, b)
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Arbel et al., On Gradient Regularizers for MMD GANs, NeurIPS 2018, arXiv:1805.11565, with the kernel and the
@@ -210,7 +212,7 @@ class Cramer(Objective):
         dimension: width of the discriminator's vector head.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Bellemare et al., The Cramer Distance as a Solution to Biased Wasserstein Gradients, 2017, arXiv:1705.10743,
@@ -220,7 +222,7 @@ class Cramer(Objective):
     needs_real_in_generator: ClassVar[bool] = True
     batch_norm: ClassVar[BatchNorm] = "degraded"
     waived: ClassVar[Mapping[str, str]] = _UNBIASED
-    dimension: int = parameter(256, minimum=2)
+    dimension: int = parameter(256, ge=2)
 
     @property
     def outputs(self) -> int:

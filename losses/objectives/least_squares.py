@@ -7,7 +7,8 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -15,7 +16,7 @@ from losses.registry import register
 @register("lsgan")
 @dataclass(frozen=True)
 class Lsgan(Objective):
-    """Least squares towards target labels, with the paper's factor 1/2.
+    """Least squares toward target labels, with the paper's factor 1/2.
 
     Formula:
         L_D = 1/2 E (a - b_label)^2 + 1/2 E (b - a_label)^2

@@ -5,7 +5,8 @@ from typing import final
 
 from torch import Tensor
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -33,7 +34,7 @@ class BceNsEps(Objective):
         The loss of Goodfellow et al., NeurIPS 2014, arXiv:1406.2661, in the form of many public codes.
     """
 
-    epsilon: float = parameter(1e-8, above=0)
+    epsilon: float = parameter(1e-8, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real, fake = real_logits.sigmoid(), fake_logits.sigmoid()

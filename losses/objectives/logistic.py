@@ -11,7 +11,8 @@ from typing import ClassVar, final
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -24,7 +25,7 @@ def binary_cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 @register("bce_ns")
 @dataclass(frozen=True)
 class BceNs(Objective):
-    """The non-saturating logistic loss: the generator maximises log D instead of minimising log(1 - D).
+    """The non-saturating logistic loss: the generator maximizes log D instead of minimizing log(1 - D).
 
     Formula:
         L_D = E sp(-a) + E sp(b)
@@ -166,7 +167,7 @@ class LabelSmooth(Objective):
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"signs": "beyond the logit of its target, 2.2 for 0.9, the discriminator pulls a real logit back"}
     )
-    target: float = parameter(0.9, above=0, maximum=1)
+    target: float = parameter(0.9, gt=0, le=1)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         smoothed = self.target * softplus(-real_logits) + (1 - self.target) * softplus(real_logits)
@@ -196,7 +197,7 @@ class BceImbalanced(Objective):
         Dong and Yang, Towards a Deeper Understanding of Adversarial Losses, 2019, arXiv:1901.08753.
     """
 
-    gamma: float = parameter(0.9, above=0)
+    gamma: float = parameter(0.9, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self.gamma * softplus(-real_logits).mean() + softplus(fake_logits).mean()

@@ -9,9 +9,11 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import covariance, required_reals, root
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 
 @final
@@ -31,7 +33,7 @@ class McganMean(Objective):
         dimension: width of the discriminator's vector head.
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of means.
+        degraded: normalizing each batch by itself hides the difference of means.
 
     Source:
         Mroueh, Sercu and Goel, McGan: Mean and Covariance Feature Matching GAN, ICML 2017, arXiv:1702.08398, equation 5
@@ -40,7 +42,7 @@ class McganMean(Objective):
 
     needs_real_in_generator: ClassVar[bool] = True
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    dimension: int = parameter(16, minimum=2)
+    dimension: int = parameter(16, ge=2)
 
     @property
     def outputs(self) -> int:
@@ -53,7 +55,7 @@ class McganMean(Objective):
         return _distance_of_means(required_reals(self.name, real_logits), fake_logits)
 
     def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """The embedding along the unit vector from the fake mean to the real one: the inner maximiser."""
+        """The embedding along the unit vector from the fake mean to the real one: the inner maximizer."""
         difference = real_logits.mean(dim=0) - fake_logits.mean(dim=0)
         length = root(difference.square().sum())
         return logits @ (difference / torch.where(length > 0, length, 1.0))
@@ -76,7 +78,7 @@ class McganCov(Objective):
         dimension: width of the discriminator's vector head (the paper's k).
 
     BatchNorm:
-        degraded: normalising each batch by itself hides a difference of scale.
+        degraded: normalizing each batch by itself hides a difference of scale.
 
     Source:
         Mroueh, Sercu and Goel, McGan: Mean and Covariance Feature Matching GAN, ICML 2017, arXiv:1702.08398, equation 9
@@ -85,7 +87,7 @@ class McganCov(Objective):
 
     needs_real_in_generator: ClassVar[bool] = True
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    dimension: int = parameter(16, minimum=2)
+    dimension: int = parameter(16, ge=2)
 
     @property
     def outputs(self) -> int:
@@ -98,10 +100,10 @@ class McganCov(Objective):
         return _nuclear_norm(covariance(required_reals(self.name, real_logits)) - covariance(fake_logits))
 
     def critic(self, logits: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """The quadratic form whose mean over a centred batch is the batch's side of the distance."""
+        """The quadratic form whose mean over a centered batch is the batch's side of the distance."""
         sign = _sign(covariance(real_logits) - covariance(fake_logits))
-        centred = logits - 0.5 * (real_logits.mean(dim=0) + fake_logits.mean(dim=0))
-        return ((centred @ sign) * centred).sum(dim=1)
+        centered = logits - 0.5 * (real_logits.mean(dim=0) + fake_logits.mean(dim=0))
+        return ((centered @ sign) * centered).sum(dim=1)
 
 
 def _distance_of_means(real: Tensor, fake: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ def _distance_of_means(real: Tensor, fake: Tensor) -> Tensor:
 def _nuclear_norm(symmetric: Tensor) -> Tensor:
     """Return the sum of absolute eigenvalues, as tr(sign(M) M) with the sign held constant.
 
-    The sign is the maximiser over orthogonal matrices, so by the envelope theorem the gradient is exact.
+    The sign is the maximizer over orthogonal matrices, so by the envelope theorem the gradient is exact.
     """
     return (_sign(symmetric) * symmetric).sum()
 

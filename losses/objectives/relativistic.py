@@ -12,9 +12,10 @@ from typing import ClassVar, Final, final
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from losses.kinds import BatchNorm, Objective
 from losses.numerics import check_pairs, required_reals
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 Base = Callable[[Tensor], Tensor]
 _PAST_TARGET: Final = MappingProxyType({"signs": "past its target, a margin of 1, the discriminator pulls it back"})
@@ -76,14 +77,14 @@ class OneSided(Relativistic):
         return type(self).base(up - down.mean()).mean()
 
 
-class Centred(Relativistic):
+class Centered(Relativistic):
     """E f(up - c) + E f(c - down), c = (mean up + mean down) / 2."""
 
     batch_norm: ClassVar[BatchNorm] = "degraded"
 
     def compare(self, up: Tensor, down: Tensor) -> Tensor:
-        base, centre = type(self).base, 0.5 * (up.mean() + down.mean())
-        return base(up - centre).mean() + base(centre - down).mean()
+        base, center = type(self).base, 0.5 * (up.mean() + down.mean())
+        return base(up - center).mean() + base(center - down).mean()
 
 
 @final
@@ -158,7 +159,7 @@ class RaBce(Average):
         L_G = 1/2 [E sp(ma - b) + E sp(a - mb)]
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaSGAN). The
@@ -179,7 +180,7 @@ class RaLs(Average):
         L_G = 1/2 [E (b - ma - 1)^2 + E (mb - a - 1)^2]
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaLSGAN). The
@@ -201,7 +202,7 @@ class RaHinge(Average):
         L_G = 1/2 [E relu(1 - (b - ma)) + E relu(1 - (mb - a))]
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, arXiv:1807.00734 (there: RaHingeGAN).
@@ -222,7 +223,7 @@ class RalfBce(OneSided):
         L_G = E sp(ma - b)
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RalfGAN).
@@ -242,7 +243,7 @@ class RalfLs(OneSided):
         L_G = E (b - ma - 1)^2
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RalfGAN).
@@ -263,7 +264,7 @@ class RalfHinge(OneSided):
         L_G = E relu(1 - (b - ma))
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the difference of the means it compares with.
+        degraded: normalizing each batch by itself hides the difference of the means it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RalfGAN).
@@ -275,15 +276,15 @@ class RalfHinge(OneSided):
 @final
 @register("rc_bce")
 @dataclass(frozen=True)
-class RcBce(Centred):
-    """The centred relativistic logistic loss: both batches against the mean of all logits.
+class RcBce(Centered):
+    """The centered relativistic logistic loss: both batches against the mean of all logits.
 
     Formula:
         L_D = E sp(c - a) + E sp(b - c), c = (ma + mb)/2
         L_G = E sp(c - b) + E sp(a - c)
 
     BatchNorm:
-        degraded: normalising each batch by itself fixes the centre it compares with.
+        degraded: normalizing each batch by itself fixes the center it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RcGAN).
@@ -295,15 +296,15 @@ class RcBce(Centred):
 @final
 @register("rc_ls")
 @dataclass(frozen=True)
-class RcLs(Centred):
-    """The centred relativistic least-squares loss: both batches against the mean of all logits.
+class RcLs(Centered):
+    """The centered relativistic least-squares loss: both batches against the mean of all logits.
 
     Formula:
         L_D = E (a - c - 1)^2 + E (c - b - 1)^2, c = (ma + mb)/2
         L_G = E (b - c - 1)^2 + E (c - a - 1)^2
 
     BatchNorm:
-        degraded: normalising each batch by itself fixes the centre it compares with.
+        degraded: normalizing each batch by itself fixes the center it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RcGAN).
@@ -316,15 +317,15 @@ class RcLs(Centred):
 @final
 @register("rc_hinge")
 @dataclass(frozen=True)
-class RcHinge(Centred):
-    """The centred relativistic hinge loss: both batches against the mean of all logits.
+class RcHinge(Centered):
+    """The centered relativistic hinge loss: both batches against the mean of all logits.
 
     Formula:
         L_D = E relu(1 - (a - c)) + E relu(1 - (c - b)), c = (ma + mb)/2
         L_G = E relu(1 - (b - c)) + E relu(1 - (c - a))
 
     BatchNorm:
-        degraded: normalising each batch by itself fixes the centre it compares with.
+        degraded: normalizing each batch by itself fixes the center it compares with.
 
     Source:
         Jolicoeur-Martineau, On Relativistic f-Divergences, ICML 2020, arXiv:1901.02474 (RcGAN).

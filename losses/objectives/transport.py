@@ -1,7 +1,7 @@
 """Optimal transport between the two batches of a vector head, smoothed by entropy (Sinkhorn's algorithm).
 
 Legend: r, f = heads of real and fake images, [B, dimension]; c = cost; P(x, y) = the plan [m, n] that carries the batch
-x to the batch y, each with equal masses, and minimises <P, C> + epsilon KL(P | uniform), C_ij = c(x_i, y_j).
+x to the batch y, each with equal masses, and minimizes <P, C> + epsilon KL(P | uniform), C_ij = c(x_i, y_j).
 """
 
 import math
@@ -13,9 +13,11 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import required_reals, squared_distances, unit
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 
 @final
@@ -41,7 +43,7 @@ class Sinkhorn(Objective):
         cosine: whether the cost is the cosine distance rather than the squared one.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Genevay, Peyre and Cuturi, Learning Generative Models with Sinkhorn Divergences, AISTATS 2018, arXiv:1706.00292,
@@ -50,9 +52,9 @@ class Sinkhorn(Objective):
 
     needs_real_in_generator: ClassVar[bool] = True
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    dimension: int = parameter(16, minimum=2)
-    epsilon: float = parameter(0.1, above=0)
-    iterations: int = parameter(20, minimum=1)
+    dimension: int = parameter(16, ge=2)
+    epsilon: float = parameter(0.1, gt=0)
+    iterations: int = parameter(20, ge=1)
     cosine: bool = parameter(True)
 
     @property
@@ -101,7 +103,7 @@ class OtGan(Objective):
         iterations: how often rows and columns are rescaled; 500 in the authors' code.
 
     BatchNorm:
-        degraded: it compares two batches that were normalised apart.
+        degraded: it compares two batches that were normalized apart.
 
     Source:
         Salimans et al., Improving GANs Using Optimal Transport, ICLR 2018, arXiv:1803.05573, algorithm 1 (number
@@ -117,9 +119,9 @@ class OtGan(Objective):
             "order": "which samples are in the first half matters, as a draw of two batches would",
         }
     )
-    dimension: int = parameter(256, minimum=2)
-    epsilon: float = parameter(0.002, above=0)
-    iterations: int = parameter(100, minimum=1)
+    dimension: int = parameter(256, ge=2)
+    epsilon: float = parameter(0.002, gt=0)
+    iterations: int = parameter(100, ge=1)
 
     @property
     def outputs(self) -> int:

@@ -1,4 +1,4 @@
-"""Discriminators that answer with a distribution or with a point of space in place of a number."""
+"""Discriminators that answer with a distribution or with a point of space instead of a number."""
 
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from losses.kinds import Objective, parameter
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, norms, required_reals
+from losses.parts import Objective
 from losses.registry import register
 
 
@@ -44,8 +45,8 @@ class Realness(Objective):
 
     revision: ClassVar[int] = 2
     needs_real_in_generator: ClassVar[bool] = True
-    outcomes: int = parameter(51, minimum=2)
-    skew: float = parameter(4.0, above=1)
+    outcomes: int = parameter(51, ge=2)
+    skew: float = parameter(4.0, gt=1)
     relativistic: bool = parameter(True)
 
     @property
@@ -112,8 +113,8 @@ class SphereGan(Objective):
         moment by default and suggests three.
     """
 
-    dimension: int = parameter(1024, minimum=2)
-    moments: int = parameter(3, minimum=1)
+    dimension: int = parameter(1024, ge=2)
+    moments: int = parameter(3, ge=1)
 
     @property
     def outputs(self) -> int:

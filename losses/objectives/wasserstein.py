@@ -5,8 +5,10 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Objective, parameter
+from losses.hyperparameters import parameter
+from losses.parts import Objective
 from losses.registry import register
+from losses.types import BatchNorm
 
 
 @final
@@ -20,7 +22,7 @@ class Wasserstein(Objective):
         L_G = -E b
 
     BatchNorm:
-        degraded: normalising the real and the fake batch each by itself hides the shift of means that it compares.
+        degraded: normalizing the real and the fake batch each by itself hides the shift of means that it compares.
 
     Source:
         Arjovsky et al., Wasserstein GAN, ICML 2017, arXiv:1701.07875, equation 2 and algorithm 1.
@@ -49,14 +51,14 @@ class WassersteinImbalanced(Objective):
         gamma: weight of the real term.
 
     BatchNorm:
-        degraded: normalising the real and the fake batch each by itself hides the shift of means that it compares.
+        degraded: normalizing the real and the fake batch each by itself hides the shift of means that it compares.
 
     Source:
         Dong and Yang, Towards a Deeper Understanding of Adversarial Losses, 2019, arXiv:1901.08753.
     """
 
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    gamma: float = parameter(0.9, above=0)
+    gamma: float = parameter(0.9, gt=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean() - self.gamma * real_logits.mean()
@@ -82,14 +84,14 @@ class LossSensitive(Objective):
         real: weight of the real term: 1 in the paper's formula, 0 by default in the author's code.
 
     BatchNorm:
-        degraded: normalising the real batch by itself fixes the very mean that it raises.
+        degraded: normalizing the real batch by itself fixes the very mean that it raises.
 
     Source:
         Qi, Loss-Sensitive GANs on Lipschitz Densities, IJCV 2020, arXiv:1701.06264, equations 4 and 5 (recalled).
     """
 
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    real: float = parameter(0.0, minimum=0)
+    real: float = parameter(0.0, ge=0)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -self.real * real_logits.mean()

@@ -6,17 +6,17 @@ Legend: a, b = the critic on the real and the generated images; m_r, m_f = runni
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -35,7 +35,7 @@ class Drift(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        degraded: normalising each batch by itself already ties its values down.
+        degraded: normalizing each batch by itself already ties its values down.
 
     Source:
         Karras et al., Progressive Growing of GANs, ICLR 2018, arXiv:1710.10196.
@@ -43,10 +43,10 @@ class Drift(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(0.001, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(0.001, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return context.real_critic.square().mean()
 
 
@@ -73,35 +73,39 @@ class LeCam(Regularizer):
         every: compute the term and collect the means on every k-th step only, with the weight multiplied by k.
 
     BatchNorm:
-        degraded: normalising each batch by itself hides the shift of means that it compares.
+        degraded: normalizing each batch by itself hides the shift of means that it compares.
 
     Source:
         Tseng et al., Regularizing GANs under Limited Data, CVPR 2021, arXiv:2104.03310.
     """
 
     phase: ClassVar[Phase] = "discriminator"
-    needs: ClassVar[frozenset[Need]] = frozenset({"state"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"state", "step"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"derivative": "the present batch counts in the running means, but as a constant"}
     )
-    weight: float = parameter(0.3, minimum=0)
-    decay: float = parameter(0.99, minimum=0, below=1)
-    start: int = parameter(1000, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(0.3, ge=0)
+    decay: float = parameter(0.99, ge=0, lt=1)
+    start: int = parameter(1000, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    @property
+    def reads_step(self) -> bool:
+        return self.start > 0
+
+    def __call__(self, context: Context) -> Tensor:
         a, b = context.real_critic, context.fake_critic
         real_mean, fake_mean = self._means(context, *map(context.over_micro_batches, (a.mean(), b.mean())))
         value = relu(a - fake_mean).square().mean() + relu(real_mean - b).square().mean()
         # A start at 0 does not look at the count, so that a step can be captured and replayed.
-        return 0.0 * value if self.start and context.step < self.start else value
+        return 0.0 * value if self.reads_step and context.step < self.start else value
 
     @torch.no_grad()
-    def _means(self, context: "Context", real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def _means(self, context: Context, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Collect the two means of a batch and return the running means."""
-        collected = context.remembered("collected", torch.zeros_like(real))
-        sums = [context.remembered(f"{name}_sum", torch.zeros_like(real)) for name in ("real", "fake")]
+        collected = context.get_state("collected", torch.zeros_like(real))
+        sums = [context.get_state(f"{name}_sum", torch.zeros_like(real)) for name in ("real", "fake")]
         for total, mean in zip((collected, *sums), (torch.ones_like(real), real, fake), strict=True):
             total.lerp_(mean, 1 - self.decay)
         # New tensors: what the graph keeps must not be what the next step changes in place.

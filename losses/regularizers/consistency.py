@@ -1,29 +1,29 @@
 """Asking for equal answers about an image and about another that should mean the same: mirrored, moved, or generated
-from a neighbouring latent.
+from a neighboring latent.
 
 Legend: a, b = the critic on the real and the generated images; T x = the image mirrored with probability 1/2 and moved
 by whole pixels, up to an eighth of each side (rounded), with zeros in the places left uncovered.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
+from losses.parts import Regularizer
+from losses.pixel_shifts import eighth, flipped, shifted, whole_moves
 from losses.registry import register
-from losses.shift import eighth, flipped, shifted, whole_moves
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase, Role
 
 
 @final
 @register("cr")
 @dataclass(frozen=True)
 class Cr(Regularizer):
-    """Consistency regularisation: the critic should not see that a real image was mirrored or moved.
+    """Consistency regularization: the critic should not see that a real image was mirrored or moved.
 
     Both answers are differentiated, and D(x_r) is that of the objective's own forward. With random transforms of the
     input the two looks draw them independently. The places that a move uncovers are 0; StudioGAN mirrors the image
@@ -46,10 +46,10 @@ class Cr(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"image_shape"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return _change_under_moves(context, self.name, context.real_images, context.real_critic, "real")
 
 
@@ -57,7 +57,7 @@ class Cr(Regularizer):
 @register("bcr")
 @dataclass(frozen=True)
 class Bcr(Regularizer):
-    """Balanced consistency regularisation: neither for real nor for generated images should mirroring or moving show.
+    """Balanced consistency regularization: neither for real nor for generated images should mirroring or moving show.
 
     The two weights are inside the value, because a part enters the total with one coefficient, which is 1 here. The
     places that a move uncovers are 0; StudioGAN mirrors the image into them.
@@ -80,11 +80,11 @@ class Bcr(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"image_shape"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight_real: float = parameter(10.0, minimum=0)
-    weight_fake: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight_real: float = parameter(10.0, ge=0)
+    weight_fake: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real = _change_under_moves(context, self.name, context.real_images, context.real_critic, "real")
         fake = _change_under_moves(context, self.name, context.fake_images, context.fake_critic, "fake")
         return self.weight_real * real + self.weight_fake * fake
@@ -94,7 +94,7 @@ class Bcr(Regularizer):
 @register("zcr")
 @dataclass(frozen=True)
 class Zcr(Regularizer):
-    """Latent consistency, the discriminator's half: generated images of neighbouring latents get equal answers.
+    """Latent consistency, the discriminator's half: generated images of neighboring latents get equal answers.
 
     The generator's half, which spreads those images, is a part of its own. A generator with BatchNorm in training mode
     sees one more batch for it.
@@ -117,18 +117,18 @@ class Zcr(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"generator"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(5.0, minimum=0)
-    sigma: float = parameter(0.05, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(5.0, ge=0)
+    sigma: float = parameter(0.05, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         latents = context.latents.detach()
-        neighbours = context.generator(latents + self.sigma * context.normal_like(latents))
-        output = context.discriminator(neighbours.detach(), "fake")
+        neighbors = context.generator(latents + self.sigma * context.normal_like(latents))
+        output = context.discriminator(neighbors.detach(), "fake")
         return (context.fake_critic - context.critic_of(output.logits)).square().mean()
 
 
-def flip_and_shift(images: Tensor, context: "Context") -> Tensor:
+def flip_and_shift(images: Tensor, context: Context) -> Tensor:
     """Return T x: each image mirrored with probability 1/2 and moved by its own random whole numbers of pixels."""
     height, width = images.shape[2:]
     # Drawn in float32 whatever the images are in: a half precision has too few steps for fair whole numbers.
@@ -137,7 +137,7 @@ def flip_and_shift(images: Tensor, context: "Context") -> Tensor:
     return shifted(mirrored, dx=whole_moves(u[1], eighth(width)), dy=whole_moves(u[2], eighth(height)))
 
 
-def _change_under_moves(context: "Context", part: str, images: Tensor, values: Tensor, role: Role) -> Tensor:
+def _change_under_moves(context: Context, part: str, images: Tensor, values: Tensor, role: Role) -> Tensor:
     """Return the mean squared difference between the critic's values and those of the images mirrored and moved."""
     if images.dim() != 4:
         raise ValueError(

@@ -6,17 +6,17 @@ changes nothing; |.|_F = Frobenius norm. Variances of 1e-8 and less count as zer
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, covariance, deviation, second_moment, unit
 from losses.pairs import maxima
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -46,10 +46,10 @@ class Coral(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = (covariance(pooled(features)) for features in both_features(context))
         return (real - fake).square().mean() / 4
 
@@ -58,10 +58,10 @@ class Coral(Regularizer):
 @register("gram")
 @dataclass(frozen=True)
 class Gram(Regularizer):
-    """Gram matrices: the uncentred second moments of the channels, over samples and positions, should agree.
+    """Gram matrices: the uncentered second moments of the channels, over samples and positions, should agree.
 
     G is a mean over positions, and the squared difference a mean over its entries; the style loss of the paper has a
-    further factor 1/4, one image in place of a batch, and a trained network in place of the discriminator.
+    further factor 1/4, one image instead of a batch, and a trained network instead of the discriminator.
 
     Formula:
         weight * |G_r - G_f|_F^2 / d^2, G = E over samples and positions of f f^T, f = the d channels at a position
@@ -81,10 +81,10 @@ class Gram(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = (second_moment(_positions(features)) for features in both_features(context))
         return (real - fake).square().mean()
 
@@ -106,7 +106,7 @@ class CorrelationChannel(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        degraded: the two batches are normalised apart before they are compared.
+        degraded: the two batches are normalized apart before they are compared.
 
     Source:
         This library; the closest published term is Sun and Saenko, Deep CORAL, ECCV 2016 workshops, arXiv:1607.01719.
@@ -116,11 +116,11 @@ class CorrelationChannel(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        real, fake = (second_moment(standardised(pooled(features), 0)) for features in both_features(context))
+    def __call__(self, context: Context) -> Tensor:
+        real, fake = (second_moment(standardized(pooled(features), 0)) for features in both_features(context))
         return (real - fake).square().mean()
 
 
@@ -150,10 +150,10 @@ class CorrelationMoment(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = (pooled(features) for features in both_features(context))
         means = pearson(real.mean(dim=0), fake.mean(dim=0))
         squares = pearson(real.square().mean(dim=0), fake.square().mean(dim=0))
@@ -178,7 +178,7 @@ class CorrelationMatched(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        degraded: the two batches are normalised apart before they are compared.
+        degraded: the two batches are normalized apart before they are compared.
 
     Source:
         This library; the closest published term is Mechrez et al., The Contextual Loss, ECCV 2018, arXiv:1803.02077
@@ -189,11 +189,11 @@ class CorrelationMatched(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
+    weight: float = parameter(1.0, ge=0)
     both_ways: bool = parameter(True)
-    every: int = parameter(1, minimum=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = both_features(context)
         rows = unit(fake.flatten(1)), unit(real.flatten(1))
         of_fakes, of_reals = maxima(lambda x, y: x @ y.T, *rows, width=1)
@@ -209,7 +209,7 @@ class CorrelationNaive(Regularizer):
 
     It is what a quick reading of "raise the correlation between generated and real samples" gives, and it is wrong. The
     fake does not know which real it will be laid beside, so the best it can do is the same for every latent: the mean
-    of the (standardised) real images. The term therefore rewards mode collapse to a blur, and is higher for perfect
+    of the (standardized) real images. The term therefore rewards mode collapse to a blur, and is higher for perfect
     samples than for that blur. It is here to be shown losing to corr_matched, corr_channel and fm.
 
     Formula:
@@ -230,15 +230,15 @@ class CorrelationNaive(Regularizer):
     phase: ClassVar[Phase] = "generator"
     batch_norm: ClassVar[BatchNorm] = "ok"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         check_pairs(self.name, context.real_images, context.fake_images)
         return (1 - pearson(context.real_images.flatten(1), context.fake_images.flatten(1))).mean()
 
 
-def both_features(context: "Context") -> tuple[Tensor, Tensor]:
+def both_features(context: Context) -> tuple[Tensor, Tensor]:
     """Return the discriminator's features of the reals, which carry no graph in this phase, and of the fakes."""
     return context.real_features, context.fake_features
 
@@ -248,14 +248,14 @@ def pooled(features: Tensor) -> Tensor:
     return features if features.dim() == 2 else features.flatten(2).mean(dim=2)
 
 
-def standardised(x: Tensor, dim: int) -> Tensor:
+def standardized(x: Tensor, dim: int) -> Tensor:
     """Return x at mean 0 and deviation 1 along a dimension; zero where nothing varies."""
     return (x - x.mean(dim=dim, keepdim=True)) / deviation(x, dim).unsqueeze(dim)
 
 
 def pearson(x: Tensor, y: Tensor) -> Tensor:
     """Return the correlation along the last dimension; zero where one of them does not vary."""
-    return (standardised(x, -1) * standardised(y, -1)).mean(dim=-1)
+    return (standardized(x, -1) * standardized(y, -1)).mean(dim=-1)
 
 
 def _positions(features: Tensor) -> Tensor:

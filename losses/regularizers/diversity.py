@@ -7,18 +7,18 @@ pixels or over latent dimensions; h_r, h_f = features that the discriminator has
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, deviation, in_full_precision, unit
 from losses.pairs import mean_within
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 _GAP: Final = 1e-3
 """Eigenvalues (of a kernel with trace B) nearer than this count as equal when eigenvectors are differentiated."""
@@ -53,10 +53,10 @@ class ModeSeeking(Regularizer):
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"second_latents"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         images, latents = _distances(context)
         return 1 / (images.mean() / latents.mean() + 1e-5)
 
@@ -91,11 +91,11 @@ class DiversitySensitive(Regularizer):
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"second_latents"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(8.0, minimum=0)
-    tau: float = parameter(0.5, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(8.0, ge=0)
+    tau: float = parameter(0.5, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         images, latents = _distances(context)
         return -(images / latents).clamp(max=self.tau).mean()
 
@@ -120,7 +120,7 @@ class DeterminantalPointProcess(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        degraded: the two batches are normalised apart before they are compared.
+        degraded: the two batches are normalized apart before they are compared.
 
     Source:
         Elfeki et al., GDPP: Learning Diverse Generations Using Determinantal Point Processes, ICML 2019,
@@ -138,10 +138,10 @@ class DeterminantalPointProcess(Regularizer):
             "no host read": "an eigenvalue decomposition waits for the device, to see whether it has converged",
         }
     )
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
         check_pairs(self.name, real, fake)
         (real_values, real_vectors), (fake_values, fake_vectors) = spectrum(_kernel(real)), spectrum(_kernel(fake))
@@ -157,7 +157,7 @@ class DeterminantalPointProcess(Regularizer):
 class PullingAway(Regularizer):
     """Pulling away: the features of different fakes should be orthogonal.
 
-    It is 0 for orthogonal features and 1 for identical ones. torchgan normalises along the batch instead, and counts
+    It is 0 for orthogonal features and 1 for identical ones. torchgan normalizes along the batch instead, and counts
     each sample with itself, which gives neither.
 
     Formula:
@@ -180,10 +180,10 @@ class PullingAway(Regularizer):
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"repeated batch": "a sample and its copy are a pair of identical samples, which is what the term punishes"}
     )
-    weight: float = parameter(0.1, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(0.1, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         rows = unit(context.fake_features.flatten(1))
         return mean_within(lambda x, y: (x @ y.T).square(), rows, width=1)
 
@@ -215,10 +215,10 @@ class FeatureVariance(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
         return (deviation(real, 0) - deviation(fake, 0)).relu().mean()
 
@@ -250,11 +250,11 @@ class LatentConsistencyGenerator(Regularizer):
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"second_latents"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(0.5, minimum=0)
-    sigma: float = parameter(0.05, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(0.5, ge=0)
+    sigma: float = parameter(0.05, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         moved = context.generator(context.latents + self.sigma * context.normal_like(context.latents))
         return -(context.fake_images - moved).square().mean()
 
@@ -279,7 +279,7 @@ def _kernel(features: Tensor) -> Tensor:
     return rows @ rows.T
 
 
-def _distances(context: "Context") -> tuple[Tensor, Tensor]:
+def _distances(context: Context) -> tuple[Tensor, Tensor]:
     """Return |G(z_1) - G(z_2)|_1 and |z_1 - z_2|_1 a sample, both [B]."""
     first, second = context.latents, context.second_latents  # each access of the second draws anew
     images, latents = context.fake_images - context.generator(second), in_full_precision(first) - second

@@ -1,18 +1,18 @@
-"""One-centred penalties: the slope of the discriminator should meet a target at points near or between the data."""
+"""One-centered penalties: the slope of the discriminator should meet a target at points near or between the data."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, norms
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -39,12 +39,12 @@ class Gp1(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    target: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    target: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return (norms(context.slope(between(context, self.name))) - self.target).square().mean()
+    def __call__(self, context: Context) -> Tensor:
+        return (norms(context.critic_gradient(between(context, self.name))) - self.target).square().mean()
 
 
 @final
@@ -56,7 +56,7 @@ class Dragan(Regularizer):
     The public codes disagree about the noise. This is that of the authors' notebook and of StudioGAN: s is the
     standard deviation of the whole real batch (of the population, so that repeating the batch changes nothing), u is
     drawn for each pixel, e once a sample. Since u >= 0 it also brightens. It is neither torchgan's (e for each pixel),
-    nor compare_gan's (centred, clipped), nor dan's (Gaussian with standard deviation 0.1).
+    nor compare_gan's (centered, clipped), nor dan's (Gaussian with standard deviation 0.1).
 
     Formula:
         weight * E (n(x) - k)^2, x = x_r + e s/2 u, s = std(x_r), e ~ U[0, 1), u ~ U[0, 1)
@@ -76,16 +76,16 @@ class Dragan(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    k: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    k: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real = context.real_images.detach()
         e = context.uniform_per_sample(real)
         u = context.uniform(*real.shape, like=real)
         points = real + e * (0.5 * context.whole(real).std(correction=0)) * u
-        return (norms(context.slope(points)) - self.k).square().mean()
+        return (norms(context.critic_gradient(points)) - self.k).square().mean()
 
 
 @final
@@ -115,12 +115,12 @@ class Gp1OneSided(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    target: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    target: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return relu(norms(context.slope(between(context, self.name))) - self.target).square().mean()
+    def __call__(self, context: Context) -> Tensor:
+        return relu(norms(context.critic_gradient(between(context, self.name))) - self.target).square().mean()
 
 
 @final
@@ -155,13 +155,13 @@ class Gp1Linf(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(20.0, minimum=0)
-    target: float = parameter(1.0, minimum=0)
+    weight: float = parameter(20.0, ge=0)
+    target: float = parameter(1.0, ge=0)
     hinge: bool = parameter(True)
-    every: int = parameter(1, minimum=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        derivatives = context.slope(between(context, self.name)).abs()
+    def __call__(self, context: Context) -> Tensor:
+        derivatives = context.critic_gradient(between(context, self.name)).abs()
         return _penalty(derivatives.amax(dim=_all_but_batch(derivatives)) - self.target, hinge=self.hinge)
 
 
@@ -196,13 +196,13 @@ class Gp1L1(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(20.0, minimum=0)
-    target: float = parameter(1.0, minimum=0)
+    weight: float = parameter(20.0, ge=0)
+    target: float = parameter(1.0, ge=0)
     hinge: bool = parameter(True)
-    every: int = parameter(1, minimum=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        derivatives = context.slope(between(context, self.name)).abs()
+    def __call__(self, context: Context) -> Tensor:
+        derivatives = context.critic_gradient(between(context, self.name)).abs()
         return _penalty(derivatives.sum(dim=_all_but_batch(derivatives)) - self.target, hinge=self.hinge)
 
 
@@ -233,12 +233,12 @@ class Gp1Hinge(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(20.0, minimum=0)
-    target: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(20.0, ge=0)
+    target: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return _penalty(norms(context.slope(between(context, self.name))) - self.target, hinge=True)
+    def __call__(self, context: Context) -> Tensor:
+        return _penalty(norms(context.critic_gradient(between(context, self.name))) - self.target, hinge=True)
 
 
 @final
@@ -270,19 +270,19 @@ class LocalGp(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    c: float = parameter(0.1, minimum=0)
-    k: float = parameter(1.0, minimum=0)
+    weight: float = parameter(10.0, ge=0)
+    c: float = parameter(0.1, ge=0)
+    k: float = parameter(1.0, ge=0)
     one_sided: bool = parameter(False)
-    every: int = parameter(1, minimum=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real = context.real_images.detach()
-        excess = norms(context.slope(real + self.c * context.normal_like(real))) - self.k
+        excess = norms(context.critic_gradient(real + self.c * context.normal_like(real))) - self.k
         return (relu(excess) if self.one_sided else excess).square().mean()
 
 
-def between(context: "Context", part: str) -> Tensor:
+def between(context: Context, part: str) -> Tensor:
     """Return a random point of the line between each real and its fake image, one coefficient a sample."""
     real, fake = context.real_images.detach(), context.fake_images.detach()
     check_pairs(part, real, fake)

@@ -2,24 +2,24 @@
 
 Legend: J = the Jacobian of G at a latent z, pixels by latent dimensions; a sample's own, as far as samples do not look
 at each other. A BatchNorm inside the generator couples them, and then J is the response of the whole batch's images to
-one latent, and a moved batch is normalised anew.
+one latent, and a moved batch is normalized anew.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from losses.context import input_gradient
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.gradients import input_gradient
+from losses.hyperparameters import parameter
 from losses.numerics import norms
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class PathLength(Regularizer):
     """Path length: a step of the latent should move the image equally far wherever, and in whatever direction.
 
-    StyleGAN2's regulariser, on z in place of its intermediate latent. As in the authors' code, the running mean a
+    StyleGAN2's regularizer, on z instead of its intermediate latent. As in the authors' code, the running mean a
     starts at 0, takes in the present batch before it is compared with (and that share of it carries a gradient), and
     moves on due steps only. Their code also halves the batch for this term, which is left out.
 
@@ -52,17 +52,17 @@ class PathLength(Regularizer):
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"second_latents", "input_gradient", "state"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(2.0, minimum=0)
-    decay: float = parameter(0.01, above=0, maximum=1)
-    every: int = parameter(4, minimum=1)
+    weight: float = parameter(2.0, ge=0)
+    decay: float = parameter(0.01, gt=0, le=1)
+    every: int = parameter(4, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         latents = context.latents.detach().requires_grad_()
         images = context.generator(latents)
         y = context.normal_like(images) / math.sqrt(images[0, 0].numel())
         products = norms(input_gradient(latents, (images * y).flatten(1).sum(dim=1)))  # J^T y, itself differentiable
         lengths = context.whole(products)
-        kept = context.remembered("mean_length", torch.zeros_like(lengths.mean()))
+        kept = context.get_state("mean_length", torch.zeros_like(lengths.mean()))
         mean = torch.lerp(kept.clone(), lengths.mean(), self.decay)  # a clone, because what is kept changes below
         with torch.no_grad():
             kept.lerp_(context.over_micro_batches(lengths.mean()), self.decay)
@@ -89,7 +89,7 @@ class JacobianClamp(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        ok: the discriminator plays no part; that of a generator normalises the moved batch anew.
+        ok: the discriminator plays no part; that of a generator normalizes the moved batch anew.
 
     Source:
         Odena et al., Is Generator Conditioning Causally Related to GAN Performance?, ICML 2018, arXiv:1802.08768,
@@ -99,18 +99,18 @@ class JacobianClamp(Regularizer):
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"second_latents"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(1.0, minimum=0)
-    lower: float = parameter(1.0, minimum=0)
-    upper: float = parameter(20.0, above=0)
-    sigma: float = parameter(1.0, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    lower: float = parameter(1.0, ge=0)
+    upper: float = parameter(20.0, gt=0)
+    sigma: float = parameter(1.0, gt=0)
+    every: int = parameter(1, ge=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.lower > self.upper:
             raise ValueError(f"jacobian_clamp: expected lower <= upper, got {self.lower:g} and {self.upper:g}")
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         eta = context.normal_like(context.latents).flatten(1)
         step = self.sigma * functional.normalize(eta).view_as(context.latents)
         moved = context.generator(context.latents + step)

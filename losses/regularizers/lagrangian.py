@@ -1,21 +1,21 @@
-"""Constraints on the size of the critic, kept by an augmented Lagrangian; they stand beside `wasserstein`.
+"""Constraints on the size of the critic, kept by an augmented Lagrangian; for use with `wasserstein`.
 
 Legend: a, b = the critic on the real and the generated images; Omega = the size that should be 1; alpha = the
 multiplier, which is not trained but moved after each step; rho = both the strength of the quadratic term and its pace.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import squared_norms
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -36,7 +36,7 @@ class Fisher(Regularizer):
         every: compute the term and move the multiplier on every k-th step only, with the term multiplied by k.
 
     BatchNorm:
-        degraded: normalising the real and the fake batch each by itself fixes the moments that it constrains.
+        degraded: normalizing the real and the fake batch each by itself fixes the moments that it constrains.
 
     Source:
         Mroueh and Sercu, Fisher GAN, NeurIPS 2017, arXiv:1705.09675, algorithm 1. The default rho is that of the
@@ -46,10 +46,10 @@ class Fisher(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"state"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    rho: float = parameter(1e-6, above=0)
-    every: int = parameter(1, minimum=1)
+    rho: float = parameter(1e-6, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         omega = 0.5 * (context.real_critic.square().mean() + context.fake_critic.square().mean())
         return _augmented_lagrangian(context, omega, self.rho)
 
@@ -82,17 +82,17 @@ class Sobolev(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient", "state"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    rho: float = parameter(1e-5, above=0)
-    every: int = parameter(1, minimum=1)
+    rho: float = parameter(1e-5, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         slopes = (context.real_gradient, context.fake_gradient)
         real, fake = (context.whole(squared_norms(slope)).mean() for slope in slopes)
         return _augmented_lagrangian(context, 0.5 * (real + fake), self.rho)
 
 
-def _augmented_lagrangian(context: "Context", omega: Tensor, rho: float) -> Tensor:
-    alpha = context.remembered("alpha", torch.zeros_like(omega))
+def _augmented_lagrangian(context: Context, omega: Tensor, rho: float) -> Tensor:
+    alpha = context.get_state("alpha", torch.zeros_like(omega))
     multiplier = alpha.clone()  # the graph keeps this copy, because alpha changes in place below
     short = 1 - omega  # by how much the constraint is missed from below
     value = 0.5 * rho * short.square() - multiplier * short

@@ -6,19 +6,19 @@ Legend: a, b = the critic on the real and the generated images; xi = the length 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import in_full_precision, norms, squared_norms
+from losses.parts import Regularizer
 from losses.registry import register
 from losses.regularizers.gradient_penalty import between
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -46,11 +46,11 @@ class MaxGp(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return context.whole(squared_norms(context.slope(between(context, self.name)))).amax()
+    def __call__(self, context: Context) -> Tensor:
+        return context.whole(squared_norms(context.critic_gradient(between(context, self.name)))).amax()
 
 
 @final
@@ -80,19 +80,19 @@ class WDiv(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(2.0, minimum=0)
-    power: float = parameter(6.0, minimum=2)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(2.0, ge=0)
+    power: float = parameter(6.0, ge=2)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return squared_norms(context.slope(between(context, self.name))).pow(self.power / 2).mean()
+    def __call__(self, context: Context) -> Tensor:
+        return squared_norms(context.critic_gradient(between(context, self.name))).pow(self.power / 2).mean()
 
 
 @final
 @register("alp")
 @dataclass(frozen=True)
 class Alp(Regularizer):
-    """Adversarial Lipschitz penalty: the difference quotient towards the point where the critic changes most.
+    """Adversarial Lipschitz penalty: the difference quotient toward the point where the critic changes most.
 
     The direction is found by one step of power iteration and then held constant, so nothing is differentiated twice.
     Where that step finds the critic flat, its random starting direction is kept. The authors' code clips every point
@@ -123,13 +123,13 @@ class Alp(Regularizer):
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"derivative": "the direction is a function of the weights, but is held constant"}
     )
-    weight: float = parameter(100.0, minimum=0)
-    xi: float = parameter(10.0, above=0)
-    shortest: float = parameter(0.1, above=0)
-    longest: float = parameter(10.0, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(100.0, ge=0)
+    xi: float = parameter(10.0, gt=0)
+    shortest: float = parameter(0.1, gt=0)
+    longest: float = parameter(10.0, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         images = torch.cat([context.real_images, context.fake_images]).detach()
         values = torch.cat([context.real_critic, context.fake_critic])
         direction = self._direction(context, images, values.detach())
@@ -137,7 +137,7 @@ class Alp(Regularizer):
         moved = context.critic((images + distance * direction).to(images.dtype))
         return relu((values - moved).abs() / distance.flatten() - 1).square().mean()
 
-    def _direction(self, context: "Context", images: Tensor, values: Tensor) -> Tensor:
+    def _direction(self, context: Context, images: Tensor, values: Tensor) -> Tensor:
         """Return the unit vectors along which the critic changes most, by one step of power iteration."""
         start = _unit(context.normal_like(in_full_precision(images)))
         points = (images + self.xi * start).to(images.dtype).requires_grad_()

@@ -4,17 +4,17 @@ Legend: a_i, b_i = the critic on the i-th real and the i-th generated image; d, 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.kinds import Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, in_full_precision
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Phase
 
 _LEAST_DISTANCE: Final = 1e-6
 """Stands in for the distance of two equal images, by which gan_qp divides."""
@@ -46,11 +46,11 @@ class GanQp(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"logit_per_image"})
-    lam: float = parameter(10.0, above=0)
+    lam: float = parameter(10.0, gt=0)
     norm: int = parameter(1, choices=(1, 2))
-    every: int = parameter(1, minimum=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         differences = _pixel_differences(context, self.name)
         distance = differences.mean(1) if self.norm == 1 else differences.square().mean(1).sqrt()
         gap = context.real_critic - context.fake_critic
@@ -84,16 +84,16 @@ class LsganQi(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"logit_per_image"})
-    weight: float = parameter(1.0, minimum=0)
-    scale: float = parameter(2e-4, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    scale: float = parameter(2e-4, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         margin = self.scale * _pixel_differences(context, self.name).sum(1)
         return relu(margin - context.real_critic + context.fake_critic).mean()
 
 
-def _pixel_differences(context: "Context", part: str) -> Tensor:
+def _pixel_differences(context: Context, part: str) -> Tensor:
     """Return |x_r - x_f| pixel by pixel, [B, pixels]."""
     real, fake = context.real_images.detach(), context.fake_images.detach()
     check_pairs(part, real, fake)

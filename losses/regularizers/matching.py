@@ -7,18 +7,18 @@ frozen network, [B, d]. The reals are constants: they do not depend on the gener
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 from torch import Tensor
 from torch.nn import functional
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, rational_quadratic, squared_distances
 from losses.pairs import of_distances, over_rows, unbiased_mmd
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 ALPHAS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """The mixture of rational quadratic kernels of Bińkowski et al."""
@@ -32,7 +32,7 @@ class FeatureMatching(Regularizer):
 
     The public codes disagree. This is the squared distance of the batch means, as published. The authors' CIFAR-10 code
     and StudioGAN take the absolute distance of the means; torchgan the squared difference of unrelated pairs, which the
-    mean image minimises.
+    mean image minimizes.
 
     Formula:
         weight * |E h_r - E h_f|^2
@@ -52,10 +52,10 @@ class FeatureMatching(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return (context.real_features.mean(dim=0) - context.fake_features.mean(dim=0)).square().sum()
 
 
@@ -88,11 +88,11 @@ class SlicedWasserstein(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    projections: int = parameter(512, minimum=1)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    projections: int = parameter(512, ge=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_features.flatten(1), context.fake_features.flatten(1)
         check_pairs(self.name, real, fake)
         directions = functional.normalize(context.normal_like(fake.new_empty(self.projections, fake.shape[1])))
@@ -128,10 +128,10 @@ class MaxSlicedWasserstein(Regularizer):
     phase: ClassVar[Phase] = "generator"
     batch_norm: ClassVar[BatchNorm] = "degraded"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_critic, context.fake_critic
         check_pairs(self.name, real, fake)
         return (real.sort().values - fake.sort().values).square().mean()
@@ -171,10 +171,10 @@ class FrozenMmd(Regularizer):
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"repeated batch": "the unbiased estimate leaves out i = j, but not the pairs of a sample with its copy"}
     )
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = frozen_features(context)
         return unbiased_mmd(of_distances(lambda squared: rational_quadratic(squared, ALPHAS)), real, fake)
 
@@ -208,15 +208,15 @@ class Perceptual(Regularizer):
     needs: ClassVar[frozenset[Need]] = frozenset({"frozen_features"})
     batch_norm: ClassVar[BatchNorm] = "ok"
     needs_real_in_generator: ClassVar[bool] = True
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = frozen_features(context)
         return over_rows(lambda squared: squared.amin(dim=1), squared_distances, fake, real).mean()
 
 
-def frozen_features(context: "Context") -> tuple[Tensor, Tensor]:
+def frozen_features(context: Context) -> tuple[Tensor, Tensor]:
     """Return the frozen features [B, d] of the reals, without a graph, and of the fakes."""
     real = context.frozen_features(context.real_images).detach()
     return real.flatten(1), context.frozen_features(context.fake_images).flatten(1)

@@ -4,17 +4,17 @@ Legend: a, b = the critic on the real and on the generated images, x_r and x_f; 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.pairs import of_distances, row_means
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -49,12 +49,12 @@ class Coulomb(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"logit_per_image"})
     batch_norm: ClassVar[BatchNorm] = "ok"
-    weight: float = parameter(1.0, minimum=0)
-    dimension: float = parameter(3.0, above=2)
-    epsilon: float = parameter(1.0, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    dimension: float = parameter(3.0, gt=2)
+    epsilon: float = parameter(1.0, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         own = [images.detach().flatten(1) for images in (context.real_images, context.fake_images)]
         real, fake = map(context.whole, own)
         kernel = of_distances(lambda squared: (squared + self.epsilon**2) ** (1 - self.dimension / 2))

@@ -6,25 +6,25 @@ Legend: D(x) = <w, h(x)>, omega = w/|w|, the direction of the last layer's weigh
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
 from losses.constraints.normalization import direction_and_length, sliced_weight
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import in_full_precision
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
 @register("san_direction")
 @dataclass(frozen=True)
 class SanDirection(Regularizer):
-    """The slicing GAN's second half: the last layer's direction alone maximises the difference of means.
+    """The slicing GAN's second half: the last layer's direction alone maximizes the difference of means.
 
     The objective, whichever it is, trains the features and the length of w; this term trains the direction, with the
     features held constant. It needs `san_head`, which keeps the objective's gradient off the direction, and raises
@@ -38,7 +38,7 @@ class SanDirection(Regularizer):
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:
-        degraded: normalising the real and the fake batch each by itself hides the shift of means that it compares.
+        degraded: normalizing the real and the fake batch each by itself hides the shift of means that it compares.
 
     Source:
         Takida et al., SAN: Inducing Metrizability of GAN with Discriminative Normalized Linear Layer, ICLR 2024,
@@ -48,14 +48,14 @@ class SanDirection(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"weights", "weight_gradient"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    beside: ClassVar[tuple[str, ...]] = ("san_head",)
+    requires: ClassVar[tuple[str, ...]] = ("san_head",)
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"derivative": "the features and the length are held constant in it, as published"}
     )
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         weight = sliced_weight(context.weights)
         if weight is None:
             raise ValueError(

@@ -1,16 +1,16 @@
 """Ties between the slopes of the critic on the two batches."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs, norms
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -41,10 +41,10 @@ class DigGan(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(1000.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1000.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_gradient, context.fake_gradient
         check_pairs(self.name, real, fake)
         return (norms(fake) - norms(real)).square().mean()

@@ -4,17 +4,17 @@ Legend: a, b = the critic on the real and the generated images; h = the discrimi
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 from torch import Tensor
 from torch.nn.functional import relu
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
+from losses.outputs import Output
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
-    from losses.outputs import Output
+from losses.types import BatchNorm, Need, Phase, Role
 
 
 @final
@@ -43,11 +43,11 @@ class Ar1(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(100.0, minimum=0)
-    sigma: float = parameter(0.01, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(100.0, ge=0)
+    sigma: float = parameter(0.01, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return _change_under_noise(context, context.real_images, context.real_critic, self.sigma, "real")
 
 
@@ -77,11 +77,11 @@ class Ar2(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(100.0, minimum=0)
-    sigma: float = parameter(0.01, above=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(100.0, ge=0)
+    sigma: float = parameter(0.01, gt=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return _change_under_noise(context, context.fake_images, context.fake_critic, self.sigma, "fake")
 
 
@@ -116,24 +116,24 @@ class Ct(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"features", "logit_per_image"})
     batch_norm: ClassVar[BatchNorm] = "degraded"
-    weight: float = parameter(2.0, minimum=0)
-    m: float = parameter(0.0, minimum=0)
-    dropout: float = parameter(0.2, minimum=0, below=1)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(2.0, ge=0)
+    m: float = parameter(0.0, ge=0)
+    dropout: float = parameter(0.2, ge=0, lt=1)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         first, second = self._look(context), self._look(context)
         logits = context.critic_of(first.logits) - context.critic_of(second.logits)
         features = (context.features_of(first) - context.features_of(second)).flatten(1)
         return relu(logits.square() + 0.1 * features.square().mean(dim=1) - self.m).mean()
 
-    def _look(self, context: "Context") -> "Output":
+    def _look(self, context: Context) -> "Output":
         images = context.real_images.detach()
         kept = context.uniform(*images.shape, like=images) >= self.dropout
         return context.discriminator(images * kept / (1 - self.dropout), "real")
 
 
-def _change_under_noise(context: "Context", images: Tensor, values: Tensor, sigma: float, role: Role) -> Tensor:
+def _change_under_noise(context: Context, images: Tensor, values: Tensor, sigma: float, role: Role) -> Tensor:
     """Return the mean squared difference between the critic's values and those of the images with noise on them."""
     images = images.detach()
     noisy = context.discriminator(images + sigma * context.normal_like(images), role)

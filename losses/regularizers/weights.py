@@ -4,17 +4,17 @@ Legend: W = a weight matrix, or a convolution kernel flattened to [output channe
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
-from losses.kinds import Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import in_full_precision
+from losses.parts import Regularizer
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Phase
 
 
 @final
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class L2D(Regularizer):
     """Small weights in the discriminator: half the squared length of each weight tensor, averaged over the tensors.
 
-    Not weight decay: the optimiser's momentum and scaling act on it as on the rest of the loss. Biases and gains are
-    left out. A layer before a normalisation gives the same output at any length of its weights, so there the term
+    Not weight decay: the optimizer's momentum and scaling act on it as on the rest of the loss. Biases and gains are
+    left out. A layer before a normalization gives the same output at any length of its weights, so there the term
     only changes how large a step looks.
 
     Formula:
@@ -44,10 +44,10 @@ class L2D(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
-    weight: float = parameter(1e-4, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1e-4, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return torch.stack([0.5 * W.square().sum() for W in _weights(context, self.name)]).mean()
 
 
@@ -78,10 +78,10 @@ class Ortho(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"weights"})
-    weight: float = parameter(1e-4, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1e-4, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return torch.stack([_overlap(W.flatten(1)) for W in _weights(context, self.name)]).sum()
 
 
@@ -109,10 +109,10 @@ class HistoricalAvg(Regularizer):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"state", "weights"})
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return _distance_from_history(context)
 
 
@@ -140,14 +140,14 @@ class HistoricalAvgG(Regularizer):
 
     phase: ClassVar[Phase] = "generator"
     needs: ClassVar[frozenset[Need]] = frozenset({"state", "weights"})
-    weight: float = parameter(1.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(1.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return _distance_from_history(context)
 
 
-def _weights(context: "Context", part: str) -> list[Tensor]:
+def _weights(context: Context, part: str) -> list[Tensor]:
     weights = [in_full_precision(W) for W in context.weights]
     if not weights:
         raise ValueError(f"{part} reads weight matrices, and the {context.phase} has none")
@@ -160,10 +160,10 @@ def _overlap(matrix: Tensor) -> Tensor:
     return (gram - torch.diag(gram.diagonal())).square().sum()
 
 
-def _distance_from_history(context: "Context") -> Tensor:
+def _distance_from_history(context: Context) -> Tensor:
     """Return the squared distance of the parameters from the mean of those seen before, and count them in."""
     parameters = context.parameters
-    past = [context.remembered(f"mean_{i}", in_full_precision(theta)) for i, theta in enumerate(parameters)]
+    past = [context.get_state(f"mean_{i}", in_full_precision(theta)) for i, theta in enumerate(parameters)]
     # A difference keeps neither of its sides for the backward pass, so the means may change in place below.
     value = torch.stack([(theta - mean).square().sum() for theta, mean in zip(parameters, past, strict=True)]).sum()
     _count_in(context, parameters, past)
@@ -171,8 +171,8 @@ def _distance_from_history(context: "Context") -> Tensor:
 
 
 @torch.no_grad()
-def _count_in(context: "Context", parameters: list[nn.Parameter], past: list[Tensor]) -> None:
-    seen = context.remembered("seen", torch.zeros_like(past[0].sum()))
+def _count_in(context: Context, parameters: list[nn.Parameter], past: list[Tensor]) -> None:
+    seen = context.get_state("seen", torch.zeros_like(past[0].sum()))
     seen.add_(1)
     for theta, mean in zip(parameters, past, strict=True):
         mean.add_((theta - mean) / seen)

@@ -1,21 +1,21 @@
-"""Zero-centred penalties: the discriminator should be flat on the data. They take the squared norm, without a root."""
+"""Zero-centered penalties: the discriminator should be flat on the data. They take the squared norm, without a root."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import BatchNorm, Need, Phase, Regularizer, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import squared_norms
 from losses.objectives.kernel import gaussian_mmd
+from losses.parts import Regularizer
 from losses.registry import register
 from losses.regularizers.gradient_penalty import between
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import BatchNorm, Need, Phase
 
 
 @final
@@ -41,14 +41,14 @@ class R1(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    gamma: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    gamma: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
     @property
     def coefficient(self) -> float:
         return self.gamma / 2
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return squared_norms(context.real_gradient).mean()
 
 
@@ -75,14 +75,14 @@ class R2(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"fake_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    gamma: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    gamma: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
     @property
     def coefficient(self) -> float:
         return self.gamma / 2
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         return squared_norms(context.fake_gradient).mean()
 
 
@@ -112,11 +112,11 @@ class Gp0(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"input_gradient"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    weight: float = parameter(10.0, minimum=0)
-    every: int = parameter(1, minimum=1)
+    weight: float = parameter(10.0, ge=0)
+    every: int = parameter(1, ge=1)
 
-    def __call__(self, context: "Context") -> Tensor:
-        return squared_norms(context.slope(between(context, self.name))).mean()
+    def __call__(self, context: Context) -> Tensor:
+        return squared_norms(context.critic_gradient(between(context, self.name))).mean()
 
 
 @final
@@ -146,14 +146,14 @@ class JsReg(Regularizer):
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"real_gradient", "fake_gradient", "logit_per_image"})
     batch_norm: ClassVar[BatchNorm] = "invalid"
-    gamma: float = parameter(0.1, minimum=0)
-    every: int = parameter(1, minimum=1)
+    gamma: float = parameter(0.1, ge=0)
+    every: int = parameter(1, ge=1)
 
     @property
     def coefficient(self) -> float:
         return self.gamma / 2
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         unsure_of_real = torch.sigmoid(-context.real_critic).square()
         unsure_of_fake = torch.sigmoid(context.fake_critic).square()
         real = (unsure_of_real * squared_norms(context.real_gradient)).mean()
@@ -190,13 +190,13 @@ class ScaledMmd(Regularizer):
     waived: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"repeated batch": "the unbiased estimate leaves out i = j, but not the pairs of a sample with its copy"}
     )
-    scale: float = parameter(10.0, minimum=0)
+    scale: float = parameter(10.0, ge=0)
 
     @property
     def every(self) -> int:
         return 1
 
-    def __call__(self, context: "Context") -> Tensor:
+    def __call__(self, context: Context) -> Tensor:
         real, fake = context.real_logits, context.fake_logits
         if real.dim() > 1:
             raise ValueError(f"{self.name} scales the MMD of one logit a sample: got {real.shape[1]} outputs")

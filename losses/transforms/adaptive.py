@@ -7,26 +7,26 @@ undergoes.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import ClassVar, Final, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import InputTransform, Need, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import check_pairs
+from losses.parts import InputTransform
+from losses.pixel_shifts import eighth, flipped, shifted, whole_moves, whole_numbers
 from losses.registry import register
-from losses.shift import eighth, flipped, shifted, whole_moves, whole_numbers
 from losses.transforms.augmentation import (
     check_images,
-    each,
+    per_sample,
     precise,
     saturated,
     scaled_and_rotated,
     turned,
 )
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Role
 
 OPERATIONS: Final = ("flip", "quarter turn", "translation", "scale", "rotation", "brightness", "contrast", "saturation")
 
@@ -39,21 +39,19 @@ class AdaptiveTransform(InputTransform):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"state"})
-    target: float = parameter(0.6, minimum=-1, maximum=1)
-    interval: int = parameter(4, minimum=1)
-    speed: float = parameter(500.0, above=0)
+    target: float = parameter(0.6, ge=-1, le=1)
+    interval: int = parameter(4, ge=1)
+    speed: float = parameter(500.0, gt=0)
 
-    def probability(self, context: "Context") -> Tensor:
+    def probability(self, context: Context) -> Tensor:
         """Return p, a scalar."""
-        return context.remembered(
-            "probability", torch.zeros((), device=context.fake_images.device, dtype=torch.float32)
-        )
+        return context.get_state("probability", torch.zeros((), device=context.fake_images.device, dtype=torch.float32))
 
     @torch.no_grad()
-    def observe(self, real_logits: Tensor, fake_logits: Tensor, context: "Context") -> None:
+    def observe(self, real_logits: Tensor, fake_logits: Tensor, context: Context) -> None:
         p = self.probability(context)
-        total = context.remembered("sign_sum", torch.zeros_like(p))
-        batches = context.remembered("batches", torch.zeros_like(p))
+        total = context.get_state("sign_sum", torch.zeros_like(p))
+        batches = context.get_state("batches", torch.zeros_like(p))
         total.add_(context.over_micro_batches(context.critic_of(real_logits).sign().mean()))
         batches.add_(1)
         due = batches >= self.interval
@@ -74,7 +72,7 @@ class Ada(AdaptiveTransform):
     rotation, filters, noise and cutout. Each operation of each sample is on with probability p by itself, and then
     draws its strength, which may be none. The single rotation has probability p; the paper gives either of its two
     1 - sqrt(1 - p). Whole-pixel moves are equally likely; the authors' code rounds a uniform draw of up to 1/8 of the
-    side, which halves the chance of the two longest. What moves in is 0, the middle grey, where the paper mirrors the
+    side, which halves the chance of the two longest. What moves in is 0, the middle gray, where the paper mirrors the
     image at its border. p is cut off at 1, and at p = 0 images pass unchanged to the last bit. Nothing is clipped to
     [-1, 1]. Quarter turns need square images, saturation needs three channels; without them the operation is left out,
     its draws are not.
@@ -83,7 +81,7 @@ class Ada(AdaptiveTransform):
         p <- clip(p + sign(r - target) B interval / (1000 speed), 0, 1) every `interval` updates of D, p_0 = 0
         r = the mean of E sign(a) over these updates, of the critic on the images that D was shown as real
         x <- flip, quarter turn (each equally likely), whole-pixel move up to 1/8 of the side, magnify by 2^(0.2 s),
-        rotate by U[-pi, pi), add 0.2 s, multiply by 2^(0.5 s), multiply colour by 2^s; s ~ N(0, 1) each
+        rotate by U[-pi, pi), add 0.2 s, multiply by 2^(0.5 s), multiply color by 2^s; s ~ N(0, 1) each
 
     Parameters:
         target: the r at which p rests.
@@ -100,7 +98,7 @@ class Ada(AdaptiveTransform):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"state", "image_shape"})
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
         batch, channels, height, width = check_images(self.name, images)
         like = precise(images)
         gates, u = context.uniform(batch, len(OPERATIONS) + 5, like=like).split([len(OPERATIONS), 5], dim=1)
@@ -119,11 +117,11 @@ class Ada(AdaptiveTransform):
         angle = if_on("rotation", math.pi * (2 * u[:, 4] - 1), 0)
         sampled = (on["scale"] | on["rotation"])[:, None, None, None]
         images = torch.where(sampled, scaled_and_rotated(images, scale, angle), images)
-        images = images + each(if_on("brightness", 0.2 * s[:, 1], 0), images)
-        images = images * each(if_on("contrast", (0.5 * s[:, 2]).exp2(), 1), images)
+        images = images + per_sample(if_on("brightness", 0.2 * s[:, 1], 0), images)
+        images = images * per_sample(if_on("contrast", (0.5 * s[:, 2]).exp2(), 1), images)
         if channels == 3:
-            coloured = on["saturation"][:, None, None, None]
-            images = torch.where(coloured, saturated(images, s[:, 3].exp2()), images)
+            colored = on["saturation"][:, None, None, None]
+            images = torch.where(colored, saturated(images, s[:, 3].exp2()), images)
         return images
 
 
@@ -157,7 +155,7 @@ class Apa(AdaptiveTransform):
         arXiv:2111.06849. Defaults of the authors' code, which are those of ada.
     """
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
         if role != "real" or context.phase != "discriminator":
             return images
         fakes = context.fake_images.detach()
@@ -203,23 +201,23 @@ class Diffusion(AdaptiveTransform):
         are those of the authors' code.
     """
 
-    speed: float = parameter(100.0, above=0)
-    sigma: float = parameter(0.05, minimum=0)
-    shortest: int = parameter(10, minimum=1)
-    longest: int = parameter(1000, minimum=1)
-    beta_start: float = parameter(1e-4, minimum=0, below=1)
-    beta_end: float = parameter(0.02, minimum=0, below=1)
+    speed: float = parameter(100.0, gt=0)
+    sigma: float = parameter(0.05, ge=0)
+    shortest: int = parameter(10, ge=1)
+    longest: int = parameter(1000, ge=1)
+    beta_start: float = parameter(1e-4, ge=0, lt=1)
+    beta_end: float = parameter(0.02, ge=0, lt=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shortest > self.longest:
             raise ValueError(f"diffusion: expected shortest <= longest, got {self.shortest} and {self.longest}")
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
-        moves, place = context.uniform(2, images.shape[0], like=precise(images)).unbind(0)
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
+        moves, position = context.uniform(2, images.shape[0], like=precise(images)).unbind(0)
         length = self.shortest + torch.round(self.probability(context) * (self.longest - self.shortest))
         # The least t at which the sum of P from 1 to t, which is t (t - 1) / (T (T - 1)), exceeds the draw.
-        t = ((1 + (1 + 4 * place * length * (length - 1)).sqrt()) / 2).floor() + 1
+        t = ((1 + (1 + 4 * position * length * (length - 1)).sqrt()) / 2).floor() + 1
         t = torch.where(moves < 0.5, 0, torch.minimum(t, length))
         kept = self._log_kept(length)[t.long()].view(-1, *(1,) * (images.dim() - 1))  # log A_t
         signal, noise = (0.5 * kept).exp(), (-kept.expm1()).sqrt()

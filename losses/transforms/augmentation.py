@@ -6,18 +6,18 @@ Legend: B, C, H, W = batch, channels, height and width; u = draws from U[0, 1), 
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from losses.kinds import InputTransform, Need, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.numerics import in_full_precision
+from losses.parts import InputTransform
+from losses.pixel_shifts import eighth, shifted, whole_moves, whole_numbers
 from losses.registry import register
-from losses.shift import eighth, shifted, whole_moves, whole_numbers
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Role
 
 
 @final
@@ -27,13 +27,13 @@ class DiffAug(InputTransform):
     """Differentiable augmentation: the discriminator sees real and fake images under the same random changes.
 
     Every image has draws of its own; those of a group that is switched off are made all the same, so that the others
-    stay what they were. Pixels that a translation uncovers and those of the hole are 0, the middle grey. Nothing is
+    stay what they were. Pixels that a translation uncovers and those of the hole are 0, the middle gray. Nothing is
     clipped to [-1, 1]. With one channel the saturation changes nothing.
 
     Formula:
-        colour: x <- x + U[-1/2, 1/2);  x <- m_c + U[0, 2) (x - m_c);  x <- m + U[1/2, 3/2) (x - m)
+        color: x <- x + U[-1/2, 1/2);  x <- m_c + U[0, 2) (x - m_c);  x <- m + U[1/2, 3/2) (x - m)
         translation: by whole pixels, equally likely from -1/8 to 1/8 of each side (rounded), zeros moving in
-        cutout: a hole of half of each side (rounded up) with its centre anywhere in the image is set to 0
+        cutout: a hole of half of each side (rounded up) with its center anywhere in the image is set to 0
         m_c is the mean over the channels at a pixel, m the mean of the whole image
 
     Parameters:
@@ -54,18 +54,20 @@ class DiffAug(InputTransform):
     translation: bool = parameter(True)
     cutout: bool = parameter(True)
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
         batch, _, height, width = check_images(self.name, images)
-        brightness, saturation, contrast, *place = context.uniform(batch, 7, like=precise(images)).unbind(1)
+        brightness, saturation, contrast, *position_draws = context.uniform(batch, 7, like=precise(images)).unbind(1)
         if self.color:
-            images = images + each(brightness - 0.5, images)
+            images = images + per_sample(brightness - 0.5, images)
             images = saturated(images, 2 * saturation)
             mean = images.mean(dim=(1, 2, 3), keepdim=True)
-            images = mean + each(contrast + 0.5, images) * (images - mean)
+            images = mean + per_sample(contrast + 0.5, images) * (images - mean)
         if self.translation:
-            images = shifted(images, whole_moves(place[0], eighth(width)), whole_moves(place[1], eighth(height)))
+            images = shifted(
+                images, whole_moves(position_draws[0], eighth(width)), whole_moves(position_draws[1], eighth(height))
+            )
         if self.cutout:
-            columns, rows = _hole(place[2], width), _hole(place[3], height)
+            columns, rows = _hole(position_draws[2], width), _hole(position_draws[3], height)
             hole = rows[:, None, :, None] & columns[:, None, None, :]
             images = torch.where(hole, torch.zeros_like(images), images)
         return images
@@ -83,15 +85,15 @@ def precise(images: Tensor) -> Tensor:
     return in_full_precision(images.new_zeros(()))
 
 
-def each(number: Tensor, images: Tensor) -> Tensor:
+def per_sample(number: Tensor, images: Tensor) -> Tensor:
     """Shape one number a sample [B] to act on the images, in their precision."""
     return number[:, None, None, None].to(images.dtype)
 
 
 def saturated(images: Tensor, factor: Tensor) -> Tensor:
-    """Multiply each pixel's distance from the grey of its own brightness by the sample's factor [B]."""
-    grey = images.mean(dim=1, keepdim=True)
-    return grey + each(factor, images) * (images - grey)
+    """Multiply each pixel's distance from the gray of its own brightness by the sample's factor [B]."""
+    gray = images.mean(dim=1, keepdim=True)
+    return gray + per_sample(factor, images) * (images - gray)
 
 
 def turned(images: Tensor, quarters: Tensor) -> Tensor:
@@ -103,10 +105,10 @@ def turned(images: Tensor, quarters: Tensor) -> Tensor:
 
 
 def scaled_and_rotated(images: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
-    """Magnify each image by its scale and rotate it counter-clockwise by its angle [B], about its centre.
+    """Magnify each image by its scale and rotate it counter-clockwise by its angle [B], about its center.
 
     Pixels are interpolated bilinearly between the four around the place they come from; outside the image is 0. The
-    gathers are spelled out because torch's `grid_sample` cannot be differentiated twice.
+    gathers are format_value out because torch's `grid_sample` cannot be differentiated twice.
     """
     batch, channels, height, width = images.shape
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
@@ -131,7 +133,7 @@ def scaled_and_rotated(images: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
 def _hole(u: Tensor, side: int) -> Tensor:
     """Return which of the lines 0 to side - 1 a hole of half the side covers, [B, side]; it may stand out."""
     size = math.ceil(side / 2)
-    centres = side + 1 - size % 2  # so many places for the centre make the hole symmetric about the image
-    first = (whole_numbers(u, centres) - size // 2)[:, None]
+    centers = side + 1 - size % 2  # so many places for the center make the hole symmetric about the image
+    first = (whole_numbers(u, centers) - size // 2)[:, None]
     lines = torch.arange(side, device=u.device)
     return (lines >= first) & (lines < first + size)

@@ -1,22 +1,22 @@
-"""What the objective reads in place of the logits: fewer of them, or the same ones with a weaker gradient.
+"""What the objective reads instead of all logits: fewer of them, or the same ones with a weaker gradient.
 
 Legend: a, b = critic on real and fake, [B]; k = how many logits are read, or the weight of the fake ones.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from losses.kinds import LogitTransform, Need, Phase, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
 from losses.pairs import mean_sign
+from losses.parts import LogitTransform
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Phase
 
 
 @final
@@ -44,9 +44,10 @@ class TopK(LogitTransform):
     """
 
     phase: ClassVar[Phase] = "generator"
-    share: float = parameter(0.5, above=0, maximum=1)
-    gamma: float = parameter(0.99, above=0, maximum=1)
-    period: int = parameter(500, minimum=1)
+    needs: ClassVar[frozenset[Need]] = frozenset({"step"})
+    share: float = parameter(0.5, gt=0, le=1)
+    gamma: float = parameter(0.99, gt=0, le=1)
+    period: int = parameter(500, ge=1)
 
     def kept(self, batch: int, step: int) -> int:
         """Return k."""
@@ -54,7 +55,7 @@ class TopK(LogitTransform):
         least = math.ceil(self.share * batch - 1e-9)
         return max(1, least, math.floor(batch * self.gamma ** (step // self.period)))
 
-    def __call__(self, real: Tensor | None, fake: Tensor, context: "Context") -> tuple[Tensor | None, Tensor]:
+    def __call__(self, real: Tensor | None, fake: Tensor, context: Context) -> tuple[Tensor | None, Tensor]:
         # A scalar head is ranked by its logits: asking for its critic would run the discriminator on the reals.
         ranked = (fake if fake.dim() == 1 else context.critic_of(fake)).detach()
         best = ranked.topk(self.kept(len(fake), context.step)).indices
@@ -71,7 +72,7 @@ class AccuracyGate(LogitTransform):
 
     Pairs that are equal count half, so that a flat critic is at chance. The average starts at chance, 1/2, without a
     correction of its bias, and takes the present batch in before the gate is read. The values stay what they were and
-    only the gradient goes. The optimiser still steps: Adam's momentum goes on, and regularisers keep pulling.
+    only the gradient goes. The optimizer still steps: Adam's momentum goes on, and regularizers keep pulling.
 
     Formula:
         A = mean over i, j of [a_i > b_j] + [a_i = b_j] / 2;  E <- decay E + (1 - decay) A, E_0 = 1/2
@@ -91,13 +92,13 @@ class AccuracyGate(LogitTransform):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"state"})
-    threshold: float = parameter(0.8, minimum=0, maximum=1)
-    decay: float = parameter(0.9, minimum=0, below=1)
+    threshold: float = parameter(0.8, ge=0, le=1)
+    decay: float = parameter(0.9, ge=0, lt=1)
 
-    def __call__(self, real: Tensor | None, fake: Tensor, context: "Context") -> tuple[Tensor | None, Tensor]:
+    def __call__(self, real: Tensor | None, fake: Tensor, context: Context) -> tuple[Tensor | None, Tensor]:
         a, b = context.real_critic.detach(), context.fake_critic.detach()
         ranking = (mean_sign(a, b) + 1) / 2
-        average = context.remembered("accuracy", torch.full_like(ranking, 0.5))
+        average = context.get_state("accuracy", torch.full_like(ranking, 0.5))
         average.lerp_(context.over_micro_batches(ranking).to(average.dtype), 1 - self.decay)
         is_open = average <= self.threshold
         if real is not None:
@@ -109,7 +110,7 @@ class AccuracyGate(LogitTransform):
 @register("began_balance")
 @dataclass(frozen=True)
 class BeganBalance(LogitTransform):
-    """BEGAN's controller on any objective: fakes push the discriminator less while they are recognised too easily.
+    """BEGAN's controller on any objective: fakes push the discriminator less while they are recognized too easily.
 
     The paper's energy is the reconstruction error of an autoencoder, held at E e_f = gamma E e_r with gamma below 1.
     Ours is softplus(-critic), for a discriminator of logits. It is larger on fakes as soon as the discriminator is any
@@ -135,12 +136,12 @@ class BeganBalance(LogitTransform):
 
     phase: ClassVar[Phase] = "discriminator"
     needs: ClassVar[frozenset[Need]] = frozenset({"state"})
-    gamma: float = parameter(3.0, above=0)
-    rate: float = parameter(0.01, minimum=0)
+    gamma: float = parameter(3.0, gt=0)
+    rate: float = parameter(0.01, ge=0)
 
-    def __call__(self, real: Tensor | None, fake: Tensor, context: "Context") -> tuple[Tensor | None, Tensor]:
+    def __call__(self, real: Tensor | None, fake: Tensor, context: Context) -> tuple[Tensor | None, Tensor]:
         a, b = context.real_critic.detach(), context.fake_critic.detach()
-        stored = context.remembered("k", torch.ones((), device=b.device, dtype=b.dtype))
+        stored = context.get_state("k", torch.ones((), device=b.device, dtype=b.dtype))
         k = stored.clone()  # the graph keeps this one; the stored one is changed in place below
         # A difference of equals is exactly 0, so that the value is the logit itself to the last bit.
         weakened = fake.detach() + k * (fake - fake.detach())

@@ -1,15 +1,15 @@
 """Noise on the discriminator's input."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import ClassVar, final
 
 from torch import Tensor
 
-from losses.kinds import InputTransform, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
+from losses.parts import InputTransform
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Need, Role
 
 
 @final
@@ -33,11 +33,16 @@ class InstanceNoise(InputTransform):
         arXiv:1701.04862. The default sigma is recalled.
     """
 
-    sigma: float = parameter(0.1, minimum=0)
-    anneal_steps: int = parameter(0, minimum=0)
+    needs: ClassVar[frozenset[Need]] = frozenset({"step"})
+    sigma: float = parameter(0.1, ge=0)
+    anneal_steps: int = parameter(0, ge=0)
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
-        fading = max(0.0, 1 - context.step / self.anneal_steps) if self.anneal_steps else 1.0
+    @property
+    def reads_step(self) -> bool:
+        return self.anneal_steps > 0
+
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
+        fading = max(0.0, 1 - context.step / self.anneal_steps) if self.reads_step else 1.0
         if fading == 0:
             return images
         return images + self.sigma * fading * context.normal_like(images)

@@ -1,15 +1,15 @@
 """Joining several samples to one input of the discriminator."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from torch import Tensor
 
-from losses.kinds import InputTransform, Role, parameter
+from losses.context import Context
+from losses.hyperparameters import parameter
+from losses.parts import InputTransform
 from losses.registry import register
-
-if TYPE_CHECKING:
-    from losses.context import Context
+from losses.types import Role
 
 
 @final
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Pack(InputTransform):
     """PacGAN: the discriminator judges several samples at once, so that a lack of variety shows in a single input.
 
-    Neighbours of the batch are joined along the channels: samples 0 to m - 1 make the first input. The discriminator's
+    Neighbors of the batch are joined along the channels: samples 0 to m - 1 make the first input. The discriminator's
     first layer has m times the channels, and there is one logit a pack. The batches must be drawn independently and be
     fresh in every step: of two public codes, one draws its packs of real images once for the whole training and the
     other shows the generator's step the fakes of the discriminator's step.
@@ -37,13 +37,13 @@ class Pack(InputTransform):
         The default is the smallest of its sizes.
     """
 
-    size: int = parameter(2, minimum=1)
+    size: int = parameter(2, ge=1)
 
     @property
     def pack(self) -> int:
         return self.size
 
-    def __call__(self, images: Tensor, context: "Context", role: Role) -> Tensor:
+    def __call__(self, images: Tensor, context: Context, role: Role) -> Tensor:
         batch, channels, *sides = images.shape
         if batch % self.size:
             raise ValueError(f"pack(size={self.size}) joins {self.size} samples to one: {batch} samples do not divide")

@@ -21,6 +21,7 @@ from bench.statistics.ranking import rank
 from bench.store.journal import Store
 from bench.store.record import Record
 from losses import Method, registry
+from losses.fusion import fused
 from losses.objectives.hinge import Hinge
 from losses.objectives.relativistic import Average, Paired
 from losses.revisions import lineage, parts_within, revision_of
@@ -108,11 +109,11 @@ def test_what_all_share_changes_every_id(
 
 def test_a_fused_objective_has_the_revision_of_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = losses.get("hinge + r1")
-    fused = dataclasses.replace(plain, objective=losses.fused(plain.objective, backend="eager"))
-    assert [part.name for part in parts_within(fused)] == ["hinge", "r1"]
+    made = dataclasses.replace(plain, objective=fused(plain.objective, backend="eager"))
+    assert [part.name for part in parts_within(made)] == ["hinge", "r1"]
     monkeypatch.setattr(Hinge, "revision", 7)
-    assert plan.part_components(fused) == plan.part_components(plain)
-    assert plan.part_components(fused)["loss:hinge"] == "7"
+    assert plan.part_components(made) == plan.part_components(plain)
+    assert plan.part_components(made)["loss:hinge"] == "7"
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -182,7 +183,7 @@ def test_a_revision_is_a_whole_number_from_one(wrong: object) -> None:
 
 @pytest.mark.usefixtures("scratch_registry")
 def test_a_revision_is_no_hyper_parameter() -> None:
-    with pytest.raises(ValueError, match=r"made_up: revision is no hyper-parameter: declare it as .*ClassVar"):
+    with pytest.raises(ValueError, match=r"made_up: revision is not a hyper-parameter: declare it as .*ClassVar"):
         losses.register("made_up")(made(revision=2, __annotations__={"revision": int}))
 
 

@@ -13,7 +13,7 @@ import torch
 from bench.training.capture import WARM_UP, CapturedStep, Recorder
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
-from losses.kinds import Phase
+from losses.types import Phase
 
 Branches = Callable[[Sequence[Callable[[], None]]], None]
 """Makes calls that do not depend on each other."""

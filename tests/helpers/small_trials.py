@@ -10,7 +10,7 @@ from bench.config.suite import load_suite
 from bench.config.trial import Network, Optimizer, Spec, Trial
 from bench.plan import expand
 from bench.training.step import TrainingStep
-from losses.kinds import Phase
+from losses.types import Phase
 
 ADAM = Optimizer(name="adam", lr_generator=2e-4, lr_discriminator=2e-4, betas=(0.5, 0.999))
 

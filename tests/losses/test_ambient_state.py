@@ -9,14 +9,16 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses
-from losses import frozen, registry
-from losses.contract.worlds import PHASES, World, gradients, method_with
-from losses.frozen import random_features
-from losses.kinds import Constraint, Phase
+from losses import random_features as features_module
+from losses import registry
+from losses.contract.toy_problem import PHASES, ToyProblem, gradients, method_with
 from losses.loss_parts import LossPart, LossParts
 from losses.method import Method
 from losses.modes import _detached
 from losses.outputs import DiscriminatorOutput
+from losses.parts import Constraint
+from losses.random_features import random_features
+from losses.types import Phase
 
 METHODS = {name: method_with(part()) for name, part in registry.parts().items() if not issubclass(part, Constraint)}
 
@@ -69,17 +71,17 @@ MODES: dict[str, Callable] = {
 
 @pytest.fixture(autouse=True)
 def _nothing_is_kept_from_before() -> None:
-    frozen._weights.cache_clear()
+    features_module._weights.cache_clear()
 
 
-def made(method: Method) -> World:
-    return World(method, dtype=torch.float32)
+def made(method: Method) -> ToyProblem:
+    return ToyProblem(method, dtype=torch.float32)
 
 
-def numbers(world: World, phase: Phase, found: LossParts) -> list[Tensor]:
+def numbers(problem: ToyProblem, phase: Phase, found: LossParts) -> list[Tensor]:
     """Return the terms and all gradients of the player that is trained."""
     terms = [found.total, *(each for part in found.values() for each in (part.value, part.weighted))]
-    return [*(each.detach() for each in terms), *gradients(found.total, world.player(phase))]
+    return [*(each.detach() for each in terms), *gradients(found.total, problem.player(phase))]
 
 
 def assert_equal_to_the_bit(found: list[Tensor], expected: list[Tensor]) -> None:
@@ -91,33 +93,35 @@ def assert_equal_to_the_bit(found: list[Tensor], expected: list[Tensor]) -> None
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", METHODS)
 def test_in_another_state_the_numbers_are_the_same(name: str, state: str) -> None:
-    world = made(METHODS[name])
+    problem = made(METHODS[name])
     for phase in PHASES:
         seen = []
         for around in (torch.enable_grad, STATES[state]):
-            frozen._weights.cache_clear()
-            batch, rng, kept = world.batch(), world.streams(phase), {}
+            features_module._weights.cache_clear()
+            batch, rng, kept = problem.batch(), problem.streams(phase), {}
             with around():
-                found = world.run(phase, batch, rng=rng, state=kept)
-                seen.append(numbers(world, phase, found) + [each for part in kept.values() for each in part.values()])
+                found = problem.run(phase, batch, rng=rng, state=kept)
+                seen.append(numbers(problem, phase, found) + [each for part in kept.values() for each in part.values()])
         assert_equal_to_the_bit(*seen)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", METHODS)
 def test_training_after_a_first_call_in_a_mode_is_as_if_there_had_been_none(name: str, mode: str) -> None:
-    world = made(METHODS[name])
-    batch = world.batch()
+    problem = made(METHODS[name])
+    batch = problem.batch()
     for phase in PHASES:
         states: list[dict] = [{}, {}]
         for state, first in zip(states, (torch.enable_grad, MODES[mode]), strict=True):
-            frozen._weights.cache_clear()
-            rng = world.streams(phase)
+            features_module._weights.cache_clear()
+            rng = problem.streams(phase)
             with first():
-                world.run(phase, batch, state=state, rng=rng)
+                problem.run(phase, batch, state=state, rng=rng)
         if mode == "autocast":  # what is remembered is of logits in bfloat16
             states[1] = {part: {key: each.clone() for key, each in kept.items()} for part, kept in states[0].items()}
-        expected, found = (numbers(world, phase, world.run(phase, world.batch(1), state=state)) for state in states)
+        expected, found = (
+            numbers(problem, phase, problem.run(phase, problem.batch(1), state=state)) for state in states
+        )
         assert_equal_to_the_bit(found, expected)
 
 
@@ -126,11 +130,11 @@ def test_training_after_a_first_call_in_a_mode_is_as_if_there_had_been_none(name
 def test_where_gradients_are_off_the_value_is_the_same_and_has_no_graph(
     name: str, mode: type[torch.no_grad | torch.inference_mode]
 ) -> None:
-    world = made(METHODS[name])
+    problem = made(METHODS[name])
     for phase in PHASES:
-        expected = world.run(phase)
+        expected = problem.run(phase)
         with mode():  # the images are made in it too
-            found = world.run(phase)
+            found = problem.run(phase)
             assert torch.is_grad_enabled() is False
         assert list(found) == list(expected)
         for one, other in (
@@ -146,15 +150,15 @@ def test_where_gradients_are_off_the_value_is_the_same_and_has_no_graph(
 
 
 def test_images_made_in_inference_mode_can_be_trained_on() -> None:
-    world = made(losses.get("bce_ns + r1 + r2 + gp1"))
-    expected = numbers(world, "discriminator", world.run("discriminator"))
+    problem = made(losses.get("bce_ns + r1 + r2 + gp1"))
+    expected = numbers(problem, "discriminator", problem.run("discriminator"))
     with torch.inference_mode():
-        real, latents = world.batch()
-        fake = world.generator(latents)
+        real, latents = problem.batch()
+        fake = problem.generator(latents)
     assert real.is_inference()
-    rng = world.streams("discriminator")
-    found = world.method.discriminator_loss(world.critic, real, fake, rng=rng)
-    assert_equal_to_the_bit(numbers(world, "discriminator", found), expected)
+    rng = problem.streams("discriminator")
+    found = problem.method.discriminator_loss(problem.critic, real, fake, rng=rng)
+    assert_equal_to_the_bit(numbers(problem, "discriminator", found), expected)
 
 
 def test_whatever_a_loss_is_made_of_leaves_no_graph() -> None:
@@ -171,11 +175,11 @@ def test_whatever_a_loss_is_made_of_leaves_no_graph() -> None:
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_graph_is_made_only_for_a_term_that_is_due(mode: type[torch.no_grad | torch.inference_mode]) -> None:
-    world, seen = made(losses.get("bce_ns + r1(every=4)")), []
-    world.critic.register_forward_hook(lambda module, given, output: seen.append(output[0].requires_grad))
+    problem, seen = made(losses.get("bce_ns + r1(every=4)")), []
+    problem.critic.register_forward_hook(lambda module, given, output: seen.append(output[0].requires_grad))
     with mode():
         for step in (0, 1):
-            world.run("discriminator", step=step)
+            problem.run("discriminator", step=step)
     assert seen == [True, True, False, False]
 
 
@@ -188,16 +192,16 @@ def test_a_constrained_critic_is_the_same_where_gradients_are_off(
     for wrapped_inside in (False, True):
         values = []
         for around in (torch.enable_grad, mode):
-            world = made(losses.get("hinge + r1"))  # whose critic no constraint has wrapped yet
-            world.critic.gives = "none"
+            problem = made(losses.get("hinge + r1"))  # whose critic no constraint has wrapped yet
+            problem.critic.gives = "none"
             with around() if wrapped_inside else torch.enable_grad():
-                critic = method.constraints[0].wrap(world.critic)
+                critic = method.constraints[0].wrap(problem.critic)
             with around():
-                real, latents = world.batch()
-                fake = world.generator(latents)
+                real, latents = problem.batch()
+                fake = problem.generator(latents)
                 values += [
                     critic(real),
-                    method.discriminator_loss(critic, real, fake, rng=world.streams("discriminator")).total,
+                    method.discriminator_loss(critic, real, fake, rng=problem.streams("discriminator")).total,
                 ]
             method.discriminator_loss(critic, *map(torch.clone, (real, fake))).total.backward()  # and can be trained
         for plain, off in zip(values[:2], values[2:], strict=True):
@@ -209,9 +213,9 @@ def test_a_constrained_critic_is_the_same_where_gradients_are_off(
 def test_spectral_norm_starts_alike_in_another_state(state: str) -> None:
     found = []
     for around in (torch.enable_grad, (STATES | MODES)[state]):
-        world = made(losses.get("hinge"))
+        problem = made(losses.get("hinge"))
         with around():
-            found.append(losses.get("hinge + spectral_norm").constraints[0].wrap(world.critic).state_dict())
+            found.append(losses.get("hinge + spectral_norm").constraints[0].wrap(problem.critic).state_dict())
     assert len(found[0]) > 6
     for key, value in found[0].items():
         torch.testing.assert_close(found[1][key], value, rtol=0, atol=0)
@@ -240,7 +244,7 @@ def test_random_features_stay_what_they_are_whoever_asks_first(shape: tuple[int,
         return call
 
     for first in (mapped, faked, differentiated, *map(in_mode, (STATES | MODES).values())):
-        frozen._weights.cache_clear()
+        features_module._weights.cache_clear()
         first()
         leaf = images.clone().requires_grad_()
         found = random_features(leaf)

@@ -30,7 +30,7 @@ ROWS = {
     "topk": "hinge + topk", "mmd_rbf": "mmd_rbf", "mmd_rq": "mmd_rq",
     "mmd_repulsive": "mmd_repulsive + spectral_norm", "cramer": "cramer + gp1", "fisher": "wasserstein + fisher",
     "sobolev": "wasserstein + sobolev", "mcgan_mean": "mcgan_mean", "mcgan_cov": "mcgan_cov", "swg": "bce_d + swg",
-    # the discriminator's regularisers
+    # the discriminator's regularizers
     "gp1": "hinge + gp1", "gp1_onesided": "hinge + gp1_onesided", "gp0": "hinge + gp0", "dragan": "hinge + dragan",
     "r1": "hinge + r1(every=16)", "r2": "hinge + r2", "js_reg": "bce_ns + js_reg", "ar1": "hinge + ar1",
     "ar2": "hinge + ar2", "maxgp": "hinge + maxgp", "gp1_linf": "hinge + gp1_linf", "gp1_l1": "hinge + gp1_l1",

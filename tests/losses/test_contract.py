@@ -11,8 +11,8 @@ from torch.nn.functional import softplus
 
 import losses
 from losses import contract, registry
-from losses.contract.reading import NoReading
-from losses.contract.worlds import World, method_with
+from losses.contract.host_sync import ForbidHostSync
+from losses.contract.toy_problem import ToyProblem, method_with
 
 PARTS = registry.parts()
 CASES = [
@@ -80,7 +80,7 @@ def make_regularizer(
         __doc__ = WEIGHTED
         phase: ClassVar = "discriminator"
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
     members = {
         "__call__": lambda self, context: term(context),
@@ -211,11 +211,11 @@ def test_a_vector_head_is_judged_by_where_its_critic_moves() -> None:
     assert set(failures(make_objective(**vector, generator=lambda b, _: softplus(b).mean()))) == {"signs"}
 
 
-# --- regularisers -------------------------------------------------------------------------------------------------
+# --- regularizers -------------------------------------------------------------------------------------------------
 
 
 def leaking_into_the_generator(context: losses.Context) -> Tensor:
-    return context.critic(context._evaluation._generator(context.latents)).square().mean()
+    return context.critic(context._phase_state.inputs.generator(context.latents)).square().mean()
 
 
 def drawing_globally(context: losses.Context) -> Tensor:
@@ -224,21 +224,21 @@ def drawing_globally(context: losses.Context) -> Tensor:
 
 
 def drawing_from_anothers_stream(context: losses.Context) -> Tensor:
-    streams = context._evaluation._rng
+    streams = context._phase_state.inputs.rng
     if "instance_noise" in streams:
         torch.rand((), generator=streams["instance_noise"])
     return context.real_logits.square().mean()
 
 
 def changing_what_backward_needs(context: losses.Context) -> Tensor:
-    mean = context.remembered("mean", torch.ones_like(context.real_logits[0]))
+    mean = context.get_state("mean", torch.ones_like(context.real_logits[0]))
     value = (context.real_logits * mean).square().mean()
     mean.lerp_(context.fake_logits.detach().mean(), 0.5)
     return value
 
 
 def remembering(context: losses.Context) -> Tensor:
-    mean = context.remembered("mean", torch.zeros_like(context.real_logits[0]))
+    mean = context.get_state("mean", torch.zeros_like(context.real_logits[0]))
     value = (context.real_logits - mean.clone()).square().mean()
     mean.lerp_(context.fake_logits.detach().mean(), 0.5)
     return value
@@ -253,6 +253,38 @@ def changing_weights(context: losses.Context) -> Tensor:
     value = context.real_logits.square().mean()
     context.parameters[0].data.add_(1e-3)
     return value
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_the_count_of_steps_is_declared_where_it_is_read_and_nowhere_else() -> None:
+    def reading(context: losses.Context) -> Tensor:
+        return context.real_logits.square().mean() / (1 + context.step)
+
+    declared = {"needs": frozenset({"step"})}
+    assert failures(make_regularizer(reading, **declared)) == {}
+    assert "does not declare it" in failures(make_regularizer(reading))["step as declared"]
+    assert set(failures(make_regularizer(**declared))) == {"step as declared"}, "declared and not read"
+    never = {"reads_step": property(lambda self: False)}
+    assert set(failures(make_regularizer(**declared, **never))) == {"step as declared"}, "declared for no parameters"
+    assert set(failures(make_constraint(**declared))) == {"step as declared"}
+    assert (
+        "does not declare it" in failures(make_transform(lambda x, context: x / (2 + context.step)))["step as declared"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("hinge + r1", False),
+        ("hinge + topk", True),
+        ("hinge + instance_noise", False),
+        ("hinge + instance_noise(anneal_steps=3)", True),
+        ("hinge + lecam", True),
+        ("hinge + lecam(start=0)", False),
+    ],
+)
+def test_a_method_reads_the_count_of_steps_where_a_part_does(expression: str, expected: bool) -> None:
+    assert losses.get(expression).reads_step is expected
 
 
 GRADIENT = {"needs": frozenset({"real_gradient"})}
@@ -326,7 +358,7 @@ BROKEN_REGULARIZERS: dict[str, tuple[set[str], Callable[[losses.Context], Tensor
     ),
     "an input gradient that is not declared": (
         {"needs"},
-        lambda context: context.slope(context.real_images).flatten(1).square().sum(1).mean(),
+        lambda context: context.critic_gradient(context.real_images).flatten(1).square().sum(1).mean(),
         {},
     ),
     "features that are not declared": ({"needs"}, lambda context: context.real_features.square().mean(), {}),
@@ -442,7 +474,7 @@ def test_a_check_says_what_it_promises_and_what_came_instead() -> None:
 
 def test_nothing_of_it_touches_the_global_random_numbers() -> None:
     before = torch.random.get_rng_state()
-    World(method_with(PARTS["instance_noise"]())).run("discriminator")
+    ToyProblem(method_with(PARTS["instance_noise"]())).run("discriminator")
     assert torch.equal(before, torch.random.get_rng_state())
     contract.examine(PARTS["hinge"])
     contract.examine(PARTS["gp1"])
@@ -451,7 +483,7 @@ def test_nothing_of_it_touches_the_global_random_numbers() -> None:
 
 @pytest.mark.parametrize("network", ["critic", "generator"])
 def test_a_world_is_the_same_every_time_and_another_with_another_seed(network: str) -> None:
-    one, again, other = (list(getattr(World(method_with(), seed), network).parameters()) for seed in (0, 0, 1))
+    one, again, other = (list(getattr(ToyProblem(method_with(), seed), network).parameters()) for seed in (0, 0, 1))
     assert all(map(torch.equal, one, again))
     assert not any(map(torch.equal, one, other))
 
@@ -474,12 +506,12 @@ def test_a_world_is_the_same_every_time_and_another_with_another_seed(network: s
 def test_the_guard_against_reading_bites(reads: Callable[[Tensor], object]) -> None:
     x = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
     reads(x)
-    with pytest.raises(AssertionError, match="reads"), NoReading():
+    with pytest.raises(AssertionError, match="reads"), ForbidHostSync():
         reads(x)
 
 
 def test_the_guard_against_reading_lets_everything_else_pass() -> None:
     x = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
-    with NoReading():
+    with ForbidHostSync():
         torch.where(x > 0, x[:, [1, 0]].sort().values, x.cumsum(0)).square().mean().backward()
     assert x.grad is not None

@@ -42,7 +42,7 @@ def test_values_and_derivatives_of_both_orders_are_those_of_torch(rng, geometry,
     found = []
     for inside in (True, False):
         mode = InputGradients()
-        with mode.judging(x) if inside else torch.enable_grad():
+        with mode.replacing_conv2d(x) if inside else torch.enable_grad():
             y = conv2d(*inputs, **geometry)
         first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
         second = torch.autograd.grad(sum(each.pow(3).sum() for each in first), inputs)
@@ -56,7 +56,7 @@ def test_second_derivatives_agree_with_finite_differences(rng, geometry):
     x, weight, bias = operands(rng, geometry.get("groups", 1))
 
     def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        with InputGradients().judging(x):
+        with InputGradients().replacing_conv2d(x):
             return conv2d(x, weight, bias, **geometry)
 
     assert torch.autograd.gradgradcheck(convolved, (x, weight, bias))
@@ -129,7 +129,7 @@ def convolution_gradients(
         critic.layers[index] = norm(critic.layers[index])
     with Watch():
         real, fake = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16, dtype=fakes)
-        parts = losses.get(method).discriminator_loss(critic, real, fake, joint=joint)
+        parts = losses.get(method).discriminator_loss(critic, real, fake, concat_batches=joint)
         parts.total.backward()
     return asked
 
@@ -156,7 +156,7 @@ def test_nothing_is_computed_that_nobody_asks_for(norm):
 def test_other_calls_are_left_to_torch(rng):
     x = torch.randn(3, 8, 8, generator=rng, requires_grad=True)
     weight = torch.randn(2, 3, 3, 3, generator=rng)
-    with InputGradients().judging(x):
+    with InputGradients().replacing_conv2d(x):
         single = conv2d(x, weight, padding="same")
         batch = conv2d(x[None], weight, padding="same")
     torch.testing.assert_close(single, batch[0])
@@ -234,11 +234,11 @@ def test_under_torch_compile_and_torch_func_the_convolution_is_torchs(rng):
 
     compiled = torch.compile(lambda *given: conv2d(*given), backend=backend, fullgraph=True)
     for _ in range(3):
-        with InputGradients().judging(x):
+        with InputGradients().replacing_conv2d(x):
             found = compiled(x, weight, bias)
     torch.testing.assert_close(found, conv2d(x, weight, bias))
     assert seen == [torch.conv2d], "compiled once, whoever the object belongs to"
-    with InputGradients().judging(x):
+    with InputGradients().replacing_conv2d(x):
         mapped = torch.vmap(lambda image: conv2d(image[None], weight, bias))(x)
     torch.testing.assert_close(mapped[:, 0], conv2d(x, weight, bias))
 
@@ -247,7 +247,7 @@ def test_under_torch_compile_and_torch_func_the_convolution_is_torchs(rng):
 def test_tangents_go_through_torchs_convolution(rng):
     x, weight, bias = operands(rng)
     moved = torch.randn(x.shape, generator=rng, dtype=x.dtype)
-    with InputGradients().judging(x), forward_ad.dual_level():
+    with InputGradients().replacing_conv2d(x), forward_ad.dual_level():
         found = forward_ad.unpack_dual(conv2d(forward_ad.make_dual(x, moved), weight, bias)).tangent
     torch.testing.assert_close(found, conv2d(moved, weight))
 
@@ -264,6 +264,6 @@ def test_a_tensor_of_another_kind_is_left_to_its_own_convolution(rng, which):
 
     given = list(operands(rng))
     given[which] = given[which].as_subclass(Own)
-    with InputGradients().judging(given[0]):
+    with InputGradients().replacing_conv2d(given[0]):
         assert type(conv2d(*given)) is Own
     assert torch.conv2d in met

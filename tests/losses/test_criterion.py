@@ -353,7 +353,7 @@ def test_the_generators_phase_owes_the_discriminator_nothing_and_leaves_it_as_it
     assert criterion.generator.only.weight.grad.abs().sum() > 0
 
 
-# --- regularisers alone ---------------------------------------------------------------------------------------------
+# --- regularizers alone ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("expression", ["r1", "r1 + r2", "gp1(weight=1) + ortho", "r1(gamma=1, every=16)"])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import losses
-from losses.contract.worlds import drawn
+from losses.contract.toy_problem import drawn
 
 REAL, FAKE = drawn("real", 4, 3, 8, 8), drawn("fake", 4, 3, 8, 8)
 PATCH_METHODS = ["nsgan", "hinge", "lsgan", "wgan-gp", "rpgan", "r3gan", "ra_bce", "lecam(start=0)", "cr", "drift"]
@@ -89,7 +89,8 @@ def test_r1_of_patches_is_the_slope_of_their_sum() -> None:
 def test_a_shared_forward_of_patches_gives_the_same() -> None:
     method, d = losses.get("hinge + r1 + r2"), Patches()
     apart, joint = (
-        method.discriminator_loss(d, REAL, FAKE, logits="per_patch", joint=joint).total for joint in (False, True)
+        method.discriminator_loss(d, REAL, FAKE, logits="per_patch", concat_batches=joint).total
+        for joint in (False, True)
     )
     assert joint.item() == pytest.approx(apart.item(), rel=1e-12)
 
@@ -170,7 +171,9 @@ def test_labels_go_to_the_images_that_they_belong_to(expression: str) -> None:
 def test_labels_of_a_shared_forward_are_joined_too() -> None:
     labels = {"real_labels": torch.tensor([0, 1, 2, 0]), "fake_labels": torch.tensor([2, 2, 1, 1])}
     apart, joint = (
-        losses.get("hinge + r1 + r2").discriminator_loss(Conditional(), REAL, FAKE, joint=joint, **labels).total
+        losses.get("hinge + r1 + r2")
+        .discriminator_loss(Conditional(), REAL, FAKE, concat_batches=joint, **labels)
+        .total
         for joint in (False, True)
     )
     assert joint.item() == pytest.approx(apart.item(), rel=1e-12)
@@ -337,7 +340,7 @@ def test_every_part_works_with_every_discriminator_or_says_why_not(expression: s
 
 
 def refusal_of(method: losses.Method, layout: str) -> str | None:
-    if any(part.beside for part in method.parts):
+    if any(part.requires for part in method.parts):
         return "add san_head"
     wants_an_image = any("logit_per_image" in part.needs for part in method.regularizers)
     return "needs the logit of each image" if wants_an_image and layout != "labels" else None

@@ -75,7 +75,7 @@ def assert_computes_the_same(
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_value_and_gradient_are_the_plain_ones(name: str) -> None:
     plain = objective(name)
-    fused = losses.fused(plain, backend="eager")
+    fused = fusion.fused(plain, backend="eager")
     for where in WHERE:
         a, b = made(where, plain.outputs)
         assert_computes_the_same(fused, plain, a, b, rtol=1e-12, atol=1e-12)
@@ -85,14 +85,14 @@ def test_value_and_gradient_are_the_plain_ones(name: str) -> None:
 def test_in_float32_they_are_near(name: str) -> None:
     plain = objective(name)
     a, b = made("ordinary", plain.outputs, torch.float32)
-    assert_computes_the_same(losses.fused(plain, backend="eager"), plain, a, b, rtol=1e-5, atol=1e-6)
+    assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["bce_ns", "rc_hinge", "softmax_gan", "mmd_rq"])
 def test_they_are_after_torch_has_taken_the_graph_apart(name: str) -> None:
     plain = objective(name)
     a, b = made("ordinary", plain.outputs)
-    assert_computes_the_same(losses.fused(plain, backend="aot_eager"), plain, a, b, rtol=1e-12, atol=1e-12)
+    assert_computes_the_same(fusion.fused(plain, backend="aot_eager"), plain, a, b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_they_are_after_torch_has_taken_the_graph_apart(name: str) -> None:
 def test_parameters_count(spelling: str) -> None:
     plain = objective(spelling)
     a, b = made("ordinary", plain.outputs)
-    assert_computes_the_same(losses.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
+    assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"])
 def test_a_fused_class_keeps_the_contract(name: str) -> None:
-    made_class = type(losses.fused(objective(name), backend="eager"))
+    made_class = type(fusion.fused(objective(name), backend="eager"))
     found = {finding.check: finding for finding in contract.examine(made_class) if finding.check in CONTRACT}
     assert set(found) == set(CONTRACT)
     assert [each for each in found.values() if each.is_failure] == []
@@ -116,7 +116,7 @@ def test_a_fused_class_keeps_the_contract(name: str) -> None:
 
 
 def fused_eagerly(method: losses.Method) -> losses.Method:
-    return replace(method, objective=losses.fused(method.objective, backend="eager"))
+    return replace(method, objective=fusion.fused(method.objective, backend="eager"))
 
 
 @pytest.mark.parametrize("name", losses.names("method"))
@@ -124,7 +124,7 @@ def test_a_method_with_it_is_spelled_alike_and_asks_for_the_same(name: str) -> N
     plain = losses.get(name)
     fused = fused_eagerly(plain)
     assert (str(fused), fused.short, fused.name) == (str(plain), plain.short, plain.name)
-    for asked in ("needs", "outputs", "needs_real_in_generator", "batch_norm", "takes_input_gradients", "pack"):
+    for asked in ("needs", "outputs", "needs_real_in_generator", "batch_norm", "pack"):
         assert getattr(fused, asked) == getattr(plain, asked)
     assert str(fused.resolved) == str(plain.resolved)
     assert isinstance(fused.resolved.objective, fusion.FusedObjective)
@@ -133,7 +133,7 @@ def test_a_method_with_it_is_spelled_alike_and_asks_for_the_same(name: str) -> N
 
 
 def test_it_is_copied_pickled_and_replaced_as_any_other() -> None:
-    fused = losses.fused(objective("lsgan(a=-1, b=1, c=0)"), backend="eager")
+    fused = fusion.fused(objective("lsgan(a=-1, b=1, c=0)"), backend="eager")
     assert copy.deepcopy(fused) == pickle.loads(pickle.dumps(fused)) == fused
     assert replace(fused, c=0.5).plain == objective("lsgan(a=-1, b=1, c=0.5)")
     assert [spec.name for spec in fields(fused)] == ["a", "b", "c"]
@@ -143,17 +143,17 @@ def test_it_is_copied_pickled_and_replaced_as_any_other() -> None:
 
 def test_it_is_fused_once_and_anew_for_another_backend() -> None:
     plain = objective("hinge")
-    fused = losses.fused(losses.fused(plain, backend="aot_eager"), backend="eager")
-    assert fused == losses.fused(plain, backend="eager")
+    fused = fusion.fused(fusion.fused(plain, backend="aot_eager"), backend="eager")
+    assert fused == fusion.fused(plain, backend="eager")
     assert fused.plain is not fused
     assert fused.plain == plain
 
 
 def test_what_cannot_be_fused_is_told() -> None:
-    with pytest.raises(TypeError, match=r"expected an objective, got Method.*objective=losses.fused"):
-        losses.fused(losses.get("hinge"))
+    with pytest.raises(TypeError, match=r"expected an objective, got Method.*objective=fused"):
+        fusion.fused(losses.get("hinge"))
     with pytest.raises(ValueError, match=r"no backend 'inductr' \(did you mean \"inductor\"\?\)"):
-        losses.fused(objective("hinge"), backend="inductr")
+        fusion.fused(objective("hinge"), backend="inductr")
 
 
 # --- in a step ----------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_a_step_is_the_same_with_penalties_too(name, smooth_critic, tiny_generat
 def test_logits_keep_their_gradient() -> None:
     plain = objective("ra_bce")
     kept = []
-    for each in (plain, losses.fused(plain, backend="eager")):
+    for each in (plain, fusion.fused(plain, backend="eager")):
         weight = torch.ones((), dtype=torch.float64, requires_grad=True)
         a, b = (weight * given for given in made("ordinary", 1))
         a.retain_grad()
@@ -202,7 +202,7 @@ def test_logits_keep_their_gradient() -> None:
 
 
 def test_without_gradients_there_is_only_a_value() -> None:
-    fused = losses.fused(objective("hinge"), backend="eager")
+    fused = fusion.fused(objective("hinge"), backend="eager")
     a, b = (each.requires_grad_() for each in made("ordinary", 1))
     for mode in (torch.no_grad(), torch.inference_mode()):
         with mode:
@@ -213,7 +213,7 @@ def test_without_gradients_there_is_only_a_value() -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_autocast_is_off_inside(enabled: bool) -> None:
-    fused = losses.fused(objective("mcgan_cov"), backend="eager")  # it has matrix products, which autocast narrows
+    fused = fusion.fused(objective("mcgan_cov"), backend="eager")  # it has matrix products, which autocast narrows
     a, b = made("ordinary", fused.outputs, torch.float32)
     expected = derived(fused.plain.discriminator, a, b)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
@@ -224,7 +224,7 @@ def test_autocast_is_off_inside(enabled: bool) -> None:
 @pytest.mark.parametrize("by", ["a", "b"])
 @pytest.mark.parametrize("name", ["bce_ns", "wasserstein"])
 def test_it_is_not_differentiated_twice(name: str, by: str) -> None:
-    fused = losses.fused(objective(name), backend="eager")
+    fused = fusion.fused(objective(name), backend="eager")
     leaves = dict(zip("ab", (each.requires_grad_() for each in made("ordinary", 1)), strict=True))
     first = torch.autograd.grad(fused.discriminator(**renamed(leaves)), list(leaves.values()), create_graph=True)
     with pytest.raises(RuntimeError, match=f"{name} is fused, which gives its gradient once.*`plain`"):
@@ -236,7 +236,7 @@ def renamed(leaves: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_mistakes_are_told_as_by_the_plain_one() -> None:
-    fused = losses.fused(objective("rp_bce"), backend="eager")
+    fused = fusion.fused(objective("rp_bce"), backend="eager")
     a, b = made("ordinary", 1)
     with pytest.raises(ValueError, match="rp_bce pairs real with fake"):
         fused.discriminator(a, b[:3])
@@ -245,7 +245,7 @@ def test_mistakes_are_told_as_by_the_plain_one() -> None:
 
 
 def test_inside_a_function_that_is_compiled_it_is_the_plain_one() -> None:
-    fused = losses.fused(objective("hinge"), backend="eager")
+    fused = fusion.fused(objective("hinge"), backend="eager")
     a, b = made("ordinary", 1)
     whole = torch.compile(lambda a, b: fused.discriminator(2 * a, b), backend="eager", fullgraph=True)
     assert_equal(
@@ -254,7 +254,7 @@ def test_inside_a_function_that_is_compiled_it_is_the_plain_one() -> None:
 
 
 def test_under_the_eyes_of_who_counts_operators_it_is_the_plain_one() -> None:
-    fused = losses.fused(objective("hinge"), backend="eager")
+    fused = fusion.fused(objective("hinge"), backend="eager")
     a, b = made("ordinary", 1)
     counts = []
     for each in (fused, fused.plain):
@@ -298,7 +298,7 @@ def know_backend(monkeypatch: pytest.MonkeyPatch, name: str, compiler: Callable[
 
 
 def test_a_shape_is_compiled_once_and_other_shapes_do_not_run_out(compiled: list[torch.fx.GraphModule]) -> None:
-    fused = losses.fused(objective("hinge"), backend="counting")
+    fused = fusion.fused(objective("hinge"), backend="counting")
     for size in range(2, 14):
         for turn in range(3):
             a, b = logits(turn, size), logits(turn + 1, size)
@@ -309,7 +309,7 @@ def test_a_shape_is_compiled_once_and_other_shapes_do_not_run_out(compiled: list
 def test_equal_objectives_share_what_is_compiled(compiled: list[torch.fx.GraphModule]) -> None:
     a, b = logits(0, 5), logits(1, 5)
     for gamma in (2.0, 3.0, 2.0):
-        fused = losses.fused(objective(f"w_imbalanced(gamma={gamma})"), backend="counting")
+        fused = fusion.fused(objective(f"w_imbalanced(gamma={gamma})"), backend="counting")
         assert_computes_the_same(fused, fused.plain, a, b, rtol=1e-12, atol=1e-12)
     assert len(compiled) == 2 * 2
 
@@ -320,7 +320,7 @@ def test_a_backend_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatc
 
     know_backend(monkeypatch, "failing", failing)
     with pytest.raises(RuntimeError) as caught:
-        losses.fused(objective("hinge"), backend="failing").discriminator(*made("ordinary", 1))
+        fusion.fused(objective("hinge"), backend="failing").discriminator(*made("ordinary", 1))
     told = str(caught.value)
     assert "\n" not in told
     assert told.startswith("hinge cannot be fused on cpu by the backend 'failing': No working C++ compiler found")
@@ -342,7 +342,7 @@ def test_a_loss_from_elsewhere_is_fused_too() -> None:
 
     plain = registry.part("quartic")()
     a, b = made("ordinary", 1)
-    assert_computes_the_same(losses.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
+    assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
 
 
 # --- with a compiler ----------------------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-12)])
 def test_inductor_computes_the_same(name: str, dtype: torch.dtype, tolerance: float) -> None:
     plain = objective(name)
-    fused = losses.fused(plain)
+    fused = fusion.fused(plain)
     for where in WHERE:
         a, b = made(where, 1, dtype)
         assert_computes_the_same(fused, plain, a, b, rtol=tolerance, atol=tolerance)
@@ -370,7 +370,7 @@ def test_inductor_computes_the_same(name: str, dtype: torch.dtype, tolerance: fl
 def test_inductor_writes_one_function_for_value_and_slopes(name: str) -> None:
     from torch._inductor.utils import run_and_get_code
 
-    fused = losses.fused(objective(name))
+    fused = fusion.fused(objective(name))
     fusion._compiled.cache_clear()
     _, sources = run_and_get_code(derived, fused.discriminator, *made("ordinary", 1, torch.float32))
     (source,) = sources

@@ -45,14 +45,6 @@ def test_the_losses_in_a_loop_of_ones_own() -> None:
     assert names["parts"]["hinge"].value.isfinite()
 
 
-def test_an_objective_is_fused_as_the_guide_says() -> None:
-    plain = losses.get("hinge + r1")
-    names = {"losses": losses, "method": plain}
-    exec(block_with("losses.fused("), names)
-    assert str(names["method"]) == str(plain)
-    assert names["method"].objective.plain == plain.objective
-
-
 def test_the_loss_of_ones_own_is_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_parts", dict(registry._parts))
     exec(block_with('@losses.register("cubic")'), {"__name__": "guide"})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import losses
-from losses.contract.worlds import World, gradients
+from losses.contract.toy_problem import ToyProblem, gradients
 
 METHODS = [
     *losses.names("method"),
@@ -23,17 +23,17 @@ STEPS = 4
 def steps_of(expression: str, dtype: torch.dtype, *, joint: bool) -> list[Tensor]:
     """Return everything that some steps compute: terms, gradients, logits, and at the end what is remembered."""
     method = losses.get(expression)
-    world = World(method, dtype=dtype)
+    problem = ToyProblem(method, dtype=dtype)
     for constraint in method.constraints:
-        if constraint.judges_alone:
-            world.critic = constraint.wrap(world.critic)
+        if constraint.samplewise:
+            problem.critic = constraint.wrap(problem.critic)
     # Augmentations that adapt begin with a probability of zero, where nothing of them would be seen.
     state = {name: {"probability": torch.tensor(0.5)} for name in ("ada", "apa", "diffusion")}
     found: list[Tensor] = []
     for step in range(STEPS):
-        parts = world.run("discriminator", world.batch(step), step=step, state=state, joint=joint)
+        parts = problem.run("discriminator", problem.batch(step), step=step, state=state, concat_batches=joint)
         found += [parts.total, parts.fake_logits, parts.real_logits, *(part.value for part in parts.values())]
-        found += gradients(parts.total, world.critic)
+        found += gradients(parts.total, problem.critic)
     return found + [value for part in sorted(state) for value in state[part].values()]
 
 
@@ -58,9 +58,9 @@ def test_the_gradient_by_the_weights_can_itself_be_differentiated(expression: st
     """As an unrolled discriminator, or a study of curvature, asks."""
     found = []
     for joint in (True, False):
-        world = World(losses.get(expression))
-        weights = list(world.critic.parameters())
-        total = world.run("discriminator", joint=joint).total
+        problem = ToyProblem(losses.get(expression))
+        weights = list(problem.critic.parameters())
+        total = problem.run("discriminator", concat_batches=joint).total
         slopes = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True)
         # The last bias shifts reals and fakes alike, to which a relativistic objective is blind.
         curved = sum((slope.square().sum() for slope in slopes if slope is not None), start=torch.zeros(()))
@@ -121,7 +121,7 @@ def test_how_many_passes_are_made(
 ) -> None:
     critic = Counted()
     real, fake = random_images(0, 4, 3, 6, 6), random_images(1, 5, 3, 6, 6)
-    parts = losses.get(expression).discriminator_loss(critic, real, fake, state={}, joint=joint)
+    parts = losses.get(expression).discriminator_loss(critic, real, fake, state={}, concat_batches=joint)
     assert (parts.real_logits.shape, parts.fake_logits.shape) == ((4,), (5,))
     assert critic.batches == forwards
     assert backward_passes == passes
@@ -133,7 +133,7 @@ def test_which_terms_are_due_decides_step_by_step() -> None:
     for step, expected in enumerate([[12], [12], [6, 6], [6, 6], [6, 6], [12], [12]]):
         critic.batches.clear()
         method.discriminator_loss(
-            critic, random_images(0, 6, 3, 6, 6), random_images(1, 6, 3, 6, 6), step=step, joint=True
+            critic, random_images(0, 6, 3, 6, 6), random_images(1, 6, 3, 6, 6), step=step, concat_batches=True
         )
         assert critic.batches == expected, step
 
@@ -141,7 +141,7 @@ def test_which_terms_are_due_decides_step_by_step() -> None:
 def both(method: str, critic: Callable, *batches: Tensor) -> list[list[Tensor]]:
     found = []
     for joint in (True, False):
-        parts = losses.get(method).discriminator_loss(critic, *batches, joint=joint)
+        parts = losses.get(method).discriminator_loss(critic, *batches, concat_batches=joint)
         found.append([parts.total, *torch.autograd.grad(parts.total, list(critic.parameters()))])
     return found
 
@@ -177,7 +177,7 @@ def test_features_are_those_of_each_batchs_own_images() -> None:
     real, fake, critic = random_images(0, 4, 3, 6, 6), random_images(1, 5, 3, 6, 6), Counted()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(losses.get("bce_ns + drift").regularizers[0]), "__call__", watching)
-        losses.get("bce_ns + drift").discriminator_loss(critic, real, fake, joint=True)
+        losses.get("bce_ns + drift").discriminator_loss(critic, real, fake, concat_batches=True)
     torch.testing.assert_close(seen["real"], critic(real)[1], rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(seen["fake"], critic(fake)[1], rtol=1e-12, atol=1e-14)
 
@@ -185,7 +185,7 @@ def test_features_are_those_of_each_batchs_own_images() -> None:
 def test_what_constraints_leave_of_a_discriminator_that_judges_alone() -> None:
     expected = {"wgan": True, "nsgan": True, "sngan": False, "bce_ns + spectral_norm + grad_norm": False}
     expected |= {"bce_ns + ttur + critic_steps": True, "bce_ns + grad_norm": True}
-    assert {name: losses.get(name).judges_alone for name in expected} == expected
+    assert {name: losses.get(name).samplewise for name in expected} == expected
 
 
 def test_a_constraint_that_wraps_and_says_nothing_is_not_trusted(scratch_registry: None) -> None:
@@ -193,4 +193,4 @@ def test_a_constraint_that_wraps_and_says_nothing_is_not_trusted(scratch_registr
         def wrap(self, discriminator: nn.Module) -> nn.Module:
             return nn.Sequential(discriminator)
 
-    assert not Wrapping().judges_alone
+    assert not Wrapping().samplewise

@@ -9,8 +9,8 @@ from torch import Tensor
 
 import losses
 from losses.constraints.clipping import WeightClip
-from losses.contract import NoReading
-from losses.contract.worlds import World
+from losses.contract import ForbidHostSync
+from losses.contract.toy_problem import ToyProblem
 from losses.objectives.hinge import Hinge
 from losses.regularizers.zero_centered import R1, R2
 
@@ -27,7 +27,7 @@ def discriminator_parts(
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_parts_add_up_to_the_total(name: str, phase: losses.context.Phase) -> None:
     method = losses.get(name)
-    found = World(method).run(phase)
+    found = ToyProblem(method).run(phase)
     due = [part for part in method.regularizers if part.phase == phase]
     assert list(found) == [method.objective.name, *(part.name for part in due)]
     assert found.total.item() == pytest.approx(sum(part.weighted.item() for part in found.values()), rel=1e-12)
@@ -41,14 +41,14 @@ def test_parts_add_up_to_the_total(name: str, phase: losses.context.Phase) -> No
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_discriminator_phase_leaves_the_generator_alone(name: str) -> None:
-    world = World(losses.get(name))
-    batch = world.batch()
-    found = world.run("discriminator", batch)
+    problem = ToyProblem(losses.get(name))
+    batch = problem.batch()
+    found = problem.run("discriminator", batch)
     found.total.backward()
-    assert all(parameter.grad is None for parameter in world.generator.parameters())
+    assert all(parameter.grad is None for parameter in problem.generator.parameters())
     assert not batch.real.requires_grad
     assert batch.real.grad is None
-    assert any(parameter.grad is not None for parameter in world.critic.parameters())
+    assert any(parameter.grad is not None for parameter in problem.critic.parameters())
     assert not found.fake_images.grad_fn
 
 
@@ -56,12 +56,12 @@ def test_the_discriminator_phase_leaves_the_generator_alone(name: str) -> None:
 def test_the_generator_phase_is_the_same_whether_the_discriminator_is_frozen_or_not(name: str) -> None:
     found = []
     for frozen in (False, True):
-        world = World(losses.get(name))
-        world.critic.requires_grad_(not frozen)
-        parts = world.run("generator")
+        problem = ToyProblem(losses.get(name))
+        problem.critic.requires_grad_(not frozen)
+        parts = problem.run("generator")
         parts.total.backward()
         assert parts.fake_images.grad_fn is not None
-        found.append([parameter.grad for parameter in world.generator.parameters()])
+        found.append([parameter.grad for parameter in problem.generator.parameters()])
     for free, frozen in zip(*found, strict=True):
         assert torch.equal(free, frozen)
     assert sum(gradient.abs().sum().item() for gradient in found[0]) > 0
@@ -196,7 +196,7 @@ def test_images_of_bytes_are_refused(images: Callable, smooth_critic: Callable) 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_losses_are_float32_whatever_the_networks_compute_in(name: str, phase: losses.context.Phase) -> None:
-    found = World(losses.get(name), dtype=torch.bfloat16).run(phase)
+    found = ToyProblem(losses.get(name), dtype=torch.bfloat16).run(phase)
     assert found.total.dtype == torch.float32
     assert found.fake_logits.dtype == torch.float32
     assert found.total.isfinite()
@@ -205,19 +205,19 @@ def test_losses_are_float32_whatever_the_networks_compute_in(name: str, phase: l
 @pytest.mark.parametrize("name", [*METHODS, "nsgan + instance_noise(anneal_steps=10) + gp1 + dragan + r1 + r2"])
 def test_nothing_reads_a_tensor_from_python(name: str) -> None:
     """Reading one makes the host wait for the device: `.item()`, `if tensor:`, `tensor[mask]`, `torch.equal`, ..."""
-    world = World(losses.get(name), dtype=torch.float32)
-    if any("no host read" in part.waived for part in world.method.parts):
+    problem = ToyProblem(losses.get(name), dtype=torch.float32)
+    if any("no host read" in part.waived for part in problem.method.parts):
         assert name == "gdpp-gan", "the one method whose eigensolver waits for the device"
         return
-    with NoReading():
+    with ForbidHostSync():
         for phase in ("discriminator", "generator"):
-            world.run(phase, step=8).total.backward()
-        for constraint in world.method.constraints:
-            constraint.after_step(constraint.wrap(world.critic))
+            problem.run(phase, step=8).total.backward()
+        for constraint in problem.method.constraints:
+            constraint.after_step(constraint.wrap(problem.critic))
 
 
 def test_the_guard_against_reading_bites() -> None:
-    with pytest.raises(AssertionError, match="_local_scalar_dense"), NoReading():
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), ForbidHostSync():
         bool(torch.ones(()) > 0)
 
 

@@ -226,7 +226,7 @@ def test_closed_form(expression: str, seed: int) -> None:
 
 @pytest.mark.parametrize("expression", DIVERGENCES)
 def test_the_best_discriminator_of_an_f_gan_returns_its_divergence(expression: str) -> None:
-    """On two discrete distributions the bound, maximised atom by atom over the logit, is D_f(P||Q)."""
+    """On two discrete distributions the bound, maximized atom by atom over the logit, is D_f(P||Q)."""
     p, q = np.array([0.5, 0.2, 0.05, 0.25]), np.array([0.1, 0.3, 0.4, 0.2])
     game = objective(expression)
 

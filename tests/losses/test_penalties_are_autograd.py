@@ -16,7 +16,8 @@ from torch.utils.checkpoint import checkpoint
 
 import losses
 from losses.context import Context
-from losses.kinds import Need, Phase, Regularizer
+from losses.parts import Regularizer
+from losses.types import Need, Phase
 
 IMAGE = (3, 8, 8)
 GAMMA, WEIGHT, EVERY = 3.0, 2.0, 4
@@ -59,15 +60,15 @@ class BiasOfTheImage(nn.Module):
 
 
 class CorrelatedWithItself(nn.Module):
-    """Each image is correlated with its own centre, and so is itself the kernel: a leaf that is no parameter."""
+    """Each image is correlated with its own center, and so is itself the kernel: a leaf that is no parameter."""
 
     def __init__(self) -> None:
         super().__init__()
         self.last = nn.Linear(64, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        centre = images[:, :, 3:6, 3:6]
-        maps = functional.conv2d(images.reshape(1, -1, 8, 8), centre, padding=1, groups=len(images))
+        center = images[:, :, 3:6, 3:6]
+        maps = functional.conv2d(images.reshape(1, -1, 8, 8), center, padding=1, groups=len(images))
         whole = functional.conv2d(images, images).mean(1)  # each with each, but the mean is each one's own
         return self.last(maps.tanh().reshape(len(images), -1)) + 0.01 * whole.flatten(1)
 
@@ -333,7 +334,7 @@ def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, 
 
     def by_the_library() -> list[Tensor | None]:
         parts = method.discriminator_loss(
-            ours, *batches(kind.shape), rng=torch.Generator().manual_seed(6), step=0, joint=joint
+            ours, *batches(kind.shape), rng=torch.Generator().manual_seed(6), step=0, concat_batches=joint
         )
         return with_gradients(ours, (parts.total, *(parts[part.name].value for part in method.regularizers)))
 
@@ -447,6 +448,8 @@ def test_images_that_are_learned_are_given_their_gradient() -> None:
 @pytest.mark.parametrize("joint", [False, True])
 def test_the_images_that_come_back_are_no_handle_on_a_gradient_that_was_left_out(joint: bool) -> None:
     """What the loss owes the discriminator's images is not computed in full, so nobody may ask for it by mistake."""
-    parts = losses.get("bce_ns + r1 + r2").discriminator_loss(built(ZOO["plain"]), *batches(IMAGE), joint=joint)
+    parts = losses.get("bce_ns + r1 + r2").discriminator_loss(
+        built(ZOO["plain"]), *batches(IMAGE), concat_batches=joint
+    )
     assert parts.total.requires_grad
     assert not parts.fake_images.requires_grad

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import losses
-from losses.contract.worlds import PHASES, Batch, World
-from losses.kinds import Phase
+from losses.contract.toy_problem import PHASES, Batch, ToyProblem
+from losses.types import Phase
 from losses.whole_batch import WholeBatch
 
 PROCESSES = 2
@@ -50,26 +50,26 @@ class Outcome:
     """What a run leaves behind: the gradients, what is remembered, and whether anything was drawn."""
 
     def __init__(self, method: losses.Method, phase: Phase, batch: Batch, whole: WholeBatch | None, steps: int) -> None:
-        self.world = World(method)
+        self.problem = ToyProblem(method)
         self.state: dict[str, dict[str, Tensor]] = {name: {"probability": torch.tensor(0.0)} for name in ("ada", "apa")}
         rng = torch.Generator().manual_seed(0)
         before = rng.get_state()
         for step in range(steps):
-            self.world.critic.zero_grad()
-            self.world.generator.zero_grad()
+            self.problem.critic.zero_grad()
+            self.problem.generator.zero_grad()
             options = {"rng": rng, "step": step * 64, "state": self.state, "whole": whole}
             real, latents = batch
             if phase == "generator":
-                parts = method.generator_loss(self.world.critic, self.world.generator, latents, real, **options)
+                parts = method.generator_loss(self.problem.critic, self.problem.generator, latents, real, **options)
             else:
-                fake = self.world.generator(latents)
+                fake = self.problem.generator(latents)
                 parts = method.discriminator_loss(
-                    self.world.critic, real, fake, latents=latents, generator=self.world.generator, **options
+                    self.problem.critic, real, fake, latents=latents, generator=self.problem.generator, **options
                 )
             parts.total.backward()
         self.value = parts.total.item()
         self.drew = not torch.equal(before, rng.get_state())
-        player: nn.Module = self.world.player(phase)
+        player: nn.Module = self.problem.player(phase)
         self.gradients = [weights.grad for weights in player.parameters() if weights.grad is not None]
 
 
@@ -97,7 +97,9 @@ def in_two_processes(method: losses.Method, phase: Phase, batch: Batch, steps: i
 @pytest.mark.parametrize("expression", METHODS)
 def test_gradients_and_memory_are_those_of_one_process(expression: str, phase: Phase) -> None:
     method = losses.get(expression)
-    batch = Batch(*(torch.cat(pair) for pair in zip(World(method).batch(0), World(method).batch(1), strict=True)))
+    batch = Batch(
+        *(torch.cat(pair) for pair in zip(ToyProblem(method).batch(0), ToyProblem(method).batch(1), strict=True))
+    )
     one = Outcome(method, phase, batch, None, steps=2)
     two = in_two_processes(method, phase, batch, steps=2)
     assert two[0].state.keys() == two[1].state.keys() == one.state.keys()
@@ -116,7 +118,7 @@ def test_gradients_and_memory_are_those_of_one_process(expression: str, phase: P
 def test_slopes_of_a_critic_that_is_measured_against_the_batch_are_refused() -> None:
     method = losses.get("mmd_rq + gp1")
     with pytest.raises(ValueError, match="gp1 takes slopes of the critic of mmd_rq"):
-        in_two_processes(method, "discriminator", World(method).batch(), steps=1)
+        in_two_processes(method, "discriminator", ToyProblem(method).batch(), steps=1)
 
 
 def test_what_is_gathered_is_in_the_order_of_the_ranks_and_its_own_gradient_is_multiplied() -> None:

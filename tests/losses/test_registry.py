@@ -174,7 +174,7 @@ def test_registration_refuses_what_it_cannot_name_or_build() -> None:
         losses.register("demanding")(Demanding)
 
 
-def test_hyper_parameters_are_checked_and_normalised_in_python_too() -> None:
+def test_hyper_parameters_are_checked_and_normalized_in_python_too() -> None:
     part = registry.part("r1")
     assert part(gamma=2) == part(gamma=2.0)
     assert type(part(gamma=2).gamma) is float

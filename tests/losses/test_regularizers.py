@@ -1,4 +1,4 @@
-"""gp1, dragan, r1 and r2 by closed forms; what every regulariser keeps is in test_contract.py."""
+"""gp1, dragan, r1 and r2 by closed forms; what every regularizer keeps is in test_contract.py."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ ZERO_CENTRED = ["r1", "r2"]
 
 
 def term(critic: nn.Module, expression: str, real: Tensor, fake: Tensor, seed: int = 0) -> losses.LossPart:
-    """Return the term of a regulariser added to an objective that reads logits one by one."""
+    """Return the term of a regularizer added to an objective that reads logits one by one."""
     method = losses.get(f"bce_ns + {expression}")
     rng = torch.Generator().manual_seed(seed)
     return method.discriminator_loss(critic, real, fake, rng=rng)[method.regularizers[0].name]
@@ -21,7 +21,7 @@ def term(critic: nn.Module, expression: str, real: Tensor, fake: Tensor, seed: i
 
 @pytest.mark.parametrize("name", ONE_CENTRED)
 @pytest.mark.parametrize("slope", [0.5, 1.0, 3.0])
-def test_one_centred_terms_on_a_linear_critic(
+def test_one_centered_terms_on_a_linear_critic(
     name: str, slope: float, images: Callable, linear_critic: Callable
 ) -> None:
     found = term(linear_critic(slope), name, images(0), images(1))
@@ -30,7 +30,7 @@ def test_one_centred_terms_on_a_linear_critic(
 
 
 @pytest.mark.parametrize(("name", "target"), [("gp1", "target"), ("dragan", "k")])
-def test_one_centred_targets_and_weights_are_read(
+def test_one_centered_targets_and_weights_are_read(
     name: str, target: str, images: Callable, linear_critic: Callable
 ) -> None:
     found = term(linear_critic(2.0), f"{name}(weight=3, {target}=5)", images(0), images(1))
@@ -39,7 +39,7 @@ def test_one_centred_targets_and_weights_are_read(
 
 
 @pytest.mark.parametrize("name", ZERO_CENTRED)
-def test_zero_centred_terms_have_the_half_and_the_square(name: str, images: Callable, linear_critic: Callable) -> None:
+def test_zero_centered_terms_have_the_half_and_the_square(name: str, images: Callable, linear_critic: Callable) -> None:
     unit = term(linear_critic(1.0), f"{name}(gamma=7)", images(0), images(1))
     assert unit.value.item() == pytest.approx(1.0, rel=1e-12)
     assert unit.weighted.item() == pytest.approx(3.5, rel=1e-12)

@@ -25,7 +25,7 @@ def parts_to_come(scratch_registry: None) -> None:
         phase: ClassVar = "discriminator"
         needs: ClassVar = frozenset({"state"})
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context: losses.Context) -> Tensor:
             mean = context.state.setdefault("mean", torch.zeros((), dtype=torch.float64))
@@ -38,7 +38,7 @@ def parts_to_come(scratch_registry: None) -> None:
         phase: ClassVar = "generator"
         needs: ClassVar = frozenset({"second_latents"})
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context: losses.Context) -> Tensor:
             second = context.second_latents
@@ -52,7 +52,7 @@ def parts_to_come(scratch_registry: None) -> None:
         needs: ClassVar = frozenset({"features"})
         needs_real_in_generator: ClassVar = True
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context: losses.Context) -> Tensor:
             return (context.real_features.mean(0) - context.fake_features.mean(0)).square().sum()
@@ -68,7 +68,7 @@ def parts_to_come(scratch_registry: None) -> None:
     class Undeclared(losses.Regularizer):
         phase: ClassVar = "discriminator"
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context: losses.Context) -> Tensor:
             return context.real_gradient.sum()
@@ -78,7 +78,7 @@ def parts_to_come(scratch_registry: None) -> None:
     class EarlyGenerator(losses.Regularizer):
         phase: ClassVar = "discriminator"
         weight: float = losses.parameter(1.0)
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context: losses.Context) -> Tensor:
             return context.generator(torch.zeros(1)).sum()

@@ -82,7 +82,7 @@ class Bare:
 
     def _library_discriminator(self, fake: Tensor) -> Tensor:
         step = self._step
-        return step.method.discriminator_loss(step.discriminator, self._real, fake, joint=step.joint).total
+        return step.method.discriminator_loss(step.discriminator, self._real, fake, concat_batches=step.joint).total
 
     def _library_generator(self) -> Tensor:
         step = self._step

@@ -36,7 +36,7 @@ def planted(monkeypatch):
     @dataclass(frozen=True)
     class Nap(losses.Regularizer):
         phase = "discriminator"
-        every: int = losses.parameter(1, minimum=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context):
             time.sleep(NAP)
@@ -46,8 +46,8 @@ def planted(monkeypatch):
     @dataclass(frozen=True)
     class Products(losses.Regularizer):
         phase = "discriminator"
-        count: int = losses.parameter(1, minimum=1)
-        every: int = losses.parameter(1, minimum=1)
+        count: int = losses.parameter(1, ge=1)
+        every: int = losses.parameter(1, ge=1)
 
         def __call__(self, context):
             square = torch.ones(256, 256)

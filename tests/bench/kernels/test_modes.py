@@ -98,7 +98,7 @@ def test_no_generator_is_seeded_while_it_is_captured(small, monkeypatch):
 
 @pytest.mark.parametrize("path", ["loss", "generator_loss"])
 def test_a_compiled_loss_is_the_fused_one_with_its_gradient(path, small, monkeypatch):
-    fused, ran = losses.fused, []
+    fused, ran = fusion.fused, []
     monkeypatch.setattr(modes, "fused", lambda objective: fused(objective, backend="eager"))
     monkeypatch.setattr(fusion._ScaledSlopes, "forward", watched(fusion._ScaledSlopes.forward, ran))
     made = paths(small, "compiled", "rp_bce")
@@ -154,5 +154,5 @@ def test_a_loss_is_compiled_and_gives_the_same_gradient(small):
     assert list(found) == ["loss", "generator_loss"]
     loss, inputs = made.loss("loss")
     plain = torch.autograd.grad(loss(*inputs[0]), inputs[0])
-    compiled = torch.autograd.grad(losses.fused(made.method.objective).discriminator(*inputs[0]), inputs[0])
+    compiled = torch.autograd.grad(fusion.fused(made.method.objective).discriminator(*inputs[0]), inputs[0])
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(plain, compiled, strict=True))

@@ -97,15 +97,15 @@ def test_state_that_a_part_replaces_is_carried_from_replay_to_replay(monkeypatch
     """The library's parts change their state in place; nobody forbids to put a new tensor there."""
 
     def replacing(self: object, context: losses.Context) -> Tensor:
-        mean = 0.9 * context.remembered("mean", torch.zeros(())) + context.fake_critic.mean().detach()
+        mean = 0.9 * context.get_state("mean", torch.zeros(())) + context.fake_critic.mean().detach()
         context.state["mean"] = mean
         return (context.real_critic - mean).square().mean()
 
-    monkeypatch.setattr(type(losses.get("bce_ns + lecam").regularizers[0]), "__call__", replacing)
+    monkeypatch.setattr(type(losses.get("bce_ns + lecam(start=0)").regularizers[0]), "__call__", replacing)
     recorder = Tapes()
-    found = trained("bce_ns + lecam", recorder)
+    found = trained("bce_ns + lecam(start=0)", recorder)
     assert recorder.replays > STEPS
-    assert_same(found, trained("bce_ns + lecam", None))
+    assert_same(found, trained("bce_ns + lecam(start=0)", None))
 
 
 def test_what_reads_the_device_is_not_replayed(monkeypatch):

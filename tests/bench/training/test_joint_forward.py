@@ -70,7 +70,7 @@ def test_training_is_that_of_separate_forwards(method: str, d_norm: str) -> None
     for joint in (True, False):
         step = built(method, d_norm=d_norm)
         assert step.joint
-        step.criterion.joint = joint
+        step.criterion.concat_batches = joint
         for module in (step.generator, step.discriminator):
             module.double()
         for name in ("placed_real", "placed_latents"):

@@ -165,7 +165,7 @@ def test_grad_norm_is_bounded_by_one(images: Callable, smooth_critic: Callable) 
 
 
 @pytest.mark.parametrize("expression", ["hinge", "rp_bce", "bce_ns + r1", "wasserstein + gp1"])
-def test_losses_of_a_gradient_normalised_critic_have_the_right_gradient(
+def test_losses_of_a_gradient_normalized_critic_have_the_right_gradient(
     expression: str, images: Callable, smooth_critic: Callable, streams: Callable
 ) -> None:
     method, width = losses.get(f"{expression} + grad_norm"), 1e-5
@@ -185,7 +185,7 @@ def test_losses_of_a_gradient_normalised_critic_have_the_right_gradient(
     assert (gradient * direction).sum().item() == pytest.approx((values[0] - values[1]) / (2 * width), rel=1e-5)
 
 
-def test_the_generator_learns_through_a_gradient_normalised_critic(
+def test_the_generator_learns_through_a_gradient_normalized_critic(
     latents: Tensor, images: Callable, smooth_critic: Callable, tiny_generator: Callable
 ) -> None:
     critic, method, width = GradNorm().wrap(smooth_critic()), losses.get("rp_bce + grad_norm"), 1e-5

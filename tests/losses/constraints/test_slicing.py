@@ -76,8 +76,8 @@ def test_both_halves_are_the_published_ones(name: str, maps: bool, joint: bool, 
     plain, real, fake = Critic(maps=maps), images(0), 0.5 + images(1)
     critic = SanHead().wrap(copy.deepcopy(plain))
     method = losses.get(f"{name} + san_direction + san_head")
-    assert method.judges_alone
-    found = method.discriminator_loss(critic, real, fake, joint=joint)
+    assert method.samplewise
+    found = method.discriminator_loss(critic, real, fake, concat_batches=joint)
     expected = published(plain, BASES[name], real, fake)
     assert found.total.item() == pytest.approx(expected.item(), rel=1e-12)
     check(gradients(critic, found.total), gradients(plain, expected))

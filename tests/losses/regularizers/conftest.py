@@ -18,7 +18,7 @@ def value(
     seed: int = 0,
     **options,
 ) -> Tensor:
-    """Return the unweighted term of a regulariser of the generator."""
+    """Return the unweighted term of a regularizer of the generator."""
     method = losses.get(f"bce_ns + {expression}")
     found = method.generator_loss(
         lambda x: (0 * x.flatten(1).sum(1), x),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import losses
-from losses.shift import flipped, shifted, whole_moves
+from losses.pixel_shifts import flipped, shifted, whole_moves
 
 
 class Noting:
@@ -139,7 +139,7 @@ def test_points_cannot_be_mirrored(name: str) -> None:
         term(lambda x: x.sum(1), name, points, points)
 
 
-def test_zcr_compares_the_images_of_neighbouring_latents(
+def test_zcr_compares_the_images_of_neighboring_latents(
     latents: Tensor, images: Callable, critic: Noting, tiny_generator: Callable
 ) -> None:
     generator, seen = tiny_generator(), []

@@ -34,7 +34,7 @@ class Told:
     def normal_like(self, tensor: Tensor) -> Tensor:
         return torch.tensor(self._normal, dtype=tensor.dtype).expand(tensor.shape)
 
-    def remembered(self, name: str, initial: Tensor) -> Tensor:
+    def get_state(self, name: str, initial: Tensor) -> Tensor:
         return torch.tensor(0.5)
 
     fake_images = torch.zeros(1)
@@ -82,16 +82,16 @@ def test_translation(drawn: tuple[float, float], moves: tuple[int, int]) -> None
         ("rotation", 1.0, 0.03, 1.0, -0.94 * math.pi),
     ],
 )
-def test_scale_and_rotation_are_bilinear_about_the_centre(
+def test_scale_and_rotation_are_bilinear_about_the_center(
     height: int, width: int, operation: str, normal: float, drawn: float, scale: float, angle: float
 ) -> None:
     image = picture(height, width)
     # In rows and columns, a place (y, x) shows what was at M (y, x): counter-clockwise to the eye, as rows go down.
     inverse = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]) / scale
-    centre = np.array([(height - 1) / 2, (width - 1) / 2])
+    center = np.array([(height - 1) / 2, (width - 1) / 2])
     expected = [
         ndimage.affine_transform(
-            np.pad(channel, 1), inverse, centre + 1 - inverse @ (centre + 1), order=1, mode="constant"
+            np.pad(channel, 1), inverse, center + 1 - inverse @ (center + 1), order=1, mode="constant"
         )[1:-1, 1:-1]
         for channel in image.numpy()
     ]
@@ -105,13 +105,13 @@ def test_a_rotation_by_a_quarter_agrees_with_a_quarter_turn() -> None:
     np.testing.assert_allclose(found, np.rot90(image.numpy(), 1, (1, 2)), atol=1e-12)
 
 
-def test_colours() -> None:
+def test_colors() -> None:
     image = picture()
-    grey = image.mean(0, keepdim=True)
+    gray = image.mean(0, keepdim=True)
     expected = {
         "brightness": image - 0.2,
         "contrast": image * 2**0.25,
-        "saturation": grey + 2**-0.75 * (image - grey),
+        "saturation": gray + 2**-0.75 * (image - gray),
     }
     for operation, changed in expected.items():
         torch.testing.assert_close(under(operation, image), changed, rtol=0, atol=1e-12)

@@ -11,8 +11,8 @@ from scipy import stats
 SAMPLES = 6000
 
 
-def test_colour_draws_follow_their_laws_and_are_independent(shown: Callable) -> None:
-    # An image of a grey pattern p and a hue q, both with mean 0, becomes c (p + s q) + its mean 0.3 + b.
+def test_color_draws_follow_their_laws_and_are_independent(shown: Callable) -> None:
+    # An image of a gray pattern p and a hue q, both with mean 0, becomes c (p + s q) + its mean 0.3 + b.
     p = torch.tensor([[1.0, -1], [-1, 1]], dtype=torch.float64)
     q = torch.tensor([0.5, 0.25, -0.75], dtype=torch.float64)[:, None, None]
     view = shown("diffaug(translation=False, cutout=False)", (0.3 + p + q).expand(SAMPLES, 3, 2, 2))
@@ -28,9 +28,9 @@ def test_colour_draws_follow_their_laws_and_are_independent(shown: Callable) -> 
 
 
 def test_one_channel_has_no_saturation_but_the_same_draws(shown: Callable) -> None:
-    grey = torch.rand((9, 1, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    gray = torch.rand((9, 1, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     torch.testing.assert_close(
-        shown("diffaug", grey).expand(-1, 3, -1, -1), shown("diffaug", grey.expand(-1, 3, -1, -1)), rtol=0, atol=1e-12
+        shown("diffaug", gray).expand(-1, 3, -1, -1), shown("diffaug", gray.expand(-1, 3, -1, -1)), rtol=0, atol=1e-12
     )
 
 

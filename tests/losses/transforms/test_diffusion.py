@@ -29,7 +29,7 @@ class Told:
     def __init__(self, p: float, uniform: Tensor) -> None:
         self._p, self._uniform = torch.tensor(p), uniform
 
-    def remembered(self, name: str, initial: Tensor) -> Tensor:
+    def get_state(self, name: str, initial: Tensor) -> Tensor:
         return self._p
 
     def uniform(self, *shape: int, like: Tensor) -> Tensor:

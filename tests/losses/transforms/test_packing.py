@@ -11,7 +11,7 @@ import losses
 from losses.transforms.packing import Pack
 
 
-def test_neighbours_are_joined_along_the_channels(shown: Callable) -> None:
+def test_neighbors_are_joined_along_the_channels(shown: Callable) -> None:
     images = torch.arange(6 * 2 * 4.0).reshape(6, 2, 2, 2)
     view = shown("pack(size=3)", images)
     assert view.shape == (2, 6, 2, 2)

@@ -1,12 +1,12 @@
-"""Named ranges of a step: where one phase, forward or penalty begins and ends, for whoever wants to watch.
+"""Named ranges of a step: where one phase, forward or penalty begins and ends, for profilers.
 
-Nobody watches by default, and a range is then a look-up and nothing else. With a watcher,
+Without a watcher, which is the default, a range costs one look-up. With a watcher,
 
     with watching(torch.cuda.nvtx.range):
         method.discriminator_loss(discriminator, real_images, fake_images).total.backward()
 
 every range is opened through it: by `torch.cuda.nvtx.range` for Nsight, by `torch.profiler.record_function` for a
-trace, or by a stopwatch. No number depends on it.
+trace, or by a stopwatch. It changes no number.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ G_OTHER: Final = "G other"
 """A forward of the generator that a part makes for itself."""
 OBJECTIVE: Final = "objective"
 PENALTY: Final = "penalty"
-"""Begins the range of a regulariser of either phase; its name follows: "penalty r1"."""
+"""Begins the range of a regularizer of either phase; its name follows: "penalty r1"."""
 INPUT_GRADIENT: Final = "input gradient"
 D_BACKWARD: Final = "D backward"
 G_BACKWARD: Final = "G backward"
@@ -40,14 +40,14 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def mark(name: str) -> AbstractContextManager[object]:
-    """Return the context manager of a range of that name: what the watcher makes of it, or one that does nothing."""
+    """Return the context manager of a range of that name: the watcher's, or one that does nothing."""
     watcher = _watcher.get()
     return _OFF if watcher is None else watcher(name)
 
 
 @contextmanager
 def watching(watcher: Watcher) -> Iterator[None]:
-    """Open every range inside through the watcher; one that was there before is back afterwards."""
+    """Open every range inside through the watcher; a watcher from before is restored afterwards."""
     token = _watcher.set(watcher)
     try:
         yield

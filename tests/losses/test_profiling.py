@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import losses
-from losses.contract.worlds import World
-from losses.ranges import mark, watching
+from losses.contract.toy_problem import ToyProblem
+from losses.profiling import mark, watching
 
 
 class Diary:
@@ -41,7 +41,7 @@ class Diary:
 def test_the_ranges_of_a_phase(method, phase, expected):
     diary = Diary()
     with watching(diary):
-        World(losses.get(method)).run(phase)
+        ToyProblem(losses.get(method)).run(phase)
     assert diary.lines == expected
 
 
@@ -56,7 +56,7 @@ def test_the_ranges_of_a_phase(method, phase, expected):
 def test_the_ranges_where_reals_and_fakes_may_share_a_forward(method, expected):
     diary = Diary()
     with watching(diary):
-        World(losses.get(method)).run("discriminator", joint=True)
+        ToyProblem(losses.get(method)).run("discriminator", concat_batches=True)
     assert diary.lines == expected
 
 
@@ -75,9 +75,9 @@ def test_nothing_is_opened_without_a_watcher_and_the_one_before_is_back_afterwar
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_watching_changes_no_bit(phase):
     def gradients():
-        world = World(losses.get("hinge + gp1 + r1 + msgan"))
-        world.run(phase).total.backward()
-        return [parameter.grad for parameter in world.player(phase).parameters()]
+        problem = ToyProblem(losses.get("hinge + gp1 + r1 + msgan"))
+        problem.run(phase).total.backward()
+        return [parameter.grad for parameter in problem.player(phase).parameters()]
 
     plain = gradients()
     with watching(Diary()):

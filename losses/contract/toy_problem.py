@@ -1,4 +1,4 @@
-"""Tiny deterministic worlds to try a part in: networks, batches and random streams, all from seeds of their own.
+"""Tiny deterministic problems to try a part in: networks, batches and random streams, all from seeds of their own.
 
 Nothing here touches torch's global random state.
 """
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from losses import registry
-from losses.context import State
-from losses.kinds import Constraint, InputTransform, LogitTransform, Need, Objective, Part, Phase, Regularizer
 from losses.loss_parts import LossParts
 from losses.method import Method
+from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
+from losses.types import Need, Phase, State
 
 IMAGE: Final = (3, 8, 8)
 POINT: Final = (2,)
@@ -58,7 +58,7 @@ class Critic(nn.Module):
     def __init__(self, shape: tuple[int, ...], *, outputs: int, pack: int, words: object, dtype: torch.dtype) -> None:
         super().__init__()
         channels = shape[0] * pack
-        # On the meta device the layers' own initialisation draws nothing.
+        # On the meta device the layers' own initialization draws nothing.
         if len(shape) == 1:
             self.first: nn.Module = nn.Linear(channels, 8, device="meta", dtype=dtype)
             flat = 8
@@ -113,7 +113,7 @@ def _fill(network: nn.Module, words: object) -> None:
             parameter.copy_(drawn((words, name), *parameter.shape, scale=scale))
 
 
-class World:
+class ToyProblem:
     """Networks that fit a method, batches for them, and the method's two phases run on both."""
 
     def __init__(
@@ -139,7 +139,7 @@ class World:
                 for parameter in self.critic.parameters():
                     parameter.mul_(STEEPNESS)
         self.critic = method.wrap(self.critic.to(device))
-        for name in sorted({name for part in method.parts for name in part.beside}):
+        for name in sorted({name for part in method.parts for name in part.requires}):
             constraint = registry.part(name)()
             assert isinstance(constraint, Constraint)
             self.critic = constraint.wrap(self.critic)
@@ -172,7 +172,7 @@ class World:
         draw: int = 0,
         state: State | None = None,
         rng: dict[str, torch.Generator] | None = None,
-        joint: bool = False,
+        concat_batches: bool = False,
     ) -> LossParts:
         """Compute the loss of a phase; the parts are given everything there is, and fresh state unless told."""
         real, latents = batch or self.batch()
@@ -184,7 +184,7 @@ class World:
             )
         return self.method.discriminator_loss(
             self.critic, real, self.generator(latents), latents=latents, generator=self.generator,
-            rng=rng, step=step, state=state, joint=joint,
+            rng=rng, step=step, state=state, concat_batches=concat_batches,
         )  # fmt: skip
 
     def run_frugally(self, phase: Phase, needs: frozenset[Need]) -> LossParts:
@@ -234,8 +234,8 @@ def gradients(value: Tensor, player: nn.Module, *, retain_graph: bool = False) -
     """Return the gradients of a value that reach a network, one a parameter that it reaches."""
     if not value.requires_grad:
         return []
-    found = torch.autograd.grad(value, list(player.parameters()), allow_unused=True, retain_graph=retain_graph)
-    return [gradient for gradient in found if gradient is not None]
+    reached = torch.autograd.grad(value, list(player.parameters()), allow_unused=True, retain_graph=retain_graph)
+    return [gradient for gradient in reached if gradient is not None]
 
 
 def is_close(left: Tensor, right: Tensor, relative: float = 1e-9, absolute: float = 1e-12) -> bool:

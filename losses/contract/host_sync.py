@@ -34,7 +34,7 @@ READING: Final = frozenset(
 _INDEXING: Final = ("index", "index_put", "index_put_", "_index_put_impl_")
 
 
-class NoReading(TorchDispatchMode):
+class ForbidHostSync(TorchDispatchMode):
     """Raise AssertionError on every operator whose result or shape the host has to wait for."""
 
     def __init__(self) -> None:

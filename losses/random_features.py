@@ -1,7 +1,7 @@
 """A fixed random feature map for the terms that compare images in frozen features.
 
-Random, because a trained network would have to be the benchmark's own judge (whose use in a loss would spoil every
-distance measured with it) or a download. Pass `frozen=` to use a network of yours.
+The features are random: a trained network would be a download, or the benchmark's own classifier, and a loss that uses
+that classifier would spoil every distance measured with it. Pass `frozen=` to use your own network.
 """
 
 import math
@@ -40,7 +40,7 @@ def random_features(images: Tensor) -> Tensor:
 def _weights(kind: tuple[str, int], device: torch.device, dtype: torch.dtype) -> tuple[Tensor, ...]:
     what, size = kind
     # They are kept, so nothing of the moment they are first asked for may stay in them. What is made in inference mode
-    # is of no use in training ever after; under torch.vmap and modes that watch operators it belongs to these; and
+    # cannot be used in training later; under torch.vmap and modes that watch operators it belongs to these; and
     # torch's defaults would decide on the precision, and so on the values.
     generator = torch.Generator("cpu").manual_seed(_SEED)
     with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch(), _disable_current_modes():
