@@ -41,7 +41,7 @@ def load(results: str | Path) -> "pd.DataFrame":
     folder = Path(results)
     if not folder.is_dir():
         raise ValueError(f"there is no results folder {folder}; make one with: python -m bench run --results {folder}")
-    return frame(read_sound(Store(folder)))
+    return frame(read_sound(Store(folder), histories=False))
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as Python says of a module's

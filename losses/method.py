@@ -106,10 +106,9 @@ class Method:
         """Everything that any part declares in its `needs`."""
         return frozenset().union(*(part.needs for part in self.parts))
 
-    @property
-    def reads_step(self) -> bool:
-        """Whether some part computes with the count of steps: a step cannot be replayed as another one then."""
-        return any(part.reads_step for part in self.parts)
+    def reads_step(self, phase: Phase) -> bool:
+        """Whether a part computes with the count of steps in a phase: its update cannot be replayed as another one."""
+        return any(part.reads_step and getattr(part, "phase", phase) == phase for part in self.parts)
 
     @property
     def needs_real_in_generator(self) -> bool:

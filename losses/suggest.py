@@ -27,11 +27,3 @@ def known_names(names: Iterable[str]) -> str:
 
 def _fold(word: str) -> str:
     return word.lower().replace("_", "-")
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """Return the error that no loss or part has a name; its attribute `unknown_name` is what was written."""
-    known = list(known)
-    error = ValueError(f"unknown {kind} {name!r}{did_you_mean(name, known)}; {known_names(known)}")
-    vars(error)["unknown_name"] = name
-    return error

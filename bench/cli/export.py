@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.options import format_option, output_option, results_option, usage_errors
+from bench.cli.options import format_option, output_option, results_option, usage_errors, written_as
 from bench.cli.voice import Verb
 
 
@@ -26,7 +26,7 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
 
     with usage_errors():
         found = frame(read_records(results))
-    chosen = style or "csv"
+    chosen = written_as(style, output, "csv")
     path = output or (results / f"records.{chosen}" if chosen in ("parquet", "csv") else None)
     if chosen == "parquet":
         assert path is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.store.regular import UnusableFileError, read_regular
+from bench.files.regular import UnusableFileError, read_regular
 
 _LARGEST = 2**20
 """Bytes of a file that is looked into."""

@@ -72,7 +72,10 @@ class CleanStream:
     def __init__(self, uncleaned: TextIO) -> None:
         self.uncleaned = uncleaned
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
+        # click hands over bytes now and then, completions for one, in the belief that there are bytes below.
+        if isinstance(text, bytes):
+            text = text.decode(self.uncleaned.encoding or "utf-8", "replace")
         self.uncleaned.write(printable(text))
         return len(text)
 

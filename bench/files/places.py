@@ -4,6 +4,15 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Final
+
+CACHE_VARIABLE: Final = "GAN_LOSS_BENCH_CACHE"
+
+
+def default_cache_dir() -> Path:
+    """Return where what can be computed again is kept: $GAN_LOSS_BENCH_CACHE, else a folder in the user's cache."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return expanded(given) if given else user_cache()
 
 
 def expanded(path: str | Path) -> Path:

@@ -55,13 +55,13 @@ def refuse_damaged(records: Iterable[Record], workloads: Mapping[str, Workload])
             raise ValueError(found)
 
 
-def read_sound(store: Store) -> list[Record]:
-    """Read all records of a store, none of which is damaged.
+def read_sound(store: Store, *, histories: bool = True) -> list[Record]:
+    """Read all records of a store, none of which is damaged; without their curves if `histories` is false.
 
     Raises:
         ValueError: one is; the message names it and says what to do.
     """
-    records = store.records()
+    records = store.records(histories=histories)
     known = {}
     for name in {record.spec.workload for record in records}:
         with contextlib.suppress(ValueError):  # what needs a workload that is not known says that it is missing

@@ -173,6 +173,7 @@ def column_of(cells: Cells, workload: Workload, reach: Reach | None) -> Workload
         name=workload.name,
         measure=measure,
         scored_by=workload.scored_by,
+        steps=records[0].spec.steps,
         floor=median([record.metrics.get("distance_floor") for record in records]),
         untrained=median([record.metrics.get("distance_init") for record in records]),
         modes=workload.modes,

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bench.config.trial import canonical_json
+from bench.files.places import default_cache_dir
+from bench.files.regular import UnusableFileError, read_regular
+from bench.files.writing import replace_whole
 from bench.store.columns import Rows, Stamp, names_of, records_of
 from bench.store.record import Record, without_history
-from bench.store.regular import UnusableFileError, read_regular
-from bench.store.user_cache import default_cache_dir, write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,7 +161,7 @@ def _keep(path: Path, tables: "Iterable[pa.Table]") -> None:
         stream.write_table(table)
     content = sink.getvalue().to_pybytes()
     try:
-        write_whole(path, _digest(content).encode() + b"\n" + content)
+        replace_whole(path, _digest(content).encode() + b"\n" + content)
         _forget(path.parent)
     except OSError as error:
         _log.warning("the index of records cannot be kept in %s (%s)", path.parent, error)

@@ -78,8 +78,6 @@ class TrainingStep:
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
-        self.reads_step = method.reads_step
-        """Whether a part computes with the count of steps: such a step cannot be replayed as another one."""
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[Tensor, Tensor]:

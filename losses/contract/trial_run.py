@@ -1,16 +1,12 @@
 """Whether a part can be computed at all. Where it cannot, that is one mistake, which every check would find again."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
+from losses.context import Context
 from losses.contract.check import Case, place_of
-from losses.contract.worlds import PHASES, World, method_with
-from losses.kinds import Objective, Part, Regularizer
+from losses.contract.toy_problem import PHASES, ToyProblem, method_with
+from losses.parts import Objective, Part, Regularizer
 from losses.suggest import did_you_mean
-
-if TYPE_CHECKING:
-    from losses.context import Context
 
 NAME = "trial run"
 """What a failure is called among the findings; one that succeeds is not mentioned."""
@@ -26,7 +22,7 @@ def trial_run(case: Case[Part]) -> str:
     except Exception as error:  # noqa: BLE001 - whatever a user's part raises is what is to be told
         return f"{UNMADE}: {type(error).__name__}: {error}"
     try:
-        world = World(method_with(part), case.seed)
+        world = ToyProblem(method_with(part), case.seed)
         for phase in PHASES:
             _check(case.part_class, world.run(phase)[world.method.objective.name].value, "loss")
     except AssertionError as error:
@@ -37,12 +33,12 @@ def trial_run(case: Case[Part]) -> str:
 
 
 def _attended(part: Part) -> Part:
-    """Return a regulariser that has its term looked at before anything is computed with it; any other part as it is."""
+    """Return a regularizer that has its term looked at before anything is computed with it; any other part as it is."""
     if not isinstance(part, Regularizer):
         return part
     kind = type(part)
 
-    def call(this: Regularizer, context: "Context") -> Tensor:
+    def call(this: Regularizer, context: Context) -> Tensor:
         value = kind.__call__(this, context)
         _check(kind, value, "term")
         return value

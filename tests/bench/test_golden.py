@@ -14,7 +14,8 @@ from bench.kernels.subjects import everything, resolve
 from bench.statistics.gates.comparison import Comparison, compare_golden
 from bench.statistics.gates.verdicts import Settings
 from bench.store.golden import encode_golden, read_golden
-from losses import Method
+from losses import LossParts, Method
+from losses.phase_inputs import PhaseInputs
 from losses.regularizers.zero_centered import R1
 
 SHIPPED = Path(__file__).parents[1] / "golden" / "traces.json"
@@ -91,13 +92,13 @@ def test_a_recording_repeats_to_the_byte() -> None:
 def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
     before = golden.record(["nsgan"])
     name = f"{phase}_loss"
-    real = getattr(Method, name)
+    real = Method.loss
 
-    def scaled(*arguments: object, **named: object) -> object:
-        parts = real(*arguments, **named)
-        return dataclasses.replace(parts, total=parts.total * (1 + 1e-3))
+    def scaled(method: Method, inputs: PhaseInputs) -> LossParts:
+        parts = real(method, inputs)
+        return dataclasses.replace(parts, total=parts.total * (1 + 1e-3)) if inputs.phase == phase else parts
 
-    monkeypatch.setattr(Method, name, scaled)
+    monkeypatch.setattr(Method, "loss", scaled)
     found = compare_golden(before, golden.record(["nsgan"]), Settings())
     (row,) = found.rows
     assert row.verdict == "worse"

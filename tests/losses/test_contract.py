@@ -284,7 +284,14 @@ def test_the_count_of_steps_is_declared_where_it_is_read_and_nowhere_else() -> N
     ],
 )
 def test_a_method_reads_the_count_of_steps_where_a_part_does(expression: str, expected: bool) -> None:
-    assert losses.get(expression).reads_step is expected
+    method = losses.get(expression)
+    assert any(method.reads_step(phase) for phase in ("discriminator", "generator")) is expected
+
+
+def test_the_count_of_steps_is_read_in_the_phase_of_the_part_alone() -> None:
+    method = losses.get("topk-gan")
+    assert method.reads_step("generator")
+    assert not method.reads_step("discriminator")
 
 
 GRADIENT = {"needs": frozenset({"real_gradient"})}

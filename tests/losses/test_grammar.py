@@ -31,8 +31,8 @@ def values(part: type[losses.Part], name: str) -> st.SearchStrategy:
     limits = {key: value for key, value in spec.metadata.items() if value is not None}
     if "choices" in limits:
         return st.sampled_from(limits["choices"])
-    low = max(limits.get("minimum", 0), limits.get("above", 0) + 0.01)
-    high = min(limits.get("maximum", 1e9), limits.get("below", 1e9) - 0.01)
+    low = max(limits.get("ge", 0), limits.get("gt", 0) + 0.01)
+    high = min(limits.get("le", 1e9), limits.get("lt", 1e9) - 0.01)
     return {
         bool: st.booleans(),
         int: st.integers(max(1, math.ceil(low)), min(1000, math.floor(high))),

@@ -158,7 +158,7 @@ def test_the_guides_penalty_is_ready_as_it_says(bench, written, slope_cap, monke
         (f"return {TERM}", TERM, "the term is None: __call__ of SlopeCap must return a tensor"),
         (READ, f"{READ}.detach()", "no gradient comes out of the term"),
         ("self.cap)", "self.cup)", "has no attribute 'cup' (did you mean \"cap\"?)"),
-        ("losses.parameter(1.0, minimum=0)", "losses.parameter(-1.0, minimum=0)", "cannot be made with its defaults"),
+        ("losses.parameter(1.0, ge=0)", "losses.parameter(-1.0, ge=0)", "cannot be made with its defaults"),
         ("norm(dim=1)", "norm(dim=7)", "IndexError"),
     ],
 )
@@ -194,5 +194,5 @@ def test_an_objective_that_cannot_be_computed_gets_one_error_too(bench, written,
     text = cubic.replace("return (real**3).mean() + (fake**3).mean()", how)
     result = bench("check", written(text))
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "cubic: 1 check failed, 13 not tried"
-    assert "\ncubic: 1 check failed, 13 not tried\n" in GUIDE.read_text(encoding="utf-8")
+    assert result.stdout.splitlines()[-1] == "cubic: 1 check failed, 14 not tried"
+    assert "\ncubic: 1 check failed, 14 not tried\n" in GUIDE.read_text(encoding="utf-8")

@@ -124,7 +124,7 @@ def test_steering_in_events_reaches_no_terminal(kind, capsys):
     with cleaned_streams(), renderer(kind) as shown:
         shown.handle(TrialRetried(trial_id="0" * 16, attempt=1, reason=f"killed{ESCAPE}{TURNED}"))
         shown.handle(NotKept(trial_id="0" * 16, what="record", reason="full", place=f"/tmp/{ESCAPE}"))
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert "killed" in printed
     assert "it is kept in /tmp/" in printed
     assert not set(printed) & set("\x07\u202e\u2066")

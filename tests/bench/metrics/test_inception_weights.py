@@ -77,7 +77,7 @@ def test_a_name_that_carries_a_hash_is_held_to_it(tmp_path):
     assert identify(right.rename(tmp_path / f"w-{digest[:10]}.pth")).label == digest[:12]
     with pytest.raises(ValueError, match="cannot be read: No such file"):
         identify(tmp_path / "nowhere.pth")
-    with pytest.raises(ValueError, match="cannot be read: Is a directory"):
+    with pytest.raises(ValueError, match="cannot be read: it is a folder"):
         identify(tmp_path)
 
 

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -318,14 +319,20 @@ class TestTheFile:
         assert_same(store.records(histories=False), store.records())
         assert "cannot be kept" in caplog.text
 
-    def test_a_user_without_a_home(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_a_user_without_a_home(self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def nowhere() -> Path:
             raise RuntimeError("Could not determine home directory.")
 
         monkeypatch.delenv("GAN_LOSS_BENCH_CACHE")
         monkeypatch.setattr(Path, "home", nowhere)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        assert_same(store.records(histories=False), store.records())
+        assert list(tmp_path.glob("gan-loss-bench-*/indexes/*.index")), "it lies among the user's temporary files"
+
+    def test_a_cache_that_belongs_to_somebody_else(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", "~nobody-of-that-name/cache")
         assert_same(store.records(histories=False), store.records())
         assert "no place for an index" in caplog.text
 
