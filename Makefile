@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GP
 	$(BIN)/python -m pytest --numprocesses=auto
 
 slow: $(VENV)/.installed-dev  ## run the tests that train for longer
-	$(BIN)/python -m pytest -m slow --timeout=1800
+	$(BIN)/python -m pytest -m slow --timeout=1800 --numprocesses=auto
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one
 	$(BIN)/python -m pytest -m browser
