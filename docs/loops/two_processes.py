@@ -65,6 +65,7 @@ def train(rank: int, processes: int, steps: int, rendezvous: str) -> None:
                 torch.stack([weights.detach().double().square().sum() for weights in player.parameters()]).sum().sqrt()
             )
             print(f"length of {name}'s weights: {size.item():.9f}")
+    dist.barrier()  # nobody closes the connections while another process is still at work
     dist.destroy_process_group()
 
 
