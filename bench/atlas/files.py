@@ -7,14 +7,11 @@ touched.
 
 import functools
 from pathlib import Path
-from typing import Final
 
 from bench.atlas import pages, pictures
 from bench.atlas.entries import PICTURES
 from bench.files.writing import write_output
 from bench.training.threads import one_thread
-
-MENDING_COMMAND: Final = "python -m bench atlas"
 
 
 def directory() -> Path:

@@ -1,12 +1,12 @@
 """`atlas`: write the loss atlas, or check that it says what the library does."""
 
-import shlex
 from pathlib import Path
 
 import click
 
 from bench.cli.options import format_option, print_json
 from bench.cli.voice import Verb
+from bench.config.commands import command
 
 
 @click.command(cls=Verb, short_help="Write the loss atlas, or check that it is up to date.")
@@ -45,8 +45,8 @@ def atlas(check: bool, chosen: Path | None, style: str) -> int:  # noqa: FBT001 
     for name in stale:
         click.echo(f"out of date: {folder / name}", err=True)
     if stale:
-        where = f" --folder {shlex.quote(str(chosen))}" if chosen else ""
-        click.echo(f"mend it with: {files.MENDING_COMMAND}{where}", err=True)
+        where = ("--folder", chosen) if chosen else ()
+        click.echo(f"mend it with: {command('atlas', *where)}", err=True)
         return 1
     click.echo(f"up to date: {folder}")
     return 0

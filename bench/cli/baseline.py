@@ -94,7 +94,7 @@ def _print_replacement(lines: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.reading import console
+    from bench.cli.terminal import console
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in _COLUMNS:

@@ -38,7 +38,7 @@ def check(file: Path, style: str) -> None:
     if style == "json":
         print_json({"parts": [each.to_json() for each in examined]})
     else:
-        from bench.cli.reading import console
+        from bench.cli.terminal import console
 
         to = console()
         for each in examined:

@@ -195,7 +195,7 @@ def _print(shown: "Presented") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from bench.cli.reading import console
+    from bench.cli.terminal import console
     from bench.report.compare import to_table
     from bench.report.compare_words import changes, notes, summary, verdict
 

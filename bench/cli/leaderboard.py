@@ -31,7 +31,8 @@ def leaderboard(context: click.Context, style: str | None, results: Path, output
     tables. Methods with missing seeds are listed without a rank, failed runs count with score 0. The formats csv and
     json carry every number, the others those that people read.
     """
-    from bench.cli.reading import console, plainly, write_text
+    from bench.cli.reading import plainly, write_text
+    from bench.cli.terminal import console
     from bench.report.publication import write_table
     from bench.report.wording import plural
 

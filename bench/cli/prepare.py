@@ -111,7 +111,7 @@ def _print(prepared: "Sequence[Prepared]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.reading import console
+    from bench.cli.terminal import console
     from bench.report.wording import MISSING, count, distance, duration
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)

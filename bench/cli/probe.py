@@ -218,7 +218,7 @@ def _table(first: str, *others: str) -> "Table":
 def _print_table(table: "Table", notes: str) -> None:
     from rich.text import Text
 
-    from bench.cli.reading import console
+    from bench.cli.terminal import console
 
     to = console()
     to.print(table)

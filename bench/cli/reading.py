@@ -10,7 +10,6 @@ import click
 
 from bench.cli.options import usage_errors
 from bench.cli.terminal import PIPE_WIDTH, cleaning_console
-from bench.cli.terminal import console as console  # for the verbs
 from bench.config.commands import command
 
 if TYPE_CHECKING:

@@ -238,8 +238,9 @@ def _campaign(
 
 def _conclude(trials: "Sequence[Trial]", results: Path, style: str) -> None:
     """Write the report, print the tables that contain this suite's trials, and say where everything lies."""
-    from bench.cli.reading import console, print_leaderboards, read_leaderboards, read_records
+    from bench.cli.reading import print_leaderboards, read_leaderboards, read_records
     from bench.cli.report import write_report
+    from bench.cli.terminal import console
 
     records = read_records(results, histories=True)
     wanted = {trial.id for trial in trials}

@@ -39,7 +39,8 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     from rich.text import Text
 
     from bench.cli.planning import budgets
-    from bench.cli.reading import console, open_store
+    from bench.cli.reading import open_store
+    from bench.cli.terminal import console
     from bench.report.wording import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once

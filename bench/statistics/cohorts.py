@@ -94,6 +94,10 @@ class Cohort:
         """The entrant's records, in the order of workloads and seeds."""
         return self._sorted.get((entrant, workload), [])
 
+    def records_on(self, workload: str) -> list[Record]:
+        """The records of all entrants on a workload, in the order of entrants and seeds."""
+        return [record for entrant in self.entrants for record in self.records_of(entrant, workload)]
+
     @cached_property
     def _sorted(self) -> dict[tuple[Entrant, str | None], list[Record]]:
         """The records of each entrant, on all workloads (`None`) and on each: sorted once, asked for many times."""
@@ -137,14 +141,13 @@ def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
 
 
 def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
-    by_age = sorted(records, key=age)
-    current = {record.spec.workload: _setting(record) for record in by_age}
-    parts = {record.spec.method: part_versions(record.components) for record in by_age}
+    by_age = [(record, _setting(record), part_versions(record.components)) for record in sorted(records, key=age)]
+    current = {record.spec.workload: setting for record, setting, _ in by_age}
+    parts = {record.spec.method: versions for record, _, versions in by_age}
     cells = {
         (Entrant(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
-        for record in by_age
-        if _setting(record) == current[record.spec.workload]
-        and part_versions(record.components) == parts[record.spec.method]
+        for record, setting, versions in by_age
+        if setting == current[record.spec.workload] and versions == parts[record.spec.method]
     }
     return Cohort(key=key, cells=cells, superseded=len(records) - len(cells))
 

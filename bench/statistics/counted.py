@@ -60,8 +60,8 @@ def cells_of(cohort: Cohort, workloads: Mapping[str, Workload]) -> Cells:
     counting = {
         name: [
             record
-            for (entrant, workload, number), record in sorted(cohort.cells.items(), key=lambda item: item[0])
-            if workload == name and number in numbers and not entrant.variant and is_result(record)
+            for record in cohort.records_on(name)
+            if record.spec.seed in numbers and not record.spec.allow_invalid and is_result(record)
         ]
         for name, numbers in seeds.items()
     }

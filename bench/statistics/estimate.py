@@ -10,11 +10,11 @@ there are such records, else with any.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import median
 
 from bench.config.trial import Spec, Trial
 from bench.store.record import Environment, Record
+from bench.store.times import moment
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,5 @@ def _speed(record: Record) -> Speed | None:
 
 def _wall_seconds(record: Record) -> float:
     """Return the seconds from start to end; 0 where the times are of another shape."""
-    try:
-        started, finished = (datetime.fromisoformat(each) for each in (record.started_at, record.finished_at))
-        return (finished - started).total_seconds()
-    except (ValueError, TypeError):  # no time, or one with a zone and one without
-        return 0.0
+    started, finished = moment(record.started_at), moment(record.finished_at)
+    return 0.0 if started is None or finished is None else (finished - started).total_seconds()

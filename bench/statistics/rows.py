@@ -162,7 +162,7 @@ def _spread(records: Sequence[Record]) -> Spread | None:
 
 def column_of(cells: Cells, workload: Workload, reach: Reach | None) -> WorkloadColumn:
     """Return what the numbers of a workload are held against."""
-    records = [record for (_, name, _), record in cells.cohort.cells.items() if name == workload.name]
+    records = cells.cohort.records_on(workload.name)
     measure = "sliced W2" if workload.extractor is None else f"FD[{workload.extractor}, {records[0].spec.samples:,}]"
     quality = _quality(workload)
     floor = median([record.metrics.get("unreadable_floor") for record in records])

@@ -57,7 +57,7 @@ class Check:
                 raise
             except Exception as error:
                 place = place_of(self.part_class, error)
-                raise AssertionError(f"{type(error).__name__}: {_first_line(error)}{place}") from error
+                raise AssertionError(f"{type(error).__name__}: {plugins.first_line(error)}{place}") from error
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,3 @@ def place_of(part_class: type[Part], error: Exception) -> str:
 
 def _checks(count: int) -> str:
     return f"{count} check" if count == 1 else f"{count} checks"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from losses import plugins
 from losses.context import Context
 from losses.contract.check import Case, place_of
 from losses.contract.toy_problem import PHASES, ToyProblem, method_with
@@ -64,8 +65,7 @@ def _article(value: object) -> str:
 
 def _words(error: Exception) -> str:
     """Return an error in one line; a name that something does not have comes with the nearest one that it has."""
-    text = (str(error).strip().splitlines() or [""])[0]
     nearest = ""
     if isinstance(error, AttributeError) and error.obj is not None:
         nearest = did_you_mean(error.name or "", [name for name in dir(error.obj) if not name.startswith("_")])
-    return f"{type(error).__name__}: {text}{nearest}"
+    return f"{type(error).__name__}: {plugins.first_line(error)}{nearest}"

@@ -13,6 +13,7 @@ from bench.atlas.entries import library
 from bench.atlas.families import FAMILIES, family_of, family_of_method
 from bench.atlas.markdown import anchor, number, prose, table
 from bench.cli.main import cli
+from bench.config.commands import command
 from losses import get, registry
 from losses.catalogue import CATALOGUE
 
@@ -33,7 +34,7 @@ def copy(atlas, tmp_path):
 
 
 def test_the_atlas_says_what_the_library_does():
-    assert files.stale(files.directory()) == [], f"mend it with: {files.MENDING_COMMAND}"
+    assert files.stale(files.directory()) == [], f"mend it with: {command('atlas')}"
 
 
 def test_every_link_leads_to_a_file_and_a_heading(atlas):
