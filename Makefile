@@ -36,9 +36,10 @@ types: $(VENV)/.installed-dev  ## check types strictly
 imports: $(VENV)/.installed-dev  ## check that imports go one way
 	$(BIN)/lint-imports
 
-index: $(VENV)/.installed  ## regenerate the lists of methods and metrics that `bench list` reads
+index: $(VENV)/.installed  ## regenerate the lists that `bench` reads: methods, metrics, costs
 	$(BIN)/python -m bench.plan
 	$(BIN)/python -m bench.metrics.registry
+	$(BIN)/python -m bench.store.iteration_costs
 
 atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 	$(BIN)/python -m bench atlas

@@ -42,6 +42,7 @@ VERBS: Final = {
     "show": "bench.cli.show:show",
     "sample": "bench.cli.sample:sample",
     "leaderboard": "bench.cli.leaderboard:leaderboard",
+    "recommend": "bench.cli.recommend:recommend",
     "compare": "bench.cli.compare:compare",
     "golden": "bench.cli.golden:golden",
     "baseline": "bench.cli.baseline:baseline",

@@ -34,9 +34,10 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     """
     from bench.cli.reading import write_bytes
     from bench.data import workload
-    from bench.report.publication import MANIFEST, manifest, tables
+    from bench.report.publication import MANIFEST, manifest, records_file, tables
     from bench.report.verification import alien_files, published_before, ranked
     from bench.report.wording import plural
+    from bench.store import published
 
     name = resolved(folder).name
     if not _NAME.fullmatch(name):
@@ -50,7 +51,7 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
         _refuse(folder, off, context, style)
     with usage_errors():
         boards = ranked(contents, workload)
-    made = tables(boards, name)
+    made = {**tables(boards, name), published.FILE: records_file(folder, contents.records)}
     # The manifest comes last: a folder whose writing was interrupted has none, or one that does not fit.
     there = {file: content for file, content in contents.files.items() if (folder / file).exists()}
     written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made})}

@@ -82,3 +82,8 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def kind(self) -> str:
         return workload_kind(self.name)
+
+
+def primary_of(workload: Workload) -> str:
+    """Return the metric that is the workload's distance."""
+    return "sliced_w2" if workload.is_toy else "fd"

@@ -2,12 +2,14 @@
 
     NAME/records/TRIAL.ATTEMPT.json             every attempt of every trial
     NAME/leaderboard.{md,csv,json,tex,html}     functions of the records
+    NAME/records.parquet                        the last attempts in one file, for programs that only read
     NAME/README.md                              what the question was, where somebody has written it
     NAME/manifest.json                          SHA-256 of each file above, versions, and the command that wrote them
 
 Nothing in it depends on where it lies or on who wrote it, so that anybody can make the same bytes from the records.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +20,10 @@ from msgspec import Struct
 
 from bench.config.commands import command
 from bench.files.places import resolved
+from bench.files.regular import UnusableFileError, read_regular
 from bench.report.formats import WRITERS
 from bench.statistics.board import Leaderboard
-from bench.store import strict_json
+from bench.store import published, strict_json
 from bench.store.record import SCHEMA_VERSION, Record
 
 MANIFEST: Final = "manifest.json"
@@ -38,6 +41,10 @@ TABLES: Final = {
     "leaderboard.html": "html",
 }
 """The published files and their formats."""
+
+
+LARGEST_TABLE: Final = 2**30
+"""Bytes of a published file: the page has a library of 5 MB and every curve."""
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +88,19 @@ def tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
         file: WRITERS[style](boards, command("leaderboard", "--format", style, "--results", folder)).encode()
         for file, style in TABLES.items()
     }
+
+
+def records_file(folder: Path, records: Sequence[Record]) -> bytes:
+    """Return the Parquet file of a folder's records: the bytes that lie there, if that is what they hold.
+
+    Another version of Arrow writes other bytes of the same table, and what was published once stays as it is.
+    """
+    path = folder / published.FILE
+    with contextlib.suppress(UnusableFileError):  # then it is written anew, and `verify` names it
+        present = read_regular(path, largest=LARGEST_TABLE, links=False)
+        if published.holds(present, records):
+            return present
+    return published.to_parquet(records)
 
 
 def manifest(name: str, records: Sequence[Record], boards: Sequence[Leaderboard], files: Mapping[str, bytes]) -> bytes:

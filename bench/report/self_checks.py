@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from bench.config.protocol import AVERAGE
-from bench.config.workload import Workload
+from bench.config.workload import Workload, primary_of
 from bench.metrics.catalogue import about
 from bench.report.marks import marks
 from bench.statistics.damage import bounds
@@ -35,11 +35,6 @@ _SHARES: Final = (
     *("discriminator_gradient_spike", "generator_gradient_spike"),
 )
 """Monitors that are shares of something."""
-
-
-def primary_of(workload: Workload) -> str:
-    """Return the metric that is the workload's distance."""
-    return "sliced_w2" if workload.is_toy else "fd"
 
 
 def self_contradictions(record: Record, workload: Workload) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bench.report import methods, wording
 from bench.report.findings import Finding
 from bench.report.joint_checks import joint_contradictions
 from bench.report.publication import (
+    LARGEST_TABLE,
     MANIFEST,
     README,
     TABLES,
@@ -28,6 +29,7 @@ from bench.report.publication import (
     publish_command,
     read_manifest,
     record_files,
+    records_file,
     sha256,
     tables,
 )
@@ -38,6 +40,7 @@ from bench.statistics.cohorts import Cohort, Entrant, cohorts
 from bench.statistics.damage import damage, file_of
 from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
+from bench.store import published
 from bench.store.journal import RecordError, parse_record
 from bench.store.record import Record
 from bench.store.revision import RevisionError, read_blob
@@ -46,10 +49,7 @@ _FEW: Final = 1000
 """So many missing seeds or attempts are named."""
 
 _AS_RECORDED: Final = "restore it as it was recorded, or delete it and run its trial again"
-_OWN_FILES: Final = (*TABLES, MANIFEST, README)
-_LARGEST_TABLE: Final = 2**30
-"""Bytes of a table: the page has a library of 5 MB and every curve."""
-
+_OWN_FILES: Final = (*TABLES, published.FILE, MANIFEST, README)
 _SAMPLES: Final = re.compile(r"artifacts/(?P<trial_id>[0-9a-f]{16})/samples\.png")
 _MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
 """An absolute path, of Unix or Windows, that a message might carry; the path of a web address is none."""
@@ -105,7 +105,9 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
         boards = ranked(contents, workload_of)
-    made = tables(boards, resolved(folder).name) if boards else {}
+    made: dict[str, bytes] = {}
+    if boards:
+        made = {**tables(boards, resolved(folder).name), published.FILE: records_file(folder, contents.records)}
     found += _table_findings(folder, made)
     found += _manifest_findings(folder, contents, boards, made)
     if not made:
@@ -300,13 +302,13 @@ def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[Finding
             yield Finding(name, "is missing", again)
             continue
         try:
-            present = read_regular(path, largest=_LARGEST_TABLE, links=False)
+            present = read_regular(path, largest=LARGEST_TABLE, links=False)
         except UnusableFileError as error:
             yield Finding(name, str(error), again)
             continue
         if present != content:
-            line = _first_difference(present, content)
-            yield Finding(name, f"is not what the records give, from line {line} on", again)
+            where = "" if name == published.FILE else f", from line {_first_difference(present, content)} on"
+            yield Finding(name, f"is not what the records give{where}", again)
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:

@@ -1,7 +1,7 @@
 """The record: one immutable JSON file for each finished attempt. Every table is a pure function of records."""
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -41,31 +41,48 @@ class UnreadHistoryError(RuntimeError):
     """A curve was asked of a record that was read for its scalars alone: a mistake of the caller."""
 
 
-class UnreadHistory(History, frozen=True, kw_only=True):
-    """Stands where a record was read for its scalars alone. It has no curve, and whoever touches one gets an error.
+class _PartlyRead(History, frozen=True, kw_only=True):
+    """Stands where not all of a history was read. Whoever touches what was not gets an error.
 
-    Encoding a record that has it fails too, since an empty history would be written as if nothing had been measured.
+    Encoding a record that has it fails too, since an empty curve would be written as if nothing had been measured.
     """
 
     digest: str
     """The `content_digest` of the record."""
 
-    def __post_init__(self) -> None:
-        for name in History.__struct_fields__:
-            vars(History)[name].__delete__(self)  # an unset field, not an empty one
+    _unread: ClassVar[tuple[str, ...]] = ()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(digest={self.digest!r})"
+    def __post_init__(self) -> None:
+        for name in self._unread:
+            vars(History)[name].__delete__(self)  # an unset field, not an empty one
 
     if not TYPE_CHECKING:  # a checker would take every name for one that is there
 
         def __getattr__(self, name: str) -> object:
-            if name in History.__struct_fields__:
+            if name in self._unread:
                 raise UnreadHistoryError(
                     f"this record was read without its history, and its {name} was asked for; read it with "
                     "histories=True"
                 )
             raise AttributeError(name)
+
+
+class UnreadHistory(_PartlyRead, frozen=True, kw_only=True):
+    """The history of a record that was read for its scalars alone: no curve at all."""
+
+    _unread: ClassVar[tuple[str, ...]] = History.__struct_fields__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(digest={self.digest!r})"
+
+
+class EvaluationsAlone(_PartlyRead, frozen=True, kw_only=True):
+    """The history of a record that was read without the curves of its training, as published files have it."""
+
+    _unread: ClassVar[tuple[str, ...]] = ("training",)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(digest={self.digest!r}, evaluations={self.evaluations!r})"
 
 
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,7 +148,7 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def content_digest(record: Record) -> str:
     """Return SHA-256 over the canonical JSON of the whole record, also of one that was read without its history."""
-    if isinstance(record.history, UnreadHistory):
+    if isinstance(record.history, _PartlyRead):
         return record.history.digest
     return hashlib.sha256(canonical_json(record)).hexdigest()
 

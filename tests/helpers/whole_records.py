@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from bench import data
-from bench.report.self_checks import primary_of
+from bench.config.workload import primary_of
 from bench.store.record import Evaluation, History, Record
 from bench.training.blocks import block_ends
 from bench.training.verdict import course

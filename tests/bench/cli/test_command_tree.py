@@ -83,6 +83,7 @@ JSON = {
     ("status",): ["--results", "{results}"],
     ("show",): ["{trial}", "--results", "{results}"],
     ("leaderboard",): ["--results", "{results}"],
+    ("recommend",): ["--workload", "digits"],
     ("compare",): ["{results}", "{results}"],
     ("golden",): ["nsgan", "-o", "{folder}/golden.json"],
     ("baseline", "freeze"): ["main", "-o", "{folder}/main.jsonl", "--results", "{results}"],

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from planted_records import planted_record
@@ -41,13 +43,23 @@ def published(tmp_path_factory):
     folder = root / "results" / "published" / "three"
     result = CliRunner().invoke(cli, ["publish", str(folder), "--from", str(source)])
     assert result.exit_code == 0, result.output
-    assert result.output == f"18 records, 5 files of tables: {folder}\n"
+    assert result.output == f"18 records, 6 files of tables: {folder}\n"
     return folder
 
 
 @pytest.fixture
 def folder(published, tmp_path):
     return Path(shutil.copytree(published, tmp_path / "results" / "published" / "three"))
+
+
+def test_the_table_of_records_stays_as_another_arrow_wrote_it(bench, folder):
+    path = folder / "records.parquet"
+    pq.write_table(pq.read_table(path), path, compression="snappy")
+    other = path.read_bytes()
+    assert bench("verify", folder).exit_code == 1, "the manifest names other bytes"
+    assert bench("publish", folder).exit_code == 0
+    assert path.read_bytes() == other
+    assert bench("verify", folder).exit_code == 0
 
 
 def records(folder):
@@ -78,7 +90,12 @@ def test_a_published_folder_verifies_wherever_it_lies(bench, folder, monkeypatch
     assert (result.exit_code, result.stdout) == (0, f"{folder}: fine (18 records)\n")
     monkeypatch.chdir(folder)
     assert bench("verify", ".").exit_code == 0
-    assert sorted(path.name for path in folder.iterdir()) == [*sorted(TABLES), "manifest.json", "records"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *sorted(TABLES),
+        "manifest.json",
+        "records",
+        "records.parquet",
+    ]
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -93,7 +110,7 @@ def test_the_command_in_a_table_gives_its_bytes(bench, folder, monkeypatch, name
 def test_no_file_names_a_path_of_this_machine(folder):
     for path in folder.rglob("*"):
         if path.is_file():
-            assert str(folder.parents[3]) not in path.read_text(encoding="utf-8")
+            assert str(folder.parents[3]).encode() not in path.read_bytes()
 
 
 def test_publishing_again_changes_nothing(bench, folder):
@@ -292,6 +309,20 @@ def delete_a_table(folder):
     return ["leaderboard.html: is missing; once the records are right, write it again"]
 
 
+def edit_the_table_of_records(folder):
+    path = folder / "records.parquet"
+    table = pq.read_table(path)
+    edited = pa.array([1.0, *table.column("metrics.distance").to_pylist()[1:]])
+    pq.write_table(table.set_column(table.schema.get_field_index("metrics.distance"), "metrics.distance", edited), path)
+    return ["records.parquet: is not what the records give; once the records are right, write it again"]
+
+
+def cut_the_table_of_records(folder):
+    path = folder / "records.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    return ["records.parquet: is not what the records give; once the records are right, write it again"]
+
+
 def delete_the_manifest(folder):
     (folder / "manifest.json").unlink()
     return ["manifest.json: is missing"]
@@ -333,7 +364,8 @@ def test_alien_files_are_named(bench, folder, alien):
         delete_an_earlier_attempt, rename_a_record, edit_a_spec, call_a_method_by_another_name, write_a_newer_schema,
         cut_a_record, take_a_needed_metric, put_a_number_out_of_bounds,
         use_a_newer_protocol, use_newer_losses, leave_out_a_component, name_a_path,
-        use_ones_own_images, edit_a_table, delete_a_table, delete_the_manifest, break_the_manifest, edit_the_manifest,
+        use_ones_own_images, edit_a_table, delete_a_table,
+        edit_the_table_of_records, cut_the_table_of_records, delete_the_manifest, break_the_manifest, edit_the_manifest,
         add_a_record, delete_the_last_seed_of_all,
     ],
 )  # fmt: skip

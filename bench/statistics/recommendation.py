@@ -1,0 +1,169 @@
+"""Which methods to try first on a workload, from records of the same or the most similar workload.
+
+A recommendation is the top of a leaderboard, so that it rests on the leaderboard's rules: a mean over seeds in which a
+failed run counts 0, its interval, and who may be the best. It says on what it rests and how that differs from what was
+asked; where the records rank nothing, it names nobody.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION, PUBLISHABLE_SEEDS
+from bench.config.workload import Workload
+from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.ranking import rank
+from bench.statistics.stages import all_at_step, steps_of
+from bench.statistics.standing import RANKED_SEEDS
+from bench.store.journal import latest_attempts
+from bench.store.record import Record
+
+PICKS: Final = 3
+"""How many methods are named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """What the records say about a question; `picks` is empty where they do not answer it."""
+
+    asked: Workload
+    steps_asked: int | None
+    workload: Workload | None = None
+    """The workload of the records; None where there is none that resembles the one that was asked for."""
+    differences: tuple[str, ...] = ()
+    """In what `workload` differs from `asked`; empty where it is the same."""
+    board: Leaderboard | None = None
+    """Its ranking, on that workload alone; None where there is no record to rank."""
+    steps: int | None = None
+    """The budget of the board, in generator updates."""
+    methods: int = 0
+    """How many methods are in the board with all of its seeds."""
+    picks: tuple[LeaderboardRow, ...] = ()
+    """The first ones to try, the highest score first."""
+    unknown: str = ""
+    """Why nobody is named, where nobody is."""
+    caveats: tuple[str, ...] = ()
+
+
+def recommend(
+    asked: Workload, records: Iterable[Record], workloads: Mapping[str, Workload], steps: int | None = None
+) -> Recommendation:
+    """Return the methods to try first on a workload.
+
+    Only records of the present protocol's core track count. The answer is the ranking of the most similar workload that
+    has one (`differences_of` says in what they differ), at the budget nearest to `steps`, for which every evaluation
+    counts (`stages.at_step`). Without `steps` it is the table with the most seeds, then the longest.
+
+    Args:
+        asked: the workload in question.
+        records: published ones, with their evaluations.
+        workloads: by name, all that the records ran on.
+        steps: the budget in generator updates; None leaves it open.
+    """
+    counting = [record for record in latest_attempts(records) if _counts(record)]
+    of_kind = {name for name in {record.spec.workload for record in counting} if workloads[name].is_toy == asked.is_toy}
+    empty = Recommendation(asked=asked, steps_asked=steps)
+    if not of_kind:
+        kind = "points in the plane" if asked.is_toy else "images"
+        return replace(empty, unknown=f"no published record of protocol {PROTOCOL_VERSION} is on {kind}")
+    boards = {
+        name: _best_board([each for each in counting if each.spec.workload == name], workloads, steps)
+        for name in sorted(of_kind)
+    }
+    told_most = sorted(boards, key=lambda name: _evidence(boards[name]), reverse=True)
+    similar = sorted(told_most, key=lambda name: _unlikeness(asked, workloads[name]))
+    able = [name for name in similar if len(boards[name].ranked) > PICKS]
+    name = able[0] if able else similar[0]
+    board = boards[name]
+    found = replace(
+        empty,
+        workload=workloads[name],
+        differences=differences_of(asked, workloads[name]),
+        board=board,
+        steps=board.workloads[0].steps,
+        methods=len(board.scored),
+    )
+    if not able:
+        return replace(found, unknown=_why_unknown(board))
+    passed = similar[: similar.index(name)]
+    return replace(found, picks=board.ranked[:PICKS], caveats=tuple(_caveats(found, board, passed)))
+
+
+def differences_of(asked: Workload, found: Workload) -> tuple[str, ...]:
+    """Say in words how another workload differs from the one that was asked for, what matters most first."""
+    if found.kind == asked.kind:
+        return ()
+    words = []
+    if found.stack != asked.stack:
+        words.append("stacks of digits" if found.stack > 1 else "single images")
+    if found.channels != asked.channels:
+        words.append("gray" if found.channels == 1 else "in color")
+    if found.image_size != asked.image_size:
+        words.append(f"{found.image_size}x{found.image_size}")
+    if found.is_toy and found.modes != asked.modes:
+        words.append(f"{found.modes} modes")
+    return (*words, "other data")
+
+
+def _unlikeness(asked: Workload, found: Workload) -> tuple[float, ...]:
+    return (
+        found.kind != asked.kind,
+        found.stack != asked.stack,
+        found.channels != asked.channels,
+        abs(math.log2(found.image_size / asked.image_size)),
+        abs(math.log2(max(1, found.modes) / max(1, asked.modes))) if asked.is_toy else 0.0,
+    )
+
+
+def _counts(record: Record) -> bool:
+    """Say whether a record is of the core track of the present protocol."""
+    spec = record.spec
+    core = spec.network.d_norm == CORE_NORM and spec.track == "controlled"
+    return spec.protocol_version == PROTOCOL_VERSION and core and not spec.allow_invalid
+
+
+def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], steps: int | None) -> Leaderboard:
+    """Rank the records of one workload at the budget nearest to the one asked for; return the table that says most."""
+    if steps is not None:
+        nearest = min(steps_of(records), key=lambda each: (abs(math.log(each / steps)), each))
+        records = all_at_step(records, workloads, nearest)
+    return max(rank(records, workloads), key=_evidence)
+
+
+def _evidence(board: Leaderboard) -> tuple[object, ...]:
+    seeds = max((row.seeds for row in board.scored), default=0)
+    tiers = sum(seeds >= needed for needed in (RANKED_SEEDS, PUBLISHABLE_SEEDS))
+    return tiers, board.workloads[0].steps, len(board.scored), seeds, board.digest
+
+
+def _why_unknown(board: Leaderboard) -> str:
+    seeds = max((row.seeds for row in board.scored), default=0)
+    if seeds < RANKED_SEEDS:
+        return f"its records have {seeds} seed{'s' * (seeds != 1)} a method, and fewer than {RANKED_SEEDS} rank nothing"
+    return f"only {len(board.ranked)} methods have a rank"
+
+
+def _caveats(found: Recommendation, board: Leaderboard, passed: Sequence[str]) -> Iterable[str]:
+    """Say what the answer does not cover.
+
+    Args:
+        found: the answer so far.
+        board: its table.
+        passed: more similar workloads, whose records rank too little.
+    """
+    assert found.workload is not None
+    if found.differences:
+        more = f" ({', '.join(passed)} would be nearer, and its records rank too few methods)" if passed else ""
+        yield (
+            f"Nothing of {found.asked.kind} is published. The most similar ranking is of {found.workload.name}, which "
+            f"is {', '.join(found.differences)}{more}: the order may be another on yours."
+        )
+    if found.steps_asked is not None and found.steps != found.steps_asked:
+        yield f"You asked for {found.steps_asked:,} steps. The nearest published budget is {found.steps:,}."
+    seeds = min(row.seeds for row in board.ranked)
+    if seeds < PUBLISHABLE_SEEDS:
+        yield f"Provisional: {seeds} seeds for each method, and a table to quote has {PUBLISHABLE_SEEDS}."
+    best = sum(bool(row.among_best) for row in board.ranked)
+    if best > PICKS:
+        yield f"{best} of the {len(board.ranked)} methods may be the best. The records do not tell them apart."

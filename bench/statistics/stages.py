@@ -1,0 +1,69 @@
+"""What a trial had reached at an earlier evaluation: score and rank against the budget, without training anything.
+
+Nothing in training knows how long it will be, so that a trial of 3,000 steps was, at step 600, a trial of 600 steps.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bench.config.protocol import AVERAGE
+from bench.config.workload import Workload, primary_of
+from bench.statistics.scores import is_result
+from bench.store.record import Record, UnreadHistory, content_digest
+from bench.training.verdict import status_of
+
+_OF_THE_WHOLE = ("distance_best", "fd_best", "sliced_w2_best")
+"""Metrics of all evaluations together."""
+
+
+def steps_of(records: Iterable[Record]) -> list[int]:
+    """Return the steps at which any of the records has an evaluation of a trained generator, in order."""
+    return sorted(
+        {each.step for record in records for each in record.history.evaluations if each.step > 0}
+        | {record.spec.steps for record in records}
+    )
+
+
+def at_step(record: Record, workload: Workload, step: int) -> Record | None:
+    """Return the record as if its trial had ended at an evaluation; None if it says nothing about that step.
+
+    The spec's steps, the metrics and the status are those at the step. The metrics of the moving average, which is
+    measured at the end alone, are gone, and so are the curves. A run that stopped before the step has failed there too.
+
+    Args:
+        record: with its evaluations.
+        workload: of the record.
+        step: an evaluation's, in generator updates.
+    """
+    if step == record.spec.steps:
+        return record
+    if step > record.spec.steps or not is_result(record):
+        return None
+    primary = primary_of(workload)
+    evaluations = [each for each in record.history.evaluations if each.step <= step]
+    distances = [each.metrics.get(primary) for each in evaluations]
+    reached = bool(evaluations) and evaluations[-1].step == step
+    stopped = record.status == "nonfinite" and not reached
+    if not reached and not stopped:
+        return None
+    measured = evaluations[-1].metrics if reached else {}
+    every = {name for each in record.history.evaluations for name in each.metrics}
+    constants = {
+        name: value
+        for name, value in record.metrics.items()
+        if name not in every and name != "distance" and name not in _OF_THE_WHOLE and not name.startswith(AVERAGE)
+    }
+    return msgspec.structs.replace(
+        record,
+        spec=msgspec.structs.replace(record.spec, steps=step),
+        status="nonfinite" if stopped else status_of(distances, None),
+        metrics={**constants, **measured, "distance": measured.get(primary)},
+        history=UnreadHistory(digest=f"{content_digest(record)}@{step}"),
+    )
+
+
+def all_at_step(records: Iterable[Record], workloads: Mapping[str, Workload], step: int) -> list[Record]:
+    """Return the records of `at_step` for all that say something about the step."""
+    found = (at_step(record, workloads[record.spec.workload], step) for record in records)
+    return [record for record in found if record is not None]

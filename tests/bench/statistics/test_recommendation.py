@@ -1,0 +1,131 @@
+"""What is recommended is the top of a ranking, and where there is none, nobody is."""
+
+import msgspec
+import pytest
+from planted_campaigns import METHODS, WORKLOADS, campaign
+from planted_records import make_workload
+
+from bench import data
+from bench.config.trial import Network
+from bench.statistics.ranking import rank
+from bench.statistics.recommendation import differences_of, recommend
+
+
+def names(found):
+    return [row.method for row in found.picks]
+
+
+def test_the_first_three_of_the_ranking_are_named_with_their_numbers():
+    records = campaign()
+    found = recommend(WORKLOADS["digits"], records, WORKLOADS)
+    assert names(found) == ["lsgan", "hinge", "nsgan"]
+    assert found.unknown == ""
+    assert found.differences == ()
+    assert (found.steps, found.methods) == (600, 5)
+    assert found.picks == rank(records, WORKLOADS)[0].ranked[:3]
+    assert any(each.startswith("Provisional: 5 seeds") for each in found.caveats)
+
+
+def test_a_method_that_fails_is_not_first_for_its_good_runs():
+    records = campaign(seeds=10)
+    failing = [
+        msgspec.structs.replace(record, status="nonfinite", metrics={**record.metrics, "distance": None})
+        if record.spec.method == "lsgan" and record.spec.seed < 6
+        else record
+        for record in records
+    ]
+    assert names(recommend(WORKLOADS["digits"], failing, WORKLOADS)) == ["hinge", "nsgan", "wgan"]
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_too_few_seeds_name_nobody(seeds):
+    found = recommend(WORKLOADS["digits"], campaign(seeds=seeds), WORKLOADS)
+    assert names(found) == []
+    assert f"{seeds} seed" in found.unknown
+    assert found.board is not None
+
+
+def test_three_methods_of_three_are_no_recommendation():
+    three = {name: METHODS[name] for name in ("nsgan", "hinge", "lsgan")}
+    found = recommend(WORKLOADS["digits"], campaign(methods=three), WORKLOADS)
+    assert names(found) == []
+    assert "only 3 methods" in found.unknown
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol_version": "1.0"},
+        {"network": Network(name="dcgan-v2", width=32, channels=1, image_size=32, latent_size=100, d_norm="sn")},
+        {"track": "paper"},
+        {"allow_invalid": True},
+    ],
+    ids=["an earlier protocol", "another norm", "papers' recipes", "ill-defined"],
+)
+def test_records_of_another_protocol_or_track_do_not_count(changes):
+    found = recommend(WORKLOADS["digits"], campaign(**changes), WORKLOADS)
+    assert names(found) == []
+    assert "no published record of protocol 1.1" in found.unknown
+
+
+def test_points_say_nothing_of_images():
+    found = recommend(WORKLOADS["digits"], campaign("ring8"), WORKLOADS)
+    assert names(found) == []
+    assert found.unknown == "no published record of protocol 1.1 is on images"
+    assert "points in the plane" in recommend(WORKLOADS["ring8"], campaign(), WORKLOADS).unknown
+
+
+def test_photographs_are_answered_by_what_resembles_them_most_and_it_is_said_how_it_differs():
+    photos = data.workload("imagefolder:/photos?size=64")
+    other = {"nsgan": 10.0, "hinge": 20.0, "lsgan": 40.0, "wgan": 90.0, "mmgan": 120.0}
+    gray = recommend(photos, campaign(), WORKLOADS)
+    assert names(gray) == ["lsgan", "hinge", "nsgan"]
+    assert gray.differences == ("gray", "32x32", "other data")
+    assert "/photos" not in gray.caveats[0], "a folder is named by no path in what may be quoted"
+    color = recommend(photos, [*campaign(seeds=10), *campaign("cifar10", methods=other)], WORKLOADS)
+    assert names(color) == ["nsgan", "hinge", "lsgan"]
+    assert color.differences == ("32x32", "other data")
+
+
+def test_a_more_similar_workload_without_a_ranking_is_passed_and_named():
+    found = recommend(WORKLOADS["celeba64"], [*campaign(), *campaign("cifar10", seeds=2)], WORKLOADS)
+    assert found.workload.name == "digits"
+    assert "cifar10 would be nearer" in found.caveats[0]
+
+
+def test_the_order_is_that_of_the_budget_which_was_asked_for():
+    early = {"nsgan": 500.0, "hinge": 400.0, "lsgan": 900.0, "wgan": 100.0, "mmgan": 1000.0}
+    records = campaign(early=early)
+    assert names(recommend(WORKLOADS["digits"], records, WORKLOADS, 300)) == ["wgan", "hinge", "nsgan"]
+    assert names(recommend(WORKLOADS["digits"], records, WORKLOADS, 600)) == ["lsgan", "hinge", "nsgan"]
+    near = recommend(WORKLOADS["digits"], records, WORKLOADS, 250)
+    assert (near.steps, names(near)[0]) == (300, "wgan")
+    assert "You asked for 250 steps. The nearest published budget is 300." in near.caveats
+
+
+def test_of_two_campaigns_the_one_with_more_seeds_answers_and_then_the_longer():
+    other = {"nsgan": 10.0, "hinge": 20.0, "lsgan": 40.0, "wgan": 90.0, "mmgan": 120.0}
+    longer = campaign(methods=other, steps=1000)
+    assert names(recommend(WORKLOADS["digits"], [*campaign(), *longer], WORKLOADS))[0] == "nsgan"
+    assert names(recommend(WORKLOADS["digits"], [*campaign(seeds=10), *longer], WORKLOADS))[0] == "lsgan"
+
+
+def test_it_is_the_same_in_whatever_order_the_records_come():
+    records = [*campaign(), *campaign("mnist"), *campaign("cifar10", seeds=3)]
+    asked = data.workload("imagefolder:/photos")
+    assert recommend(asked, records, WORKLOADS) == recommend(asked, records[::-1], WORKLOADS)
+
+
+def test_methods_that_may_all_be_the_best_are_said_to_be():
+    equal = dict.fromkeys(METHODS, 30.0)
+    found = recommend(WORKLOADS["digits"], campaign(methods=equal), WORKLOADS)
+    assert all(row.among_best for row in found.picks)
+    assert "5 of the 5 methods may be the best. The records do not tell them apart." in found.caveats
+
+
+def test_differences_are_of_what_a_reader_can_see():
+    assert differences_of(WORKLOADS["digits"], WORKLOADS["digits"]) == ()
+    assert differences_of(WORKLOADS["mnist"], WORKLOADS["digits"]) == ("other data",)
+    assert differences_of(WORKLOADS["digits"], WORKLOADS["stacked-digits"])[0] == "stacks of digits"
+    small, large = make_workload("one"), make_workload("two", image_size=64, channels=3)
+    assert differences_of(small, large) == ("in color", "64x64", "other data")
