@@ -48,6 +48,7 @@ VERBS: Final = {
     "baseline": "bench.cli.baseline:baseline",
     "report": "bench.cli.report:report",
     "export": "bench.cli.export:export",
+    "merge": "bench.cli.merge:merge",
     "kernels": "bench.cli.kernels:kernels",
     "publish": "bench.cli.publish:publish",
     "verify": "bench.cli.verify:verify",

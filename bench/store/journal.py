@@ -240,13 +240,16 @@ class _Version(Struct):
 
 
 def _compare(first: Record, second: Record) -> Appended | list[str]:
+    return (differing_fields(first, second) or "same") if is_comparable(first, second) else "incomparable"
+
+
+def is_comparable(first: Record, second: Record) -> bool:
+    """Say whether two runs of one trial must have the same numbers: both ended, in equal environments."""
     if first.environment is None or second.environment is None:
-        return "incomparable"
-    if first.environment.fingerprint != second.environment.fingerprint:
-        return "incomparable"
+        return False
     if {first.status, second.status} & INFRASTRUCTURE_STATUSES:
-        return "incomparable"
-    return differing_fields(first, second) or "same"
+        return False
+    return first.environment.fingerprint == second.environment.fingerprint
 
 
 def differing_fields(first: Record, second: Record) -> list[str]:

@@ -89,6 +89,7 @@ JSON = {
     ("baseline", "freeze"): ["main", "-o", "{folder}/main.jsonl", "--results", "{results}"],
     ("report",): ["--static", "--results", "{results}"],
     ("export",): ["--results", "{results}"],
+    ("merge",): ["{results}", "--into", "{folder}/all"],
     ("kernels",): ["--table", "--results", "{results}"],
     ("publish",): ["{results}"],
     ("verify",): ["{results}"],

@@ -1,0 +1,212 @@
+"""Results folders of several machines united into one: what is kept of each trial, and what contradicts what.
+
+A trial's attempts are taken folder by folder, in the order in which the folders are named:
+
+- an attempt that is there already, whatever its number, is there once;
+- after nothing, or after an attempt that was lost (timeout, error), an attempt is the trial's next one;
+- so is one that has measured FID where the last one has not, as `run` makes it;
+- a lost attempt after a result is left out;
+- another result of the same trial is held against the first one, which stays. On equal hardware and software the two
+  must have the same numbers: where they differ, that is a conflict.
+"""
+
+import secrets
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bench.files.writing import create_exclusively
+from bench.store.journal import Store, differing_fields, is_comparable, read_record
+from bench.store.kernels import KernelStore
+from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.times import moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """A record that the united folder lacks, with the attempt that it is there."""
+
+    record: Record
+    source: Path
+    attempt: int
+    """Its number where it comes from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """Two results of one trial, from equal machines, that are not the same."""
+
+    kept: Record
+    other: Record
+    source: Path
+    """Where the other one lies."""
+    differing: tuple[str, ...]
+
+
+@dataclass(kw_only=True)
+class Union:
+    """What became of the records of several folders."""
+
+    added: int = 0
+    present: int = 0
+    """Records that were in the united folder already, or in several of the others."""
+    repeated: int = 0
+    """Second results with the same numbers as the first."""
+    elsewhere: int = 0
+    """Second results from another kind of machine, which need not have the same numbers."""
+    lost: int = 0
+    """Timeouts and errors of trials that have a result."""
+    kernels: int = 0
+    """Kernel records that were added."""
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+def merge(
+    into: Path, folders: Sequence[Path], on_trial: Callable[[int, int], None] = lambda done, total: None
+) -> Union:
+    """Unite results folders: records, artifacts, logs and kernel records. Nothing that is in `into` is changed.
+
+    Trials are read one by one, so that folders of any size fit into memory. What was interrupted is done by doing it
+    again.
+
+    Args:
+        into: the folder that the others are united in; it is made if it is not there.
+        folders: the others, in the order in which they count.
+        on_trial: is told how many of how many trials are done.
+
+    Raises:
+        RecordError: a file is no record, or is damaged.
+        OSError: a file cannot be written.
+    """
+    here = _files(into)
+    there = {folder: _files(folder) for folder in folders}
+    trials = sorted({trial for files in there.values() for trial in files})
+    union = Union()
+    for done, trial in enumerate(trials, 1):
+        present = [read_record(path) for path in here.get(trial, ())]
+        sources = {folder: [read_record(path) for path in files.get(trial, ())] for folder, files in there.items()}
+        for addition in unite(present, sources, union):
+            _add(addition, Store(into))
+        on_trial(done, len(trials))
+    kept = KernelStore(into)
+    for folder in folders:
+        union.kernels += sum(kept.append(record) for record in KernelStore(folder).records())
+    return union
+
+
+def unite(present: Iterable[Record], sources: Mapping[Path, Sequence[Record]], union: Union) -> list[Addition]:
+    """Return the records to add to those of a folder, by the rules of this module, and count the others in `union`.
+
+    Args:
+        present: the records of the folder that the others are united in; none of them changes.
+        sources: the records of each other folder, in the order in which they count.
+        union: the counts so far.
+    """
+    kept: dict[str, list[_Attempt]] = defaultdict(list)
+    for record in _in_order(present):
+        kept[record.trial_id].append(_Attempt(record))
+    for source, records in sources.items():
+        for record in _in_order(records):
+            _take(record, source, kept[record.trial_id], union)
+    additions = [
+        Addition(
+            record=msgspec.structs.replace(each.record, attempt=number), source=each.source, attempt=each.record.attempt
+        )
+        for attempts in kept.values()
+        for number, each in enumerate(attempts)
+        if each.source is not None
+    ]
+    union.added += len(additions)
+    return additions
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    record: Record
+    source: Path | None = None
+    """None where it is in the united folder already."""
+
+
+def _take(record: Record, source: Path, attempts: list[_Attempt], union: Union) -> None:
+    if any(_same(record, each.record) for each in attempts):
+        union.present += 1
+        return
+    last = attempts[-1] if attempts else None
+    if last is not None and _lost(last.record) and last.source is not None and _overlap(last.record, record):
+        # The trial was tried in two places at once. Attempts follow each other, and a result is worth more.
+        if _lost(record):
+            union.lost += 1
+            return
+        attempts.pop()
+        union.lost += 1
+        last = attempts[-1] if attempts else None
+    if last is None or _lost(last.record):
+        attempts.append(_Attempt(record, source))
+    elif _lost(record):
+        union.lost += 1
+    elif record.inception_weights not in (None, last.record.inception_weights):
+        attempts.append(_Attempt(record, source))
+    elif not is_comparable(last.record, record):
+        union.elsewhere += 1
+    elif differing := differing_fields(last.record, record):
+        union.conflicts.append(Conflict(kept=last.record, other=record, source=source, differing=tuple(differing)))
+    else:
+        union.repeated += 1
+
+
+def _in_order(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: (record.trial_id, record.attempt))
+
+
+def _same(one: Record, other: Record) -> bool:
+    return one == msgspec.structs.replace(other, attempt=one.attempt)
+
+
+def _lost(record: Record) -> bool:
+    return record.status in INFRASTRUCTURE_STATUSES
+
+
+def _overlap(before: Record, after: Record) -> bool:
+    """Say whether an attempt began before another had ended."""
+    ended, began = moment(before.finished_at), moment(after.started_at)
+    return ended is not None and began is not None and began < ended
+
+
+def _files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of a folder's records by trial."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    with suppress(FileNotFoundError):  # a folder without records
+        for path in sorted((folder / "records").iterdir()):
+            if not path.name.startswith("."):
+                found[path.name.partition(".")[0]].append(path)
+    return found
+
+
+def _add(addition: Addition, store: Store) -> None:
+    """Write a record, its log and the trial's artifacts; the record comes last, as it says that all is there."""
+    record, source = addition.record, Store(addition.source)
+    artifacts = store.artifacts_dir(record.trial_id)
+    if source.artifacts_dir(record.trial_id).is_dir() and not artifacts.exists():
+        # Beside its place first: whoever interrupts the copy finds none there, and not half of one.
+        copied = artifacts.with_name(f".{record.trial_id}.{secrets.token_hex(8)}")
+        try:
+            shutil.copytree(source.artifacts_dir(record.trial_id), copied)
+            copied.rename(artifacts)
+        finally:
+            shutil.rmtree(copied, ignore_errors=True)
+    log = store.log_path(record.trial_id, record.attempt)
+    with suppress(FileNotFoundError):  # not every attempt has said something
+        content = source.log_path(record.trial_id, addition.attempt).read_bytes()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            create_exclusively(log, content)
+    place = store.record_path(record.trial_id, record.attempt)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    same = record.attempt == addition.attempt
+    original = source.record_path(record.trial_id, addition.attempt)
+    create_exclusively(place, original.read_bytes() if same else msgspec.json.encode(record))
