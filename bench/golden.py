@@ -19,7 +19,7 @@ from bench.kernels.subjects import resolve
 from bench.plan import part_components
 from bench.probes.common import OnProgress
 from bench.store.environment import environment
-from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace, rounded
+from bench.store.golden import GOLDEN_SCHEMA, GoldenSetting, GoldenTraces, Trace, rounded
 from bench.training.observations import discriminator_statistics, generator_statistics
 from bench.training.precision import configure
 from bench.training.seeding import Stream
@@ -28,7 +28,7 @@ from bench.training.trainer import build_step
 from bench.training.version import ENGINE_VERSION
 from losses import Method
 
-SETTING: Final = Setting(
+SETTING: Final = GoldenSetting(
     # The learning rate is a hundredth of the protocol's: Adam enlarges roundings, and a LeakyReLU that one turns over
     # moves a gradient norm by a per cent. So small an update still shows where it is a wrong one.
     network=Network(name="dcgan-v2", width=8, channels=1, image_size=32, latent_size=100, d_norm=CORE_NORM),
@@ -71,8 +71,8 @@ def record(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None
     )
 
 
-def made_up_images(setting: Setting) -> Tensor:
-    """Return the images, uint8 [image_count, channels, size, size]: independent uniform grey values."""
+def made_up_images(setting: GoldenSetting) -> Tensor:
+    """Return the images, uint8 [image_count, channels, size, size]: independent uniform gray values."""
     size, channels = setting.network.image_size, setting.network.channels
     shape = (setting.image_count, channels, size, size)
     return Stream(setting.seed, setting.images).integers(0, shape, 256)[0].to(torch.uint8)

@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from bench.atlas import signals
-from bench.svg import settings
+from bench.common.mpl_style import settings
 from losses import Objective
 
 if TYPE_CHECKING:

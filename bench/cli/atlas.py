@@ -17,7 +17,7 @@ from bench.config.commands import command
     type=click.Path(path_type=Path, file_okay=False),
     help="Where it lies.  [default: docs/atlas of this checkout]",
 )
-@format_option(words="How it is told what was written, or what is out of date.")
+@format_option(description="How it is told what was written, or what is out of date.")
 def atlas(check: bool, chosen: Path | None, style: str) -> int:  # noqa: FBT001 - click passes a flag
     """Write the loss atlas: for every method its formula, source, cost, signal and picture, one page a family.
 
@@ -46,7 +46,7 @@ def atlas(check: bool, chosen: Path | None, style: str) -> int:  # noqa: FBT001 
         click.echo(f"out of date: {folder / name}", err=True)
     if stale:
         where = ("--folder", chosen) if chosen else ()
-        click.echo(f"mend it with: {command('atlas', *where)}", err=True)
+        click.echo(f"fix it with: {command('atlas', *where)}", err=True)
         return 1
     click.echo(f"up to date: {folder}")
     return 0

@@ -27,7 +27,7 @@ def baseline() -> None:
 @results_option
 @output_option("The file.  [default: baselines/NAME.jsonl]")
 @click.option("--replace", "replacing", is_flag=True, help="Replace the baseline of that name, listing old and new.")
-@format_option(words="How it is told what was written.")
+@format_option(description="How it is told what was written.")
 def freeze(name: str, results: Path, output: Path | None, replacing: bool, style: str) -> None:  # noqa: FBT001 - click passes a flag
     """Write the last result of every trial into a baseline, of each cell the newest versions alone.
 
@@ -35,7 +35,7 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     """
     from bench.cli.reading import read_records, write_text
     from bench.cli.sources import baseline_path
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.statistics.gates.cells import sides
     from bench.store.baseline import decode_baseline, encode_baseline, read_baseline
 

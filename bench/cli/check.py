@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bench.checking import Examined
 
-_COLOURS: Final = {
+_COLORS: Final = {
     "untried": "dim",
     "passed": "green",
     "failed": "red",
@@ -62,5 +62,5 @@ def print_findings(examined: "Examined", to: "Console") -> None:
     for finding in examined.findings:
         if finding.state == "untried":  # the one error is enough
             continue
-        table.add_row(finding.check, Text(finding.state, style=_COLOURS[finding.state]), Text(finding.message))
+        table.add_row(finding.check, Text(finding.state, style=_COLORS[finding.state]), Text(finding.message))
     to.print(table)

@@ -1,4 +1,4 @@
-"""What `doctor` looks at. Each check says what it found, how bad that is, and how to mend it."""
+"""What `doctor` looks at. Each check says what it found, how bad that is, and how to fix it."""
 
 import hashlib
 import importlib
@@ -39,12 +39,12 @@ _REINSTALL_PAIR: Final = "pip install --upgrade --force-reinstall torch torchvis
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor's report; `mend` says what to do and is empty where nothing is to be done."""
+    """One line of the doctor's report; `fix` says what to do and is empty where nothing is to be done."""
 
     name: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
     if devices:
         checks.append(Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices))))
     elif shutil.which("nvidia-smi") and torch.values["cuda"] is None:
-        mend = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
-        checks.append(Check("device", "note", "cpu, although an NVIDIA driver is installed", mend))
+        fix = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
+        checks.append(Check("device", "note", "cpu, although an NVIDIA driver is installed", fix))
     else:
         checks.append(Check("device", "ok", "cpu"))
     return checks
@@ -102,8 +102,8 @@ def torchvision_check(torchvision: Probe) -> Check:
         return Check("torchvision", "ok", f"{torchvision.values['version']}, matches torch")
     if "operator torchvision::" in torchvision.error or "undefined symbol" in torchvision.error:
         found = f"does not match the installed torch ({torchvision.error})"
-        mend = f"install the two as a pair, from one index: {_REINSTALL_PAIR}"
-        return Check("torchvision", "broken", found, mend)
+        fix = f"install the two as a pair, from one index: {_REINSTALL_PAIR}"
+        return Check("torchvision", "broken", found, fix)
     return Check("torchvision", "broken", torchvision.error, "pip install torchvision, in the same command as torch")
 
 
@@ -155,13 +155,13 @@ def weight_checks() -> list[Check]:
             checks.append(_trained_check(name))
             continue
         path = files("bench.metrics").joinpath("weights", f"{name}.safetensors")
-        mend = "reinstall the package: its distances cannot be measured without these weights"
+        fix = "reinstall the package: its distances cannot be measured without these weights"
         if not path.is_file():
-            checks.append(Check(name, "broken", f"weights are missing from {path}", mend))
+            checks.append(Check(name, "broken", f"weights are missing from {path}", fix))
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest != pin.sha256:
-            checks.append(Check(name, "broken", f"weights are {digest[:12]}, pinned is {pin.sha256[:12]}", mend))
+            checks.append(Check(name, "broken", f"weights are {digest[:12]}, pinned is {pin.sha256[:12]}", fix))
         else:
             checks.append(Check(name, "ok", f"weights {digest[:12]}, as pinned"))
     return checks
@@ -183,8 +183,8 @@ def inception_check() -> Check:
     weights = importlib.import_module("bench.metrics.inception_weights")
     path = weights.cached_path()
     if not path.is_file():
-        mend = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
-        return Check("inception", "note", f"no weights for FID in {path.parent}", mend)
+        fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
+        return Check("inception", "note", f"no weights for FID in {path.parent}", fix)
     try:
         return Check("inception", "ok", f"weights {weights.identify(path).label} for FID")
     except ValueError as error:
@@ -203,10 +203,10 @@ def data_checks(data_dir: Path | None) -> list[Check]:
             ready += [each.name for each in family.workloads]
             continue
         first = family.workloads[0]
-        mend = family.missing(first, folder)
+        fix = family.missing(first, folder)
         names = ", ".join(each.name for each in family.workloads)
-        found = f"{names}: {'not there yet' if mend else f'in {folder}'}"
-        checks.append(Check(first.name, "note" if mend else "ok", found, mend))
+        found = f"{names}: {'not there yet' if fix else f'in {folder}'}"
+        checks.append(Check(first.name, "note" if fix else "ok", found, fix))
     return [Check("data", "ok", f"{', '.join(ready)} need no download; others in {folder}"), *checks]
 
 
@@ -224,7 +224,7 @@ def results_check(results: Path) -> Check:
     try:
         records = len(Store(results).records(histories=False))
     except ValueError as error:
-        return Check("results", "broken", str(error), "mend or move the file that is named")
+        return Check("results", "broken", str(error), "repair or move the file that is named")
     free = shutil.disk_usage(existing).free
     found = f"{records:,} records in {results}, {free / 1e9:,.0f} GB free"
     if free < _FREE_BYTES:

@@ -14,10 +14,10 @@ from bench.config.commands import command
 
 if TYPE_CHECKING:
     from bench.cli.sources import Source
-    from bench.report.compare_words import Presented
+    from bench.report.compare_text import Presented
     from bench.statistics.gates.comparison import Comparison, Outcome
     from bench.statistics.gates.speed import Timing
-    from bench.statistics.gates.verdicts import Settings
+    from bench.statistics.gates.verdicts import GateSettings
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """GitHub Actions names here the file whose Markdown it shows on the page of a run."""
@@ -56,7 +56,7 @@ _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
     help="Let pass what BASE has and NEW has not, or in too few runs; else it fails like a regression.",
 )  # fmt: skip
 @losses_option
-@format_option("md", "junit", words="How it is printed.")
+@format_option("md", "junit", description="How it is printed.")
 @output_option("A file to write too: .md, .json or .xml (JUnit). Repeatable.", multiple=True)
 def compare(
     *,
@@ -80,23 +80,23 @@ def compare(
     name for another method, or (--stage 1) a flagged cell; 2 bad input; 3 nothing comparable.
     """
     from bench.cli.sources import not_there, read_source
-    from bench.report.compare_words import Presented
+    from bench.report.compare_text import Presented
     from bench.report.flags import commands
     from bench.report.loss_files import loss_files_of
-    from bench.statistics.gates.verdicts import Settings
+    from bench.statistics.gates.verdicts import GateSettings
 
     _check(stage, flagged, loss_files, outputs)
     before, after = read_source(base), read_source(new)
     if after.absent:
         raise not_there(after, "NEW")
-    settings = Settings(stage=stage, threshold=threshold / 100)
+    settings = GateSettings(stage=stage, threshold=threshold / 100)
     comparison = _comparison(before, after, settings, flagged)
     results = str(after.results or DEFAULT_RESULTS)
     found = loss_files_of(comparison.reruns, loss_files, Path.cwd())
     shown = Presented(
         comparison=replace(comparison, warnings=(*comparison.warnings, *found.warnings)),
-        base=before.words,
-        new=after.words,
+        base=before.description,
+        new=after.description,
         allow_improvement=allow_improvement,
         allow_missing=allow_missing,
         commands=tuple(commands(comparison.reruns, results, found.files)),
@@ -126,13 +126,14 @@ def _check(stage: str, flagged: Path | None, loss_files: tuple[Path, ...], outpu
             raise click.UsageError(f"--output {path}: name it .md, .json or .xml, which says how it is written")
 
 
-def _comparison(before: "Source", after: "Source", settings: "Settings", flagged: Path | None) -> "Comparison":
+def _comparison(before: "Source", after: "Source", settings: "GateSettings", flagged: Path | None) -> "Comparison":
     from bench.statistics.gates.comparison import compare as compare_records
     from bench.statistics.gates.comparison import compare_golden, compare_timings
 
     if not before.absent and _kind(before) != _kind(after):
         raise click.UsageError(
-            f"BASE holds {_kind(before)} ({before.words}), and NEW {_kind(after)} ({after.words}): give two of a kind"
+            f"BASE holds {_kind(before)} ({before.description}), and NEW {_kind(after)} ({after.description}): "
+            "give two of a kind"
         )
     if after.golden is not None:
         return compare_golden(before.golden, after.golden, settings)
@@ -197,7 +198,7 @@ def _print(shown: "Presented") -> None:
 
     from bench.cli.terminal import console
     from bench.report.compare import to_table
-    from bench.report.compare_words import changes, notes, summary, verdict
+    from bench.report.compare_text import changes, notes, summary, verdict
 
     to = console()
     to.print(summary(shown), style="bold", markup=False, soft_wrap=True)
@@ -217,7 +218,7 @@ def _print(shown: "Presented") -> None:
 
 
 def _how_to_begin(before: "Source", after: "Source") -> str:
-    said = f"nothing to compare with: BASE is {before.words}."
+    said = f"nothing to compare with: BASE is {before.description}."
     if after.timings is not None:
         return f"{said} Keep a file of pytest --benchmark-json as the baseline."
     if after.golden is not None:

@@ -10,8 +10,9 @@ from bench.cli.voice import Verb
 
 @click.command(cls=Verb, short_help="Write the records as one tidy table.")
 @format_option(
-    "parquet", "csv", default=None, words="How it is written.  [default: what the name of --output says, else csv]"
-)
+    "parquet", "csv", default=None,
+    description="How it is written.  [default: what the name of --output says, else csv]",
+)  # fmt: skip
 @results_option
 @output_option("The file.  [default: RESULTS/records.FORMAT; json and table are printed]")
 def export(style: str | None, results: Path, output: Path | None) -> None:
@@ -21,7 +22,7 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
     it, each row with a column for each of them.
     """
     from bench.cli.reading import read_records, write_bytes, write_text
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.table import frame
 
     with usage_errors():

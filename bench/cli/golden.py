@@ -20,7 +20,7 @@ from bench.cli.voice import Verb
 @click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
 @losses_option
 @output_option("The file, which ends in .json.", required=True)
-@format_option(words="How it is told what was written.")
+@format_option(description="How it is told what was written.")
 def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path, style: str) -> None:
     """Record golden traces, which `compare` holds against another file of them.
 
@@ -35,7 +35,7 @@ def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path,
     from bench.cli.reading import write_bytes
     from bench.golden import record
     from bench.kernels.subjects import resolve
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.golden import encode_golden
 
     with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):

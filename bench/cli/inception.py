@@ -27,7 +27,7 @@ def inception_options(command: Command) -> Command:
         type=click.Choice(["auto", "off", "require"]),
         default="auto",
         show_default=True,
-        help="FID, KID and IS at the end of each trial: auto for colour images, on cuda or with a file of weights; "
+        help="FID, KID and IS at the end of each trial: auto for color images, on cuda or with a file of weights; "
         "require for all images, with a download (91 MB).",
     )
     weights = click.option(
@@ -48,7 +48,7 @@ def inception_plan(
     report: "OnProgress | None",
     fetch: bool = True,
 ) -> "InceptionPlan | None":
-    """Decide on which workloads FID is measured. Where colour images go without, say why on stderr.
+    """Decide on which workloads FID is measured. Where color images go without, say why on stderr.
 
     Args:
         choice: auto, off or require.
@@ -72,10 +72,10 @@ def inception_plan(
     workloads = [data.workload(name) for name in dict.fromkeys(trial.spec.workload for trial in trials)]
     if choice == "require":
         return InceptionPlan(weights=_required(file, workloads, report, fetch=fetch), required=True)
-    colour = ", ".join(workload.name for workload in workloads if workload.has_colour)
+    color = ", ".join(workload.name for workload in workloads if workload.has_color)
     if file is not None:
-        if not colour:
-            raise click.UsageError(f"--inception-weights: no workload here has colour images; {_REQUIRE} on grey ones")
+        if not color:
+            raise click.UsageError(f"--inception-weights: no workload here has color images; {_REQUIRE} on gray ones")
         with usage_errors():
             return InceptionPlan(weights=weights.identify(file))
     reason = ""
@@ -85,11 +85,11 @@ def inception_plan(
         reason = f"its weights are not in {weights.cached_path().parent}"
     else:
         try:
-            return InceptionPlan(weights=weights.identify(weights.cached_path())) if colour else None
+            return InceptionPlan(weights=weights.identify(weights.cached_path())) if color else None
         except ValueError as error:
             reason = str(error)
-    if colour and report is not None:
-        say(f"{colour}: FID is left out, as {reason}; {_REQUIRE}")
+    if color and report is not None:
+        say(f"{color}: FID is left out, as {reason}; {_REQUIRE}")
     return None
 
 
@@ -134,6 +134,6 @@ def measure_real_images(
         prepare(data.workload(name), data.load(name, data_dir), plan.weights, device, report)
     if not plan.weights.official:
         say(
-            f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labelled "
+            f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
             f"{plan.weights.label}, and compares with nobody else's FID"
         )

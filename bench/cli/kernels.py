@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.kernels.measure import Event
-    from bench.store.kernels import KernelRecord, Mode, Setting
+    from bench.store.kernels import KernelRecord, KernelSetting, Mode
 
 _BATCHES: Final = {"cpu": (64,), "cuda": (16, 64, 256, 1024)}
 _SIZES: Final = {"cpu": (32,), "cuda": (32, 64)}
@@ -81,7 +81,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @results_option
 @click.option("--table", is_flag=True, help="Measure nothing; print what is recorded.")
 @format_option(
-    "md", "csv", default=None, words="How it is written.  [default: what the name of --output says, else table]"
+    "md", "csv", default=None, description="How it is written.  [default: what the name of --output says, else table]"
 )
 @output_option("A file for the table, instead of the terminal.")
 @click.option(
@@ -119,8 +119,8 @@ def kernels(
         click.get_current_context().exit(1)
 
 
-def _settings(device: str, options: dict[str, Any]) -> "list[Setting]":
-    from bench.store.kernels import Setting
+def _settings(device: str, options: dict[str, Any]) -> "list[KernelSetting]":
+    from bench.store.kernels import KernelSetting
 
     kind = device.partition(":")[0]
     modes: tuple[Mode, ...] = options["modes"] or _MODES[kind]
@@ -129,7 +129,7 @@ def _settings(device: str, options: dict[str, Any]) -> "list[Setting]":
     if kind == "cpu" and options["precision"] == "tf32":
         raise click.UsageError("--precision tf32 needs a CUDA device; on the CPU choose fp32 or bf16")
     return [
-        Setting(
+        KernelSetting(
             batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm=CORE_NORM,
             precision=options["precision"], mode=mode,
         )
@@ -142,7 +142,7 @@ def _settings(device: str, options: dict[str, Any]) -> "list[Setting]":
 def _measure(methods: tuple[str, ...], results: Path, options: dict[str, Any]) -> int:
     """Measure and record; return how many measurements were impossible."""
     from bench.cli.progress import counted
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.kernels import KernelStore
 
     device, settings, chosen = _chosen(methods, options)
@@ -167,7 +167,7 @@ def _measure(methods: tuple[str, ...], results: Path, options: dict[str, Any]) -
     return counts["refused"]
 
 
-def _chosen(methods: tuple[str, ...], options: dict[str, Any]) -> "tuple[str, list[Setting], list[Any]]":
+def _chosen(methods: tuple[str, ...], options: dict[str, Any]) -> "tuple[str, list[KernelSetting], list[Any]]":
     from bench.execution.device import resolve as resolve_device
 
     with usage_errors():
@@ -236,7 +236,7 @@ def _write(records: "list[KernelRecord]", style: str, results: Path, output: Pat
     from bench.cli.reading import plainly, write_text
     from bench.cli.terminal import console
     from bench.report import kernels as formats
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     again = command("kernels", "--table", "--format", style, "--results", results)
     if style == "table":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(cls=Verb, short_help="Rank the losses from the records.")
 @format_option(
     "md", "csv", "latex", "html", default=None,
-    words="How it is written.  [default: what the name of --output says, else table]",
+    description="How it is written.  [default: what the name of --output says, else table]",
 )  # fmt: skip
 @results_option
 @output_option("A file, instead of the terminal.")
@@ -33,14 +33,14 @@ def leaderboard(context: click.Context, style: str | None, results: Path, output
     """
     from bench.cli.reading import plainly, write_text
     from bench.cli.terminal import console
+    from bench.report.formatting import plural
     from bench.report.publication import write_table
-    from bench.report.wording import plural
 
     chosen = written_as(style, output, "table")
     published = None
     if context.get_parameter_source("results") is ParameterSource.DEFAULT and not (results / "records").is_dir():
         published = published_tables()
-    note = "" if published is None else _published_words(results, published)
+    note = "" if published is None else _published_text(results, published)
     groups = _groups(published or results)
     boards = [board for _, found in groups for board in found]
     if chosen == "table":
@@ -76,7 +76,7 @@ def _with_records(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if (each / "records").is_dir())
 
 
-def _published_words(results: Path, published: Path) -> str:
+def _published_text(results: Path, published: Path) -> str:
     return (
         f"There are no records in {results} yet. These are the published tables in {published}, where a README says "
         "what each is about; make your own with: python -m bench run"

@@ -30,7 +30,7 @@ _WRONG_PATH: Final = frozenset(
         *(errno.ELOOP, errno.EEXIST, errno.ENXIO),
     }
 )
-"""What the user can mend by naming another file or folder; a full disk, say, is not of that kind."""
+"""What the user can fix by naming another file or folder; a full disk, say, is not of that kind."""
 
 VERBS: Final = {
     "run": "bench.cli.run:run",
@@ -109,9 +109,9 @@ class LazyGroup(voice.VerbGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
-            from bench.config.suite import nearest
+            from bench.common.names import did_you_mean
 
-            ctx.fail(f"there is no command {name!r}{nearest(name, VERBS)}; there are {', '.join(VERBS)}")
+            ctx.fail(f"there is no command {name!r}{did_you_mean(name, VERBS)}; there are {', '.join(VERBS)}")
         return super().resolve_command(ctx, args)
 
     def main(

@@ -46,7 +46,7 @@ def merge(context: click.Context, folders: tuple[Path, ...], into: Path, style: 
 
 
 def _print(into: Path, union: "Union") -> None:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     for conflict in union.conflicts:
         click.echo(_words(conflict))

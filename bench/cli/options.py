@@ -33,7 +33,7 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(f"{error}{hint(error)}") from error
 
 
-def format_option(*others: str, default: str | None = "table", words: str = "How it is written.") -> Decorator:
+def format_option(*others: str, default: str | None = "table", description: str = "How it is written.") -> Decorator:
     """Add `--format`, which gives the parameter `style`: table for people, json for programs, and what else there is.
 
     `--json` is short for `--format json`.
@@ -41,7 +41,7 @@ def format_option(*others: str, default: str | None = "table", words: str = "How
     Args:
         others: the verb's own formats, between the two that every verb has.
         default: the format where none is chosen; None if the verb decides.
-        words: the help.
+        description: the help.
     """
 
     def shorten(context: click.Context, _: click.Parameter, given: bool) -> None:  # noqa: FBT001 - click's signature
@@ -56,7 +56,7 @@ def format_option(*others: str, default: str | None = "table", words: str = "How
         return "json"
 
     # No default of click's: it could not be told from a choice. The short form is eager, and so is read first.
-    shown = words if default is None else f"{words}  [default: {default}]"
+    shown = description if default is None else f"{description}  [default: {default}]"
     choice = click.option(
         "--format", "style", type=click.Choice(["table", *others, "json"]), callback=choose, help=shown
     )  # fmt: skip
@@ -66,18 +66,18 @@ def format_option(*others: str, default: str | None = "table", words: str = "How
     return lambda command: choice(short(command))
 
 
-def output_option(words: str, *, multiple: bool = False, required: bool = False) -> Decorator:
+def output_option(description: str, *, multiple: bool = False, required: bool = False) -> Decorator:
     """Add `-o`, `--output`: the file that the verb writes. It never means a folder.
 
     Args:
-        words: the help.
+        description: the help.
         multiple: whether there may be several; the parameter is called `outputs` then.
         required: whether there must be one.
     """
     name = "outputs" if multiple else "output"
     return click.option(
         "-o", "--output", name, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", multiple=multiple,
-        required=required, help=words,
+        required=required, help=description,
     )  # fmt: skip
 
 

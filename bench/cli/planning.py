@@ -8,13 +8,13 @@ from bench.cli.prepare import untrained
 if TYPE_CHECKING:
     from bench.config.suite import Suite
     from bench.config.trial import Trial
-    from bench.statistics.estimate import Estimate
+    from bench.statistics.durations import DurationEstimate
     from bench.store.journal import Store
 
 
 def budgets(suite: "Suite", trials: "Sequence[Trial]") -> list[str]:
     """Say of each workload how long it trains, in which batch, and on which seeds."""
-    from bench.report.wording import budget
+    from bench.report.formatting import budget
 
     found = []
     for workload in dict.fromkeys(trial.spec.workload for trial in trials):
@@ -42,7 +42,7 @@ def more_seeds(suite: "Suite") -> list[str]:
     return said
 
 
-def trial_words(trial: "Trial", *, to_run: bool) -> dict[str, object]:
+def trial_json(trial: "Trial", *, to_run: bool) -> dict[str, object]:
     """Return one trial of a plan for a program; its id is null where it is not known before a classifier is trained."""
     spec = trial.spec
     return {
@@ -62,7 +62,7 @@ def trial_words(trial: "Trial", *, to_run: bool) -> dict[str, object]:
 
 def estimated(
     todo: "Sequence[Trial]", planned: int, store: "Store", device: str, workers: int | None
-) -> "tuple[Estimate, int]":
+) -> "tuple[DurationEstimate, int]":
     """Estimate how long trials take here, and return how many of them run at once.
 
     Raises:
@@ -70,18 +70,18 @@ def estimated(
     """
     from bench.campaign import divide
     from bench.execution.device import accelerator_name, resolve
-    from bench.statistics.estimate import estimate
+    from bench.statistics.durations import estimate_duration
     from bench.store.environment import environment
 
     chosen = resolve(device)
     used, threads = divide(planned, workers, chosen)
     machine = environment(chosen, threads, accelerator_name(chosen))
-    return estimate(todo, store.records(), machine, used), used
+    return estimate_duration(todo, store.records(histories=False), machine, used), used
 
 
-def time_words(found: "Estimate", workers: int, results: str) -> str:
+def time_text(found: "DurationEstimate", workers: int, results: str) -> str:
     """Say how long it takes, from what that is known, and what is not known."""
-    from bench.report.wording import duration, plural
+    from bench.report.formatting import duration, plural
 
     unknown = ", ".join(found.unknown)
     if not found.own + found.others:

@@ -34,7 +34,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
     as they are, and exits with 1 if training gives others now.
     """
     from bench import data
-    from bench.report.wording import duration
+    from bench.report.formatting import duration
 
     with usage_errors():  # a misspelt name is told before anything is fetched
         names = list(dict.fromkeys(data.workload(name).name for name in workloads))
@@ -112,7 +112,7 @@ def _print(prepared: "Sequence[Prepared]") -> None:
     from rich.text import Text
 
     from bench.cli.terminal import console
-    from bench.report.wording import MISSING, count, distance, duration
+    from bench.report.formatting import MISSING, count, distance, duration
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for title in ("workload", "data"):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES: Final = (".csv", ".json", ".svg", ".png")
 _DEFAULT_SUITE: Final = "digits"
-_COLOURS: Final = {
+_COLORS: Final = {
     "convergent": "green", "near": "yellow", "slow": "yellow", "not convergent": "red", "overflow": "red",
     "vanishing": "red", "steady": "green", "exploding": "yellow", "nonfinite": "red",
 }  # fmt: skip
@@ -182,7 +182,7 @@ def _gradients_table(curves: "Sequence[Curve]") -> "Table":
             "–" if curve.ratio is None else f"{curve.ratio:.3g}",
             f"{end.generator_weight:.2g}",
             f"{end.discriminator_accuracy:.2f}",
-            Text(curve.verdict, style=_COLOURS[curve.verdict]),
+            Text(curve.verdict, style=_COLORS[curve.verdict]),
         )
     return table
 
@@ -199,7 +199,7 @@ def _dirac_table(trajectories: "Sequence[Trajectory]") -> "Table":
         for each in row:
             rate = "" if each.rate is None else f" at {round(each.rate, 4) + 0.0:+.4f}"
             reached = f"step {len(each.positions)}" if each.overflowed else f"{each.radii[-1]:.3g}"
-            cells.append(Text(f"{reached}{rate}\n").append(each.verdict, style=_COLOURS[each.verdict]))
+            cells.append(Text(f"{reached}{rate}\n").append(each.verdict, style=_COLORS[each.verdict]))
         table.add_row(Text(row[0].method), *cells)
     return table
 

@@ -25,7 +25,7 @@ from bench.events import (
     TrialRetried,
     TrialStarted,
 )
-from bench.report import wording
+from bench.report import formatting
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,12 +102,12 @@ def label(trial: Trial) -> str:
 
 def finished_line(event: TrialFinished) -> str:
     """Say how a trial ended: "nsgan on digits, seed 0: distance 75.1 after 21 s"."""
-    parts = [] if event.distance is None else [f"distance {wording.distance(event.distance)}"]
+    parts = [] if event.distance is None else [f"distance {formatting.distance(event.distance)}"]
     if event.status != "ok":
-        parts.append(wording.STATUS_WORDS.get(event.status, event.status))
+        parts.append(formatting.STATUS_WORDS.get(event.status, event.status))
     if event.message:
         parts.append(event.message)
-    return f"{label(event.trial)}: {', '.join(parts) or 'ok'}, after {wording.duration(event.seconds)}"
+    return f"{label(event.trial)}: {', '.join(parts) or 'ok'}, after {formatting.duration(event.seconds)}"
 
 
 class Renderer(ABC):
@@ -174,7 +174,7 @@ class PlainRenderer(Renderer):
         counter = f"[{self.tally.done}/{self.tally.planned}]"
         if isinstance(event, CampaignStarted):
             todo = event.planned - event.recorded
-            planned = wording.plural(event.planned, "trial")
+            planned = formatting.plural(event.planned, "trial")
             return f"{todo} of {planned} to run, {event.workers} at a time; records in {event.results}"
         if isinstance(event, TrialStarted):
             return f"{counter} {label(event.trial)}: started"
@@ -183,9 +183,9 @@ class PlainRenderer(Renderer):
         return problem_line(event, self.tally)
 
     def _standing(self, event: Progress) -> str:
-        distance = "" if event.distance is None else f", distance {wording.distance(event.distance)}"
+        distance = "" if event.distance is None else f", distance {formatting.distance(event.distance)}"
         left = self.tally.seconds_left()
-        remaining = "" if left is None else f"; about {wording.duration(left)} left"
+        remaining = "" if left is None else f"; about {formatting.duration(left)} left"
         doing = f", {event.doing}" if event.doing else ""
         return (
             f"[{self.tally.done}/{self.tally.planned}] {self.tally.name(event.trial_id)}: step {event.step:,} of "
@@ -220,7 +220,10 @@ class RichRenderer(Renderer):
             self._console.print(Text.assemble((mark, style), " ", finished_line(event)))
         elif isinstance(event, CampaignStarted):
             self._console.print(
-                Text(f"{wording.plural(event.planned, 'trial')}, {event.workers} at a time; records in {event.results}")
+                Text(
+                    f"{formatting.plural(event.planned, 'trial')}, {event.workers} at a time; "
+                    f"records in {event.results}"
+                )
             )
             if event.recorded:
                 self._console.print(Text(f"{event.recorded} of them are recorded already and are not run again"))
@@ -234,7 +237,7 @@ class RichRenderer(Renderer):
 
         tally = self.tally
         left = tally.seconds_left()
-        words = "" if left is None else f"about {wording.duration(left)} left"
+        words = "" if left is None else f"about {formatting.duration(left)} left"
         head = Table.grid(padding=(0, 2))
         done = (tally.done - tally.finished + tally.share * (tally.planned - tally.recorded)) if tally.planned else 0.0
         head.add_row(
@@ -255,7 +258,7 @@ def _running_cells(running: Running) -> list["RenderableType"]:
     latest = running.latest
     if latest is None:
         return [Text(running.label), Text("starting", style="dim"), "", "", ""]
-    distance = "" if latest.distance is None else f"distance {wording.distance(latest.distance)}"
+    distance = "" if latest.distance is None else f"distance {formatting.distance(latest.distance)}"
     return [
         Text(running.label),
         ProgressBar(total=latest.steps, completed=latest.step, width=14),

@@ -12,7 +12,7 @@ from bench.cli.voice import Verb
 from bench.files.places import resolved
 
 if TYPE_CHECKING:
-    from bench.report.findings import Finding
+    from bench.report.findings import FileFinding
     from bench.report.verification import Contents
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -24,7 +24,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
     "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Copy the records of this results folder first.  [default: FOLDER has them already]",
 )  # fmt: skip
-@format_option(words="How it is told what was written, or what is off.")
+@format_option(description="How it is told what was written, or what is off.")
 @click.pass_context
 def publish(context: click.Context, folder: Path, source: Path | None, style: str) -> None:
     """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
@@ -34,9 +34,9 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     """
     from bench.cli.reading import write_bytes
     from bench.data import workload
+    from bench.report.formatting import plural
     from bench.report.publication import MANIFEST, manifest, records_file, tables
     from bench.report.verification import alien_files, published_before, ranked
-    from bench.report.wording import plural
     from bench.store import published
 
     name = resolved(folder).name
@@ -63,12 +63,12 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     click.echo(f"{plural(len(contents.records), 'record')}, {plural(len(made), 'file')} of tables: {folder}")
 
 
-def _refuse(folder: Path, off: "Sequence[Finding]", context: click.Context, style: str) -> None:
+def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, style: str) -> None:
     """Say what is off, and leave with exit code 1."""
-    from bench.cli.reading import finding_words, print_findings
+    from bench.cli.reading import finding_json, print_findings
 
     if style == "json":
-        print_json({"folder": folder, "fine": False, "findings": [finding_words(folder, each) for each in off]})
+        print_json({"folder": folder, "fine": False, "findings": [finding_json(folder, each) for each in off]})
     else:
         print_findings(folder, off)
     context.exit(1)

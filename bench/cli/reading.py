@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.config.workload import Workload
-    from bench.report.findings import Finding
+    from bench.report.findings import FileFinding
     from bench.statistics.board import Leaderboard
     from bench.store.journal import Store
     from bench.store.record import Record
@@ -70,9 +70,9 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
     from rich.text import Text
 
     from bench.report.formats import to_tables
+    from bench.report.formatting import budget
     from bench.report.leaderboard import title
     from bench.report.notes import facts
-    from bench.report.wording import budget
 
     def say(notes: "Iterable[str]") -> None:
         for note in notes:
@@ -93,27 +93,27 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
         to.print()
 
 
-def finding_words(folder: Path, finding: "Finding") -> dict[str, object]:
+def finding_json(folder: Path, finding: "FileFinding") -> dict[str, object]:
     """Return a finding for a program."""
-    return {"file": folder / finding.file, "wrong": finding.wrong, "what": finding.what, "mend": finding.mend}
+    return {"file": folder / finding.file, "wrong": finding.wrong, "what": finding.what, "mend": finding.fix}
 
 
-def print_findings(folder: Path, findings: "Iterable[Finding]") -> None:
+def print_findings(folder: Path, findings: "Iterable[FileFinding]") -> None:
     """Print what was found about a folder's files, one line each; of one kind, a few and the number of the others."""
     shown: Counter[str] = Counter()
     for finding in findings:
-        kind = finding.mend or finding.what
+        kind = finding.fix or finding.what
         shown[kind] += 1
         if shown[kind] <= _SHOWN_FINDINGS:
-            mend = f"; {finding.mend}" if finding.mend else ""
-            click.echo(f"{'' if finding.wrong else 'note: '}{folder / finding.file}: {finding.what}{mend}")
+            fix = f"; {finding.fix}" if finding.fix else ""
+            click.echo(f"{'' if finding.wrong else 'note: '}{folder / finding.file}: {finding.what}{fix}")
     for kind, number in shown.items():
         if number > _SHOWN_FINDINGS:
             click.echo(f"... and {number - _SHOWN_FINDINGS:,} more of the kind: {kind}")
 
 
 def plainly(show: "Callable[[Console], object]") -> str:
-    """Return what is printed, without colours, for a file."""
+    """Return what is printed, without colors, for a file."""
     text = io.StringIO()
     show(cleaning_console(file=text, width=PIPE_WIDTH, color_system=None))
     return text.getvalue()

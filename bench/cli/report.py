@@ -26,7 +26,7 @@ CAPTIONS_FILE = "figures.md"
     "--png", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
 )
 @click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
-@format_option(words="How it is told what was written.")
+@format_option(description="How it is told what was written.")
 def report(
     results: Path,
     output: Path | None,

@@ -77,7 +77,7 @@ class PackSize(click.ParamType[int | None]):
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
     help="How progress is shown, on stderr; auto is live on a terminal, plain lines elsewhere.",
 )  # fmt: skip
-@format_option(words="How the plan of --dry-run, or else the tables are written.")
+@format_option(description="How the plan of --dry-run, or else the tables are written.")
 def run(
     *,
     device: str,
@@ -102,7 +102,7 @@ def run(
     """
     from bench.cli.planning import budgets, more_seeds
     from bench.cli.reading import open_store
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     from bench.plan import expand, pending
@@ -276,9 +276,9 @@ def _print_plan(
     style: str,
 ) -> None:
     """Show what would be run, in its order, what is there already, and about how long the rest takes."""
-    from bench.cli.planning import budgets, estimated, more_seeds, time_words, trial_words
+    from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
     from bench.plan import pending
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, inception)]
@@ -286,13 +286,13 @@ def _print_plan(
     estimate = None
     try:
         estimate, used = estimated(todo, len(trials), store, device, workers)
-        time = time_words(estimate, used, str(store.root))
+        time = time_text(estimate, used, str(store.root))
     except ValueError as error:  # a plan may be looked at on a machine that lacks its device
         time = f"time: not known here: {error}"
     if style == "json":
         document = {
             "suite": suite.name or None,
-            "trials": [trial_words(trial, to_run=trial.id in wanted) for trial in trials],
+            "trials": [trial_json(trial, to_run=trial.id in wanted) for trial in trials],
             "recorded": len(trials) - len(todo),
             "to_run": len(todo),
             "seconds": None if estimate is None or estimate.unknown else estimate.seconds,

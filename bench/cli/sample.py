@@ -17,7 +17,7 @@ from bench.cli.voice import Verb
 )
 @results_option
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
-@format_option(words="How it is told what was written.")
+@format_option(description="How it is told what was written.")
 def sample(
     trial: str, count: int, output: Path | None, seed: int | None, results: Path, device: str, style: str
 ) -> None:

@@ -49,11 +49,11 @@ def show(trial: str, results: Path, style: str) -> None:
     _heading(f"{spec.method_name} on {spec.workload}, seed {spec.seed}")
     _pairs({"trial": record.trial_id, "attempt": str(record.attempt), "status": _status(record)})
     _pairs({"expression": spec.method, "started": record.started_at, "finished": record.finished_at})
-    _pairs(_spec_words(record))
+    _pairs(_spec_text(record))
     _heading("score")
-    _pairs(_score_words(record))
+    _pairs(_score_text(record))
     _heading("metrics")
-    _pairs(metric_words(record.metrics))
+    _pairs(metric_texts(record.metrics))
     _stability(record.stability)
     _heading("cost")
     _pairs({name: _number(value) for name, value in sorted(record.cost.items())})
@@ -71,13 +71,15 @@ def find(prefix: str, records: "Sequence[Record]") -> "Record":
     Raises:
         click.UsageError: no trial or several begin so.
     """
-    from bench.config.suite import nearest
+    from bench.common.names import did_you_mean
     from bench.store.journal import latest_attempts
 
     trials = {record.trial_id: record for record in latest_attempts(records)}
     matching = [trial_id for trial_id in trials if trial_id.startswith(prefix.lower())]
     if not matching:
-        raise click.UsageError(f"no trial begins with {prefix!r}{nearest(prefix, trials)}; `export` lists all of them")
+        raise click.UsageError(
+            f"no trial begins with {prefix!r}{did_you_mean(prefix, trials)}; `export` lists all of them"
+        )
     if len(matching) > 1:
         raise click.UsageError(f"{len(matching)} trials begin with {prefix!r}: {', '.join(sorted(matching)[:5])}")
     return trials[matching[0]]
@@ -121,7 +123,7 @@ def scores(record: "Record") -> dict[str, float | str | None]:
         return found | {"score": None, "average": None, "reason": str(error)}
 
 
-def _score_words(record: "Record") -> dict[str, str]:
+def _score_text(record: "Record") -> dict[str, str]:
     found = scores(record)
     if "reason" in found:
         return {"score": f"none: {found['reason']}"}
@@ -132,7 +134,7 @@ def _score_words(record: "Record") -> dict[str, str]:
     return words
 
 
-def metric_words(metrics: Mapping[str, float | None]) -> dict[str, str]:
+def metric_texts(metrics: Mapping[str, float | None]) -> dict[str, str]:
     """Write each metric, with that of the generator's moving average and with what it says nothing without."""
     from bench.config.protocol import AVERAGE
 
@@ -145,7 +147,7 @@ def metric_words(metrics: Mapping[str, float | None]) -> dict[str, str]:
 
 
 def _metric(name: str, metrics: Mapping[str, float | None]) -> str:
-    from bench.report.wording import companion
+    from bench.report.formatting import companion
 
     written = _number(metrics[name])
     try:
@@ -157,7 +159,7 @@ def _metric(name: str, metrics: Mapping[str, float | None]) -> str:
 
 def _stability(measures: Mapping[str, float | None]) -> None:
     """Print the measures that the record has by groups; one that no group knows comes last."""
-    from bench.report.wording import STABILITY_WORDS
+    from bench.report.formatting import STABILITY_WORDS
 
     known = {name for group in STABILITY_WORDS.values() for name in group}
     others = dict.fromkeys(sorted(measures.keys() - known), "")
@@ -180,13 +182,13 @@ def _number(value: float | None) -> str:
 
 
 def _status(record: "Record") -> str:
-    from bench.report.wording import STATUS_WORDS
+    from bench.report.formatting import STATUS_WORDS
 
     words = record.status if record.status == "ok" else f"{record.status}: {STATUS_WORDS[record.status]}"
     return f"{words} ({record.message})" if record.message else words
 
 
-def _spec_words(record: "Record") -> dict[str, str]:
+def _spec_text(record: "Record") -> dict[str, str]:
     spec = record.spec
     optimizer = spec.optimizer
     words = {
@@ -205,7 +207,7 @@ def _spec_words(record: "Record") -> dict[str, str]:
         words["variant"] = "not well defined on this discriminator; never ranked"
     machine = record.environment
     if machine is not None:
-        from bench.report.wording import plural
+        from bench.report.formatting import plural
 
         words["machine"] = (
             f"{machine.device}: {machine.device_name}, {plural(machine.threads, 'thread')} ({machine.fingerprint})"

@@ -23,7 +23,7 @@ BASELINES: Final = Path("baselines")
 class Source:
     """One side of a comparison."""
 
-    words: str
+    description: str
     """What it is, for people."""
     records: "tuple[Record, ...]" = ()
     timings: "Timings | None" = None
@@ -77,7 +77,7 @@ def _revision(text: str) -> Source:
 
 
 def _folder(path: Path) -> Source:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.journal import Store
     from bench.store.kernels import KernelStore
 
@@ -103,7 +103,7 @@ def _baseline(path: Path) -> Source:
 
 
 def _json(path: Path) -> Source:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.golden import is_golden, read_golden
 
     if not is_golden(path):
@@ -114,7 +114,7 @@ def _json(path: Path) -> Source:
 
 
 def _timings(path: Path) -> Source:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.timings import read_timings
 
     found = read_timings(path)
@@ -122,14 +122,14 @@ def _timings(path: Path) -> Source:
 
 
 def _named(found: "Baseline", where: str) -> str:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     header = found.header
     return f"baseline {header.baseline} ({where}), {plural(header.trials, 'trial')}, digest {header.digest[:12]}"
 
 
 def _counted(where: str, records: "tuple[Record, ...]") -> str:
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.store.baseline import records_digest
 
     return f"{where}, {plural(len(records), 'record')}, digest {records_digest(records)[:12]}"
@@ -137,6 +137,6 @@ def _counted(where: str, records: "tuple[Record, ...]") -> str:
 
 def not_there(source: Source, name: str) -> click.UsageError:
     return click.UsageError(
-        f"{name} is {source.words}: give a results folder, a baseline's name or file, git:REV[:PATH], or a file of "
-        "pytest --benchmark-json or of `golden`"
+        f"{name} is {source.description}: give a results folder, a baseline's name or file, git:REV[:PATH], or a file "
+        "of pytest --benchmark-json or of `golden`"
     )

@@ -41,7 +41,7 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     from bench.cli.planning import budgets
     from bench.cli.reading import open_store
     from bench.cli.terminal import console
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     from bench.plan import expand
@@ -60,7 +60,7 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     for workload in workloads:
         table.add_column(workload)
     for method in methods:
-        table.add_row(Text(method), *(words(cells.get((method, workload), Counter())) for workload in workloads))
+        table.add_row(Text(method), *(count_text(cells.get((method, workload), Counter())) for workload in workloads))
     to = console()
     to.print(f"{suite.label}, {plural(len(trials), 'trial')}; records in {results}", markup=False, soft_wrap=True)
     for line in budgets(suite, trials):
@@ -84,7 +84,7 @@ def _document(
     cells: dict[tuple[str, str], Counter[str]],
 ) -> dict[str, object]:
     """Return what there is and what is lacking, for a program."""
-    from bench.cli.planning import trial_words
+    from bench.cli.planning import trial_json
 
     states = ("ok", "failed", "lost", "missing")
     todo = {trial.id for trial in trials if state_of(latest.get(trial.id)) in ("missing", "lost")}
@@ -96,7 +96,7 @@ def _document(
             {"method": method, "workload": workload, **{state: count[state] for state in states}}
             for (method, workload), count in cells.items()
         ],
-        "trials": [trial_words(trial, to_run=trial.id in todo) for trial in trials],
+        "trials": [trial_json(trial, to_run=trial.id in todo) for trial in trials],
     }
 
 
@@ -120,7 +120,7 @@ def state_of(record: "Record | None") -> str:
     return "ok" if record.status == "ok" else "failed"
 
 
-def words(count: "Counter[str]") -> str:
+def count_text(count: "Counter[str]") -> str:
     """Write "3/5 done, 1 failed, 1 to retry"; a failed run is done, since it is a result."""
     done = count["ok"] + count["failed"]
     parts = [f"{done}/{count.total()} done"]

@@ -43,15 +43,15 @@ def verify(
 
     A folder of kernel timings (`kernels/`) is checked as one.
 
-    Says what is off, file by file, and how to mend it. Exit code 0 if all is fine, 1 if something is off.
+    Says what is off, file by file, and how to fix it. Exit code 0 if all is fine, 1 if something is off.
 
     With --rerun K, that many trials are trained again, drawn by the digest of the records. On an equal kind of machine
     every number must be the recorded one to the last bit. Where none can be compared, that is off too.
     """
-    from bench.cli.reading import finding_words, print_findings
+    from bench.cli.reading import finding_json, print_findings
     from bench.data import workload
     from bench.report import kernel_verification, verification
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
 
     # What is told on the way is the result for people, and beside it for programs.
     tell = say if style == "json" else click.echo
@@ -74,7 +74,7 @@ def verify(
             )
         verdict = "fine" if not off else f"{plural(off, 'thing')} off"
         tell(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
-        found = [finding_words(folder, finding) for finding in verified.findings]
+        found = [finding_json(folder, finding) for finding in verified.findings]
         documents.append({"folder": folder, "fine": not off, "records": verified.records, "findings": found})
         fine = fine and not off
     if style == "json":
@@ -96,7 +96,7 @@ def _train_again(
     from collections import Counter
 
     from bench.cli.reading import open_store
-    from bench.report.wording import plural
+    from bench.report.formatting import plural
     from bench.rerun import drawn, recipe, rerun
     from bench.statistics.damage import file_of
 

@@ -64,11 +64,7 @@ class Verb(click.Command):
         self.params += _voice_options()
 
 
-class VerbGroup(click.Group):
+class VerbGroup(Verb, click.Group):
     """A group with -q and -v, for itself and its commands, which are verbs."""
 
     command_class = Verb
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - click's signature
-        super().__init__(*arguments, **settings)
-        self.params += _voice_options()

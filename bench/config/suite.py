@@ -1,9 +1,8 @@
 """Suites: what a user asks to be run. A suite is a small TOML file; `bench.plan` turns it into resolved trials."""
 
-import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import NoneType, UnionType
@@ -12,6 +11,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from bench.common.names import did_you_mean
 from bench.config.protocol import CONTROLLED_BATCH_SIZE, CORE_NORM
 from bench.config.trial import DiscriminatorNorm, Precision, Track
 from bench.files.regular import UnusableFileError, read_regular
@@ -71,7 +71,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"timeout_minutes must be a positive number, not {self.timeout_minutes}")
 
 
-# A batch statistic is defined on two images or more; the neighbour metrics need more samples than neighbours.
+# A batch statistic is defined on two images or more; the neighbor metrics need more samples than neighbors.
 _LEAST = {"seeds": 1, "steps": 1, "evaluate_every": 1, "samples": 10, "batch_size": 2}
 
 _FIELD_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Suite)}
@@ -174,12 +174,6 @@ def split_outside_parentheses(text: str) -> list[str]:
     return [item.strip() for item in items if item.strip()]
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` where something known is spelled alike, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _read(name_or_path: str | Path) -> tuple[str, str, str]:
     """Return where the suite was found (for messages), its text, and a name for it."""
     name = str(name_or_path)
@@ -190,7 +184,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str, str]:
     if path.suffix != ".toml":
         known = suite_names()
         raise ValueError(
-            f"unknown suite {name!r}{nearest(name, known)}; "
+            f"unknown suite {name!r}{did_you_mean(name, known)}; "
             f"there are {', '.join(known)}, or give the path of a .toml file"
         )
     try:
@@ -205,7 +199,7 @@ def _expected_type(key: str, source: str) -> Any:  # noqa: ANN401 - a type expre
     if key not in _FIELD_TYPES:
         where = f" in {source}" if source else ""
         raise ValueError(
-            f"unknown key {key!r}{where}{nearest(key, _FIELD_TYPES)}; a suite has {', '.join(_FIELD_TYPES)}"
+            f"unknown key {key!r}{where}{did_you_mean(key, _FIELD_TYPES)}; a suite has {', '.join(_FIELD_TYPES)}"
         )
     return _FIELD_TYPES[key]
 
@@ -216,7 +210,7 @@ def _convert(key: str, value: object, source: str, *, strict: bool) -> object:
         converted: object = msgspec.convert(value, expected, strict=strict)
     except msgspec.ValidationError as error:
         where = f" in {source}" if source else ""
-        hint = nearest(value, _choices(expected)) if isinstance(value, str) else ""
+        hint = did_you_mean(value, _choices(expected)) if isinstance(value, str) else ""
         raise ValueError(f"{key}={value!r}{where} is not {_describe(expected)}{hint}") from error
     return converted
 

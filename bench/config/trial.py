@@ -37,7 +37,7 @@ class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Optimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One optimiser for both players; `betas` is (momentum, decay), and RMSprop reads the second only."""
+    """One optimizer for both players; `betas` is (momentum, decay), and RMSprop reads the second only."""
 
     name: Literal["adam", "rmsprop", "sgd"]
     lr_generator: float
@@ -66,7 +66,7 @@ class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: Precision
     seed: int
     allow_invalid: bool = False
-    """The run is a labelled variant: its method is not well defined on this discriminator and is never ranked."""
+    """The run is a labeled variant: its method is not well defined on this discriminator and is never ranked."""
 
 
 class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,3 +115,12 @@ def trial_id(spec: Spec, components: dict[str, str]) -> str:
     nameless = msgspec.structs.replace(spec, method_name="", workload=workload_kind(spec.workload))
     identity = {"spec": nameless, "components": components}
     return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
+
+
+def evaluation_count(spec: Spec, completed: int) -> int:
+    """Return how many evaluations a trial has after so many steps: at step 0, at every interval, and at the end.
+
+    A trial that stopped early has no evaluation where it stopped.
+    """
+    at_end = completed == spec.steps and spec.steps % spec.evaluate_every > 0
+    return 1 + completed // spec.evaluate_every + at_end

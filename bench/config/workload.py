@@ -76,7 +76,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return not self.is_toy and self.stack == 1
 
     @property
-    def has_colour(self) -> bool:
+    def has_color(self) -> bool:
         return self.has_single_images and self.channels == 3
 
     @property

@@ -1,6 +1,5 @@
 """The one registry of workloads: every module of this package that has a `FAMILY`."""
 
-import difflib
 import functools
 import importlib
 import os
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.common.names import nearest_name
 from bench.config.workload import Workload
 from bench.data.family import Arrays, DataError, Family, OnProgress, content_hash
 from bench.files.places import expanded, user_cache
@@ -48,9 +48,9 @@ def _find(name: str) -> tuple[Workload, Family]:
         return form.workload(name), family
     usages = {form.usage if each == head else each: form.usage for each, (_, form) in formed.items()}
     known = {**{each: each for each in entries}, **usages}
-    nearest = difflib.get_close_matches(head if colon else name, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {known[nearest[0]]!r}?" if nearest else ""
-    raise ValueError(f"unknown workload {name!r}{hint} (there are: {', '.join(known.values())})")
+    near = nearest_name(head if colon else name, known)
+    hint = "" if near is None else f" (did you mean {known[near]!r}?)"
+    raise ValueError(f"unknown workload {name!r}{hint}; there are {', '.join(known.values())}")
 
 
 def names() -> list[str]:

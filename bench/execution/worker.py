@@ -20,6 +20,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from bench.common.errors import first_line
 from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
@@ -105,8 +106,8 @@ def _failed(task: Task, error: Exception, started_at: str) -> Outcome:
 
 def one_line(error: BaseException) -> str:
     """Return the error's type and the first line of what it says."""
-    text = next(iter(str(error).strip().splitlines()), "")
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name, text = type(error).__name__, first_line(error)
+    line = name if text == name else f"{name}: {text}"
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[: _MESSAGE_LENGTH - 3]}..."
 
 

@@ -6,6 +6,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
+from bench.files.writing import reason
+
 LARGEST: Final = 64 * 2**20
 """Bytes of a file that is read whole. A record of a million steps has a tenth of it."""
 
@@ -43,7 +45,7 @@ def open_regular(path: Path, *, links: bool = True) -> BufferedReader:
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         if isinstance(error, UnusableFileError):
             raise
-        raise UnusableFileError(f"cannot be read: {_reason(error)}") from error
+        raise UnusableFileError(f"cannot be read: {reason(error)}") from error
     found = os.fstat(file.fileno())
     if not stat.S_ISREG(found.st_mode):
         file.close()
@@ -69,13 +71,9 @@ def read_regular(path: Path, *, largest: int = LARGEST, links: bool = True) -> b
             # One more than allowed, so that a file that grows meanwhile is noticed too.
             content = file.read(largest + 1)
         except OSError as error:
-            raise UnusableFileError(f"cannot be read: {_reason(error)}") from error
+            raise UnusableFileError(f"cannot be read: {reason(error)}") from error
     if len(content) > largest:
         raise UnusableFileError(
             f"cannot be read: it has more than {largest / 2**20:g} MiB, and no file of its kind has"
         )
     return content
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -24,7 +24,7 @@ from bench.kernels.stopwatch import Stopwatch
 from bench.plan import part_components
 from bench.probes.common import OnProgress, label
 from bench.store.environment import commit
-from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelStore, Machine, Setting, Timing, kernel_id
+from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelSetting, KernelStore, Machine, Timing, kernel_id
 from bench.training.memory import keep_freed_memory
 from bench.training.precision import configure
 from bench.training.version import ENGINE_VERSION
@@ -44,7 +44,7 @@ class Known(Struct, frozen=True, tag="known"):
     """A method was recorded before, on this machine and in this setting."""
 
     label: str
-    setting: Setting
+    setting: KernelSetting
     id: str
 
 
@@ -52,7 +52,7 @@ class Refused(Struct, frozen=True, tag="refused"):
     """A method cannot be measured in a setting."""
 
     label: str
-    setting: Setting
+    setting: KernelSetting
     reason: str
 
 
@@ -61,7 +61,7 @@ Event = Measured | Known | Refused
 
 def measure(
     methods: Sequence[Method],
-    settings: Sequence[Setting],
+    settings: Sequence[KernelSetting],
     store: KernelStore,
     *,
     device: str,
@@ -95,7 +95,7 @@ def measure(
 
 def _measure_setting(
     methods: Sequence[Method],
-    setting: Setting,
+    setting: KernelSetting,
     store: KernelStore,
     machine: Machine,
     device: torch.device,
@@ -138,7 +138,7 @@ def _measure_setting(
         yield Measured(record)
 
 
-def _reference(setting: Setting, device: torch.device) -> dict[str, Call]:
+def _reference(setting: KernelSetting, device: torch.device) -> dict[str, Call]:
     """Return the reference's calls in this mode, and the eager ones of what the mode has none of."""
     method = losses.get(REFERENCE_METHOD)
     eager = Paths(method, msgspec.structs.replace(setting, mode="eager"), device).calls()

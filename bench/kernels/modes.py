@@ -6,10 +6,11 @@ from typing import Final
 
 import torch
 
+from bench.common.errors import first_line
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
-from bench.training.capture import WARM_UP, CapturedStep, Recorder, first_line, recorder_for
+from bench.training.capture import WARM_UP, CapturedStep, Recorder, recorder_for
 from losses.fusion import fused
 from losses.types import Phase
 

@@ -27,7 +27,7 @@ from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Network, Spec, Trial
 from bench.kernels.blocks import Call
 from bench.plan import controlled
-from bench.store.kernels import Setting
+from bench.store.kernels import KernelSetting
 from bench.training.precision import autocast
 from bench.training.seeding import Stream
 from bench.training.trainer import build_step
@@ -61,7 +61,7 @@ class Paths:
         ValueError: a batch that the method's packs do not divide.
     """
 
-    def __init__(self, method: Method, setting: Setting, device: torch.device) -> None:
+    def __init__(self, method: Method, setting: KernelSetting, device: torch.device) -> None:
         if setting.batch_size % method.pack:
             raise ValueError(
                 f"{method.name!r} joins {method.pack} samples to one input, which does not divide a batch of "
@@ -246,7 +246,7 @@ def _slopes(value: Tensor, by: Sequence[Tensor]) -> list[Tensor]:
     return [each for each in found if each is not None and each.requires_grad]
 
 
-def _trial(method: Method, setting: Setting) -> Trial:
+def _trial(method: Method, setting: KernelSetting) -> Trial:
     """Describe the networks and the optimiser to the engine. Nothing of it is trained or recorded as a trial."""
     network = Network(
         name="dcgan-v2",

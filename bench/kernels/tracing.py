@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, record_function
 from bench.files.writing import write_output
 from bench.kernels.paths import Paths
 from bench.probes.common import label
-from bench.store.kernels import Setting
+from bench.store.kernels import KernelSetting
 from bench.training.precision import configure
 from losses import Method
 from losses.profiling import Watcher, watching
@@ -34,7 +34,7 @@ def watcher(device: torch.device, *, nvtx: bool) -> Watcher:
 
 
 def run_steps(
-    methods: Sequence[Method], setting: Setting, device: str, *, nvtx: bool = False, steps: int = WATCHED_STEPS
+    methods: Sequence[Method], setting: KernelSetting, device: str, *, nvtx: bool = False, steps: int = WATCHED_STEPS
 ) -> None:
     """Make steps of each method, both players in turn, with a range around each step and all ranges inside.
 
@@ -65,7 +65,9 @@ def _warm(paths: Paths) -> Paths:
     return paths
 
 
-def write_trace(path: Path, methods: Sequence[Method], setting: Setting, device: str, *, nvtx: bool = False) -> None:
+def write_trace(
+    path: Path, methods: Sequence[Method], setting: KernelSetting, device: str, *, nvtx: bool = False
+) -> None:
     """Write a Chrome trace of a few steps of each method; `chrome://tracing` and ui.perfetto.dev open it.
 
     Raises:

@@ -52,7 +52,7 @@ class InceptionPlan(Struct, frozen=True, kw_only=True):
     """Measure all that is made of images, grey ones too, and take trials without these numbers for unfinished."""
 
     def covers(self, workload: Workload) -> bool:
-        return workload.has_single_images if self.required else workload.has_colour
+        return workload.has_single_images if self.required else workload.has_color
 
     def misses(self, workload: Workload, record: Record) -> bool:
         """Whether the trial has to be run again, since its record lacks what is required with these weights."""

@@ -1,8 +1,9 @@
 """The versions of everything a metric depends on. Importing it needs no torch, so that a plan can name them."""
 
-import difflib
 from dataclasses import dataclass
 from typing import Final
+
+from bench.common.names import did_you_mean
 
 VERSION: Final = "2"
 """Raised whenever any number a metric computes changes for the same samples."""
@@ -62,9 +63,7 @@ def extractor_pin(name: str) -> ExtractorPin:
     """Return what is pinned for an extractor; raise ValueError naming the nearest one if there is none."""
     if name in EXTRACTORS:
         return EXTRACTORS[name]
-    nearest = difflib.get_close_matches(name, EXTRACTORS, n=1, cutoff=0.4)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"unknown extractor {name!r}{hint} (there are: {', '.join(EXTRACTORS)})")
+    raise ValueError(f"unknown extractor {name!r}{did_you_mean(name, EXTRACTORS)}; there are {', '.join(EXTRACTORS)}")
 
 
 def extractor_component(name: str) -> str:

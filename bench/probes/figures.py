@@ -5,9 +5,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.common.mpl_style import settings, spread
 from bench.probes.dirac import SCHEDULES, Trajectory
 from bench.probes.gradients import Curve
-from bench.svg import settings, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

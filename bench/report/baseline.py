@@ -6,7 +6,7 @@ from statistics import median
 
 from bench.config.protocol import scoring_version
 from bench.config.workload import Workload
-from bench.report import wording
+from bench.report import formatting
 from bench.statistics.damage import refuse_damaged
 from bench.statistics.gates.cells import Side, sides
 from bench.statistics.scales import unscored
@@ -59,11 +59,11 @@ def _median(side: Side | None, workload: Workload) -> float | None:
 def _words(side: Side | None, workload: Workload) -> str:
     value = _median(side, workload)
     if value is None or side is None:
-        return wording.MISSING
-    runs = wording.plural(len(side.runs), "run")
+        return formatting.MISSING
+    runs = formatting.plural(len(side.runs), "run")
     if not math.isfinite(value):
         return f"failed ({runs})"
-    return f"{wording.score(value) if workload.scored_by == 'modes' else wording.distance(value)} ({runs})"
+    return f"{formatting.score(value) if workload.scored_by == 'modes' else formatting.distance(value)} ({runs})"
 
 
 def _change(before: Side | None, after: Side | None, workload: Workload) -> str:
@@ -74,7 +74,7 @@ def _change(before: Side | None, after: Side | None, workload: Workload) -> str:
         return "other scoring"
     old, now = _median(before, workload), _median(after, workload)
     if old is None or now is None:
-        return wording.MISSING
+        return formatting.MISSING
     if not (math.isfinite(old) and math.isfinite(now)):
-        return wording.MISSING
+        return formatting.MISSING
     return f"{now - old:+.3f}" if workload.scored_by == "modes" else f"×{now / old:.2f}"

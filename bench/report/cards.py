@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.report import methods, wording
+from bench.report import formatting, methods
+from bench.report.columns import overall_verdict, p_text
 from bench.report.curves import band, distance_lines
 from bench.report.grids import Grid
-from bench.report.leaderboard import overall_verdict, p_text, quality_words, workload_verdict
 from bench.report.notes import nothing_scored
 from bench.report.sections import BoardSections
+from bench.report.workload_columns import quality_text, workload_verdict
 from bench.statistics.board import LeaderboardRow, WorkloadColumn
 from bench.statistics.scores import is_failure
 from bench.store.record import Record
@@ -38,13 +39,13 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TableEntry:
     """One method in one table."""
 
     table: str
     """The id of the table's section."""
     title: str
-    words: Sequence[str]
+    description: Sequence[str]
     results: Sequence[Result]
 
 
@@ -60,7 +61,7 @@ class MethodCard:
     summary: str
     formula: str
     citation: str
-    standings: Sequence[Standing]
+    tables: Sequence[TableEntry]
 
     @property
     def searched(self) -> str:
@@ -99,58 +100,58 @@ def cards(
             separator.join(getattr(entry, field) for entry in entries if getattr(entry, field))
             for field, separator in (("summary", " "), ("formula", "\n"), ("citation", " "))
         )
-        standings = [
-            _standing(section, row)
+        tables = [
+            _table_entry(section, row)
             for section in sections
             for row in section.board.rows
             if row.expression == expression
         ]
         family = methods.family_of(entries)
-        found.append(MethodCard(anchor, names[expression], expression, family, summary, formula, citation, standings))
+        found.append(MethodCard(anchor, names[expression], expression, family, summary, formula, citation, tables))
     return found
 
 
-def _standing(section: BoardSections, row: LeaderboardRow) -> Standing:
+def _table_entry(section: BoardSections, row: LeaderboardRow) -> TableEntry:
     results = [_result(section, row, column) for column in section.board.workloads if section.of(row, column.name)]
-    return Standing(section.id, section.board.key.title, _standing_words(section, row), results)
+    return TableEntry(section.id, section.board.key.title, _entry_text(section, row), results)
 
 
-def _standing_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+def _entry_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
     reference = section.board.reference
-    said = [*_score_words(section, row), *_against_words(section, row)]
+    said = [*_score_text(section, row), *_against_text(section, row)]
     if row.relative_throughput is not None and row.method != reference:
         said.append(f"{row.relative_throughput:.2f} times {reference}'s images a second")
     elif row.images_per_second is not None:
-        said.append(f"{wording.count(row.images_per_second)} images a second")
+        said.append(f"{formatting.count(row.images_per_second)} images a second")
     return said
 
 
-def _score_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+def _score_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
     if row.variant:
-        return ["a labelled variant, not well defined on this discriminator and never ranked"]
+        return ["a labeled variant, not well defined on this discriminator and never ranked"]
     if nothing_scored(section.board):
         return ["not ranked, as no workload has a scale to score on"]
     if row.score is None:
         return [f"{row.cells_done} of {row.cells_counting} counting runs done: not ranked yet"]
-    within = "" if row.score_low is None else f" ({wording.interval(row.score_low, row.score_high)})"
-    said = [f"score {wording.score(row.score)}{within}"]
+    within = "" if row.score_low is None else f" ({formatting.interval(row.score_low, row.score_high)})"
+    said = [f"score {formatting.score(row.score)}{within}"]
     if row.rank_low is not None:
-        said.append(f"rank {wording.ranks(row.rank_low, row.rank_high)}")
+        said.append(f"rank {formatting.ranks(row.rank_low, row.rank_high)}")
     if row.among_best:
         said.append("may be the best")
     if row.average_score is not None:
-        said.append(f"score of the moving averages {wording.score(row.average_score)}")
+        said.append(f"score of the moving averages {formatting.score(row.average_score)}")
     return said
 
 
-def _against_words(section: BoardSections, row: LeaderboardRow) -> list[str]:
+def _against_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
     reference, said = section.board.reference, []
     if row.verdict is not None:
         said.append(f"against {reference}: {overall_verdict(section.board, row)}")
     if row.better_than_reference is not None:
-        within = "" if row.better_low is None else f" ({wording.interval(row.better_low, row.better_high)})"
+        within = "" if row.better_low is None else f" ({formatting.interval(row.better_low, row.better_high)})"
         said.append(f"better than {reference} with probability {row.better_than_reference:.2f}{within}")
-    if row.p_adjusted is not None and p_text(section.board, row) != wording.MISSING:
+    if row.p_adjusted is not None and p_text(section.board, row) != formatting.MISSING:
         said.append(f"p {row.p_adjusted:.2g} after Holm")
     return said
 
@@ -163,20 +164,20 @@ def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn)
     failed = sum(is_failure(record) for record in records)
     return Result(
         workload=column.name,
-        seeds=wording.seeds(tuple(record.spec.seed for record in records)),
-        distance=wording.distance(row.distances.get(column.name)),
-        average=wording.distance(row.average_distances.get(column.name)),
-        quartiles=wording.MISSING if low is None else f"{wording.distance(low)} to {_or_failed(high)}",
-        real=wording.distance(column.floor),
-        untrained=wording.distance(column.untrained),
-        score=wording.score(row.on[column.name].score if column.name in row.on else None),
+        seeds=formatting.seeds(tuple(record.spec.seed for record in records)),
+        distance=formatting.distance(row.distances.get(column.name)),
+        average=formatting.distance(row.average_distances.get(column.name)),
+        quartiles=formatting.MISSING if low is None else f"{formatting.distance(low)} to {_or_failed(high)}",
+        real=formatting.distance(column.floor),
+        untrained=formatting.distance(column.untrained),
+        score=formatting.score(row.estimates[column.name].score if column.name in row.estimates else None),
         verdict=workload_verdict(row, column),
-        modes=wording.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
-        quality=wording.MISSING if share is None else f"{wording.percent(share)} {quality_words(column)}",
+        modes=formatting.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
+        quality=formatting.MISSING if share is None else f"{formatting.percent(share)} {quality_text(column)}",
         failed=f"{failed}/{len(records)}",
         grids=section.grids(row, column.name),
     )
 
 
 def _or_failed(quartile: float | None) -> str:
-    return "failed" if quartile is None else wording.distance(quartile)
+    return "failed" if quartile is None else formatting.distance(quartile)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report import wording
-from bench.report.compare_words import Presented, changes, first_gate, notes, summary, verdict, word
+from bench.report import formatting
+from bench.report.compare_text import Presented, changes, first_gate, notes, summary, verdict, word
 from bench.statistics.gates.comparison import Row
-from bench.statistics.gates.verdicts import Finding
+from bench.statistics.gates.verdicts import GateFinding
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLOURS: Final = {"worse": "bold red", "better": "bold green", "not comparable": "dim"}
+_COLORS: Final = {"worse": "bold red", "better": "bold green", "not comparable": "dim"}
 _EVIDENCE: Final = 0.5
 """From here on a p says no more than that the effect is not beyond the tolerance."""
 
@@ -41,7 +41,7 @@ def cells(shown: Presented, row: Row) -> list[str]:
         whole = ", ".join(filter(None, (row.name, row.setting)))
         line = {"verdict": words, "benchmark": whole, "method": row.name, "workload": row.setting, "remarks": remarks}
         line["time"] = effect(found["timing"])
-        return [line.get(name, wording.MISSING) for name in headings(shown)]
+        return [line.get(name, formatting.MISSING) for name in headings(shown)]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
     workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
     quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))
@@ -49,10 +49,10 @@ def cells(shown: Presented, row: Row) -> list[str]:
     return [words, row.name, workload, effect(quality), seen, _counts(failed), effect(time), remarks]
 
 
-def effect(finding: Finding) -> str:
+def effect(finding: GateFinding) -> str:
     """Write an effect with its interval and p: "×1.23 (1.05 to 1.44), p .003"."""
     if finding.verdict == "not comparable" or finding.effect is None:
-        return wording.MISSING
+        return formatting.MISSING
     if finding.scale == "relative":
         return f"{finding.effect:.1e}" if finding.effect else "0"
     if finding.scale == "difference":
@@ -67,10 +67,10 @@ def effect(finding: Finding) -> str:
     return f"{first}{between}" + (f", p {_p(finding.p)}" if finding.p is not None and finding.p < _EVIDENCE else "")
 
 
-def detectable(finding: Finding) -> str:
+def detectable(finding: GateFinding) -> str:
     """Write from where on a worse one would be found: "×1.35", of scores "-0.12"; "nothing" where none would be."""
     if finding.verdict == "not comparable" or (finding.able and finding.detectable is None):
-        return wording.MISSING
+        return formatting.MISSING
     if finding.detectable is None:
         return "nothing"
     return f"-{finding.detectable:.2f}" if finding.scale == "difference" else f"×{finding.detectable:.2f}"
@@ -87,7 +87,7 @@ def to_table(shown: Presented) -> "Table":
         table.add_column(name, overflow="fold", no_wrap=name in ("verdict", "failed"))
     for row in shown.rows:
         line = [Text(cell) for cell in cells(shown, row)]
-        line[0].stylize("bold yellow" if row.flagged else _COLOURS.get(row.verdict, ""))
+        line[0].stylize("bold yellow" if row.flagged else _COLORS.get(row.verdict, ""))
         table.add_row(*line)
     return table
 
@@ -111,7 +111,7 @@ def to_markdown(shown: Presented) -> str:
     if shown.commands:
         parts.append("Fresh seeds for the flagged cells:\n\n" + _fenced("\n".join(shown.commands)))
     if others:
-        title = f"{wording.plural(len(others), 'line')} without alarm"
+        title = f"{formatting.plural(len(others), 'line')} without alarm"
         parts.append(f"<details><summary>{title}</summary>\n\n{_grid(shown, others)}\n\n</details>")
     parts.append("\n".join(f"- {escape_markdown(note)}" for note in notes(shown)))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -187,9 +187,9 @@ def _remarks(row: Row) -> list[str]:
     return said
 
 
-def _counts(finding: Finding) -> str:
+def _counts(finding: GateFinding) -> str:
     if finding.base is None or finding.new is None:
-        return wording.MISSING
+        return formatting.MISSING
     before, after = round(finding.base * finding.base_count), round(finding.new * finding.new_count)
     return f"{before}/{finding.base_count} → {after}/{finding.new_count}"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 7.2
 
 DISCRIMINATOR, GENERATOR, LOSS, PENALTY, OPTIMISER, REST = PARTS = (
-    *("D: forward and backward", "G: fakes", "loss", "penalty", "optimiser", "rest"),
+    *("D: forward and backward", "G: fakes", "loss", "penalty", "optimizer", "rest"),
 )
 """What a discriminator step is divided into, from the left."""
 
@@ -33,11 +33,11 @@ _PART_OF: Final = {
     "D update": OPTIMISER,
 }
 _PENALTY: Final = "penalty "
-"""Begins the range of a regulariser, as in `losses.profiling`."""
+"""Begins the range of a regularizer, as in `losses.profiling`."""
 
 CAPTION: Final = (
     f"One update of the discriminator over {REFERENCE_METHOD}'s, the median of blocks timed in turn; shorter is "
-    "cheaper. The colours divide it as the ranges of a few more calls do: penalty is what a term adds on the way "
+    "cheaper. The colors divide it as the ranges of a few more calls do: penalty is what a term adds on the way "
     "forward, its gradient by the images and passes of its own included, and its way back to the weights is in D's "
     "backward. “rest” lies outside all ranges."
 )
@@ -116,10 +116,10 @@ def _words(bar: Bar) -> str:
 def _draw(figure: "Figure", axes: "Axes", drawn: Sequence[Bar], look: Look) -> None:
     places = range(len(drawn))
     ends = [0.0] * len(drawn)
-    for part, colour in zip(PARTS, (*look.colours[: len(PARTS) - 1], look.other), strict=True):
+    for part, color in zip(PARTS, (*look.colors[: len(PARTS) - 1], look.other), strict=True):
         widths = [bar.parts[part] for bar in drawn]
         if any(widths):
-            axes.barh(places, widths, left=ends, height=0.66, color=colour, label=part, linewidth=0)
+            axes.barh(places, widths, left=ends, height=0.66, color=color, label=part, linewidth=0)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     axes.axvline(1.0, color=look.ink, linewidth=0.8, linestyle=(0, (4, 2)), zorder=3)
     for place, bar in zip(places, drawn, strict=True):

@@ -107,7 +107,7 @@ def band(lines: Sequence[Line], *, missing_is_worst: bool) -> Band:
     Args:
         lines: one a seed.
         missing_is_worst: a run that has ended counts as infinitely large from then on, as it does in the table. If
-            not, those still going are summarised while they are at least half of all.
+            not, those still going are summarized while they are at least half of all.
     """
     steps = sorted({x for line in lines for x, _ in line.points})
     if not steps:

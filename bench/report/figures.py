@@ -1,4 +1,4 @@
-"""One small panel a method, drawn by matplotlib as SVG: its seeds in colour, the other methods in grey behind them."""
+"""One small panel a method, drawn by matplotlib as SVG: its seeds in color, the other methods in gray behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,19 +50,19 @@ def draw(panel: Panel) -> str:
 
 
 def _fill(axes: "Axes", panel: Panel) -> None:
-    colour = PAGE.colours[0]
+    color = PAGE.colors[0]
     for points in panel.others:
         axes.plot(*_columns(points), color=PAGE.other, linewidth=0.7, zorder=1)
     if len(panel.lines) > MOST_LINES:
-        fill_band(axes, panel.band, panel.limits, colour)
+        fill_band(axes, panel.band, panel.limits, color)
     else:
         for line in panel.lines:
-            axes.plot(*_columns(line.points), color=colour, linewidth=0.7, alpha=0.55, zorder=3)
+            axes.plot(*_columns(line.points), color=color, linewidth=0.7, alpha=0.55, zorder=3)
     for x, y in (line.points[-1] for line in panel.lines if line.ended):
         axes.plot(
             x, y, color=PAGE.alarm, marker="x", markersize=4.5, markeredgewidth=1.2, clip_on=False, zorder=5
         )  # fmt: skip
-    axes.plot(*_columns(panel.band.points), color=colour, linewidth=1.9, zorder=4, solid_capstyle="round")
+    axes.plot(*_columns(panel.band.points), color=color, linewidth=1.9, zorder=4, solid_capstyle="round")
     if panel.logarithmic:
         logarithmic_axis(axes, panel.limits)
     set_height(axes, panel.limits, logarithmic=panel.logarithmic)
@@ -78,7 +78,7 @@ def set_height(axes: "Axes", limits: tuple[float, float] | None, *, logarithmic:
         axes.set_ylim((low / 1.6, high * 1.6) if logarithmic else (low, high))
 
 
-def fill_band(axes: "Axes", drawn: Band, limits: tuple[float, float] | None, colour: str) -> None:
+def fill_band(axes: "Axes", drawn: Band, limits: tuple[float, float] | None, color: str) -> None:
     """Fill between the quartiles; an upper one that is off the scale leaves through the top."""
     top = 1e3 * limits[1] if limits is not None else None
     places = [
@@ -88,7 +88,7 @@ def fill_band(axes: "Axes", drawn: Band, limits: tuple[float, float] | None, col
     ]
     if places:
         x, low, high = zip(*places, strict=True)
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
+        axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=2)
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

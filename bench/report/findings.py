@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class FileFinding:
     """One thing about one file. What is not `wrong` is worth knowing and no reason to refuse the folder."""
 
     file: str
     what: str
-    mend: str = ""
+    fix: str = ""
     wrong: bool = True

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report.flat import Value, flat_row, stable
+from bench.report.column import METHOD, Part, Value
+from bench.report.flat import flat_row, stable
 from bench.report.latex import to_latex
-from bench.report.leaderboard import Part, lines, notes, parts, title
+from bench.report.leaderboard import lines, notes, parts, title
 from bench.report.notes import facts
 from bench.report.pieces import name_width, pieces
 from bench.statistics.board import RANKING_VERSION, Leaderboard
-from bench.statistics.standing import Reach
+from bench.statistics.estimates import Reach
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,7 +105,7 @@ def to_markdown(boards: Sequence[Leaderboard], command: str) -> str:
 
 def _markdown_part(board: Leaderboard, part: Part) -> str:
     names = [column.heading for column in part.columns]
-    rulers = ["---" if name == "method" else "---:" for name in names]
+    rulers = ["---" if column is METHOD else "---:" for column in part.columns]
     grid = [names, rulers, *lines(board, part)]
     table = "\n".join("| " + " | ".join(map(_markdown_cell, line)) + " |" for line in grid)
     return f"#### {part.title}\n\n{table}\n\n{_markdown_notes(part.notes)}"
@@ -163,13 +164,12 @@ def _terminal_table(board: Leaderboard, part: Part, width: int) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    names = [column.heading for column in part.columns]
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for name in names:
-        left = name == "method"
+    for column in part.columns:
+        left = column is METHOD
         limit = width if left else None
         table.add_column(
-            name,
+            column.heading,
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",
@@ -180,8 +180,7 @@ def _terminal_table(board: Leaderboard, part: Part, width: int) -> "Table":
     for line in written[: len(written) - len(board.rows)]:
         table.add_row(*map(Text, line), style="italic")
     for row, line in zip(board.rows, written[len(written) - len(board.rows) :], strict=True):
-        texts = [Text(cell) for cell in line]
-        if "failed" in names and row.failures:
-            texts[names.index("failed")].stylize("red")
+        states = [column.state(row) for column in part.columns]
+        texts = [Text(cell, "red" if state == "failed" else "") for cell, state in zip(line, states, strict=True)]
         table.add_row(*texts, style="bold" if row.among_best else ("dim" if row.score is None else ""))
     return table

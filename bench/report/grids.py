@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.files.regular import UnusableFileError, read_regular
-from bench.report import wording
+from bench.report import formatting
 from bench.store.record import Record
 
 SampleFile = Callable[[str], Path]
@@ -22,7 +22,7 @@ MOST_BYTES: Final = 6_000_000
 class Grid:
     trial_id: str
     seed: int
-    words: str
+    description: str
     image: str
     """The PNG in base64."""
 
@@ -49,7 +49,7 @@ class Gallery:
                 continue
             budget -= len(picture)
             image = base64.b64encode(picture).decode()
-            self._grids[record.trial_id] = Grid(record.trial_id, record.spec.seed, result_words(record), image)
+            self._grids[record.trial_id] = Grid(record.trial_id, record.spec.seed, result_text(record), image)
 
     def of(self, records: Iterable[Record]) -> list[Grid]:
         """Return the grids of these records that the page has, in their order."""
@@ -61,7 +61,7 @@ class Gallery:
         if not self.left_out:
             return ""
         return (
-            f"The page has room for {wording.plural(len(self._grids), 'grid')}; {self.left_out:,} more "
+            f"The page has room for {formatting.plural(len(self._grids), 'grid')}; {self.left_out:,} more "
             f"{'lies' if self.left_out == 1 else 'lie'} beside the records, in artifacts/TRIAL/samples.png."
         )
 
@@ -77,9 +77,9 @@ def _by_turns(records: Iterable[Record]) -> Sequence[Record]:
     return [record for _, _, record in sorted(placed, key=lambda item: item[:2])]
 
 
-def result_words(record: Record) -> str:
+def result_text(record: Record) -> str:
     """Say what came of a run, as "distance 56.7", with its status where it is not ok."""
     measured = record.metrics.get("distance")
-    distance = "" if measured is None else f"distance {wording.distance(measured)}"
-    status = "" if record.status == "ok" else wording.STATUS_WORDS[record.status]
-    return ", ".join(part for part in (distance, status) if part) or wording.STATUS_WORDS[record.status]
+    distance = "" if measured is None else f"distance {formatting.distance(measured)}"
+    status = "" if record.status == "ok" else formatting.STATUS_WORDS[record.status]
+    return ", ".join(part for part in (distance, status) if part) or formatting.STATUS_WORDS[record.status]

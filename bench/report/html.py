@@ -7,10 +7,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bench.config.workload import Workload
-from bench.report import cards, interactive, leaderboard, page_table, wording
+from bench.report import cards, formatting, interactive, leaderboard, page_table
+from bench.report.column import label
 from bench.report.costs import cost_sections
 from bench.report.grids import Gallery, SampleFile
-from bench.report.leaderboard import label
 from bench.report.notes import nothing_scored
 from bench.report.sections import MOST_PANELS, QUANTITIES, BoardSections
 from bench.statistics.board import Leaderboard
@@ -63,6 +63,7 @@ def render(
         sections=sections,
         findings={board.key: finding(board) for board in tables},
         columns=page_table.columns,
+        heading=page_table.heading,
         cells=page_table.cells,
         notes=leaderboard.notes,
         label=label,
@@ -139,10 +140,10 @@ def finding(board: Leaderboard) -> str:
     if not leader.score:
         return f"Every method scores 0: there is no leader, and nothing is ranked.{failed}"
     if len(scored) == 1:
-        return f"{leader.method} scores {wording.score(leader.score)}; there is nothing to compare it with.{failed}"
-    said = f"{leader.method} has the highest score, {wording.score(leader.score)}"
+        return f"{leader.method} scores {formatting.score(leader.score)}; there is nothing to compare it with.{failed}"
+    said = f"{leader.method} has the highest score, {formatting.score(leader.score)}"
     if leader.rank is None:
-        few = "a single seed" if leader.seeds == 1 else wording.plural(leader.seeds, "seed")
+        few = "a single seed" if leader.seeds == 1 else formatting.plural(leader.seeds, "seed")
         return f"{said}, of {few}: that allows no conclusion about the order.{failed}"
     others = [row.method for row in scored[1:] if row.among_best]
     if not others:
@@ -167,9 +168,9 @@ def _title(records: Sequence[Record], kernels: Sequence[KernelRecord]) -> str:
     seeds = {record.spec.seed for record in records}
     return ", ".join(
         [
-            wording.plural(len(methods_run), "loss", "losses"),
-            wording.plural(len(workloads_run), "data set"),
-            wording.plural(len(seeds), "seed"),
+            formatting.plural(len(methods_run), "loss", "losses"),
+            formatting.plural(len(workloads_run), "data set"),
+            formatting.plural(len(seeds), "seed"),
         ]
     )
 
@@ -184,7 +185,7 @@ def _facts(boards: Sequence[Leaderboard], records: Sequence[Record]) -> list[tup
         ("Runs", f"{len(records):,}, of {' and '.join(f'{number:,}' for number in steps)} generator steps"),
         ("Made", _period(records)),
         ("On", ", ".join(devices) or "an unknown machine"),
-        ("Training time", f"{wording.duration(seconds)} in all"),
+        ("Training time", f"{formatting.duration(seconds)} in all"),
         ("Protocol", ", ".join(sorted({board.key.protocol_version for board in boards}))),
         ("Records digest", ", ".join(board.digest for board in boards)),
     ]

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from bench.report import overview
+from bench.report.column import label
 from bench.report.curves import Band
-from bench.report.leaderboard import label
-from bench.report.overview import Curves, coloured, entrant
+from bench.report.overview import Curves, colored
 from bench.report.sections import BoardSections, Quantity
 from bench.statistics.board import Leaderboard, LeaderboardRow
 
@@ -37,10 +37,10 @@ def encode(sections: Sequence[BoardSections], anchors: Mapping[str, str]) -> str
 
 def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]:
     board = section.board
-    marked = {entrant(row) for row in coloured(board)}
+    marked = {row.method_key for row in colored(board)}
     return {
-        "methods": [_method(board, row, anchors) | {"marked": entrant(row) in marked} for row in board.rows],
-        "costWords": overview.cost_words(board),
+        "methods": [_method(board, row, anchors) | {"marked": row.method_key in marked} for row in board.rows],
+        "costWords": overview.cost_text(board),
         "front": [anchors[row.expression] for row in overview.pareto_front(board)],
         "curves": {
             f"{section.id}-curves{number}": _curves(quantity, anchors)
@@ -58,7 +58,7 @@ def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str])
         "best": row.among_best,
         "score": _short(row.score),
         "scores": [_short(row.score_low), _short(row.score_high)],
-        "cost": _short(overview.costs(board).get(entrant(row))),
+        "cost": _short(overview.costs(board).get(row.method_key)),
     }
 
 

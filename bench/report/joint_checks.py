@@ -99,7 +99,7 @@ def _copies(records: Sequence[Record]) -> Iterator[Found]:
     for alike in histories.values():
         alike.sort(key=lambda record: (record.spec.workload, record.spec.seed, record.spec.method, file_of(record)))
         first = alike[0]
-        # Neighbours alone, since somebody may have copied one run ten thousand times.
+        # Neighbors alone, since somebody may have copied one run ten thousand times.
         for one, other in pairwise(alike):
             if (other.spec.workload, other.spec.seed) != (first.spec.workload, first.spec.seed):
                 yield other, f"has the history of {file_of(first)}, which is of another seed or workload"
@@ -154,20 +154,20 @@ def _taken_for_another(records: Sequence[Record]) -> Iterator[Found]:
         return *_place(record), spec.network.d_norm, spec.batch_size, spec.critic_steps, rates, spec.optimizer.betas
 
     for alike in _grouped(records, recipe).values():
-        centres = {
-            method: centre
+        centers = {
+            method: center
             for method, runs in _grouped(alike, lambda record: record.spec.method).items()
-            if len({run.spec.seed for run in runs}) >= LIKENESS_SEEDS and (centre := _centre(runs))
+            if len({run.spec.seed for run in runs}) >= LIKENESS_SEEDS and (center := _center(runs))
         }
         names = {record.spec.method: record.spec.method_name for record in alike}
         for record in alike:
-            first, own = _first_block(record), centres.get(record.spec.method)
+            first, own = _first_block(record), centers.get(record.spec.method)
             if own is None or _distance(first, own) < FAR:
                 continue
             near = [
-                (_distance(first, centre), str(method))
-                for method, centre in centres.items()
-                if method != record.spec.method and _distance(first, centre) <= NEAR
+                (_distance(first, center), str(method))
+                for method, center in centers.items()
+                if method != record.spec.method and _distance(first, center) <= NEAR
             ]
             if near:
                 yield (
@@ -177,7 +177,7 @@ def _taken_for_another(records: Sequence[Record]) -> Iterator[Found]:
                 )
 
 
-Centre = Mapping[str, tuple[float, float]]
+Center = Mapping[str, tuple[float, float]]
 
 
 def _first_block(record: Record) -> dict[str, float]:
@@ -189,7 +189,7 @@ def _first_block(record: Record) -> dict[str, float]:
     return found
 
 
-def _centre(runs: Sequence[Record]) -> Centre:
+def _center(runs: Sequence[Record]) -> Center:
     """Return the median of each monitor and the deviation that its median deviation stands for, of normal numbers."""
     values: dict[str, list[float]] = defaultdict(list)
     for run in runs:
@@ -203,12 +203,12 @@ def _centre(runs: Sequence[Record]) -> Centre:
     return found
 
 
-def _distance(first: Mapping[str, float], centre: Centre) -> float:
+def _distance(first: Mapping[str, float], center: Center) -> float:
     """Return the largest deviation of any monitor."""
-    shared = [name for name in first if name in centre]
+    shared = [name for name in first if name in center]
     if not shared:
         return math.inf
-    return max(abs(first[name] - centre[name][0]) / centre[name][1] for name in shared)
+    return max(abs(first[name] - center[name][0]) / center[name][1] for name in shared)
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], Hashable]) -> dict[Hashable, list[Record]]:

@@ -4,9 +4,9 @@ import re
 import xml.etree.ElementTree as ET
 
 from bench.report.compare import effect
-from bench.report.compare_words import Presented, summary, verdict
+from bench.report.compare_text import Presented, summary, verdict
 from bench.statistics.gates.comparison import Row
-from bench.statistics.gates.verdicts import Finding
+from bench.statistics.gates.verdicts import GateFinding
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold at all, escaped or not."""
@@ -37,7 +37,7 @@ def to_junit(shown: Presented) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ET.Element, row: Row, finding: Finding, shown: Presented) -> str:
+def _case(suite: ET.Element, row: Row, finding: GateFinding, shown: Presented) -> str:
     name = f"{row.name} on {row.workload}, {row.key.setting}" if row.key else row.name
     case = ET.SubElement(suite, "testcase", classname=_clean(f"{finding.gate}.{row.workload}"), name=_clean(name))
     words = "; ".join(word for word in (effect(finding), finding.note, *row.notes) if word)

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.config.commands import command
 from bench.files.regular import UnusableFileError, read_regular
-from bench.report.findings import Finding
+from bench.report.findings import FileFinding
 from bench.report.kernels import to_markdown
 from bench.report.publication import shown
 from bench.report.verification import Verified
@@ -23,43 +23,43 @@ def holds_kernels(folder: Path) -> bool:
 def verify(folder: Path) -> Verified:
     """Check schema, name and identity of each record, the tables of the README, and that nothing else is there."""
     records: list[KernelRecord] = []
-    found: list[Finding] = []
+    found: list[FileFinding] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if (path.is_dir() and path.suffix != ".json") or name == README:
             continue
         if path.parent != folder / "kernels":
-            found.append(Finding(name, "does not belong into a folder of kernel timings", "move it out"))
+            found.append(FileFinding(name, "does not belong into a folder of kernel timings", "move it out"))
             continue
         if path.is_symlink():
             found.append(
-                Finding(name, "is a symbolic link, and its content lies elsewhere", "put the record itself there")
+                FileFinding(name, "is a symbolic link, and its content lies elsewhere", "put the record itself there")
             )
             continue
         try:
             records.append(read_kernel_record(path))
         except RecordError as error:
-            found.append(Finding(name, str(error).removeprefix(f"{path} ")))
+            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
     if not records and not found:
-        found.append(Finding("kernels", "there are none", "copy the kernels of a results folder there"))
+        found.append(FileFinding("kernels", "there are none", "copy the kernels of a results folder there"))
     if not found:
         found += _table_findings(folder, records)
     return Verified(len(records), tuple(sorted(found)))
 
 
-def _table_findings(folder: Path, records: list[KernelRecord]) -> list[Finding]:
+def _table_findings(folder: Path, records: list[KernelRecord]) -> list[FileFinding]:
     again = command("kernels", "--table", "--format", "md", "--results", shown(folder))
-    mend = f"take its tables from: {again}"
+    fix = f"take its tables from: {again}"
     if not (folder / README).exists():
-        return [Finding(README, "is missing", mend)]
+        return [FileFinding(README, "is missing", fix)]
     try:
         written = _rows(read_regular(folder / README, links=False).decode())
     except UnusableFileError as error:
-        return [Finding(README, str(error), mend)]
+        return [FileFinding(README, str(error), fix)]
     except UnicodeDecodeError:
-        return [Finding(README, "is no text", mend)]
+        return [FileFinding(README, "is no text", fix)]
     if written != _rows(to_markdown(records, again)):
-        return [Finding(README, "has tables that are not what the records give", mend)]
+        return [FileFinding(README, "has tables that are not what the records give", fix)]
     return []
 
 

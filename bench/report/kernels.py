@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bench.config.protocol import REFERENCE_METHOD
-from bench.report import wording
+from bench.report import formatting
 from bench.store.kernels import KernelRecord, Quartiles, Timing, groups
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def to_table(group: Sequence[KernelRecord]) -> "Table":
 def title(group: Sequence[KernelRecord]) -> str:
     """Name what all rows of a table share."""
     setting, place = group[0].setting, group[0].machine.environment
-    threads = f", {wording.plural(place.threads, 'thread')}" if place.device == "cpu" else ""
-    return f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.words}"
+    threads = f", {formatting.plural(place.threads, 'thread')}" if place.device == "cpu" else ""
+    return f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.description}"
 
 
 def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
@@ -124,7 +124,7 @@ def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
     ordered = sorted(group, key=cost)
     names = [_METHOD, *_COLUMNS]
     lines = [[label(record), *(column(record) for column in _COLUMNS.values())] for record in ordered]
-    used = [place for place in range(len(names)) if any(line[place] != wording.MISSING for line in lines)]
+    used = [place for place in range(len(names)) if any(line[place] != formatting.MISSING for line in lines)]
     return [names[place] for place in used], [[line[place] for place in used] for line in lines]
 
 
@@ -142,7 +142,7 @@ def cost(record: KernelRecord) -> tuple[float, str]:
 def _seconds(path: str, unit: float) -> Callable[[KernelRecord], str]:
     def written(record: KernelRecord) -> str:
         timing = record.timing(path)
-        return wording.MISSING if timing is None else _significant(timing.seconds.median / unit)
+        return formatting.MISSING if timing is None else _significant(timing.seconds.median / unit)
 
     return written
 
@@ -151,7 +151,7 @@ def _ratio(path: str, *, spread: bool) -> Callable[[KernelRecord], str]:
     def written(record: KernelRecord) -> str:
         timing = record.timing(path)
         if timing is None:
-            return wording.MISSING
+            return formatting.MISSING
         quartiles = f" ({timing.ratio.low:.2f}–{timing.ratio.high:.2f})" if spread else ""
         return f"{timing.ratio.median:.2f}{quartiles}"
 
@@ -161,14 +161,14 @@ def _ratio(path: str, *, spread: bool) -> Callable[[KernelRecord], str]:
 def _passes(record: KernelRecord) -> str:
     """Write forward, backward and double backward of the discriminator's loss."""
     found = [_seconds(f"loss.{each}", 1e-6)(record) for each in ("forward", "backward", "double_backward")]
-    return wording.MISSING if all(each == wording.MISSING for each in found) else "/".join(found)
+    return formatting.MISSING if all(each == formatting.MISSING for each in found) else "/".join(found)
 
 
 def _of_d_step(name: str, written: Callable[[Value], str]) -> Callable[[KernelRecord], str]:
     def column(record: KernelRecord) -> str:
         timing = record.timing("d_step")
         value = None if timing is None else _profiled(record, timing).get(name)
-        return wording.MISSING if value is None else written(value)
+        return formatting.MISSING if value is None else written(value)
 
     return column
 
@@ -184,7 +184,7 @@ _COLUMNS: Final[dict[str, Callable[[KernelRecord], str]]] = {
     "G step ms": _seconds("g_step", 1e-3),
     f"x {REFERENCE_METHOD}'s": _ratio("g_step", spread=False),
     "kernels": _of_d_step("kernels", lambda value: f"{value:,}"),
-    "launch": _of_d_step("launch_share", lambda value: wording.percent(float(value or 0.0))),
+    "launch": _of_d_step("launch_share", lambda value: formatting.percent(float(value or 0.0))),
     "MB": _of_d_step("peak_extra_bytes", lambda value: _significant(float(value or 0.0) / 1e6)),
     "x floor": _of_d_step("distance_to_floor", lambda value: _significant(float(value or 0.0))),
 }
@@ -192,7 +192,7 @@ _COLUMNS: Final[dict[str, Callable[[KernelRecord], str]]] = {
 
 def _significant(value: float) -> str:
     """Write about two digits after the leading one: 123 · 45.6 · 7.89 · 0.012."""
-    return wording.distance(value)
+    return formatting.distance(value)
 
 
 def notes(group: Sequence[KernelRecord]) -> list[str]:

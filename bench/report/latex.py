@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from bench.report.leaderboard import METHOD, Part, lines, parts, title
+from bench.report.column import METHOD, Part
+from bench.report.leaderboard import lines, parts, title
 from bench.report.notes import facts
 from bench.report.pieces import name_width, pieces
 from bench.statistics.board import Leaderboard

@@ -1,6 +1,6 @@
 """The figures about a whole table: rank intervals, cost against quality, and all methods' curves in one frame.
 
-Each is drawn once for the page and, in other colours, once for a paper.
+Each is drawn once for the page and, in other colors, once for a paper.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bench.common.mpl_style import spread
 from bench.config.protocol import REFERENCE_METHOD
+from bench.report.column import label
 from bench.report.curves import Band
 from bench.report.figures import fill_band, set_height
-from bench.report.leaderboard import label
-from bench.report.style import COLOURS, Look, draw_levels, logarithmic_axis, open_frame, step_axis
+from bench.report.style import COLORS, Look, draw_levels, logarithmic_axis, open_frame, step_axis
 from bench.statistics.board import Leaderboard, LeaderboardRow
-from bench.svg import spread
+from bench.statistics.comparable_groups import MethodKey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ _LABEL_GAP: Final = 0.055
 _WIDE: Final = 5.0
 """Speeds that differ by such a factor need few ticks."""
 _MOST_NAMES: Final = 30
-"""With more methods than that only the coloured ones and the Pareto front are named in the cost figure."""
+"""With more methods than that only the colored ones and the Pareto front are named in the cost figure."""
 
 
 RANKS_CAPTION: Final = (
@@ -50,14 +51,9 @@ class Curves:
     levels: Sequence[tuple[float | None, str]]
 
 
-def entrant(row: LeaderboardRow) -> tuple[str, bool]:
-    """Return what a row is known by."""
-    return row.expression, row.variant
-
-
-def coloured(board: Leaderboard) -> list[LeaderboardRow]:
-    """Return the methods that are told apart by colour: all if they are few, else the first three and the reference."""
-    if len(board.rows) <= COLOURS:
+def colored(board: Leaderboard) -> list[LeaderboardRow]:
+    """Return the methods that are told apart by color: all if they are few, else the first three and the reference."""
+    if len(board.rows) <= COLORS:
         return list(board.rows)
     leaders = list(board.scored[:_LEADERS]) or list(board.rows[:_LEADERS])
     return leaders + [row for row in board.rows if row.method == REFERENCE_METHOD and row not in leaders]
@@ -73,29 +69,29 @@ def has_costs(board: Leaderboard) -> bool:
     return len(_priced(board)) > 1
 
 
-def costs(board: Leaderboard) -> dict[tuple[str, bool], float]:
-    """Return each method's speed by its `entrant`: over the reference's where that is known, else images a second."""
-    relative = {entrant(row): row.relative_throughput for row in board.scored}
-    absolute = {entrant(row): row.images_per_second for row in board.scored}
+def costs(board: Leaderboard) -> dict[MethodKey, float]:
+    """Return each method's speed by its key: over the reference's where that is known, else images a second."""
+    relative = {row.method_key: row.relative_throughput for row in board.scored}
+    absolute = {row.method_key: row.images_per_second for row in board.scored}
     chosen = relative if board.reference is not None and _known(relative) else absolute
     return {key: value for key, value in chosen.items() if value}
 
 
-def cost_words(board: Leaderboard) -> str:
+def cost_text(board: Leaderboard) -> str:
     """Say what `costs` are."""
-    relative = board.reference is not None and _known({entrant(row): row.relative_throughput for row in board.scored})
+    relative = board.reference is not None and _known({row.method_key: row.relative_throughput for row in board.scored})
     return f"images a second, over those of {board.reference}" if relative else "images a second"
 
 
 def cost_caption(board: Leaderboard) -> str:
     """Say how the figure of costs is to be read."""
     return (
-        f"The score with its 95 % interval against speed: {cost_words(board)}. Up and to the right is better. Full "
+        f"The score with its 95 % interval against speed: {cost_text(board)}. Up and to the right is better. Full "
         "dots are the Pareto front: no other method is both as fast and as good, and better in one of them."
     )
 
 
-def _known(values: dict[tuple[str, bool], float | None]) -> bool:
+def _known(values: dict[MethodKey, float | None]) -> bool:
     return sum(value is not None for value in values.values()) > 1
 
 
@@ -116,9 +112,9 @@ def pareto_front(board: Leaderboard) -> list[LeaderboardRow]:
 def _priced(board: Leaderboard) -> list[tuple[LeaderboardRow, float, float]]:
     speeds = costs(board)
     return [
-        (row, speeds[entrant(row)], row.score)
+        (row, speeds[row.method_key], row.score)
         for row in board.scored
-        if row.score is not None and entrant(row) in speeds
+        if row.score is not None and row.method_key in speeds
     ]
 
 
@@ -145,18 +141,18 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
     from matplotlib.ticker import MaxNLocator
 
     rows = board.ranked
-    colours = _colours(board, look)
+    colors = _colors(board, look)
     for place, row in enumerate(rows):
-        colour = colours.get(entrant(row), look.ink)
+        color = colors.get(row.method_key, look.ink)
         if row.rank_low is not None and row.rank_high is not None:
-            axes.plot([row.rank_low, row.rank_high], [place, place], color=colour, linewidth=2, alpha=0.55, zorder=2)
-        face = colour if row.among_best else look.paper
+            axes.plot([row.rank_low, row.rank_high], [place, place], color=color, linewidth=2, alpha=0.55, zorder=2)
+        face = color if row.among_best else look.paper
         assert row.rank is not None
-        axes.plot(row.rank, place, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
+        axes.plot(row.rank, place, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
     axes.set_yticks(range(len(rows)), [label(row) for row in rows])
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
-        if entrant(row) in colours:
-            text.set_color(colours[entrant(row)])
+        if row.method_key in colors:
+            text.set_color(colors[row.method_key])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0.5, len(rows) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
@@ -169,29 +165,29 @@ def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
     """Draw the score with its interval against throughput; the Pareto front is joined by a dashed line."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    colours, front = _colours(board, look), pareto_front(board)
+    colors, front = _colors(board, look), pareto_front(board)
     priced, speeds = _priced(board), costs(board)
     axes.set_xscale("log")
     for row, speed, score in priced:
-        colour = colours.get(entrant(row), look.other)
+        color = colors.get(row.method_key, look.other)
         if row.score_low is not None and row.score_high is not None:
-            axes.plot([speed, speed], [row.score_low, row.score_high], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
-        face = colour if row in front else look.paper
-        axes.plot(speed, score, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=colour, zorder=3)
-        if entrant(row) in colours or row in front or len(priced) <= _MOST_NAMES:
+            axes.plot([speed, speed], [row.score_low, row.score_high], color=color, linewidth=1.2, alpha=0.6, zorder=2)
+        face = color if row in front else look.paper
+        axes.plot(speed, score, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
+        if row.method_key in colors or row in front or len(priced) <= _MOST_NAMES:
             axes.annotate(
                 label(row), (speed, score), xytext=(5, 3), textcoords="offset points", fontsize=look.font_size - 1.5,
-                color=colours.get(entrant(row), look.ink), zorder=4,
+                color=colors.get(row.method_key, look.ink), zorder=4,
             )  # fmt: skip
     axes.plot(
-        [speeds[entrant(row)] for row in front], [row.score or 0.0 for row in front], color=look.ink, linewidth=0.8,
+        [speeds[row.method_key] for row in front], [row.score or 0.0 for row in front], color=look.ink, linewidth=0.8,
         linestyle=(0, (4, 2)), zorder=1,
     )  # fmt: skip
     reach = max(speeds.values()) / min(speeds.values())
     axes.xaxis.set_major_locator(LogLocator(10, subs=range(1, 10) if reach < _WIDE else (1, 2, 5), numticks=12))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:g}"))
-    axes.set_xlabel(f"{cost_words(board)} (logarithmic)")
+    axes.set_xlabel(f"{cost_text(board)} (logarithmic)")
     axes.set_title("score, with its 95 % interval", fontsize=look.font_size, loc="left")
     axes.margins(x=0.12)
     open_frame(axes, look)
@@ -203,20 +199,20 @@ CURVES_SIZE: Final = (_WIDTH, 3.6)
 
 
 def draw_curves(figure: "Figure", axes: "Axes", board: Leaderboard, curves: Curves, look: Look) -> None:
-    """Draw every method's median, the coloured ones with their quartiles and their names, the others in grey."""
+    """Draw every method's median, the colored ones with their quartiles and their names, the others in gray."""
     from matplotlib.collections import LineCollection
 
-    colours = _colours(board, look)
-    grey = [drawn.points for row, drawn in curves.bands if entrant(row) not in colours]
+    colors = _colors(board, look)
+    gray = [drawn.points for row, drawn in curves.bands if row.method_key not in colors]
     axes.add_collection(
-        LineCollection([points for points in grey if points], colors=look.other, linewidths=0.7, zorder=1)
+        LineCollection([points for points in gray if points], colors=look.other, linewidths=0.7, zorder=1)
     )
     ends: list[tuple[str, str, tuple[float, float]]] = []
     for row, drawn in curves.bands:
-        if entrant(row) in colours and drawn.points:
-            fill_band(axes, drawn, curves.limits, colours[entrant(row)])
-            axes.plot(*zip(*drawn.points, strict=True), color=colours[entrant(row)], linewidth=1.7, zorder=3)
-            ends.append((label(row), colours[entrant(row)], drawn.points[-1]))
+        if row.method_key in colors and drawn.points:
+            fill_band(axes, drawn, curves.limits, colors[row.method_key])
+            axes.plot(*zip(*drawn.points, strict=True), color=colors[row.method_key], linewidth=1.7, zorder=3)
+            ends.append((label(row), colors[row.method_key], drawn.points[-1]))
     if curves.logarithmic:
         logarithmic_axis(axes, curves.limits)
     set_height(axes, curves.limits, logarithmic=curves.logarithmic)
@@ -230,14 +226,14 @@ def draw_curves(figure: "Figure", axes: "Axes", board: Leaderboard, curves: Curv
 
 
 def _name_ends(axes: "Axes", ends: Sequence[tuple[str, str, tuple[float, float]]], look: Look) -> None:
-    """Write each coloured line's name beside the frame at its end's height, moved apart where they would overlap."""
+    """Write each colored line's name beside the frame at its end's height, moved apart where they would overlap."""
     to_share = axes.transData + axes.transAxes.inverted()
     heights = [float(to_share.transform(point)[1]) for _, _, point in ends]
-    for (name, colour, point), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+    for (name, color, point), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
         axes.annotate(
-            name, point, xytext=(1.03, place), textcoords="axes fraction", color=colour, va="center",
+            name, point, xytext=(1.03, place), textcoords="axes fraction", color=color, va="center",
             fontsize=look.font_size, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 0},
         )  # fmt: skip
 
 
@@ -249,6 +245,6 @@ def fit(figure: "Figure", *, left: float, right: float, bottom: float = 0.5, top
     )
 
 
-def _colours(board: Leaderboard, look: Look) -> dict[tuple[str, bool], str]:
-    """Return the colour of each coloured row by its `entrant`."""
-    return {entrant(row): colour for row, colour in zip(coloured(board), look.colours, strict=False)}
+def _colors(board: Leaderboard, look: Look) -> dict[MethodKey, str]:
+    """Return the color of each colored row by its key."""
+    return {row.method_key: color for row, color in zip(colored(board), look.colors, strict=False)}

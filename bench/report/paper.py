@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH: Final = 300
-_READING: Final = "Lines: medians over seeds; bands: their quartiles; grey: the other methods."
+_READING: Final = "Lines: medians over seeds; bands: their quartiles; gray: the other methods."
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.report.leaderboard import METHOD, Column, Part, lines
+from bench.report.column import METHOD, Column, Part
+from bench.report.leaderboard import lines
 from bench.statistics.board import Leaderboard
 
 _BETWEEN = 2

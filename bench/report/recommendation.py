@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bench.config.commands import command
-from bench.report import wording
+from bench.report import formatting
 from bench.statistics.board import LeaderboardRow
 from bench.statistics.recommendation import Recommendation
 from bench.store.iteration_costs import IterationCosts
@@ -23,8 +23,8 @@ def basis(found: Recommendation, campaigns: Sequence[str]) -> str:
         return f"{asked}: the published records do not say. {found.unknown[:1].upper()}{found.unknown[1:]}."
     seeds = max((row.seeds for row in found.board.scored), default=0)
     rest = (
-        f"{wording.plural(found.methods, 'method')} on {found.workload.name}, {found.steps:,} steps of "
-        f"{found.board.key.batch}, {wording.plural(seeds, 'seed')} each ({', '.join(campaigns)})"
+        f"{formatting.plural(found.methods, 'method')} on {found.workload.name}, {found.steps:,} steps of "
+        f"{found.board.key.batch}, {formatting.plural(seeds, 'seed')} each ({', '.join(campaigns)})"
     )
     if found.picks:
         return f"{asked}, by {rest}:"
@@ -37,8 +37,8 @@ def rows(found: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
         (
             str(place),
             row.method,
-            wording.score(row.score),
-            wording.interval(row.score_low, row.score_high),
+            formatting.score(row.score),
+            formatting.interval(row.score_low, row.score_high),
             f"{row.failures} of {row.runs}",
             _cost(row, costs),
             "may be the best" if row.among_best else "shown to be worse than the best",

@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Final
 
 from bench.config.workload import Workload
-from bench.report import overview, wording
+from bench.report import formatting, overview
+from bench.report.column import label
 from bench.report.curves import MONITORS, Band, Line, Monitor, band, distance_lines, limits, monitor_lines
 from bench.report.figures import MOST_LINES, Panel, draw
-from bench.report.grids import Gallery, Grid, result_words
-from bench.report.leaderboard import label
+from bench.report.grids import Gallery, Grid, result_text
 from bench.report.overview import Curves
 from bench.report.style import PAGE, element_of
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
@@ -29,8 +29,8 @@ class Cell:
 
     mark: str
     kind: str
-    """ok, failed, lost or missing: decides the colour; the mark says the same without colour."""
-    words: str
+    """ok, failed, lost or missing: decides the color; the mark says the same without color."""
+    description: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Quantity:
 
 _MARKS = {"ok": "●", "nonfinite": "N", "diverged": "D", "not_learned": "L", "timeout": "T", "error": "E"}
 _HOW_TO_READ: Final = (
-    "The line is the median over seeds and the band its quartiles; a grey line is another method's median."
+    "The line is the median over seeds and the band its quartiles; a gray line is another method's median."
 )
 
 
@@ -150,7 +150,9 @@ class BoardSections:
             return None
         with overview.drawing(PAGE, overview.ranks_size(board)) as (figure, axes):
             overview.draw_ranks(figure, axes, board, PAGE)
-            described = "; ".join(f"{label(row)} {wording.ranks(row.rank_low, row.rank_high)}" for row in board.ranked)
+            described = "; ".join(
+                f"{label(row)} {formatting.ranks(row.rank_low, row.rank_high)}" for row in board.ranked
+            )
             svg = element_of(figure, f"{self.id}-ranks", f"Rank intervals: {described}", "wide")
         return Chart(f"{self.id}-ranks", "Rank intervals", overview.RANKS_CAPTION, svg)
 
@@ -176,8 +178,8 @@ class BoardSections:
         caption = (
             f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. {_HOW_TO_READ} A run that "
             "failed counts as infinitely far from there on. The dashed lines are real data "
-            f"({wording.distance(column.floor)}, the best that can be reached) and the untrained generator "
-            f"({wording.distance(column.untrained)})."
+            f"({formatting.distance(column.floor)}, the best that can be reached) and the untrained generator "
+            f"({formatting.distance(column.untrained)})."
         )
         levels = ((column.floor, "real data"), (column.untrained, "untrained"))
         curves = Curves(
@@ -254,7 +256,7 @@ class BoardSections:
         seeds = max((len(own) for quantity in self.quantities for own in quantity.lines), default=0)
         spread = "the band their quartiles" if seeds > MOST_LINES else "a thin line one of them"
         return (
-            f"The bold line is the median of the method's seeds, {spread}, a cross ends a run that failed; grey lines "
+            f"The bold line is the median of the method's seeds, {spread}, a cross ends a run that failed; gray lines "
             "are the other methods' medians."
         )
 
@@ -283,4 +285,4 @@ def _cell(record: Record | None, seed: int) -> Cell:
     kind = "ok" if record.status == "ok" else "failed"
     if record.status in INFRASTRUCTURE_STATUSES:
         kind = "lost"
-    return Cell(_MARKS[record.status], kind, f"seed {seed}: {result_words(record)}, trial {record.trial_id}")
+    return Cell(_MARKS[record.status], kind, f"seed {seed}: {result_text(record)}, trial {record.trial_id}")

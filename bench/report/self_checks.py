@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from bench.config.protocol import AVERAGE
+from bench.config.trial import evaluation_count
 from bench.config.workload import Workload, primary_of
 from bench.metrics.catalogue import about
 from bench.report.marks import marks
@@ -55,7 +56,7 @@ def self_contradictions(record: Record, workload: Workload) -> Iterator[str]:
         yield cut
         return
     yield from _summary(record, workload)
-    yield from _judgement(record, workload)
+    yield from _judgment(record, workload)
     yield from _limits(record, workload)
     yield from _costs(record)
     yield from marks(record)
@@ -111,7 +112,7 @@ def _cut(record: Record) -> Iterator[str]:
     if early and record.stability.get("first_nonfinite_step") is None:
         yield f"ended after {completed:,.0f} steps of {spec.steps:,}, and every number was finite"
     steps = [evaluation.step for evaluation in history.evaluations]
-    count = 1 + int(completed) // spec.evaluate_every + (not early and spec.steps % spec.evaluate_every > 0)
+    count = evaluation_count(spec, int(completed))
     # Counted first, since a plan may name more steps than a list can have.
     if len(steps) != count or steps != [min(index * spec.evaluate_every, spec.steps) for index in range(count)]:
         yield f"has {len(steps)} evaluations, and {count:,} at the planned steps belong to {completed:,.0f} steps"
@@ -144,7 +145,7 @@ def _summary(record: Record, workload: Workload) -> Iterator[str]:
             yield f"has {name} {_number(metrics.get(name))}, and {where} has {_number(value)}"
 
 
-def _judgement(record: Record, workload: Workload) -> Iterator[str]:
+def _judgment(record: Record, workload: Workload) -> Iterator[str]:
     """Status and course are what the evaluations say, and a number that is not finite has left a hole."""
     primary = primary_of(workload)
     distances = [evaluation.metrics.get(primary) for evaluation in record.history.evaluations]

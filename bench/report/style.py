@@ -1,7 +1,7 @@
-"""How the figures of page and paper look: colours, axes, and matplotlib's SVG made fit to stand inside a page.
+"""How the figures of page and paper look: colors, axes, and matplotlib's SVG made fit to stand inside a page.
 
-On the page colours are drawn as placeholders and then replaced by CSS variables, so the same picture reads on a light
-and on a dark page; text stays text and takes the page's font. On paper they are the colours themselves.
+On the page colors are drawn as placeholders and then replaced by CSS variables, so the same picture reads on a light
+and on a dark page; text stays text and takes the page's font. On paper they are the colors themselves.
 """
 
 import io
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.svg import settings
+from bench.common.mpl_style import settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-COLOURS: Final = 6
-"""How many methods can be told apart by colour; all others are grey."""
+COLORS: Final = 6
+"""How many methods can be told apart by color; all others are gray."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """The colours of a figure, and the size of its words in points."""
+    """The colors of a figure, and the size of its words in points."""
 
     ink: str
     faint: str
     other: str
-    """A method that is not among the coloured ones."""
+    """A method that is not among the colored ones."""
     alarm: str
     paper: str
     """What lies behind the figure."""
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
     """Of the methods that are told apart; the first is that of a figure about a single method."""
     font_size: float
 
@@ -50,10 +50,10 @@ PAPER: Final = Look(
     other="#b4bac1",
     alarm="#b3470a",
     paper="#ffffff",
-    colours=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
+    colors=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
     font_size=8.5,
 )
-"""The colours are Okabe and Ito's, which colour-blind readers can tell apart, without the yellow and the black."""
+"""The colors are Okabe and Ito's, which color-blind readers can tell apart, without the yellow and the black."""
 
 PAGE: Final = Look(
     ink="#010101",
@@ -61,7 +61,7 @@ PAGE: Final = Look(
     other="#030303",
     alarm="#040404",
     paper="#050505",
-    colours=tuple(f"#0{number}0{number}{number}0" for number in range(1, COLOURS + 1)),
+    colors=tuple(f"#0{number}0{number}{number}0" for number in range(1, COLORS + 1)),
     font_size=8.5,
 )
 _VARIABLES: Final = {
@@ -71,8 +71,8 @@ _VARIABLES: Final = {
     PAGE.alarm: "var(--alarm, #b3470a)",
     PAGE.paper: "var(--paper, #ffffff)",
     **{
-        drawn: f"var(--c{number}, {colour})"
-        for number, (drawn, colour) in enumerate(zip(PAGE.colours, PAPER.colours, strict=True), 1)
+        drawn: f"var(--c{number}, {color})"
+        for number, (drawn, color) in enumerate(zip(PAGE.colors, PAPER.colors, strict=True), 1)
     },
 }
 

@@ -17,8 +17,8 @@ from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.workload import Workload
 from bench.files.places import resolved
 from bench.files.regular import UnusableFileError, read_regular
-from bench.report import methods, wording
-from bench.report.findings import Finding
+from bench.report import formatting, methods
+from bench.report.findings import FileFinding
 from bench.report.joint_checks import joint_contradictions
 from bench.report.publication import (
     LARGEST_TABLE,
@@ -36,7 +36,7 @@ from bench.report.publication import (
 from bench.report.self_checks import attempt_contradictions, self_contradictions
 from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, version_findings
 from bench.statistics.board import Leaderboard
-from bench.statistics.cohorts import Cohort, Entrant, cohorts
+from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
 from bench.statistics.damage import damage, file_of
 from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
@@ -60,7 +60,7 @@ class Verified:
     """What a folder holds, and all that was found about it."""
 
     records: int
-    findings: tuple[Finding, ...]
+    findings: tuple[FileFinding, ...]
     read: tuple[Record, ...] = ()
     """The records of trials that could be read."""
 
@@ -76,7 +76,7 @@ class Contents:
     records: tuple[Record, ...]
     files: Mapping[str, bytes]
     """The bytes of the records, of sample grids and of the README, by their paths in the folder."""
-    findings: tuple[Finding, ...]
+    findings: tuple[FileFinding, ...]
 
     @property
     def fine(self) -> bool:
@@ -111,7 +111,7 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     found += _table_findings(folder, made)
     found += _manifest_findings(folder, contents, boards, made)
     if not made:
-        found.append(Finding("leaderboard.*", "not compared, as its records are off", wrong=False))
+        found.append(FileFinding("leaderboard.*", "not compared, as its records are off", wrong=False))
     return Verified(len(contents.records), tuple(sorted(set(found))), contents.records)
 
 
@@ -119,16 +119,16 @@ def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
     """Read the records of a folder, and check them alone and together."""
     files: dict[str, bytes] = {}
     records: list[Record] = []
-    found: list[Finding] = []
+    found: list[FileFinding] = []
     for path in record_files(folder):
         name = f"records/{path.name}"
         try:
             files[name] = read_regular(path, links=False)
             record = parse_record(path, files[name])
         except UnusableFileError as error:
-            found.append(Finding(name, str(error), "put the record itself there"))
+            found.append(FileFinding(name, str(error), "put the record itself there"))
         except RecordError as error:
-            found.append(Finding(name, str(error).removeprefix(f"{path} ")))
+            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
         else:
             records.append(record)
             found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
@@ -137,15 +137,15 @@ def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
         try:
             files[name] = read_regular(path, links=False)
         except UnusableFileError as error:
-            found.append(Finding(name, str(error), "put the file itself there, or none"))
+            found.append(FileFinding(name, str(error), "put the file itself there, or none"))
     if not records and not found:
-        found.append(Finding("records", "there are none", "copy the records of a results folder there"))
+        found.append(FileFinding("records", "there are none", "copy the records of a results folder there"))
     readable = not any(finding.wrong for finding in found)
     found += _attempt_findings(records)
-    found += [Finding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
+    found += [FileFinding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
     if readable:
-        for cohort in cohorts(records, _workloads(records, workload_of)):
-            found += _cohort_findings(cohort)
+        for group in comparable_groups(records, _workloads(records, workload_of)):
+            found += _group_findings(group)
     found += version_findings(records, workload_of)
     return Contents(tuple(records), files, tuple(found))
 
@@ -173,65 +173,65 @@ def _readme(folder: Path) -> list[Path]:
     return [path] if path.exists() or path.is_symlink() else []
 
 
-def _record_findings(name: str, record: Record) -> Iterable[Finding]:
+def _record_findings(name: str, record: Record) -> Iterable[FileFinding]:
     if newer(record.protocol_version, PROTOCOL_VERSION):
-        yield Finding(
+        yield FileFinding(
             name,
             f"follows protocol {record.protocol_version}, this program {PROTOCOL_VERSION}",
             UPGRADE,
         )
     if record.components.get("data", record.spec.data_hash) != record.spec.data_hash:
-        yield Finding(name, "names two contents of its data", RESTORE)
+        yield FileFinding(name, "names two contents of its data", RESTORE)
     if ":" in record.spec.workload:
-        yield Finding(
+        yield FileFinding(
             name,
             f"ran on {record.spec.workload!r}, images that nobody else has",
             "publish workloads that others can run",
         )
     if _MACHINE_PATH.search(record.message):
-        yield Finding(
+        yield FileFinding(
             name, f"its message names a path of one machine: {record.message!r}", "run the trial again, or leave it out"
         )
     yield from _name_findings(name, record)
 
 
-def _name_findings(name: str, record: Record) -> Iterable[Finding]:
+def _name_findings(name: str, record: Record) -> Iterable[FileFinding]:
     known = {entry.name: entry.expression for entry in methods.methods()}
     expected = known.get(record.spec.method_name, record.spec.method)
     if expected != record.spec.method and record.components.get("losses") == methods.library_version():
-        yield Finding(
+        yield FileFinding(
             name,
             f"calls itself {record.spec.method_name}, which is {expected!r}, and trained {record.spec.method!r}",
             "restore the name that it was recorded under",
         )
 
 
-def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> Iterable[Finding]:
+def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> Iterable[FileFinding]:
     try:
         workload = workload_of(record.spec.workload)
     except ValueError as error:
-        yield Finding(name, str(error), UPGRADE)
+        yield FileFinding(name, str(error), UPGRADE)
         return
     found = damage(record, workload)
     if found:
-        yield Finding(name, found.removeprefix(f"{file_of(record)}: "))
+        yield FileFinding(name, found.removeprefix(f"{file_of(record)}: "))
     for what in self_contradictions(record, workload):
-        yield Finding(name, what, _AS_RECORDED)
+        yield FileFinding(name, what, _AS_RECORDED)
 
 
-def _attempt_findings(records: Sequence[Record]) -> Iterable[Finding]:
+def _attempt_findings(records: Sequence[Record]) -> Iterable[FileFinding]:
     attempts: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.attempt):
         attempts[record.trial_id].append(record)
     for trial, made in attempts.items():
         for missing in _missing({record.attempt for record in made}, made[-1].attempt):
-            yield Finding(
+            yield FileFinding(
                 f"records/{trial}.{missing}.json",
                 "is missing, and a later attempt is there",
                 "restore it: all are kept",
             )
         for record, what in attempt_contradictions(made):
-            yield Finding(file_of(record), what, "restore what was recorded, and delete what was run again")
+            yield FileFinding(file_of(record), what, "restore what was recorded, and delete what was run again")
 
 
 def _missing(numbers: Container[int], count: int) -> list[int]:
@@ -239,46 +239,46 @@ def _missing(numbers: Container[int], count: int) -> list[int]:
     return list(islice((number for number in range(count) if number not in numbers), _FEW))
 
 
-def _cohort_findings(cohort: Cohort) -> Iterable[Finding]:
+def _group_findings(group: ComparableGroup) -> Iterable[FileFinding]:
     """Every method has the seeds 0 to n-1 of every workload. Lost runs are there too, and are no result."""
-    names = {entrant: record.spec.method_name for (entrant, _, _), record in cohort.cells.items()}
-    for workload in cohort.workloads:
-        of_workload = [(entrant, seed) for entrant, name, seed in cohort.cells if name == workload]
+    names = {method: record.spec.method_name for (method, _, _), record in group.cells.items()}
+    for workload in group.workloads:
+        of_workload = [(method, seed) for method, name, seed in group.cells if name == workload]
         needed = 1 + max(seed for _, seed in of_workload)
-        seeds: dict[Entrant, set[int]] = defaultdict(set)
+        seeds: dict[MethodKey, set[int]] = defaultdict(set)
         for owner, seed in of_workload:
             seeds[owner].add(seed)
-        for entrant in cohort.entrants:
-            missing = _missing(seeds[entrant], needed)
+        for method in group.methods:
+            missing = _missing(seeds[method], needed)
             if missing:
-                lacking = _seed_words(missing, needed - len(seeds[entrant]))
-                who = f"{names[entrant]}, not well defined there," if entrant.variant else names[entrant]
-                yield Finding(
+                lacking = _seed_text(missing, needed - len(seeds[method]))
+                who = f"{names[method]}, not well defined there," if method.variant else names[method]
+                yield FileFinding(
                     "records",
-                    f"{who} on {workload} lacks {lacking} of {needed:,} ({cohort.key.title})",
+                    f"{who} on {workload} lacks {lacking} of {needed:,} ({group.key.title})",
                     "restore what was deleted, or run what is missing: seeds are 0 to n-1 for every method",
                 )
-    lost = sum(not is_result(record) for record in cohort.cells.values())
+    lost = sum(not is_result(record) for record in group.cells.values())
     if lost:
-        yield Finding(
+        yield FileFinding(
             "records",
-            f"{wording.plural(lost, 'trial')} ended in a timeout or an error and count as missing",
+            f"{formatting.plural(lost, 'trial')} ended in a timeout or an error and count as missing",
             wrong=False,
         )
-    if cohort.superseded:
-        yield Finding(
+    if group.superseded:
+        yield FileFinding(
             "records",
-            f"{wording.plural(cohort.superseded, 'record')} of older data or component versions stand in no table",
+            f"{formatting.plural(group.superseded, 'record')} of older data or component versions stand in no table",
             wrong=False,
         )
 
 
-def _seed_words(missing: Sequence[int], number: int) -> str:
+def _seed_text(missing: Sequence[int], number: int) -> str:
     more = number - len(missing)
-    return wording.seed_words(tuple(missing)) + (f" and {more:,} more" if more else "")
+    return formatting.seed_text(tuple(missing)) + (f" and {more:,} more" if more else "")
 
 
-def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
+def alien_files(folder: Path, contents: Contents) -> Iterable[FileFinding]:
     """Name what lies in a folder and belongs into no published one."""
     trials = {record.trial_id for record in contents.records}
     for path in sorted(folder.rglob("*")):
@@ -288,27 +288,27 @@ def alien_files(folder: Path, contents: Contents) -> Iterable[Finding]:
             continue
         samples = _SAMPLES.fullmatch(name)
         if samples is None or samples["trial_id"] not in trials:
-            yield Finding(
+            yield FileFinding(
                 name, "does not belong into a published folder", "move it out, or publish the records alone with --from"
             )
 
 
-def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[Finding]:
+def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[FileFinding]:
     """Compare the tables, those of older protocols too: their scoring version computes them as they were published."""
     again = f"once the records are right, write it again: {publish_command(resolved(folder).name)}"
     for name, content in made.items():
         path = folder / name
         if not path.exists() and not path.is_symlink():
-            yield Finding(name, "is missing", again)
+            yield FileFinding(name, "is missing", again)
             continue
         try:
             present = read_regular(path, largest=LARGEST_TABLE, links=False)
         except UnusableFileError as error:
-            yield Finding(name, str(error), again)
+            yield FileFinding(name, str(error), again)
             continue
         if present != content:
             where = "" if name == published.FILE else f", from line {_first_difference(present, content)} on"
-            yield Finding(name, f"is not what the records give{where}", again)
+            yield FileFinding(name, f"is not what the records give{where}", again)
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:
@@ -319,21 +319,21 @@ def _first_difference(found: bytes, expected: bytes) -> int:
 
 def _manifest_findings(
     folder: Path, contents: Contents, boards: Sequence[Leaderboard], made: Mapping[str, bytes]
-) -> Iterable[Finding]:
+) -> Iterable[FileFinding]:
     name = resolved(folder).name
     again = f"if all records are as they were recorded, write it again: {publish_command(name)}"
     path = folder / MANIFEST
     if not path.exists() and not path.is_symlink():
-        yield Finding(MANIFEST, "is missing", again)
+        yield FileFinding(MANIFEST, "is missing", again)
         return
     try:
         content = read_regular(path, links=False)
         listed = read_manifest(content)
     except ValueError as error:
-        yield Finding(MANIFEST, str(error), again)
+        yield FileFinding(MANIFEST, str(error), again)
         return
     if listed.name != name:
-        yield Finding(
+        yield FileFinding(
             MANIFEST,
             f"is of {listed.name!r}, and the folder is called {name!r}",
             f"call it {listed.name}, or publish anew",
@@ -348,10 +348,10 @@ def _manifest_findings(
     yield from differing
     expected = manifest(name, contents.records, boards, {**contents.files, **made})
     if made and not differing and content != expected:
-        yield Finding(MANIFEST, "is not what the folder gives", again)
+        yield FileFinding(MANIFEST, "is not what the folder gives", again)
 
 
-def published_before(folder: Path, contents: Contents) -> list[Finding]:
+def published_before(folder: Path, contents: Contents) -> list[FileFinding]:
     """Name the records that the folder's manifest lists and that are gone or changed: what was published stays."""
     path = folder / MANIFEST
     try:
@@ -363,7 +363,7 @@ def published_before(folder: Path, contents: Contents) -> list[Finding]:
     return list(_listed_findings(recorded, present))
 
 
-def _published_since(folder: Path, contents: Contents, since: str | None) -> Iterable[Finding]:
+def _published_since(folder: Path, contents: Contents, since: str | None) -> Iterable[FileFinding]:
     """Name the records that the manifest of a revision lists, and that are gone or changed since."""
     revision = since or "HEAD"
     try:
@@ -379,18 +379,20 @@ def _published_since(folder: Path, contents: Contents, since: str | None) -> Ite
         if not name.startswith("records/"):
             continue
         if name not in contents.files:
-            yield Finding(
+            yield FileFinding(
                 name, f"was published in revision {revision} and is gone", "restore it: what is published stays"
             )
         elif sha256(contents.files[name]) != digest:
-            yield Finding(name, f"has other bytes than in revision {revision}", "restore it: what is published stays")
+            yield FileFinding(
+                name, f"has other bytes than in revision {revision}", "restore it: what is published stays"
+            )
 
 
-def _listed_findings(listed: Mapping[str, str], present: Mapping[str, bytes]) -> Iterable[Finding]:
+def _listed_findings(listed: Mapping[str, str], present: Mapping[str, bytes]) -> Iterable[FileFinding]:
     for name in sorted({*listed, *present}):
         if name not in present:
-            yield Finding(name, f"is listed in {MANIFEST} and missing", "restore it")
+            yield FileFinding(name, f"is listed in {MANIFEST} and missing", "restore it")
         elif name not in listed:
-            yield Finding(name, f"is not listed in {MANIFEST}", f"publish again: new files belong into {MANIFEST}")
+            yield FileFinding(name, f"is not listed in {MANIFEST}", f"publish again: new files belong into {MANIFEST}")
         elif sha256(present[name]) != listed[name]:
-            yield Finding(name, f"has other bytes than {MANIFEST} says", "restore the file as it was published")
+            yield FileFinding(name, f"has other bytes than {MANIFEST} says", "restore the file as it was published")

@@ -6,8 +6,8 @@ from typing import Final
 
 from bench.config.trial import PART, is_from_elsewhere, part_names, part_versions
 from bench.config.workload import Workload
-from bench.report import methods, wording
-from bench.report.findings import Finding
+from bench.report import formatting, methods
+from bench.report.findings import FileFinding
 from bench.store.record import Record
 from bench.training.version import components
 
@@ -21,7 +21,7 @@ _WITHOUT_REVISIONS: Final = "1.0"
 """The protocol whose records do not name the revisions of their parts."""
 
 
-def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iterable[Finding]:
+def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iterable[FileFinding]:
     """Say which versions made the records, where they are not this program's."""
     counted: Counter[tuple[str, str, str]] = Counter()
     unknown: set[str] = set()
@@ -39,9 +39,9 @@ def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iter
                 counted[name, record.components.get(name, ""), version] += 1
         unknown |= {name for name in record.components if name not in current and not name.startswith(PART)}
     for name in sorted(unknown):
-        yield Finding("records", f"have a component that this program does not know: {name}", UPGRADE)
+        yield FileFinding("records", f"have a component that this program does not know: {name}", UPGRADE)
     for (name, found, version), number in sorted(counted.items()):
-        yield _version_finding(wording.plural(number, "record"), name, found, version)
+        yield _version_finding(formatting.plural(number, "record"), name, found, version)
 
 
 def _parts_needed(record: Record) -> dict[str, str]:
@@ -60,13 +60,13 @@ def _parts_needed(record: Record) -> dict[str, str]:
     }
 
 
-def _version_finding(who: str, component: str, found: str, current: str) -> Finding:
+def _version_finding(who: str, component: str, found: str, current: str) -> FileFinding:
     if not found:
-        return Finding("records", f"{who} without a version of {component}", RESTORE)
+        return FileFinding("records", f"{who} without a version of {component}", RESTORE)
     if newer(found, current):
-        return Finding("records", f"{who} of {component} {found}, newer than this program's {current}", UPGRADE)
+        return FileFinding("records", f"{who} of {component} {found}, newer than this program's {current}", UPGRADE)
     order = "older than" if newer(current, found) else "other than"
-    return Finding("records", f"{who} of {component} {found}, {order} this program's {current}", wrong=False)
+    return FileFinding("records", f"{who} of {component} {found}, {order} this program's {current}", wrong=False)
 
 
 def newer(first: str, second: str) -> bool:

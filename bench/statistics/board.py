@@ -1,14 +1,15 @@
 """The leaderboard as values: what `ranking` computes and `report` writes down. No bare first place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from bench.statistics.cohorts import CohortKey, Entrant
+from bench.statistics.comparable_groups import GroupKey, MethodKey
+from bench.statistics.estimates import Reach, ReferenceVerdict, WorkloadEstimate
 from bench.statistics.inception import FidColumn
 from bench.statistics.scales import Unscored
 from bench.statistics.spread import Spread
-from bench.statistics.standing import OnWorkload, Reach, Verdict
+from bench.store.record import Record
 
 RANKING_VERSION: Final = 2
 """The rule by which scores of runs become a table. It is no part of the protocol, nor of how a run is scored: records
@@ -45,7 +46,7 @@ class LeaderboardRow:
     score_low: float | None = None
     score_high: float | None = None
     rank: int | None = None
-    """By score; none below `standing.RANKED_SEEDS` seeds, and where every score is 0."""
+    """By score; none below `estimates.RANKED_SEEDS` seeds, and where every score is 0."""
     rank_low: int | None = None
     rank_high: int | None = None
     among_best: bool | None = None
@@ -58,11 +59,11 @@ class LeaderboardRow:
     """Of the workloads' paired tests against the reference, joined."""
     p_adjusted: float | None = None
     """The same after Holm over all ranked methods but the reference."""
-    verdict: Verdict | None = None
+    verdict: ReferenceVerdict | None = None
     """Against the reference, over all workloads."""
     detectable: float | None = None
     """The difference from the reference that would have been shown with 80 %."""
-    on: Mapping[str, OnWorkload] = field(default_factory=dict)
+    estimates: Mapping[str, WorkloadEstimate] = field(default_factory=dict)
     """Its score, wins and test on each scored workload."""
     runs: int
     failures: int
@@ -70,13 +71,15 @@ class LeaderboardRow:
     failure_high: float | None
     lost: int
     """Runs that ended in a timeout or an error of the machinery; they say nothing about the loss."""
+    results: Mapping[str, Sequence[Record]] = field(repr=False, compare=False)
+    """Its results on each workload, in the order of seeds."""
     distances: Mapping[str, float | None]
     """The median last distance of each workload; `None` where the median run has none left to measure."""
     average_distances: Mapping[str, float | None]
     """The same of the generator's moving average; `None` where a result lacks it."""
     late_regressions: Mapping[str, float | None]
     """The median of log(F_last / F_best) on each workload: 0 where training never got worse again."""
-    images_per_second: float | None
+    images_per_second: float | None = None
     relative_throughput: float | None = None
     """Images a second over the reference's: median over runs of equal workload and seed on equal hardware."""
     relative_discriminator_update: float | None = None
@@ -97,8 +100,8 @@ class LeaderboardRow:
     """How the last distances of each workload depend on the seed."""
 
     @property
-    def entrant(self) -> Entrant:
-        return Entrant(self.expression, self.variant)
+    def method_key(self) -> MethodKey:
+        return MethodKey(self.expression, self.variant)
 
     @property
     def complete(self) -> bool:
@@ -137,7 +140,7 @@ class WorkloadColumn:
 class Leaderboard:
     """One table of comparable records."""
 
-    key: CohortKey
+    key: GroupKey
     rows: tuple[LeaderboardRow, ...]
     workloads: tuple[WorkloadColumn, ...]
     record_ids: tuple[str, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.config.workload import Workload
-from bench.statistics.cohorts import Cohort, Entrant
+from bench.statistics.comparable_groups import ComparableGroup, MethodKey
 from bench.statistics.scales import Unscored, unscored
 from bench.statistics.scores import is_result
 from bench.store.record import Record
@@ -25,7 +25,7 @@ class Timing:
 class Cells:
     """The records of one table, and which of its cells are scored."""
 
-    cohort: Cohort
+    group: ComparableGroup
     workloads: Mapping[str, Workload]
     seeds: Mapping[str, Sequence[int]]
     """The seeds of each workload that most methods have."""
@@ -37,50 +37,50 @@ class Cells:
         """The counting seeds of every workload that is in the score, in the order of names."""
         return {name: seeds for name, seeds in sorted(self.seeds.items()) if name not in self.unscored}
 
-    def of(self, entrant: Entrant) -> dict[str, list[Record]]:
-        """Return the entrant's results in the scored cells, by workload."""
+    def of(self, method: MethodKey) -> dict[str, list[Record]]:
+        """Return the method's results in the scored cells, by workload."""
         return {
-            name: [record for number in seeds if (record := self._result(entrant, name, number)) is not None]
+            name: [record for number in seeds if (record := self._result(method, name, number)) is not None]
             for name, seeds in self.scored.items()
         }
 
-    def complete(self, entrant: Entrant) -> bool:
+    def complete(self, method: MethodKey) -> bool:
         """Say whether a method may be ranked: it is no variant, and has a result in every scored cell."""
-        done = sum(len(records) for records in self.of(entrant).values())
-        return not entrant.variant and done == sum(len(seeds) for seeds in self.scored.values())
+        done = sum(len(records) for records in self.of(method).values())
+        return not method.variant and done == sum(len(seeds) for seeds in self.scored.values())
 
-    def _result(self, entrant: Entrant, workload: str, seed: int) -> Record | None:
-        record = self.cohort.cells.get((entrant, workload, seed))
+    def _result(self, method: MethodKey, workload: str, seed: int) -> Record | None:
+        record = self.group.cells.get((method, workload, seed))
         return record if record is not None and is_result(record) else None
 
 
-def cells_of(cohort: Cohort, workloads: Mapping[str, Workload]) -> Cells:
+def cells_of(group: ComparableGroup, workloads: Mapping[str, Workload]) -> Cells:
     """Choose the counting seeds of a table, and find the workloads that have no scale."""
-    seeds = cohort.counting()
+    seeds = group.counting()
     counting = {
         name: [
             record
-            for record in cohort.records_on(name)
+            for record in group.records_on(name)
             if record.spec.seed in numbers and not record.spec.allow_invalid and is_result(record)
         ]
         for name, numbers in seeds.items()
     }
     found = {name: unscored(records, workloads[name]) for name, records in counting.items()}
     return Cells(
-        cohort=cohort,
+        group=group,
         workloads=workloads,
         seeds=seeds,
         unscored={name: why for name, why in found.items() if why is not None},
     )
 
 
-def timing_of(cohort: Cohort, workloads: Mapping[str, Workload]) -> Timing:
+def timing_of(group: ComparableGroup, workloads: Mapping[str, Workload]) -> Timing:
     """Choose the images' workload with the most results; a toy's steps say nothing about convolutions."""
-    results = Counter(name for (_, name, _), record in cohort.cells.items() if is_result(record))
-    images = tuple(name for name in cohort.workloads if not workloads[name].is_toy)
-    timed = images or tuple(cohort.workloads)
+    results = Counter(name for (_, name, _), record in group.cells.items() if is_result(record))
+    images = tuple(name for name in group.workloads if not workloads[name].is_toy)
+    timed = images or tuple(group.workloads)
     return Timing(
-        hardware=_commonest_fingerprint(cohort.cells.values()),
+        hardware=_commonest_fingerprint(group.cells.values()),
         workload=min(timed, key=lambda name: (-results[name], name)),
         workloads=timed,
     )

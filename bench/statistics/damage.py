@@ -42,8 +42,8 @@ def file_of(record: Record) -> str:
 def damage(record: Record, workload: Workload) -> str:
     """Say what is wrong with a record, which file it is and what to do; nothing where nothing is."""
     found = next(_problems(record, workload), "")
-    mend = "its record is damaged or edited: restore it, or delete it to have its trial run again"
-    return f"{file_of(record)}: {found}; {mend}" if found else ""
+    fix = "its record is damaged or edited: restore it, or delete it to have its trial run again"
+    return f"{file_of(record)}: {found}; {fix}" if found else ""
 
 
 def refuse_damaged(records: Iterable[Record], workloads: Mapping[str, Workload]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.config.protocol import INCEPTION, INCEPTION_SHA256
 from bench.config.workload import Workload
-from bench.statistics.cohorts import Cohort, Entrant
+from bench.statistics.comparable_groups import ComparableGroup, MethodKey
 from bench.statistics.intervals import median, median_with_failures
 from bench.statistics.scores import is_result
 
@@ -20,29 +20,29 @@ class FidColumn:
     """Its full name: "FID[inception-v3-compat, 50,000]", with the hash of weights that are not the official ones."""
     floor: float | None
     """FID of the real test images."""
-    medians: Mapping[Entrant, float | None]
+    medians: Mapping[MethodKey, float | None]
     """Of each method, over its seeds; `None` unless all its results have it."""
     measured: int
     results: int
 
 
-def fid_columns(cohort: Cohort, workloads: Mapping[str, Workload]) -> tuple[FidColumn, ...]:
-    """Return the column of every workload of which a result has FID, and of those in colour, where it is expected."""
-    found = [_column(cohort, name) for name in cohort.workloads]
-    return tuple(each for each in found if each.measured or workloads[each.workload].has_colour)
+def fid_columns(group: ComparableGroup, workloads: Mapping[str, Workload]) -> tuple[FidColumn, ...]:
+    """Return the column of every workload of which a result has FID, and of those in color, where it is expected."""
+    found = [_column(group, name) for name in group.workloads]
+    return tuple(each for each in found if each.measured or workloads[each.workload].has_color)
 
 
-def _column(cohort: Cohort, workload: str) -> FidColumn:
-    results = [record for (_, name, _), record in cohort.cells.items() if name == workload and is_result(record)]
+def _column(group: ComparableGroup, workload: str) -> FidColumn:
+    results = [record for (_, name, _), record in group.cells.items() if name == workload and is_result(record)]
     used = Counter(record.inception_weights for record in results if record.inception_weights)
     weights = min(used, key=lambda each: (-used[each], each), default=None)
     measured = [record for record in results if weights and record.inception_weights == weights]
     samples = median([record.metrics.get("fid_samples") for record in measured])
     medians = {}
-    for entrant in cohort.entrants:
-        own = [record for record in cohort.records_of(entrant, workload) if is_result(record)]
+    for method in group.methods:
+        own = [record for record in group.records_of(method, workload) if is_result(record)]
         whole = own and weights and all(record.inception_weights == weights for record in own)
-        medians[entrant] = median_with_failures([record.metrics.get("fid") for record in own]) if whole else None
+        medians[method] = median_with_failures([record.metrics.get("fid") for record in own]) if whole else None
     return FidColumn(
         workload=workload,
         measure=_name(weights, samples),

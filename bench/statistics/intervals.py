@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-RESAMPLES: Final = 50_000
 CONFIDENCE: Final = 0.95
 
 

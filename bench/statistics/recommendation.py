@@ -13,9 +13,9 @@ from typing import Final
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION, PUBLISHABLE_SEEDS
 from bench.config.workload import Workload
 from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.estimates import RANKED_SEEDS
 from bench.statistics.ranking import rank
 from bench.statistics.stages import all_at_step, steps_of
-from bench.statistics.standing import RANKED_SEEDS
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
 

@@ -1,7 +1,8 @@
-"""One method's row of the table: its standing, and the medians of what its runs measured."""
+"""One method's row of the table: its estimates, and the medians of what its runs measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,109 +10,126 @@ from bench.config.protocol import AVERAGE, PUBLISHABLE_SEEDS
 from bench.config.workload import Workload
 from bench.statistics.blocks import block_means
 from bench.statistics.board import LeaderboardRow, Quality, WorkloadColumn
-from bench.statistics.cohorts import Cohort, Entrant
+from bench.statistics.comparable_groups import ComparableGroup, MethodKey
 from bench.statistics.costs import relative_cost
 from bench.statistics.counted import Cells, Timing
+from bench.statistics.estimates import MethodEstimate, Reach
 from bench.statistics.intervals import clopper_pearson, median, median_with_failures
 from bench.statistics.scores import average_score, is_failure, is_result
 from bench.statistics.spread import Spread, distance_with_failures, spread
-from bench.statistics.standing import Reach, Standing
 from bench.store.record import Record
 
 
-def name_of(cohort: Cohort, entrant: Entrant) -> str:
+def name_of(group: ComparableGroup, method: MethodKey) -> str:
     """Records of one expression may have been named before and after the catalogue knew it: the short name wins."""
-    return min((record.spec.method_name for record in cohort.records_of(entrant)), key=lambda name: (len(name), name))
+    return min((record.spec.method_name for record in group.records_of(method)), key=lambda name: (len(name), name))
 
 
 def row_of(
-    cells: Cells, entrant: Entrant, standing: Standing | None, timing: Timing, reference: Entrant | None
+    cells: Cells, method: MethodKey, estimate: MethodEstimate | None, timing: Timing, reference: MethodKey | None
 ) -> LeaderboardRow:
-    """Return the row of a method; without a standing it has neither score nor rank."""
-    cohort = cells.cohort
-    records = cohort.records_of(entrant)
-    results = [record for record in records if is_result(record)]
-    by_workload = {
-        name: [record for record in cohort.records_of(entrant, name) if is_result(record)] for name in cohort.workloads
+    """Return the row of a method; without an estimate it has neither score nor rank."""
+    group = cells.group
+    records = group.records_of(method)
+    results = {
+        name: [record for record in group.records_of(method, name) if is_result(record)] for name in group.workloads
     }
-    failures = sum(is_failure(record) for record in results)
-    low, high = clopper_pearson(failures, len(results)) if results else (None, None)
+    runs = [record for on_workload in results.values() for record in on_workload]
+    failures = sum(is_failure(record) for record in runs)
+    low, high = clopper_pearson(failures, len(runs)) if runs else (None, None)
     counting = {name: frozenset(seeds) for name, seeds in cells.seeds.items()}
-    done = {name: sum(record.spec.seed in seeds for record in by_workload[name]) for name, seeds in counting.items()}
+    done = {name: sum(record.spec.seed in seeds for record in results[name]) for name, seeds in counting.items()}
     scored = [done[name] for name in cells.scored]
-    against = standing.against if standing else None
-    test = against.test if against else None
-    timed = [record for record in results if record.spec.workload in timing.workloads]
-    cost = relative_cost(timed, cohort.records_of(reference)) if reference else None
-    return LeaderboardRow(
-        method=name_of(cohort, entrant),
-        expression=entrant.expression,
-        variant=entrant.variant,
+    row = LeaderboardRow(
+        method=name_of(group, method),
+        expression=method.expression,
+        variant=method.variant,
         provisional=min(scored, default=0) < PUBLISHABLE_SEEDS,
         seeds=min(scored, default=0),
         cells_done=sum(scored),
         cells_counting=sum(len(seeds) for seeds in cells.scored.values()),
-        score=standing.score if standing else None,
-        average_score=_average_score(cells, entrant) if standing else None,
-        score_low=standing.low if standing else None,
-        score_high=standing.high if standing else None,
-        rank=standing.rank if standing else None,
-        rank_low=standing.rank_low if standing else None,
-        rank_high=standing.rank_high if standing else None,
-        among_best=standing.among_best if standing else None,
-        better_than_reference=against.probability if against else None,
-        better_low=against.low if against else None,
-        better_high=against.high if against else None,
-        p_value=test.p_value if test else None,
-        p_adjusted=test.p_adjusted if test else None,
-        verdict=test.verdict if test else None,
-        detectable=test.detectable if test else None,
-        on=dict(zip(cells.scored, standing.on, strict=True)) if standing else {},
-        runs=len(results),
+        runs=len(runs),
         failures=failures,
         failure_low=low,
         failure_high=high,
-        lost=len(records) - len(results),
-        distances={
-            name: median_with_failures([record.metrics.get("distance") for record in found])
-            for name, found in by_workload.items()
-        },
-        average_distances={name: _average_distance(found) for name, found in by_workload.items()},
+        lost=len(records) - len(runs),
+        results=results,
+        distances=_medians(results, "distance"),
+        average_distances={name: _average_distance(own) for name, own in results.items()},
         late_regressions={
-            name: median_with_failures([record.stability.get("late_regression") for record in found])
-            for name, found in by_workload.items()
+            name: median_with_failures([record.stability.get("late_regression") for record in own])
+            for name, own in results.items()
         },
-        images_per_second=median(
-            [
-                r.cost.get("images_per_second")
-                for r in by_workload[timing.workload]
-                if r.environment and r.environment.fingerprint == timing.hardware
-            ]
-        ),
-        relative_throughput=cost.throughput if cost else None,
-        relative_discriminator_update=cost.discriminator_update if cost else None,
-        cost_pairs=cost.pairs if cost else 0,
-        modes={name: _median_with_nothing(found, "modes") for name, found in by_workload.items()},
-        divergences={
-            name: median_with_failures([record.metrics.get("kl_uniform") for record in found])
-            for name, found in by_workload.items()
-        },
-        qualities={name: _median_quality(found, cells.workloads[name]) for name, found in by_workload.items()},
+        modes={name: _median_with_nothing(own, "modes") for name, own in results.items()},
+        divergences=_medians(results, "kl_uniform"),
+        qualities={name: _median_quality(own, cells.workloads[name]) for name, own in results.items()},
         coverages={
-            name: _median_with_nothing(found, "coverage")
-            for name, found in by_workload.items()
+            name: _median_with_nothing(own, "coverage")
+            for name, own in results.items()
             if _has_coverage(cells.workloads[name])
         },
         done=done,
-        spreads={name: _spread(found) for name, found in by_workload.items()},
+        spreads={name: _spread(own) for name, own in results.items()},
+    )
+    row = _with_costs(row, timing, group.records_of(reference) if reference else None)
+    return row if estimate is None else _with_estimate(row, estimate, cells)
+
+
+def _with_costs(row: LeaderboardRow, timing: Timing, reference: Sequence[Record] | None) -> LeaderboardRow:
+    """Return the row with what the method costs, and, if there is a reference, with the ratios to its cost."""
+    speeds = [
+        record.cost.get("images_per_second")
+        for record in row.results[timing.workload]
+        if record.environment and record.environment.fingerprint == timing.hardware
+    ]
+    row = replace(row, images_per_second=median(speeds))
+    if reference is None:
+        return row
+    cost = relative_cost((record for name in timing.workloads for record in row.results[name]), reference)
+    return replace(
+        row,
+        relative_throughput=cost.throughput,
+        relative_discriminator_update=cost.discriminator_update,
+        cost_pairs=cost.pairs,
     )
 
 
-def _average_score(cells: Cells, entrant: Entrant) -> float | None:
+def _with_estimate(row: LeaderboardRow, estimate: MethodEstimate, cells: Cells) -> LeaderboardRow:
+    """Return the row with its score and its rank, and with what the tests comparison the reference say."""
+    row = replace(
+        row,
+        score=estimate.score,
+        average_score=_average_score(cells, row.method_key),
+        score_low=estimate.low,
+        score_high=estimate.high,
+        rank=estimate.rank,
+        rank_low=estimate.rank_low,
+        rank_high=estimate.rank_high,
+        among_best=estimate.among_best,
+        estimates=dict(zip(cells.scored, estimate.workloads, strict=True)),
+    )
+    if estimate.comparison is None:
+        return row
+    comparison = estimate.comparison
+    return replace(
+        row,
+        better_than_reference=comparison.probability,
+        better_low=comparison.low,
+        better_high=comparison.high,
+        p_value=comparison.test.p_value,
+        p_adjusted=comparison.test.p_adjusted,
+        verdict=comparison.test.verdict,
+        detectable=comparison.test.detectable,
+    )
+
+
+def _medians(results: Mapping[str, Sequence[Record]], metric: str) -> dict[str, float | None]:
+    return {name: median_with_failures([record.metrics.get(metric) for record in own]) for name, own in results.items()}
+
+
+def _average_score(cells: Cells, method: MethodKey) -> float | None:
     """Return the mean over workloads of the mean score of the moving averages, over the cells of the score itself."""
-    found = [
-        [average_score(record, cells.workloads[name]) for record in own] for name, own in cells.of(entrant).items()
-    ]
+    found = [[average_score(record, cells.workloads[name]) for record in own] for name, own in cells.of(method).items()]
     known = [np.array([[value for value in values if value is not None]]) for values in found]
     if not known or any(array.shape[1] != len(values) for array, values in zip(known, found, strict=True)):
         return None
@@ -161,8 +179,8 @@ def _spread(records: Sequence[Record]) -> Spread | None:
 
 
 def column_of(cells: Cells, workload: Workload, reach: Reach | None) -> WorkloadColumn:
-    """Return what the numbers of a workload are held against."""
-    records = cells.cohort.records_on(workload.name)
+    """Return what the numbers of a workload are held comparison."""
+    records = cells.group.records_on(workload.name)
     measure = "sliced W2" if workload.extractor is None else f"FD[{workload.extractor}, {records[0].spec.samples:,}]"
     quality = _quality(workload)
     floor = median([record.metrics.get("unreadable_floor") for record in records])

@@ -129,7 +129,7 @@ def fidelity(metrics: Mapping[str, float | None], workload: Workload, prefix: st
     In the plane:    min(1, high quality / its ceiling).
     Of images:       min(1, readable / readable of real images) * min(1, coverage / coverage of real images),
     readable being 1 - unreadable. A mode is found by whatever the classifier takes for it. What is no real image is
-    seldom read with certainty, and leaves neighbourhoods of real images empty. Averages of two do neither so seldom
+    seldom read with certainty, and leaves neighborhoods of real images empty. Averages of two do neither so seldom
     that one factor would do; both together do. Precision instead of coverage would let the averages of MNIST pass.
     `tests/helpers/impostors.py` measures who passes; docs/decisions/0006 has the numbers.
     """

@@ -13,9 +13,9 @@ from bench.store.record import Record
 class Spread:
     """Over the seeds of one method on one workload, failed runs at the untrained generator's distance."""
 
-    tail: float
+    cvar25: float
     """CVaR_25: the mean of the worst quarter of the seeds, rounded up."""
-    luck: float
+    best_seed_gain: float
     """Median less minimum: what quoting the best seed alone would gain."""
     relative: float | None
     """(Q75 - Q25) / median; none where the median is 0."""
@@ -29,8 +29,8 @@ def spread(distances: Sequence[float]) -> Spread | None:
     worst = -(-len(ordered) // 4)
     lower, middle, upper = (float(value) for value in np.percentile(ordered, [25.0, 50.0, 75.0]))
     return Spread(
-        tail=float(ordered[-worst:].mean()),
-        luck=middle - float(ordered[0]),
+        cvar25=float(ordered[-worst:].mean()),
+        best_seed_gain=middle - float(ordered[0]),
         relative=(upper - lower) / middle if middle else None,
     )
 

@@ -21,7 +21,7 @@ DIGITS: Final = 9
 """Significant digits: the fewest that tell any two float32 numbers apart."""
 
 
-class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GoldenSetting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was trained beside the loss. Traces of two settings are traces of different things."""
 
     network: Network
@@ -53,7 +53,7 @@ class GoldenTraces(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One file: the traces in the order of their methods, and what they were recorded with."""
 
     schema_version: int
-    setting: Setting
+    setting: GoldenSetting
     device: str
     cpu: str
     """The model of the processor: another one adds in another order."""

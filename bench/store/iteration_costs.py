@@ -55,7 +55,7 @@ def iteration_costs(records: Iterable[KernelRecord], reference: str = REFERENCE_
     environment = base.machine.environment
     return IterationCosts(
         machine=f"{environment.device_name}, {environment.threads} threads",
-        setting=base.setting.words,
+        setting=base.setting.description,
         reference=reference,
         costs=dict(sorted(costs.items())),
     )

@@ -27,7 +27,7 @@ Mode = Literal["eager", "captured", "compiled"]
 _NAME: Final = re.compile(r"(?P<id>[0-9a-f]{16})\.json")
 
 
-class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KernelSetting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was run beside the method. Rows of one table differ in the method alone."""
 
     batch_size: int
@@ -39,7 +39,7 @@ class Setting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Mode
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Name it: "batch 64, 32x32x3, width 64, ln, fp32, eager"."""
         return (
             f"batch {self.batch_size}, {self.image_size}x{self.image_size}x{self.channels}, width {self.width}, "
@@ -164,7 +164,7 @@ class KernelRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label: str
     critic_steps: int
     """The discriminator's updates for one of the generator, by the method itself: a "d_step" is one of them."""
-    setting: Setting
+    setting: KernelSetting
     components: dict[str, str]
     """Versions of what was timed: of the engine, of what the losses share, and of the method's own parts."""
     machine: Machine
@@ -193,7 +193,7 @@ def quartiles(values: Sequence[float]) -> Quartiles:
     return Quartiles(*statistics.quantiles(values, n=4, method="inclusive"))
 
 
-def kernel_id(method: str, setting: Setting, components: dict[str, str], fingerprint: str) -> str:
+def kernel_id(method: str, setting: KernelSetting, components: dict[str, str], fingerprint: str) -> str:
     """Return the identity of a measurement: 16 hexadecimal digits of SHA-256 over what decides the times."""
     identity = {"method": method, "setting": setting, "components": components, "fingerprint": fingerprint}
     return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from bench.common.errors import first_line
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
 from losses.types import Phase
@@ -73,11 +74,6 @@ def recorder_for(device: torch.device) -> Recorder:
     if device.type != "cuda":
         raise ValueError(f"steps are captured as CUDA graphs, which {device} does not have: leave capture out")
     return CudaGraphs(device)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its type where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 class _Kind(NamedTuple):

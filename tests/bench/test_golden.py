@@ -12,7 +12,7 @@ import torch
 from bench import golden
 from bench.kernels.subjects import everything, resolve
 from bench.statistics.gates.comparison import Comparison, compare_golden
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 from bench.store.golden import encode_golden, read_golden
 from losses import LossParts, Method
 from losses.phase_inputs import PhaseInputs
@@ -32,7 +32,7 @@ ELSEWHERE = 0.05
 
 def judge(methods: tuple[str, ...] = ()) -> Comparison:
     """Record methods anew and hold them against what is shipped of them."""
-    return compare_golden(read_golden(SHIPPED), golden.record(methods), Settings())
+    return compare_golden(read_golden(SHIPPED), golden.record(methods), GateSettings())
 
 
 def changed(found: Comparison) -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch,
         return dataclasses.replace(parts, total=parts.total * (1 + 1e-3)) if inputs.phase == phase else parts
 
     monkeypatch.setattr(Method, "loss", scaled)
-    found = compare_golden(before, golden.record(["nsgan"]), Settings())
+    found = compare_golden(before, golden.record(["nsgan"]), GateSettings())
     (row,) = found.rows
     assert row.verdict == "worse"
     assert found.outcome(allow_improvement=True) == "regression"
@@ -118,7 +118,7 @@ def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(optimizer, *arguments)
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    found = compare_golden(before, golden.record(["nsgan"]), Settings())
+    found = compare_golden(before, golden.record(["nsgan"]), GateSettings())
     assert " at step 1: " in changed(found)["nsgan"]
 
 
@@ -132,20 +132,20 @@ def test_a_mended_part_is_named_whether_its_revision_was_raised_or_not(monkeypat
     }  # fmt: skip
     real = R1.__call__
     monkeypatch.setattr(R1, "__call__", lambda part, context: 1.01 * real(part, context))
-    found = compare_golden(before, golden.record(methods), Settings())
+    found = compare_golden(before, golden.record(methods), GateSettings())
     assert set(changed(found)) == {"nsgan-r1", lazy}
     assert found.warnings[1].startswith("Likely culprit: r1, in all 2 and in no method that did not change: raise its ")
 
     revision = R1.revision
     monkeypatch.setattr(R1, "revision", revision + 1)
-    found = compare_golden(before, golden.record(methods), Settings())
+    found = compare_golden(before, golden.record(methods), GateSettings())
     assert found.warnings == ()
     assert {row.name: row.notes for row in found.rows if row.notes} == dict.fromkeys(
         ("nsgan-r1", lazy), (f"revision of r1: {revision} → {revision + 1}",)
     )
 
     monkeypatch.setattr(R1, "__call__", real)
-    found = compare_golden(before, golden.record(methods), Settings())
+    found = compare_golden(before, golden.record(methods), GateSettings())
     assert changed(found) == {}
     (said,) = found.warnings
     assert f"no number moved at all, in {lazy}, nsgan-r1: " in said

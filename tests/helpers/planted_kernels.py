@@ -7,10 +7,10 @@ from bench.store.kernels import (
     KERNEL_SCHEMA,
     Kernel,
     KernelRecord,
+    KernelSetting,
     Machine,
     Profile,
     Rates,
-    Setting,
     Timing,
     kernel_id,
 )
@@ -26,7 +26,7 @@ MACHINE = Machine(
     accelerator=None,
     rates=Rates(flops_per_second=1e11, bytes_per_second=1e10),
 )
-SETTING = Setting(batch_size=64, image_size=32, channels=3, width=64, d_norm="ln", precision="fp32", mode="eager")
+SETTING = KernelSetting(batch_size=64, image_size=32, channels=3, width=64, d_norm="ln", precision="fp32", mode="eager")
 
 
 def planted_timing(path: str, seconds: float, *, ratio: float = 1.0, reference: str = "") -> Timing:
@@ -72,7 +72,7 @@ def noisy_kernels(label: str, seed: int, *, slower: dict[str, float] | None = No
 
 
 def planted_kernels(
-    label: str, d_ratio: float = 1.0, *, setting: Setting = SETTING, machine: Machine = MACHINE, **changes: object
+    label: str, d_ratio: float = 1.0, *, setting: KernelSetting = SETTING, machine: Machine = MACHINE, **changes: object
 ) -> KernelRecord:
     """A record of a method whose D step takes 100 ms times its ratio."""
     components = changes.get("components", {"engine": "1", "losses": "1"})

@@ -11,9 +11,9 @@ import torch
 
 import losses
 from bench.kernels.paths import Paths
-from bench.store.kernels import Setting
+from bench.store.kernels import KernelSetting
 
-SETTING = Setting(batch_size=16, image_size=32, channels=3, width=16, d_norm="ln", precision="fp32", mode="eager")
+SETTING = KernelSetting(batch_size=16, image_size=32, channels=3, width=16, d_norm="ln", precision="fp32", mode="eager")
 OBJECTIVES = ("nsgan", "mmgan", "lsgan", "hinge", "wgan", "rp_bce", "fgan_kl", "mmd-gan-rq")
 PENALTIES = ("bce_ns + r1", "bce_ns + r1 + r2", "wgan-gp", "bce_ns + lecam", "bce_ns + cr")
 PASSES = ("loss", "loss.forward", "loss.backward", "generator_loss")

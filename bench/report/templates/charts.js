@@ -4,14 +4,14 @@
   const tables = JSON.parse(document.getElementById("data").textContent);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const text = (words) => words.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const COLOURS = 6;
+  const COLORS = 6;
 
-  // Which methods are coloured, and by which colour; a method keeps its colour while it has one.
+  // Which methods are colored, and by which color; a method keeps its color while it has one.
   const places = new Map();
   const mark = (id) => {
     if (places.has(id)) return places.delete(id);
     const taken = new Set(places.values());
-    const free = [...Array(COLOURS).keys()].find((place) => !taken.has(place));
+    const free = [...Array(COLORS).keys()].find((place) => !taken.has(place));
     if (free === undefined) {
       const [oldest, place] = places.entries().next().value;
       places.delete(oldest);
@@ -20,8 +20,8 @@
     return places.set(id, free);
   };
   for (const table of Object.values(tables))
-    for (const method of table.methods) if (method.marked && !places.has(method.id) && places.size < COLOURS) mark(method.id);
-  const colour = (id) => (places.has(id) ? css(`--c${places.get(id) + 1}`) : css("--other"));
+    for (const method of table.methods) if (method.marked && !places.has(method.id) && places.size < COLORS) mark(method.id);
+  const color = (id) => (places.has(id) ? css(`--c${places.get(id) + 1}`) : css("--other"));
   const faded = (hex) => hex.replace(/^#(..)(..)(..)$/, (_, r, g, b) => `rgba(${[r, g, b].map((x) => parseInt(x, 16))},0.2)`);
 
   const layout = (changes) => {
@@ -36,14 +36,14 @@
     };
   };
   const heading = (words) => ({text: text(words), x: 0, xref: "paper", xanchor: "left", font: {size: 12}, y: 0.98, yanchor: "top"});
-  // Grey methods first, so that the coloured ones lie above them.
+  // Gray methods first, so that the colored ones lie above them.
   const shown = (methods) => methods.filter((each) => page.shown(each.id))
     .sort((a, b) => places.has(a.id) - places.has(b.id));
 
   function ranks(table) {
     const methods = table.methods.filter((each) => page.shown(each.id) && each.rank !== null && each.ranks[0] !== null);
     const traces = methods.map((each) => {
-      const tint = places.has(each.id) ? colour(each.id) : css("--muted");
+      const tint = places.has(each.id) ? color(each.id) : css("--muted");
       return {
         x: [each.rank], y: [text(each.name)], customdata: [each.id], mode: "markers", type: "scatter",
         marker: {size: 9, color: each.best ? tint : css("--paper"), line: {color: tint, width: 1.5}},
@@ -73,10 +73,10 @@
       const [low, high] = each.scores;
       traces.push({
         x: [each.cost], y: [each.score], customdata: [each.id], mode: named ? "markers+text" : "markers", text: [text(each.name)],
-        textposition: "top right", cliponaxis: false, textfont: {color: places.has(each.id) ? colour(each.id) : css("--muted"), size: 11},
-        marker: {size: 9, color: table.front.includes(each.id) ? colour(each.id) : css("--paper"), line: {color: colour(each.id), width: 1.5}},
+        textposition: "top right", cliponaxis: false, textfont: {color: places.has(each.id) ? color(each.id) : css("--muted"), size: 11},
+        marker: {size: 9, color: table.front.includes(each.id) ? color(each.id) : css("--paper"), line: {color: color(each.id), width: 1.5}},
         error_y: low === null ? undefined
-          : {type: "data", symmetric: false, array: [high - each.score], arrayminus: [each.score - low], color: colour(each.id), thickness: 1.2, width: 0},
+          : {type: "data", symmetric: false, array: [high - each.score], arrayminus: [each.score - low], color: color(each.id), thickness: 1.2, width: 0},
         hovertemplate: `${text(each.name)}<br>score %{y:.3f}, %{x:.4~g} ${text(table.costWords)}<extra></extra>`,
       });
     }
@@ -98,7 +98,7 @@
     const scale = figure.logarithmic ? figure.limits.map(Math.log10) : figure.limits;
     const traces = [], notes = [];
     for (const each of shown(figure.series)) {
-      const tint = colour(each.id), marked = places.has(each.id);
+      const tint = color(each.id), marked = places.has(each.id);
       const x = (each.x || figure.x).slice(0, each.middle.length);
       if (marked) {
         const inside = x.map((_, at) => at).filter((at) => each.low[at] !== null);
@@ -188,21 +188,21 @@
     for (const button of document.querySelectorAll("button.mark")) {
       const on = places.has(button.dataset.mark);
       button.setAttribute("aria-pressed", String(on));
-      button.style.background = on ? colour(button.dataset.mark) : "";
+      button.style.background = on ? color(button.dataset.mark) : "";
     }
   };
   const toggle = (id) => { mark(id); refresh(); };
   page.refresh.push(refresh);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
 
-  // A square before each name in the tables colours the method, by mouse or keyboard.
+  // A square before each name in the tables colors the method, by mouse or keyboard.
   for (const row of document.querySelectorAll("table.sortable tbody tr")) {
     const link = row.querySelector("td.method a");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "mark";
     button.dataset.mark = row.dataset.method;
-    button.setAttribute("aria-label", `Colour ${link.textContent} in the figures`);
+    button.setAttribute("aria-label", `Color ${link.textContent} in the figures`);
     button.addEventListener("click", () => toggle(row.dataset.method));
     link.before(button);
   }

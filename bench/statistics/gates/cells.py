@@ -1,7 +1,7 @@
 """Which records of two sets may be held against each other, cell by cell.
 
 A cell is everything of a trial's spec but the seed. Within one set a cell is held to one setting, the newest one, as on
-the leaderboard. Two cells are comparable when protocol version, data, network and optimiser agree. Versions of the
+the leaderboard. Two cells are comparable when protocol version, data, network and optimizer agree. Versions of the
 engine, the losses and the user's own losses may differ, since they are what is compared; versions of what measures
 (metrics, extractor, data) may not, as far as distances are concerned.
 """
@@ -214,7 +214,7 @@ def _refusal(base: Side, new: Side) -> str:
     if before.network != after.network:
         return "another network"
     if (before.optimizer, before.critic_steps) != (after.optimizer, after.critic_steps):
-        return "another recipe (optimiser or critic steps)"
+        return "another recipe (optimizer or critic steps)"
     return ""
 
 

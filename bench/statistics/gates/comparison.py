@@ -17,7 +17,7 @@ from bench.statistics.gates.golden import trace
 from bench.statistics.gates.quality import fresh_seeds_needed, quality
 from bench.statistics.gates.revisions import Traced, remarks, revised, warnings
 from bench.statistics.gates.speed import Timing, throughputs, timing
-from bench.statistics.gates.verdicts import Finding, Flag, Settings, Verdict
+from bench.statistics.gates.verdicts import Flag, GateFinding, GateSettings, GateVerdict
 from bench.store.golden import GoldenTraces
 from bench.store.record import Environment, Record
 
@@ -25,7 +25,7 @@ Outcome = Literal["passed", "regression", "improvement", "flagged", "redefined",
 
 CONTRADICTION: Final = "same trials, other results"
 
-VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "equivalent", "inconclusive", "not comparable")
+VERDICTS: Final[tuple[GateVerdict, ...]] = ("worse", "better", "equivalent", "inconclusive", "not comparable")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Row:
     name: str
     """The method, the benchmark, or the method and its path."""
     key: CellKey | None
-    findings: tuple[Finding, ...]
+    findings: tuple[GateFinding, ...]
     notes: tuple[str, ...] = ()
     setting: str = ""
     """Where there is no cell: what a kernel record was measured in, in words."""
@@ -49,12 +49,12 @@ class Row:
         return self.key.workload if self.key else self.setting
 
     @property
-    def decisive(self) -> Finding:
+    def decisive(self) -> GateFinding:
         """What the first gate says: of a cell its quality, of anything else the one gate there is."""
         return self.findings[0]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """Worse where any gate says so, else better where any does, else what the gate that decides says.
 
         That times are equal says nothing of a cell whose quality nobody could compare.
@@ -116,14 +116,14 @@ class Comparison:
     rows: tuple[Row, ...]
     changes: tuple[Change, ...]
     reruns: tuple[Rerun, ...]
-    settings: Settings
+    settings: GateSettings
     warnings: tuple[str, ...] = ()
     """What the whole says beside its rows: where golden traces and the revisions of parts contradict each other."""
     unmeasured: tuple[str, ...] = ()
     """What BASE has of a kind that NEW has nothing of, so that there is no row to say it."""
 
     @property
-    def counts(self) -> Mapping[Verdict, int]:
+    def counts(self) -> Mapping[GateVerdict, int]:
         found = Counter(row.verdict for row in self.rows)
         return {verdict: found[verdict] for verdict in VERDICTS}
 
@@ -162,7 +162,7 @@ def compare(
     base: Iterable[Record],
     new: Iterable[Record],
     workloads: Mapping[str, Workload],
-    settings: Settings,
+    settings: GateSettings,
     flags: Mapping[CellKey, Flag] | None = None,
 ) -> Comparison:
     """Compare two sets of records.
@@ -187,7 +187,7 @@ def compare(
     return Comparison(rows=rows, changes=_changes(pairs), reruns=_reruns(pairs, judged, flags or {}), settings=settings)
 
 
-def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: Settings) -> Comparison:
+def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: GateSettings) -> Comparison:
     """Compare two sets of kernel benchmarks by their names."""
     before, after = ({each.name: each for each in timings} for timings in (base, new))
     names = sorted({*before, *after})
@@ -198,7 +198,7 @@ def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: Set
     return Comparison(rows=rows, changes=changes, reruns=(), settings=settings)
 
 
-def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: Settings) -> Comparison:
+def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: GateSettings) -> Comparison:
     """Compare two files of golden traces by the names of their methods; BASE may be missing altogether."""
     before = {each.method: each for each in base.traces} if base else {}
     after = {each.method: each for each in new.traces}
@@ -240,7 +240,7 @@ def _notes(each: Pair) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _reruns(pairs: Sequence[Pair], judged: Sequence[Finding], flags: Mapping[CellKey, Flag]) -> tuple[Rerun, ...]:
+def _reruns(pairs: Sequence[Pair], judged: Sequence[GateFinding], flags: Mapping[CellKey, Flag]) -> tuple[Rerun, ...]:
     """Plan the fresh seeds of what is flagged; in stage 2, of what has too few of them still."""
     suspected = [
         (each, finding.flagged) for each, finding in zip(pairs, judged, strict=True) if finding.flagged is not None

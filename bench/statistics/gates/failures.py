@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from bench.statistics.exact import fisher, fisher_least
 from bench.statistics.gates.cells import IDENTICAL, Pair
-from bench.statistics.gates.verdicts import FAILURE_SIGNIFICANCE, Finding, incomparable
+from bench.statistics.gates.verdicts import FAILURE_SIGNIFICANCE, GateFinding, incomparable
 from bench.statistics.scores import is_failure
 
 _ONE_DIRECTION = FAILURE_SIGNIFICANCE / 2.0
 
 
-def failures_of(pairs: Sequence[Pair]) -> list[Finding]:
+def failures_of(pairs: Sequence[Pair]) -> list[GateFinding]:
     """Judge the failure counts of all cells, at the level that they have together."""
     tested = [each for each in pairs if not each.refusal and not each.measured_otherwise and each.tested]
     least = [min(_least(each, direction) for direction in (1, -1)) for each in tested]
@@ -26,7 +26,7 @@ def failures_of(pairs: Sequence[Pair]) -> list[Finding]:
     return [failures(each, family) for each in pairs]
 
 
-def failures(each: Pair, family: int = 1) -> Finding:
+def failures(each: Pair, family: int = 1) -> GateFinding:
     """Judge the failure counts of one cell of a `family` of so many.
 
     `base` and `new` are the shares of failed runs and `effect` their difference. Equal shares are never called
@@ -41,7 +41,7 @@ def failures(each: Pair, family: int = 1) -> Finding:
     shares = before / base, after / new
     worse = shares[1] >= shares[0]
     p = fisher(before, base, after, new) if worse else fisher(after, new, before, base)
-    finding = Finding(
+    finding = GateFinding(
         gate="failures",
         verdict="inconclusive",
         base=shares[0],

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from bench.statistics.gates.verdicts import Finding, incomparable
+from bench.statistics.gates.verdicts import GateFinding, incomparable
 from bench.store.golden import GoldenTraces, Trace
 
 SAME_PLACE: Final = 1e-5
@@ -37,7 +37,7 @@ def tolerance(base: GoldenTraces, new: GoldenTraces) -> float:
     return SAME_PLACE if same else OTHER_PLACE
 
 
-def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, after: Trace | None) -> Finding:
+def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, after: Trace | None) -> GateFinding:
     """Judge one method's trace; `effect` is its largest relative difference, and `base` and `new` the numbers of it.
 
     Args:
@@ -58,7 +58,7 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
     if not steps:
         return incomparable("golden", "neither has any number")
     largest = max(steps, key=lambda each: each.difference)
-    finding = Finding(
+    finding = GateFinding(
         gate="golden",
         verdict="equivalent",
         base=largest.base,

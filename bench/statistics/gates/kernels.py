@@ -12,8 +12,8 @@ import numpy as np
 from bench.config.protocol import REFERENCE_METHOD
 from bench.statistics.gates.comparison import Change, Comparison, Row, differences, traits
 from bench.statistics.gates.speed import Timing, timing
-from bench.statistics.gates.verdicts import Settings
-from bench.store.kernels import KernelRecord, Setting
+from bench.statistics.gates.verdicts import GateSettings
+from bench.store.kernels import KernelRecord, KernelSetting
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class _Key:
     """By what the measurements of two sets find each other, apart from their paths."""
 
     method: str
-    setting: Setting
+    setting: KernelSetting
     device: str
     """cpu or cuda; which one is the fingerprint's matter."""
 
@@ -46,7 +46,7 @@ class _Pair:
 
 
 def with_kernels(
-    comparison: Comparison, base: Sequence[KernelRecord], new: Sequence[KernelRecord], settings: Settings
+    comparison: Comparison, base: Sequence[KernelRecord], new: Sequence[KernelRecord], settings: GateSettings
 ) -> Comparison:
     """Return the comparison with a row more for every path of every method and setting that either set has timed.
 
@@ -91,10 +91,10 @@ def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
     return {key: label if len(labels[label]) == 1 else key.method for key, label in chosen.items()}
 
 
-def _row(each: _Pair, path: str, name: str, settings: Settings, family: int) -> Row:
+def _row(each: _Pair, path: str, name: str, settings: GateSettings, family: int) -> Row:
     found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings, family)
     said = _beside(each, path, settings) if found.verdict != "not comparable" else ()
-    return Row(f"{name} {path}", None, (found,), said, f"{each.key.setting.words}, {each.key.device}")
+    return Row(f"{name} {path}", None, (found,), said, f"{each.key.setting.description}, {each.key.device}")
 
 
 def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
@@ -117,7 +117,7 @@ def _machine(record: KernelRecord) -> str:
     return f"{record.machine.environment.device_name} [{record.machine.fingerprint}]"
 
 
-def _beside(each: _Pair, path: str, settings: Settings) -> tuple[str, ...]:
+def _beside(each: _Pair, path: str, settings: GateSettings) -> tuple[str, ...]:
     """Say where the reference, timed in the same minutes, has moved beyond the threshold.
 
     The machine was busy, or what changed is shared by all methods. The method's ratio to it does not show that.

@@ -1,8 +1,8 @@
 """The quality gate: did the last distances, or the scores of mode workloads, get worse or better?
 
-The effect is a shift (`bench.statistics.shifts`): the ratio of the distances, or the difference of the scores, with
-Hodges and Lehmann's estimate and its exact interval. "Worse" is held against the tolerance: a rank test must say that
-the shift is larger than what counts as equal, not merely that there is one.
+The effect is a shift (`bench.statistics.location_shifts`): the ratio of the distances, or the difference of the scores,
+with Hodges and Lehmann's estimate and its exact interval. "Worse" is held against the tolerance: a rank test must say
+that the shift is larger than what counts as equal, not merely that there is one.
 
 Equal seeds have the same initial weights and batches, so where both sets have the very same seeds they can be paired
 (Wilcoxon's signed-rank test), which gains power if the two programs still train alike. Of few pairs, though, a
@@ -28,7 +28,7 @@ from bench.config.workload import Workload
 from bench.statistics.damage import refuse_damaged
 from bench.statistics.exact import mann_whitney, mann_whitney_least, signed_rank, signed_rank_least
 from bench.statistics.gates.cells import IDENTICAL, CellKey, Pair
-from bench.statistics.gates.samples import Sample, centre, detectable, sample, tolerance, untrained_distance
+from bench.statistics.gates.samples import Sample, center, detectable, sample, tolerance, untrained_distance
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
     QUALITY_SIGNIFICANCE,
@@ -36,14 +36,14 @@ from bench.statistics.gates.verdicts import (
     SCORE_BOUND,
     SCREEN_SIGNIFICANCE,
     Direction,
-    Finding,
     Flag,
-    Settings,
+    GateFinding,
+    GateSettings,
     incomparable,
 )
+from bench.statistics.location_shifts import estimate
 from bench.statistics.paired import holm
 from bench.statistics.scales import unscored
-from bench.statistics.shifts import estimate
 
 PAIRED_RESOLUTION: Final = 10
 """By what factor the smallest p of the paired test must lie below the level. By simulation of ten seeds that are worse
@@ -57,16 +57,16 @@ DIRECTIONS: Final[tuple[Direction, ...]] = ("worse", "better")
 class _Tested:
     """The numbers of one cell before Holm's adjustment."""
 
-    finding: Finding
+    finding: GateFinding
     p: Mapping[Direction, float]
 
 
 def quality(
     pairs: Sequence[Pair],
     workloads: Mapping[str, Workload],
-    settings: Settings,
+    settings: GateSettings,
     flags: Mapping[CellKey, Flag] | None = None,
-) -> list[Finding]:
+) -> list[GateFinding]:
     """Judge the quality of every cell, in the order of the pairs.
 
     Args:
@@ -84,7 +84,7 @@ def quality(
             refuse_damaged(side.runs.values(), workloads)
     _refuse_strangers(flags, pairs)
     tested: dict[int, _Tested] = {}
-    findings: list[Finding] = []
+    findings: list[GateFinding] = []
     # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
     refusals = [_why_not(each, workloads) for each in pairs]
     family = sum(not refusal and bool(each.tested) for each, refusal in zip(pairs, refusals, strict=True))
@@ -123,7 +123,7 @@ def _refuse_strangers(flags: Mapping[CellKey, Flag], pairs: Sequence[Pair]) -> N
         )
 
 
-def _level(settings: Settings, family: int, flagged: int, *, suspected: bool) -> float:
+def _level(settings: GateSettings, family: int, flagged: int, *, suspected: bool) -> float:
     """Return the sharpest level that a p of one direction may have to pass."""
     if settings.stage == "once":
         return QUALITY_SIGNIFICANCE / (len(DIRECTIONS) * max(1, family))
@@ -145,7 +145,7 @@ def _why_not(each: Pair, workloads: Mapping[str, Workload]) -> str:
 
 
 def _test(
-    each: Pair, workloads: Mapping[str, Workload], settings: Settings, level: float, flag: Flag | None
+    each: Pair, workloads: Mapping[str, Workload], settings: GateSettings, level: float, flag: Flag | None
 ) -> _Tested:
     one = next(iter(each.base.runs.values()))
     workload = workloads[one.spec.workload]
@@ -154,7 +154,7 @@ def _test(
     base, new = sample(each.base.runs, workload, untrained), sample(fresh, workload, untrained)
     if not new.seeds:
         note = "flagged, and no fresh seed has been run"
-        empty = Finding(gate="quality", verdict="inconclusive", note=note, base_count=len(base.seeds))
+        empty = GateFinding(gate="quality", verdict="inconclusive", note=note, base_count=len(base.seeds))
         return _Tested(empty, {"worse": 1.0, "better": 1.0})
     # The screen asks whether anything moved at all.
     beyond = 0.0 if settings.stage == "1" else tolerance(workload)
@@ -173,7 +173,7 @@ def _test(
             "better": mann_whitney(new.ranked, [value - beyond for value in base.ranked]),
         }
         least, test = mann_whitney_least(len(base.seeds), len(new.seeds)), "Mann-Whitney"
-    finding = Finding(
+    finding = GateFinding(
         gate="quality",
         verdict="inconclusive",
         note="" if flag or len(new.seeds) == len(each.new.runs) else _further(each),
@@ -193,13 +193,13 @@ def _further(each: Pair) -> str:
     return f"repeats BASE at {repeated} seeds, and is judged by its {len(each.tested)} others"
 
 
-def _with_effect(finding: Finding, base: Sample, new: Sample, *, paired: bool) -> Finding:
+def _with_effect(finding: GateFinding, base: Sample, new: Sample, *, paired: bool) -> GateFinding:
     if not (np.isfinite(base.counted).all() and np.isfinite(new.counted).all()):
         return replace(finding, note="no run knows the untrained generator's distance: no effect can be named")
     ratio = finding.scale == "ratio"
     shift = estimate(base.counted, new.counted, paired=paired)
     effect, low, high = (math.exp(value) if ratio else value for value in shift)
-    finding = replace(finding, base=centre(base, ratio=ratio), new=centre(new, ratio=ratio), effect=effect)
+    finding = replace(finding, base=center(base, ratio=ratio), new=center(new, ratio=ratio), effect=effect)
     if not np.isfinite(shift).all():  # an interval without an end is none
         return finding
     # The shift is that of most runs: that it is small does not say that equally many learn.
@@ -209,7 +209,7 @@ def _with_effect(finding: Finding, base: Sample, new: Sample, *, paired: bool) -
     return replace(finding, low=low, high=high, verdict="equivalent" if within else "inconclusive")
 
 
-def _repeated(each: Pair, workloads: Mapping[str, Workload]) -> Finding:
+def _repeated(each: Pair, workloads: Mapping[str, Workload]) -> GateFinding:
     """Find a cell whose runs all repeat those of BASE equal, if it has as many, or enough of them."""
     records = list(each.base.runs.values())
     workload = workloads[records[0].spec.workload]
@@ -217,12 +217,12 @@ def _repeated(each: Pair, workloads: Mapping[str, Workload]) -> Finding:
     base, new = (sample(runs, workload, untrained_distance(records)) for runs in (each.base.runs, each.new.runs))
     seeds, missing = len(new.seeds), len(base.seeds) - len(new.seeds)
     enough = not missing or seeds >= FEWEST_SEEDS
-    return Finding(
+    return GateFinding(
         gate="quality",
         verdict="equivalent" if enough else "inconclusive",
         note=IDENTICAL if not missing else f"repeats BASE at {seeds} of its {len(base.seeds)} seeds",
-        base=centre(base, ratio=not modes),
-        new=centre(new, ratio=not modes),
+        base=center(base, ratio=not modes),
+        new=center(new, ratio=not modes),
         base_count=len(base.seeds),
         new_count=seeds,
         scale="difference" if modes else "ratio",
@@ -235,8 +235,8 @@ def _decide(
     tested: Mapping[int, _Tested],
     pairs: Sequence[Pair],
     flags: Mapping[CellKey, Flag],
-    settings: Settings,
-) -> dict[int, Finding]:
+    settings: GateSettings,
+) -> dict[int, GateFinding]:
     if settings.stage == "2":
         family = [place for place in tested if pairs[place].key in flags]
         adjusted = _adjusted([tested[place].p[flags[pairs[place].key].direction] for place in family], len(flags))
@@ -275,7 +275,7 @@ def _direction(each: _Tested) -> Direction:
     return "worse" if effect >= (1.0 if each.finding.scale == "ratio" else 0.0) else "better"
 
 
-def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> Finding:
+def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> GateFinding:
     finding = replace(each.finding, p=each.p[direction], adjusted_p=adjusted)
     if finding.able:
         return _judged(finding, direction, adjusted < QUALITY_SIGNIFICANCE)
@@ -283,28 +283,28 @@ def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> Finding:
     return replace(finding, verdict="inconclusive", flagged=direction, note=finding.note or few)
 
 
-def _unflagged(each: _Tested) -> Finding:
+def _unflagged(each: _Tested) -> GateFinding:
     """What stage 1 has let pass, it has let pass."""
     finding = replace(each.finding, p=each.p[_direction(each)])
     finding = _judged(finding, "worse", significant=False)
     return replace(finding, note=finding.note or "passed the screen")
 
 
-def _screened(finding: Finding, direction: Direction) -> Finding:
+def _screened(finding: GateFinding, direction: Direction) -> GateFinding:
     if finding.p is not None and finding.p < SCREEN_SIGNIFICANCE and _beyond(finding, direction):
         said = f"flagged as {direction}: fresh seeds must tell"
         return replace(finding, verdict="inconclusive", flagged=direction, note=said)
     return _judged(finding, direction, significant=False)
 
 
-def _judged(finding: Finding, direction: Direction, significant: bool) -> Finding:  # noqa: FBT001 - the one question
+def _judged(finding: GateFinding, direction: Direction, significant: bool) -> GateFinding:  # noqa: FBT001 - the one question
     if significant:
         return replace(finding, verdict=direction)
     able = finding.able or finding.verdict == "equivalent"
     return replace(finding, able=able, note=finding.note or ("" if able else "too few seeds to tell"))
 
 
-def _beyond(finding: Finding, direction: Direction) -> bool:
+def _beyond(finding: GateFinding, direction: Direction) -> bool:
     """Whether the estimate is larger than what counts as equal; a failure without any known effect is."""
     if finding.effect is None:
         return True

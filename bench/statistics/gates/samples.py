@@ -15,8 +15,8 @@ import numpy as np
 from bench.config.workload import Workload
 from bench.statistics.gates.verdicts import RATIO_BOUND, SCORE_BOUND
 from bench.statistics.intervals import Array
+from bench.statistics.location_shifts import POWER, needed_shift
 from bench.statistics.scores import is_failure, score
-from bench.statistics.shifts import POWER, needed_shift
 from bench.store.record import Record
 
 _ROUNDING: Final = 1e-12
@@ -74,7 +74,7 @@ def untrained_distance(records: Sequence[Record]) -> float | None:
     return float(np.median(logs)) if logs else None
 
 
-def centre(each: Sample, *, ratio: bool) -> float:
+def center(each: Sample, *, ratio: bool) -> float:
     """Return the median distance or score."""
     middle = float(np.median(each.counted))
     return math.exp(middle) if ratio else 1.0 - middle

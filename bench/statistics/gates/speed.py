@@ -22,9 +22,9 @@ from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
     LOOSE_THRESHOLD,
     TIME_SIGNIFICANCE,
-    Finding,
     Gate,
-    Settings,
+    GateFinding,
+    GateSettings,
     incomparable,
 )
 from bench.statistics.intervals import Array, percentile_interval
@@ -48,7 +48,7 @@ class Timing:
     """Whether this is the reference method's own time, which has nothing to be held against."""
 
 
-def throughputs(pairs: Sequence[Pair], settings: Settings) -> list[Finding]:
+def throughputs(pairs: Sequence[Pair], settings: GateSettings) -> list[GateFinding]:
     """Judge how fast every cell trains, each beside the reference method of its workload and setting."""
     references = {replace(each.key, method=""): each for each in pairs if _is_reference(each)}
     beside = [references.get(replace(each.key, method="")) for each in pairs]
@@ -62,7 +62,7 @@ def throughputs(pairs: Sequence[Pair], settings: Settings) -> list[Finding]:
     ]
 
 
-def throughput(each: Pair, settings: Settings, reference: Pair | None = None, family: int = 1) -> Finding:
+def throughput(each: Pair, settings: GateSettings, reference: Pair | None = None, family: int = 1) -> GateFinding:
     """Judge how fast one cell trains: a value a run, the median over its blocks, over the reference's at the same seed.
 
     Runs of machines that the other set has not seen are left out; where several are common, the one with most runs
@@ -87,8 +87,8 @@ def throughput(each: Pair, settings: Settings, reference: Pair | None = None, fa
         return incomparable("throughput", "measured on other machines or versions of torch")
     before, after = (np.array(list(speeds[chosen].values())) for speeds in (base, new))
     if each.identical and sorted(before) == sorted(after):
-        finding = Finding(gate="throughput", verdict="equivalent", note=IDENTICAL, effect=1.0, able=True)
-        return _with_centres(finding, before, after)
+        finding = GateFinding(gate="throughput", verdict="equivalent", note=IDENTICAL, effect=1.0, able=True)
+        return _with_centers(finding, before, after)
     ratios = _ratios(each, reference, chosen)
     if ratios is None:
         loosely = _why_loosely(_is_reference(each))
@@ -98,10 +98,10 @@ def throughput(each: Pair, settings: Settings, reference: Pair | None = None, fa
         if finding.verdict in ("worse", "better"):
             # A reference that moved moves every ratio the other way: this tells which of the two it was.
             finding = replace(finding, note=f"its own time ×{np.median(before) / np.median(after):.2f}")
-    return _with_centres(finding, before, after, counted=ratios)
+    return _with_centers(finding, before, after, counted=ratios)
 
 
-def timing(base: Timing | None, new: Timing | None, settings: Settings, family: int = 1) -> Finding:
+def timing(base: Timing | None, new: Timing | None, settings: GateSettings, family: int = 1) -> GateFinding:
     """Judge one kernel benchmark of a `family` of so many by its rounds, or by its blocks over the reference's.
 
     `base` and `new` are seconds.
@@ -116,9 +116,9 @@ def timing(base: Timing | None, new: Timing | None, settings: Settings, family: 
     if base.loose or not (base.reference and new.reference):
         # A benchmark of pytest has no reference on either side, and only the threshold.
         loosely = _why_loosely(base.loose) if base.loose or base.reference or new.reference else ""
-        return _with_centres(_slower("timing", before, after, settings, family, loosely=loosely), before, after)
+        return _with_centers(_slower("timing", before, after, settings, family, loosely=loosely), before, after)
     ratios = before / np.array(base.reference), after / np.array(new.reference)
-    return _with_centres(_slower("timing", *ratios, settings, family), before, after)
+    return _with_centers(_slower("timing", *ratios, settings, family), before, after)
 
 
 def _is_reference(each: Pair) -> bool:
@@ -129,9 +129,9 @@ def _why_loosely(is_reference: bool) -> str:  # noqa: FBT001 - the one question
     return "the reference itself" if is_reference else f"no {REFERENCE_METHOD} beside it"
 
 
-def _with_centres(
-    finding: Finding, before: Array, after: Array, *, counted: tuple[Array, Array] | None = None
-) -> Finding:
+def _with_centers(
+    finding: GateFinding, before: Array, after: Array, *, counted: tuple[Array, Array] | None = None
+) -> GateFinding:
     return replace(
         finding,
         base=float(np.median(before)),
@@ -175,7 +175,9 @@ def _ratios(each: Pair, reference: Pair | None, machine: str) -> tuple[Array, Ar
     return (found[0], found[1]) if min(map(len, found)) else None
 
 
-def _slower(gate: Gate, before: Array, after: Array, settings: Settings, family: int, *, loosely: str = "") -> Finding:
+def _slower(
+    gate: Gate, before: Array, after: Array, settings: GateSettings, family: int, *, loosely: str = ""
+) -> GateFinding:
     """Hold seconds against seconds, or ratios against ratios; `loosely` says why the threshold is the loose one."""
     level = TIME_SIGNIFICANCE / (2.0 * max(1, family))
     bound = 1.0 + (max(LOOSE_THRESHOLD, settings.threshold) if loosely else settings.threshold)
@@ -185,7 +187,7 @@ def _slower(gate: Gate, before: Array, after: Array, settings: Settings, family:
     one, other = (before, after) if worse else (after, before)
     p = mann_whitney(one.tolist(), (other / bound).tolist())
     able = mann_whitney_least(len(before), len(after)) < level
-    finding = Finding(
+    finding = GateFinding(
         gate=gate,
         verdict="inconclusive",
         note=f"{loosely}, gated at {100 * (bound - 1):.0f} %" if loosely else "",
@@ -197,7 +199,7 @@ def _slower(gate: Gate, before: Array, after: Array, settings: Settings, family:
         test="Mann-Whitney",
         able=able,
     )
-    finding = _with_centres(finding, before, after)
+    finding = _with_centers(finding, before, after)
     if p < level:
         return replace(finding, verdict="worse" if worse else "better")
     if not able:
@@ -208,7 +210,7 @@ def _slower(gate: Gate, before: Array, after: Array, settings: Settings, family:
     return finding
 
 
-def _median_ratio_interval(before: Array, after: Array, settings: Settings) -> tuple[float, float]:
+def _median_ratio_interval(before: Array, after: Array, settings: GateSettings) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of the ratio of the medians.
 
     The median of n draws from n values is the value at the median of n uniform places, which has the distribution

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Verdict = Literal["better", "worse", "equivalent", "inconclusive", "not comparable"]
+GateVerdict = Literal["better", "worse", "equivalent", "inconclusive", "not comparable"]
 Gate = Literal["quality", "failures", "throughput", "timing", "golden"]
 Stage = Literal["once", "1", "2"]
 Direction = Literal["better", "worse"]
@@ -36,7 +36,7 @@ FEWEST_SEEDS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class GateSettings:
     """What a user may choose."""
 
     stage: Stage = "once"
@@ -47,7 +47,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class GateFinding:
     """What one gate says about one cell.
 
     `effect` with its interval is a ratio above 1, or a difference above 0, where NEW is the worse: of distances, of
@@ -57,7 +57,7 @@ class Finding:
     """
 
     gate: Gate
-    verdict: Verdict
+    verdict: GateVerdict
     note: str = ""
     base: float | None = None
     new: float | None = None
@@ -91,5 +91,5 @@ class Flag:
     seeds: tuple[int, ...] = field(default=())
 
 
-def incomparable(gate: Gate, why: str, *, excused: bool = False, missing: bool = False) -> Finding:
-    return Finding(gate=gate, verdict="not comparable", note=why, excused=excused, missing=missing)
+def incomparable(gate: Gate, why: str, *, excused: bool = False, missing: bool = False) -> GateFinding:
+    return GateFinding(gate=gate, verdict="not comparable", note=why, excused=excused, missing=missing)

@@ -34,7 +34,7 @@ def copy(atlas, tmp_path):
 
 
 def test_the_atlas_says_what_the_library_does():
-    assert files.stale(files.directory()) == [], f"mend it with: {command('atlas')}"
+    assert files.stale(files.directory()) == [], f"fix it with: {command('atlas')}"
 
 
 def test_every_link_leads_to_a_file_and_a_heading(atlas):
@@ -172,7 +172,7 @@ def test_the_check_names_the_stale_files_and_the_command_that_mends_them(copy):
     result = CliRunner().invoke(cli, ["atlas", "--check", "--folder", str(copy)])
     assert result.exit_code == 1
     assert f"out of date: {copy / 'index.md'}\n" in result.stderr
-    assert f"mend it with: python -m bench atlas --folder {copy}" in result.stderr
+    assert f"fix it with: python -m bench atlas --folder {copy}" in result.stderr
 
 
 def test_the_check_passes_on_an_atlas_that_is_up_to_date():

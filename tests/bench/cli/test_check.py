@@ -77,9 +77,9 @@ def test_json_has_the_same_findings(bench, written, cubic):
     assert set(states.values()) == {"passed"}
 
 
-def test_a_file_may_import_its_neighbours(bench, written, cubic, tmp_path):
-    (tmp_path / "neighbour_of_my_losses.py").write_text("POWER = 3\n")
-    result = bench("check", written("from neighbour_of_my_losses import POWER\n" + cubic.replace("**3", "**POWER")))
+def test_a_file_may_import_its_neighbors(bench, written, cubic, tmp_path):
+    (tmp_path / "neighbor_of_my_losses.py").write_text("POWER = 3\n")
+    result = bench("check", written("from neighbor_of_my_losses import POWER\n" + cubic.replace("**3", "**POWER")))
     assert result.exit_code == 0
 
 

@@ -1,4 +1,4 @@
-"""The doctor recognises what is broken and says how to mend it."""
+"""The doctor recognizes what is broken and says how to fix it."""
 
 import sys
 
@@ -14,23 +14,23 @@ NMS = "RuntimeError: operator torchvision::nms does not exist"
 def test_a_matched_pair_on_a_cpu_is_ok(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     found = checks.torch_checks(TORCH, Probe({"version": "0.29.2"}))
-    assert [(each.name, each.state, each.mend) for each in found] == [
+    assert [(each.name, each.state, each.fix) for each in found] == [
         ("torch", "ok", ""), ("torchvision", "ok", ""), ("device", "ok", ""),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("error", [NMS, "ImportError: _C.so: undefined symbol: _ZN3c10"])
-def test_a_torchvision_of_another_torch_is_recognised(error):
+def test_a_torchvision_of_another_torch_is_recognized(error):
     found = checks.torchvision_check(Probe({}, error=error))
     assert found.state == "broken"
     assert "does not match the installed torch" in found.found
-    assert "--force-reinstall torch torchvision" in found.mend
+    assert "--force-reinstall torch torchvision" in found.fix
 
 
 def test_a_missing_torchvision_is_named():
     found = checks.torchvision_check(Probe({}, error="ModuleNotFoundError: No module named 'torchvision'"))
     assert found.state == "broken"
-    assert "pip install torchvision" in found.mend
+    assert "pip install torchvision" in found.fix
 
 
 def test_without_torch_nothing_else_is_asked():
@@ -42,7 +42,7 @@ def test_an_unused_gpu_is_pointed_out(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
     device = checks.torch_checks(TORCH, Probe({"version": "0.29.2"}))[-1]
     assert (device.name, device.state) == ("device", "note")
-    assert "CPU build" in device.mend
+    assert "CPU build" in device.fix
 
 
 def test_gpus_are_named():
@@ -71,7 +71,7 @@ def test_missing_libraries_are_named(monkeypatch):
 
     monkeypatch.setattr(checks, "version", version)
     (found,) = checks.library_checks()
-    assert (found.state, found.mend) == ("broken", "pip install pyarrow")
+    assert (found.state, found.fix) == ("broken", "pip install pyarrow")
 
 
 def test_weights_are_compared_with_their_pins(monkeypatch):
@@ -83,7 +83,7 @@ def test_weights_are_compared_with_their_pins(monkeypatch):
     found = {each.name: each for each in checks.weight_checks()}
     assert "pinned is 000000000000" in found["digits-cnn-v1"].found
     assert "missing" in found["absent-cnn"].found
-    assert all(each.state == "broken" and each.mend for each in found.values())
+    assert all(each.state == "broken" and each.fix for each in found.values())
 
 
 def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
     missing = checks.inception_check()
     assert missing.state == "note"
     assert str(tmp_path) in missing.found
-    assert "`run --inception require` downloads them (91 MB)" in missing.mend
+    assert "`run --inception require` downloads them (91 MB)" in missing.fix
     cached_path().parent.mkdir(parents=True)
     cached_path().write_bytes(b"cut short")
     assert checks.inception_check().state == "note"
@@ -111,7 +111,7 @@ def test_data_that_is_not_there_is_no_defect(tmp_path):
     assert list(missing) == ["data", "celeba64", "cifar10", "fashion-mnist", "mnist"]
     assert "polygons need no download" in missing["data"].found
     assert {missing[name].state for name in missing if name != "data"} == {"note"}
-    assert "`prepare mnist` downloads it (11 MB)" in missing["mnist"].mend
+    assert "`prepare mnist` downloads it (11 MB)" in missing["mnist"].fix
     assert "stacked-mnist" in missing["mnist"].found
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -119,7 +119,7 @@ def test_data_that_is_not_there_is_no_defect(tmp_path):
         (raw / f"{part}-ubyte.gz").write_bytes(b"")
     assert found()["mnist"].state == "note"
     (raw / "t10k-labels-idx1-ubyte").write_bytes(b"")
-    assert (found()["mnist"].state, found()["mnist"].mend) == ("ok", "")
+    assert (found()["mnist"].state, found()["mnist"].fix) == ("ok", "")
 
 
 def test_results_that_cannot_be_used(results, monkeypatch):

@@ -145,7 +145,7 @@ def test_ctrl_c_leaves_nothing_half_done(bench, folder, cache, monkeypatch):
     ("arguments", "message"),
     [
         ([], "Missing argument 'WORKLOAD...'"),
-        (["digits", "fashion"], "unknown workload 'fashion'; did you mean 'fashion-mnist'?"),
+        (["digits", "fashion"], "unknown workload 'fashion' (did you mean 'fashion-mnist'?)"),
         (["digits", "--retrain"], "digits is measured by digits-cnn-v1, which is part of the package"),
         (["ring8", "--retrain"], "ring8 is measured by a known mixture"),
         (["fashion-mnist", "polygons", "--retrain"], "polygons is measured by random-conv-v1"),

@@ -24,9 +24,9 @@ def pretend(monkeypatch, record, workload):
 
     def train(trial, *, data_dir, device, threads, artifacts, emit):
         module.trained.append(trial.spec.method_name)
-        behaviour = module.behave.get(trial.spec.method_name)
-        if behaviour is not None:
-            behaviour()
+        behavior = module.behave.get(trial.spec.method_name)
+        if behavior is not None:
+            behavior()
         made = record(
             workload, trial.spec.method, trial.spec.seed, distance=50.0 if "nsgan" in trial.spec.method_name else 90.0
         )

@@ -88,7 +88,7 @@ def test_a_record_carries_fid_and_nothing_else_changes(
     assert measured.cost["inception_seconds"] > 0
     assert all(not INCEPTION_METRICS & set(each.metrics) for each in measured.history.evaluations)
     assert "measuring imagefolder-32 in Inception: 100 %" in result.stderr
-    assert f"is not torch-fidelity's official file: what is measured with it is labelled {label}" in result.stderr
+    assert f"is not torch-fidelity's official file: what is measured with it is labeled {label}" in result.stderr
     words = " ".join(result.stdout.split())
     assert f"FID: median FID[inception-v3-compat:{label}, 12] of the last step; real test images" in words
 
@@ -149,18 +149,18 @@ def test_on_a_gpu_auto_takes_what_is_in_the_cache(run, at_home, photos, inceptio
         trials = expand(load_suite("quick", {"methods": ["nsgan"], "seeds": 1, "workloads": [workload]}))
         return inception_plan("auto", None, trials, device="cuda:0", report=lambda *_: None)
 
-    colour = f"imagefolder:{photos}"
-    assert plan(colour) is None
+    color = f"imagefolder:{photos}"
+    assert plan(color) is None
     at_home.parent.mkdir(parents=True)
     at_home.write_bytes(b"cut short")
-    assert plan(colour) is None, "damaged, which nobody asked about"
+    assert plan(color) is None, "damaged, which nobody asked about"
     monkeypatch.setattr("bench.metrics.inception_weights.FILE", "weights.pth")
     shutil.copy(inception_file, at_home.parent / "weights.pth")
-    assert plan(colour) == InceptionPlan(weights=identify(at_home.parent / "weights.pth"))
+    assert plan(color) == InceptionPlan(weights=identify(at_home.parent / "weights.pth"))
     assert plan("digits") is None
 
 
-def test_grey_images_have_fid_only_where_it_is_required(run, records, pretend, inception_file):
+def test_gray_images_have_fid_only_where_it_is_required(run, records, pretend, inception_file):
     assert run("--inception-weights", inception_file, workload="digits").exit_code == 2
     result = run("--inception", "require", "--inception-weights", inception_file, workload="digits")
     assert result.exit_code == 0, result.output
@@ -175,7 +175,7 @@ def test_grey_images_have_fid_only_where_it_is_required(run, records, pretend, i
         (["--inception", "off", "--inception-weights", "weights.pth"], "digits", "leave one of them out"),
         (["--inception", "require", "--inception-weights", "nowhere.pth"], "digits", "nowhere.pth cannot be read"),
         (["--inception", "require"], "ring8", "ring8 has no training set of images"),
-        (["--inception-weights", "nowhere.pth"], "digits", "no workload here has colour images"),
+        (["--inception-weights", "nowhere.pth"], "digits", "no workload here has color images"),
     ],
 )
 def test_bad_input_gets_one_line(run, records, pretend, arguments, workload, words):

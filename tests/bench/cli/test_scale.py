@@ -24,7 +24,7 @@ from synthetic import World, make, method_names, write
 from bench import data
 from bench.report.joint_checks import joint_contradictions
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 from bench.statistics.ranking import rank
 from bench.store import index, journal
 from bench.store.baseline import records_digest
@@ -90,7 +90,7 @@ WORK: dict[str, Callable[[list, dict], object]] = {
     "table": lambda records, _: table(records),
     "digest": lambda records, _: records_digest(records),
     "compare": lambda records, workloads: compare(
-        records, records, workloads, Settings(stage="once", threshold=0.05), None
+        records, records, workloads, GateSettings(stage="once", threshold=0.05), None
     ),
     "joint checks": lambda records, _: list(joint_contradictions(records)),
 }

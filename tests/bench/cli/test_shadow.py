@@ -32,7 +32,7 @@ def shadowed(request, tmp_path):
     return path
 
 
-def test_it_is_recognised_before_it_is_run_and_the_console_command_is_named(shadowed):
+def test_it_is_recognized_before_it_is_run_and_the_console_command_is_named(shadowed):
     folder = shadowed.parent if shadowed.name == "losses.py" else shadowed.parent.parent
     result = run(MODULE, folder, "run", "--dry-run")
     assert result.returncode == 2

@@ -67,7 +67,7 @@ def test_a_terminal_without_the_characters_gets_plain_ones_of_the_same_width():
     assert stream.buffer.getvalue() == b"- 3 x 4 _-# ?"
 
 
-def test_the_console_colours_and_still_cleans():
+def test_the_console_colors_and_still_cleans():
     stream = io.StringIO()
     to = cleaning_console(file=stream, force_terminal=True, color_system="standard", width=80)
     to.print(f"bad {ESCAPE}{TURNED} name", style="bold", markup=False)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.suite import Suite, load_suite, nearest, shipped_suites, suite_names, typed_override
+from bench.common.names import did_you_mean
+from bench.config.suite import Suite, load_suite, shipped_suites, suite_names, typed_override
 
 
 def test_shipped_suites_load_and_say_what_they_are() -> None:
@@ -130,5 +131,5 @@ def test_unknown_suites(tmp_path: Path) -> None:
         load_suite(tmp_path / "none.toml")
 
 
-def test_nearest_says_nothing_when_nothing_is_near() -> None:
-    assert nearest("zzz", ["quick", "smoke"]) == ""
+def test_a_suggestion_says_nothing_when_nothing_is_near() -> None:
+    assert did_you_mean("zzz", ["quick", "smoke"]) == ""

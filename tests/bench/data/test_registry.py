@@ -50,7 +50,7 @@ def test_only_workloads_with_a_distance_in_pixels_are_scored_by_it():
 
 
 def test_an_unknown_workload_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"unknown workload 'digit'; did you mean 'digits'\?.*stacked-digits"):
+    with pytest.raises(ValueError, match=r"unknown workload 'digit' \(did you mean 'digits'\?\).*stacked-digits"):
         data.workload("digit")
     with pytest.raises(ValueError, match=r"did you mean 'mnist'"):
         data.load("mnsit", None)

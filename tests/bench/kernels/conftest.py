@@ -9,16 +9,16 @@ import torch
 
 import losses
 from bench.kernels.blocks import Effort
-from bench.store.kernels import Setting
+from bench.store.kernels import KernelSetting
 from losses import registry
 
-SMALL = Setting(batch_size=8, image_size=32, channels=1, width=4, d_norm="ln", precision="fp32", mode="eager")
+SMALL = KernelSetting(batch_size=8, image_size=32, channels=1, width=4, d_norm="ln", precision="fp32", mode="eager")
 QUICK = Effort(block_seconds=0.0005, seconds=0.01, least=2, most=2, staged_calls=2)
 NAP = 0.1
 
 
 @pytest.fixture
-def small() -> Setting:
+def small() -> KernelSetting:
     return SMALL
 
 

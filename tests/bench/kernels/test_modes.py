@@ -129,7 +129,7 @@ def test_a_missing_compiler_is_told(tmp_path, small):
         "import torch, losses\n"
         "from bench.kernels import modes\n"
         "from bench.kernels.paths import Paths\n"
-        "from bench.store.kernels import Setting\n"
+        "from bench.store.kernels import KernelSetting\n"
         f"setting = {msgspec.structs.replace(small, mode='compiled')!r}\n"
         "found, notes = modes.calls(Paths(losses.get('nsgan'), setting, torch.device('cpu')), 'compiled')\n"
         "print(len(found), *notes, sep='\\n')\n"

@@ -12,7 +12,7 @@ def test_a_component_names_the_extractor_and_its_weights():
 
 
 def test_an_unknown_extractor_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"unknown extractor 'digit-cnn-v1'; did you mean 'digits-cnn-v1'\?"):
+    with pytest.raises(ValueError, match=r"unknown extractor 'digit-cnn-v1' \(did you mean 'digits-cnn-v1'\?\)"):
         pins.extractor_component("digit-cnn-v1")
 
 

@@ -10,7 +10,7 @@ INDEX = (
     MethodEntry(
         name="bce_ns", kind="objective", summary="Logistic.", formula="G: softplus(-b)", citation="Part source"
     ),
-    MethodEntry(name="r1", kind="regularizer", summary="Zero-centred.", formula="E |grad D|^2"),
+    MethodEntry(name="r1", kind="regularizer", summary="Zero-centered.", formula="E |grad D|^2"),
 )
 
 

@@ -154,11 +154,11 @@ def test_the_figures_become_interactive_when_they_come_into_view(page) -> None:
         assert figure.locator(".plot").get_attribute("aria-label")
 
 
-def test_a_method_is_coloured_in_every_figure_by_its_square(page) -> None:
+def test_a_method_is_colored_in_every_figure_by_its_square(page) -> None:
     figure = page.locator("#table0-curves0")
     figure.scroll_into_view_if_needed()
     figure.locator(".js-plotly-plot").wait_for()
-    square = page.get_by_role("button", name="Colour mmgan in the figures")
+    square = page.get_by_role("button", name="Color mmgan in the figures")
     assert square.get_attribute("aria-pressed") == "true"
     names = "document.querySelector('#table0-curves0 .plot').layout.annotations.map((each) => each.text)"
     assert "mmgan" in page.evaluate(names)

@@ -16,12 +16,12 @@ from bench.report.compare import (
     to_json,
     to_markdown,
 )
-from bench.report.compare_words import Presented, changes, summary, verdict
+from bench.report.compare_text import Presented, changes, summary, verdict
 from bench.report.flags import commands
 from bench.report.junit import to_junit
 from bench.report.loss_files import loss_files_of
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 
 HOSTILE = "<script>alert('x')</script> | `rm` [a](b) *x* @team \x08 & \"q\""
 WORKLOAD = make_workload()
@@ -35,7 +35,7 @@ def runs(distances, method="nsgan", losses="1", **changes):
 
 
 def present(base, new, allow=False, **settings):
-    made = compare(base, new, {"digits": WORKLOAD}, Settings(resamples=200, **settings))
+    made = compare(base, new, {"digits": WORKLOAD}, GateSettings(resamples=200, **settings))
     return Presented(comparison=made, base="old | results", new="new", allow_improvement=allow)
 
 
@@ -85,7 +85,7 @@ def test_scores_are_written_the_way_people_read_them():
         records[losses] = [planted_record(toy, seed=seed, components={"losses": losses}) for seed in range(6)]
         for record in records[losses]:
             record.metrics.update(modes=found, kl_uniform=0.0)
-    made = compare(records["1"], records["2"], {"ring8": toy}, Settings(resamples=200))
+    made = compare(records["1"], records["2"], {"ring8": toy}, GateSettings(resamples=200))
     shown = Presented(comparison=made, base="a", new="b", allow_improvement=False)
     assert cells(shown, shown.rows[0])[3].startswith("-0.300 (-0.300 to -0.300), p ")
 

@@ -52,7 +52,7 @@ def test_the_figure_is_told_in_words_and_each_setting_has_its_own():
     found = cost_sections([noisy_kernels("nsgan", 1), planted_kernels("nsgan", setting=large)])
     assert len({each.title for each in found}) == 2
     told = [re.search('aria-label="([^"]*)"', each.chart.svg).group(1) for each in found]
-    assert any(re.search(r"nsgan (0\.9|1\.0)\d, .*optimiser 10%", words) for words in told)
+    assert any(re.search(r"nsgan (0\.9|1\.0)\d, .*optimizer 10%", words) for words in told)
 
 
 def test_a_setting_without_steps_has_a_table_and_no_figure():

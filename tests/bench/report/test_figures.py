@@ -107,11 +107,11 @@ def test_a_panel_is_deterministic_well_formed_and_self_contained():
     assert "<style" not in svg
 
 
-def test_a_panel_takes_its_colours_from_the_page():
+def test_a_panel_takes_its_colors_from_the_page():
     svg = draw(panel())
     for variable in ("--c1", "--other", "--alarm", "--muted", "--rule"):
         assert f"var({variable}" in svg
-    for placeholder in (PAGE.ink, PAGE.faint, PAGE.other, PAGE.alarm, PAGE.paper, *PAGE.colours):
+    for placeholder in (PAGE.ink, PAGE.faint, PAGE.other, PAGE.alarm, PAGE.paper, *PAGE.colors):
         assert placeholder not in svg
 
 

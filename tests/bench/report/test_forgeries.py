@@ -157,7 +157,7 @@ def test_an_edit_of_one_record_is_found(runs, tmp_path, forge, words):
     assert any(line.startswith(f"{file_of(forged)}: {words}") for line in lines), lines
 
 
-def test_a_diverged_run_relabelled_is_found(tmp_path):
+def test_a_diverged_run_relabeled_is_found(tmp_path):
     records = {record.trial_id: record for record in classics()}
     diverged = next(record for record in records.values() if record.status == "diverged")
     for status, message in (("timeout", "stopped after 240 minutes"), ("ok", ""), ("not_learned", "")):

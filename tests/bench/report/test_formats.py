@@ -12,9 +12,10 @@ from planted_records import make_stacks, make_workload
 from rich.console import Console
 
 from bench.report import formats, methods, page_table
+from bench.report.columns import rank_text
 from bench.report.flat import flat_row
 from bench.report.html import finding
-from bench.report.leaderboard import lines, notes, parts, rank_text, title
+from bench.report.leaderboard import lines, notes, parts, title
 from bench.report.methods import MethodEntry
 from bench.report.notes import facts
 from bench.statistics.ranking import rank
@@ -238,7 +239,7 @@ def test_no_table_shows_modes_without_how_far_to_believe_them(record, workload, 
     boards = rank([record(place, "nsgan", seed) for place in places.values() for seed in range(2)], places)
     shares = {"ring8": "high_quality", "digits": "readable", "stacked-digits": "readable"}
     for board in boards:
-        on_page = [column.heading for column in page_table.columns(board)]
+        on_page = [*map(page_table.heading, page_table.columns(board))]
         for column in board.workloads:
             (part,) = [each for each in parts(board) if each.title == column.name]
             in_part = [each.heading for each in part.columns]
@@ -305,14 +306,14 @@ def test_the_score_of_the_averages_is_a_column_of_its_own_and_ranks_nobody(recor
     written = {line[1]: line[place] for line in lines(board, part)}
     assert written == {"nsgan": "0.612", "hinge": "0.916", "lsgan": "–"}
     assert any("rank and p are the raw generator's" in note for note in part.notes)
-    assert "EMA score" in [column.heading for column in page_table.columns(board)]
+    assert "EMA score" in [*map(page_table.heading, page_table.columns(board))]
     flat = {row.method: flat_row(board, row) for row in board.rows}
     assert flat["hinge"]["ema_score"] == pytest.approx(expected["hinge"], rel=1e-9)
     assert (flat["hinge"]["digits_ema_distance"], flat["lsgan"]["ema_score"]) == (4.0, None)
 
 
 def test_without_averages_there_is_no_such_column(boards):
-    headings = [column.heading for column in (*parts(boards[0])[0].columns, *page_table.columns(boards[0]))]
+    headings = [column.heading for column in page_table.columns(boards[0])]
     assert "EMA score" not in headings
     assert not [note for note in notes(boards[0]) if "EMA" in note]
 

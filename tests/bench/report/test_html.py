@@ -183,7 +183,7 @@ def test_the_sample_grids_are_embedded_and_the_first_seed_is_shown(page):
 
 def test_the_leaderboard_can_be_sorted_by_every_number(page):
     header = page[page.index('<table class="sortable">') : page.index("</thead>")]
-    assert header.count("<button") == 14
+    assert header.count("<button") == 16
     values = re.findall(r'<td class="number[^"]*" data-value="([^"]*)"', page)
     assert values
     for value in values:

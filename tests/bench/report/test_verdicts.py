@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bench.report import formats, wording
+from bench.report import formats, formatting
 from bench.report.flat import flat_row
 from bench.report.html import finding
 from bench.report.leaderboard import lines, parts
@@ -60,7 +60,7 @@ def test_where_no_p_could_show_anything_none_is_printed(record, workload):
 def test_json_says_what_each_column_could_show(record, workload):
     (board,) = rank(made(record, workload, {"nsgan": 1, "a": 1.1, "b": 0.9}), {"digits": workload}, resamples=100)
     (table,) = json.loads(formats.to_json([board], "c"))["tables"]
-    seen = sorted(row.on["digits"].test.detectable for row in board.rows if row.on["digits"].test)
+    seen = sorted(row.estimates["digits"].test.detectable for row in board.rows if row.estimates["digits"].test)
     expected = {"least_p_adjusted": 2 * 2 / 2**10, "detectable": pytest.approx(sum(seen) / 2)}
     assert table["tests"] == {"overall": expected, "digits": expected}
     (few,) = rank(made(record, workload, {"nsgan": 1, "a": 1.1}, seeds=3), {"digits": workload})
@@ -99,8 +99,8 @@ def test_where_everything_failed_the_page_names_no_leader(record, workload):
 
 
 def test_what_a_verdict_may_say():
-    assert wording.verdict(None, None, possible=True) == "–"
-    assert wording.verdict("mixed", 0.1, possible=True) == "mixed"
-    assert wording.verdict("not shown", None, possible=True) == "not shown"
-    assert wording.verdict("not shown", 0.0042, possible=True) == "not shown, could have seen 0.004"
-    assert wording.verdict("not shown", 0.1, possible=False) == "not shown, too few seeds"
+    assert formatting.verdict(None, None, possible=True) == "–"
+    assert formatting.verdict("mixed", 0.1, possible=True) == "mixed"
+    assert formatting.verdict("not shown", None, possible=True) == "not shown"
+    assert formatting.verdict("not shown", 0.0042, possible=True) == "not shown, could have seen 0.004"
+    assert formatting.verdict("not shown", 0.1, possible=False) == "not shown, too few seeds"

@@ -10,7 +10,7 @@ from bench.metrics.catalogue import CATALOGUE, about, has_average
 from bench.report.baseline import replacement
 from bench.statistics import damage, scores
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 from bench.statistics.ranking import rank
 from bench.store.baseline import METRICS
 
@@ -109,7 +109,7 @@ def test_an_average_is_whole_or_absent():
 def every_reader(records):
     yield lambda: rank(records, WORKLOADS, resamples=50)
     yield lambda: replacement(records, records, WORKLOADS)
-    yield lambda: compare(records, records, WORKLOADS, Settings(resamples=50))
+    yield lambda: compare(records, records, WORKLOADS, GateSettings(resamples=50))
 
 
 @pytest.mark.parametrize("place", ["of an incomplete method", "of a variant", "that failed"])

@@ -13,15 +13,15 @@ OFFICIAL, OWN = f"{INCEPTION_SHA256}abcd", "a" * 12
 
 
 @pytest.fixture
-def colour(workload):
+def color(workload):
     return msgspec.structs.replace(workload, name="cifar10", channels=3, extractor="random-conv-v1")
 
 
 @pytest.fixture
-def measured(record, colour):
+def measured(record, color):
     """Make a record with FID, or without where `weights` is None."""
 
-    def make(method, seed, fid, weights=OFFICIAL, workload=colour, **changes):
+    def make(method, seed, fid, weights=OFFICIAL, workload=color, **changes):
         plain = record(workload, method, seed, **changes)
         if weights is None:
             return plain
@@ -42,48 +42,46 @@ def table(records, workload):
     return board, rows, " ".join(formats.notes(board))
 
 
-def test_a_column_has_each_methods_median(measured, colour):
+def test_a_column_has_each_methods_median(measured, color):
     records = [measured("nsgan", seed, fid) for seed, fid in enumerate((40.0, 20.0, 30.0))]
     records += [measured("hinge", seed, fid) for seed, fid in enumerate((25.0, None, 26.0))]
-    board, rows, notes = table(records, colour)
+    board, rows, notes = table(records, color)
     assert (rows["nsgan"]["cifar10_fid"], rows["hinge"]["cifar10_fid"]) == (30.0, 26.0)
     assert "cifar10 FID: median FID[inception-v3-compat, 50,000] of the last step; real test images 3.25" in notes
     (part,) = [part for part in formats.parts(board) if part.title == "cifar10"]
     assert [column.heading for column in part.columns] == ["method", "score", "95 %", "> nsgan", "FD", "FID", "late"]
     written = {line[0]: line[5] for line in formats.lines(board, part)}
     assert written == {"real data": "3.25", "untrained generator": "–", "nsgan": "30.0", "hinge": "26.0"}
-    on_page = [column for column in page_table.columns(board) if column.heading == "cifar10 FID"]
-    assert [column.words(row) for column in on_page for row in board.rows] == [
-        written[row.method] for row in board.rows
-    ]
+    on_page = [column for column in page_table.columns(board) if page_table.heading(column) == "cifar10 FID"]
+    assert [column.text(row) for column in on_page for row in board.rows] == [written[row.method] for row in board.rows]
 
 
-def test_fid_is_no_part_of_the_ranking(measured, colour):
+def test_fid_is_no_part_of_the_ranking(measured, color):
     with_fid = [measured("nsgan", seed, 1.0 + seed) for seed in range(3)]
     with_fid += [measured("hinge", seed, 100.0, distance=50.0) for seed in range(3)]
     without = [msgspec.structs.replace(each, environment=None) for each in with_fid]
-    first, second = (table(records, colour)[0] for records in (with_fid, without))
+    first, second = (table(records, color)[0] for records in (with_fid, without))
     assert [row.score for row in first.rows] == [row.score for row in second.rows]
     assert [row.method for row in first.rows] == ["hinge", "nsgan"]
 
 
-def test_a_method_that_has_it_in_part_shows_none(measured, colour):
+def test_a_method_that_has_it_in_part_shows_none(measured, color):
     records = [measured("nsgan", seed, 30.0) for seed in range(2)]
     records += [measured("hinge", 0, 20.0), measured("hinge", 1, None, weights=None)]
-    _, rows, notes = table(records, colour)
+    _, rows, notes = table(records, color)
     assert (rows["nsgan"]["cifar10_fid"], rows["hinge"]["cifar10_fid"]) == (30.0, None)
     assert "3 of 4 results have it" in notes
 
 
-def test_weights_are_never_mixed_and_own_ones_are_labelled(measured, colour):
+def test_weights_are_never_mixed_and_own_ones_are_labeled(measured, color):
     records = [measured("nsgan", seed, 30.0, OWN) for seed in range(2)] + [measured("hinge", 0, 20.0)]
-    _, rows, notes = table(records, colour)
+    _, rows, notes = table(records, color)
     assert (rows["nsgan"]["cifar10_fid"], rows["hinge"]["cifar10_fid"]) == (30.0, None)
     assert f"FID[inception-v3-compat:{OWN}, 50,000]" in notes
 
 
-def test_why_there_is_no_fid_is_said_of_colour_images_alone(measured, colour, workload, toy):
-    _, rows, notes = table([measured("nsgan", 0, None, weights=None)], colour)
+def test_why_there_is_no_fid_is_said_of_color_images_alone(measured, color, workload, toy):
+    _, rows, notes = table([measured("nsgan", 0, None, weights=None)], color)
     assert "cifar10_fid" not in rows["nsgan"]
     assert "cifar10: no FID, as these runs were made without Inception" in notes
     assert "--inception require measures it, in new attempts" in notes
@@ -92,6 +90,6 @@ def test_why_there_is_no_fid_is_said_of_colour_images_alone(measured, colour, wo
         assert "FID" not in notes
 
 
-def test_grey_images_have_the_column_where_it_was_required(measured, workload):
+def test_gray_images_have_the_column_where_it_was_required(measured, workload):
     _, rows, _ = table([measured("nsgan", 0, 12.0, workload=workload)], workload)
     assert rows["nsgan"]["digits_fid"] == 12.0

@@ -11,7 +11,7 @@ from bench.statistics.ranking import rank
 from bench.store.journal import Store
 
 LEVELS = (-0.6, 0.0, 0.3, 0.6)
-"""Effects on the log distance of ten methods each; a run scatters by 0.2, so neighbours of 50 seeds are far apart."""
+"""Effects on the log distance of ten methods each; a run scatters by 0.2, so neighbors of 50 seeds are far apart."""
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_everybody_is_tested_against_the_reference(planted, workload, planted_or
     assert [rows[name].p_value for name in planted_order if name != "nsgan"] == [2 / 2**10] * 3
     assert [rows[name].p_adjusted for name in planted_order if name != "nsgan"] == [6 / 2**10] * 3
     assert [rows[name].verdict for name in planted_order if name != "nsgan"] == ["better", "better", "worse"]
-    assert [rows[name].on["digits"].wins for name in planted_order if name != "nsgan"] == [10, 10, 0]
+    assert [rows[name].estimates["digits"].wins for name in planted_order if name != "nsgan"] == [10, 10, 0]
     assert (board.reach.least, board.workloads[0].reach.least) == (6 / 2**10, 6 / 2**10)
 
 
@@ -103,7 +103,7 @@ def test_an_easy_workload_and_a_hard_one_weigh_alike(record, workload, toy):
     ]
     (board,) = rank(records, workloads, resamples=100)
     rows = {row.method: row for row in board.rows}
-    on = rows["a"].on
+    on = rows["a"].estimates
     assert on["ring8"].score == pytest.approx(0.25)
     assert rows["a"].score == pytest.approx((on["digits"].score + on["ring8"].score) / 2)
     assert [on[name].test.verdict for name in ("digits", "ring8")] == ["better", "worse"]

@@ -7,7 +7,7 @@ from planted_records import make_stacks, make_toy, make_workload, planted_record
 
 from bench.statistics import scores
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 from bench.statistics.ranking import rank
 from bench.statistics.scales import no_scale, unscored
 
@@ -144,7 +144,7 @@ def test_compare_leaves_out_the_scores_without_a_scale_and_compares_distances():
         ]
         for losses in ("1", "2")
     ]  # fmt: skip
-    compared = compare(*sides, WORKLOADS, Settings(resamples=200))
+    compared = compare(*sides, WORKLOADS, GateSettings(resamples=200))
     quality = {row.workload: row.findings[0] for row in compared.rows}
     assert quality["digits"].verdict == "equivalent"
     assert (quality["ring8"].verdict, quality["ring8"].note[:9]) == ("not comparable", "no scale:")

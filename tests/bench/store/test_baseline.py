@@ -7,7 +7,7 @@ import pytest
 from planted_records import make_workload, planted_record
 
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 from bench.store.baseline import BaselineError, decode_baseline, encode_baseline, read_baseline, records_digest
 
 WORKLOAD = make_workload()
@@ -37,7 +37,7 @@ def test_a_line_a_trial_and_no_curves(records):
 def test_a_comparison_cannot_tell_a_baseline_from_its_records(records):
     new = [msgspec.structs.replace(each, metrics={**each.metrics, "distance": 130.0}) for each in records]
     kept = decode_baseline(encode_baseline("main", records), "here").records
-    workloads, settings = {"digits": WORKLOAD}, Settings(resamples=200)
+    workloads, settings = {"digits": WORKLOAD}, GateSettings(resamples=200)
     assert compare(kept, new, workloads, settings) == compare(records, new, workloads, settings)
     assert compare(kept, records, workloads, settings).rows[0].findings[0].note.startswith("identical")
     assert (

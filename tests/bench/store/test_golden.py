@@ -24,7 +24,7 @@ def test_a_damaged_or_newer_file_says_what_to_do(tmp_path):
         read_golden(path)
 
 
-def test_nine_digits_tell_neighbouring_float32_apart():
+def test_nine_digits_tell_neighboring_float32_apart():
     one, next_to_it = 1.0, 1.0 + 2**-23
     assert rounded(one) != rounded(next_to_it)
     assert rounded(1.23456789012e-7) == 1.23456789e-7

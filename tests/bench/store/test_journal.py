@@ -177,9 +177,9 @@ def test_unknown_key_is_an_error(store: Store, one: Record, place: tuple[str, ..
     inner = whole
     for key in place:
         inner = inner[key]
-    inner["colour"] = "red"
+    inner["color"] = "red"
     path.write_text(json.dumps(whole))
-    with pytest.raises(RecordError, match=f"{path.name} is damaged or edited .*colour"):
+    with pytest.raises(RecordError, match=f"{path.name} is damaged or edited .*color"):
         store.records()
 
 
@@ -191,7 +191,7 @@ def test_newer_schema_is_refused_with_the_command_that_mends_it(
 ) -> None:
     store.append(one)
     path = store.record_path(one.trial_id, 0)
-    whole = json.loads(path.read_bytes()) | {"schema_version": 2} | ({"colour": "red"} if with_new_key else {})
+    whole = json.loads(path.read_bytes()) | {"schema_version": 2} | ({"color": "red"} if with_new_key else {})
     path.write_text(json.dumps(whole))
     with pytest.raises(RecordError, match=r"newer program \(schema 2.*pip install --upgrade gan-loss-bench"):
         store.records()

@@ -14,7 +14,7 @@ from bench.config.suite import load_suite
 from bench.config.trial import Optimizer, Trial
 from bench.events import Progress
 from bench.plan import expand
-from bench.report.wording import STABILITY_WORDS
+from bench.report.formatting import STABILITY_WORDS
 from bench.store.record import Outcome
 from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.monitors import MONITORS

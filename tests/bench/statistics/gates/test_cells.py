@@ -6,7 +6,7 @@ from planted_records import make_workload, planted_record
 
 from bench.statistics.gates.cells import pair, sides
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 
 OLD, NEW = "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"
 
@@ -32,7 +32,7 @@ def test_components_that_are_compared_may_differ():
 
 
 def compared(base, new):
-    return compare(base, new, {"digits": make_workload()}, Settings(resamples=200))
+    return compare(base, new, {"digits": make_workload()}, GateSettings(resamples=200))
 
 
 def test_a_part_that_was_revised_is_compared_and_named():

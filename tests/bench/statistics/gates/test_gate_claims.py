@@ -39,11 +39,11 @@ from bench.statistics.gates.verdicts import (
     QUALITY_SIGNIFICANCE,
     RATIO_BOUND,
     TIME_SIGNIFICANCE,
-    Settings,
+    GateSettings,
 )
-from bench.statistics.shifts import _critical
+from bench.statistics.location_shifts import _critical
 
-FAST = Settings(resamples=100)
+FAST = GateSettings(resamples=100)
 CELLS = 16
 SCATTER = 0.2
 ALARMS = ("worse", "better")

@@ -8,10 +8,10 @@ import pytest
 from bench.config.trial import Network, Optimizer
 from bench.statistics.gates.comparison import compare_golden
 from bench.statistics.gates.golden import tolerance
-from bench.statistics.gates.verdicts import Settings
-from bench.store.golden import GOLDEN_SCHEMA, GoldenTraces, Setting, Trace
+from bench.statistics.gates.verdicts import GateSettings
+from bench.store.golden import GOLDEN_SCHEMA, GoldenSetting, GoldenTraces, Trace
 
-SETTING = Setting(
+SETTING = GoldenSetting(
     network=Network(name="dcgan-v2", width=8, channels=1, image_size=32, latent_size=100, d_norm="ln"),
     optimizer=Optimizer(name="adam", lr_generator=1e-6, lr_discriminator=1e-6, betas=(0.5, 0.999)),
     images="made up",
@@ -46,11 +46,11 @@ def library(numbers, *, revisions=None, expressions=None, **changes):
 
 
 def judged(base, new):
-    return compare_golden(base, new, Settings())
+    return compare_golden(base, new, GateSettings())
 
 
 def finding(base, new):
-    (row,) = compare_golden(base, new, Settings()).rows
+    (row,) = compare_golden(base, new, GateSettings()).rows
     return row.findings[0]
 
 
@@ -251,7 +251,7 @@ def test_files_of_before_revisions_are_read_and_the_culprit_found_by_the_express
 )
 def test_what_is_not_comparable_is_no_pass(changes, words):
     base = file({"loss": [1.0]})
-    comparison = compare_golden(base, msgspec.structs.replace(base, **changes), Settings())
+    comparison = compare_golden(base, msgspec.structs.replace(base, **changes), GateSettings())
     assert comparison.outcome(allow_improvement=True) == "nothing"
     assert words in comparison.rows[0].findings[0].note
 
@@ -259,7 +259,7 @@ def test_what_is_not_comparable_is_no_pass(changes, words):
 def test_what_differs_between_the_files_is_listed():
     base = file({"loss": [1.0]})
     new = file({"loss": [1.0]}, torch="2.6.0", cpu="Other CPU")
-    assert [(each.what, each.base, each.new) for each in compare_golden(base, new, Settings()).changes] == [
+    assert [(each.what, each.base, each.new) for each in compare_golden(base, new, GateSettings()).changes] == [
         ("torch", ("2.5.1",), ("2.6.0",)),
         ("cpu", ("Test CPU, AVX2",), ("Other CPU",)),
     ]

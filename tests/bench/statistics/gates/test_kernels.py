@@ -6,9 +6,9 @@ from planted_kernels import MACHINE, SETTING, noisy_kernels, planted_kernels
 
 from bench.statistics.gates.comparison import compare
 from bench.statistics.gates.kernels import with_kernels
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 
-SETTINGS = Settings(resamples=500)
+SETTINGS = GateSettings(resamples=500)
 NEXT = {"engine": "2", "losses": "1"}
 ELSEWHERE = msgspec.structs.replace(MACHINE, fingerprint="e" * 12)
 PATHS = ("loss", "loss.forward", "d_step", "g_step")
@@ -39,7 +39,7 @@ def test_a_planted_slow_down_is_found_in_its_path_alone(factor, verdict):
 
 def test_a_slow_down_within_the_threshold_is_none():
     base, new = [noisy_kernels("hinge", 1)], [noisy_kernels("hinge", 2, slower={"d_step": 1.15})]
-    assert verdicts(judge(base, new, Settings(resamples=500, threshold=0.3)))["hinge d_step"] != "worse"
+    assert verdicts(judge(base, new, GateSettings(resamples=500, threshold=0.3)))["hinge d_step"] != "worse"
 
 
 def test_null_comparisons_stay_quiet_and_slow_ones_do_not():

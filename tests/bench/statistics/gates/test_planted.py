@@ -14,13 +14,13 @@ from synthetic import World, make, method_names
 
 from bench import data
 from bench.statistics.gates.comparison import compare
-from bench.statistics.gates.verdicts import Flag, Settings
+from bench.statistics.gates.verdicts import Flag, GateSettings
 
 METHODS = method_names(4)
 VICTIM = METHODS[2]
 WORLD = World(methods=METHODS, workloads=("digits",), scatter=0.15)
 WORKLOADS = {"digits": data.workload("digits")}
-FAST = Settings(resamples=500)
+FAST = GateSettings(resamples=500)
 DRAWS = range(20)
 
 

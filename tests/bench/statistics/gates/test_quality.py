@@ -8,7 +8,7 @@ from planted_records import UNTRAINED, make_toy, make_workload, planted_record
 
 from bench.statistics.gates.cells import pair
 from bench.statistics.gates.quality import fresh_seeds_needed, quality
-from bench.statistics.gates.verdicts import Flag, Settings
+from bench.statistics.gates.verdicts import Flag, GateSettings
 
 DIGITS, TOY = make_workload(), make_toy()
 WORKLOADS = {"digits": DIGITS, "ring8": TOY}
@@ -31,7 +31,7 @@ def runs(distances, method="nsgan", start=0, **changes):
 
 def judge(base, new, stage="once", flags=None):
     pairs = pair(base, new)
-    return pairs, quality(pairs, WORKLOADS, Settings(stage=stage, resamples=2000), flags)
+    return pairs, quality(pairs, WORKLOADS, GateSettings(stage=stage, resamples=2000), flags)
 
 
 def one(base, new, stage="once", flags=None):

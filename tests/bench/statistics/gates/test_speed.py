@@ -8,9 +8,9 @@ from planted_records import make_workload, planted_record
 from bench.statistics.gates.cells import pair
 from bench.statistics.gates.comparison import compare_timings
 from bench.statistics.gates.speed import Timing, throughput, timing
-from bench.statistics.gates.verdicts import Settings
+from bench.statistics.gates.verdicts import GateSettings
 
-SETTINGS = Settings(resamples=1000)
+SETTINGS = GateSettings(resamples=1000)
 JITTER = 1 + 0.01 * np.array([-1.2, 0.4, -0.3, 0.9, -0.6, 0.1, 1.1, -0.9, 0.7, -0.1])
 
 
@@ -120,7 +120,7 @@ def test_a_slow_down_needs_the_threshold_and_the_test(factor, verdict):
 def test_the_threshold_can_be_chosen():
     base, new = runs(2000 * JITTER), runs(1860 * JITTER, "2")
     assert judge(base, new).verdict == "worse"
-    assert judge(base, new, Settings(threshold=0.10, resamples=1000)).verdict == "equivalent"
+    assert judge(base, new, GateSettings(threshold=0.10, resamples=1000)).verdict == "equivalent"
 
 
 def test_a_large_difference_within_the_noise_is_no_verdict():
@@ -168,7 +168,7 @@ def test_kernels_are_compared_by_the_medians_of_their_rounds():
 def test_very_many_rounds_are_compared_in_a_moment():
     rng = np.random.default_rng(0)
     base, new = (rounds("x", rng.normal(mean, 0.1, 100_000)) for mean in (1.0, 1.2))
-    found = timing(base, new, Settings())
+    found = timing(base, new, GateSettings())
     assert found.verdict == "worse"
     assert found.effect == pytest.approx(1.2, rel=0.01)
 
@@ -185,7 +185,7 @@ def test_benchmarks_are_paired_by_name():
 def test_the_interval_of_a_ratio_of_medians_is_the_bootstraps():
     rng = np.random.default_rng(4)
     before, after = rng.normal(1.0, 0.1, 15), rng.normal(1.3, 0.1, 21)
-    found = timing(rounds("x", before), rounds("x", after), Settings(resamples=20_000))
+    found = timing(rounds("x", before), rounds("x", after), GateSettings(resamples=20_000))
     drawn = [
         np.median(values[rng.integers(len(values), size=(20_000, len(values)))], axis=1) for values in (before, after)
     ]

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
-from bench.report import wording
+from bench.report import formatting
 from bench.statistics.gates.cells import SETTING, CellKey
 from bench.statistics.gates.comparison import CONTRADICTION, Comparison, Outcome, Row
 from bench.statistics.gates.golden import FLOOR, OTHER_PLACE, SAME_PLACE
@@ -20,10 +20,10 @@ from bench.statistics.gates.verdicts import (
     SCORE_BOUND,
     SCREEN_SIGNIFICANCE,
     TIME_SIGNIFICANCE,
-    Verdict,
+    GateVerdict,
 )
 
-_ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "inconclusive", "equivalent", "not comparable")
+_ORDER: Final[tuple[GateVerdict, ...]] = ("worse", "better", "inconclusive", "equivalent", "not comparable")
 _REASONS: Final = 3
 """How many different reasons a summary names before it counts the rest."""
 
@@ -80,7 +80,7 @@ def summary(shown: Presented) -> str:
     if not rows:
         return "Nothing to compare: neither side has a result."
     things = {"golden": "golden trace", "timing": "benchmark"}.get(first_gate(rows), "cell")
-    said = [f"{counts['worse']:,} of {wording.plural(len(rows), things)} {word('worse', rows)}"]
+    said = [f"{counts['worse']:,} of {formatting.plural(len(rows), things)} {word('worse', rows)}"]
     flagged = sum(row.flagged for row in rows)
     if flagged:
         said.append(f"{flagged:,} flagged, which fresh seeds must confirm")
@@ -179,7 +179,7 @@ def first_gate(rows: Sequence[Row]) -> str:
     return rows[0].findings[0].gate if rows else ""
 
 
-def word(verdict: Verdict, rows: Sequence[Row]) -> str:
+def word(verdict: GateVerdict, rows: Sequence[Row]) -> str:
     """Return a verdict as people read it: a golden trace that differs has changed, for better or worse."""
     return "changed" if verdict == "worse" and first_gate(rows) == "golden" else verdict
 
@@ -189,7 +189,7 @@ def _why(rows: Sequence[Row]) -> str:
     reasons = sorted(set(found), key=lambda reason: (-found.count(reason), reason))
     said = [f"{reason} ({found.count(reason)})" if len(reasons) > 1 else reason for reason in reasons[:_REASONS]]
     rest = len(reasons) - len(said)
-    return ", ".join(said) + (f", and {wording.plural(rest, 'other reason')}" if rest else "")
+    return ", ".join(said) + (f", and {formatting.plural(rest, 'other reason')}" if rest else "")
 
 
 def _blindness(comparison: Comparison) -> str:
@@ -215,7 +215,7 @@ def _unseen(shown: Presented, lead: str) -> str:
     found = list(shown.comparison.unseen.items())
     if not found:
         return ""
-    rest = f", and {wording.plural(len(found) - _REASONS, 'other reason')}" if len(found) > _REASONS else ""
+    rest = f", and {formatting.plural(len(found) - _REASONS, 'other reason')}" if len(found) > _REASONS else ""
     return f" {lead}: {', '.join(f'{why} ({count:,})' for why, count in found[:_REASONS])}{rest}."
 
 

@@ -104,7 +104,7 @@ def interval(low: float | None, high: float | None) -> str:
     return MISSING if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-def probability(value: float | None) -> str:
+def two_decimals(value: float | None) -> str:
     return MISSING if value is None else f"{value:.2f}"
 
 
@@ -113,10 +113,6 @@ def p_value(value: float | None) -> str:
     if value is None:
         return MISSING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def divergence(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.2f}"
 
 
 def difference(value: float) -> str:
@@ -192,7 +188,7 @@ def seeds(numbers: tuple[int, ...]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def seed_words(numbers: tuple[int, ...]) -> str:
+def seed_text(numbers: tuple[int, ...]) -> str:
     """Write "seed 3" or "seeds 0–4"."""
     return f"{'seed' if len(numbers) == 1 else 'seeds'} {seeds(numbers)}"
 
@@ -200,5 +196,5 @@ def seed_words(numbers: tuple[int, ...]) -> str:
 def budget(workload: str, steps: int, batch: str, numbers: tuple[int, ...], evaluate_every: int | None = None) -> str:
     """Write what a workload trains: "digits: 3,000 steps, batch 64, evaluated every 500, seeds 0–1"."""
     evaluated = [] if evaluate_every is None else [f"evaluated every {evaluate_every:,}"]
-    counted = seed_words(numbers) if numbers else "no seed that most methods have"
+    counted = seed_text(numbers) if numbers else "no seed that most methods have"
     return f"{workload}: {', '.join([f'{steps:,} steps', f'batch {batch}', *evaluated, counted])}"

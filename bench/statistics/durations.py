@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.config.trial import Spec, Trial
+from bench.config.trial import Spec, Trial, evaluation_count
 from bench.store.record import Environment, Record
 from bench.store.times import moment
 
@@ -29,12 +29,12 @@ class Speed:
 
     def of(self, spec: Spec) -> float:
         """Return the seconds that a trial takes at this speed."""
-        evaluations = 1 + -(-spec.steps // spec.evaluate_every)  # one at step 0, one at the end
-        return spec.steps * self.step + evaluations * spec.samples * self.sample + self.rest
+        evaluated = evaluation_count(spec, spec.steps) * spec.samples
+        return spec.steps * self.step + evaluated * self.sample + self.rest
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DurationEstimate:
     """How long a plan takes."""
 
     seconds: float
@@ -47,11 +47,13 @@ class Estimate:
     """The workloads that have no recorded speed on this machine."""
 
 
-def estimate(trials: Sequence[Trial], records: Iterable[Record], machine: Environment, workers: int) -> Estimate:
-    """Estimate the time that trials take on a machine, `workers` of them at once."""
+def estimate_duration(
+    trials: Sequence[Trial], records: Iterable[Record], machine: Environment, workers: int
+) -> DurationEstimate:
+    """Estimate the time that trials take on a machine, `workers` of them at once. Records need no histories."""
     speeds = [(record, speed) for record in records if _same(record.environment, machine) and (speed := _speed(record))]
-    alike = [(record, speed) for record, speed in speeds if _threads(record) == machine.threads]
-    by_method, by_setting = (_Medians(of, alike, speeds) for of in (_method, _setting))
+    same_threads = [(record, speed) for record, speed in speeds if _threads(record) == machine.threads]
+    by_method, by_setting = (_Medians(kind, same_threads, speeds) for kind in (_method, _setting))
     own, others, unknown = [], [], dict[str, None]()
     for trial in trials:
         if (speed := by_method.get(trial.spec)) is not None:
@@ -62,7 +64,7 @@ def estimate(trials: Sequence[Trial], records: Iterable[Record], machine: Enviro
             unknown[trial.spec.workload] = None
     known = [*own, *others]
     seconds = max(sum(known) / workers, max(known, default=0.0))
-    return Estimate(seconds=seconds, own=len(own), others=len(others), unknown=tuple(unknown))
+    return DurationEstimate(seconds=seconds, own=len(own), others=len(others), unknown=tuple(unknown))
 
 
 class _Medians:
@@ -108,7 +110,7 @@ def _speed(record: Record) -> Speed | None:
     if not steps or not train or record.cost.get("pack"):
         return None
     evaluating = record.cost.get("evaluation_seconds") or 0.0
-    samples = len(record.history.evaluations) * record.spec.samples
+    samples = evaluation_count(record.spec, int(steps)) * record.spec.samples
     return Speed(
         step=train / steps,
         sample=evaluating / samples if samples else 0.0,

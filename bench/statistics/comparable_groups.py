@@ -4,7 +4,7 @@ Records are comparable when protocol version, track, discriminator norm, precisi
 paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of the core
 track's norm where there is one.
 
-Within such a cohort every workload is held to one setting (data, component versions, network, and the number of samples
+Within such a group every workload is held to one setting (data, component versions, network, and the number of samples
 where the data decides on it), the newest one, and a method to the newest versions of its own parts, so that mending one
 loss concerns nobody else; older records stay on disk and are counted as superseded, never mixed in.
 
@@ -36,7 +36,7 @@ QUICK_BUDGET: Final = "quick budget"
 
 
 @dataclass(frozen=True, order=True)
-class CohortKey:
+class GroupKey:
     """What all records of one table share."""
 
     protocol_version: str
@@ -67,54 +67,52 @@ class CohortKey:
 
 
 @dataclass(frozen=True, order=True)
-class Entrant:
-    """One line of the table: a method, or a labelled variant that is listed and never ranked."""
+class MethodKey:
+    """One line of the table: a method, or a labeled variant that is listed and never ranked."""
 
     expression: str
     variant: bool
 
 
 @dataclass(frozen=True)
-class Cohort:
+class ComparableGroup:
     """The comparable records of one table, at most one a cell."""
 
-    key: CohortKey
-    cells: Mapping[tuple[Entrant, str, int], Record]
+    key: GroupKey
+    cells: Mapping[tuple[MethodKey, str, int], Record]
     superseded: int
 
     @cached_property
-    def entrants(self) -> list[Entrant]:
-        return sorted({entrant for entrant, _, _ in self.cells})
+    def methods(self) -> list[MethodKey]:
+        return sorted({method for method, _, _ in self.cells})
 
     @cached_property
     def workloads(self) -> list[str]:
         return sorted({workload for _, workload, _ in self.cells})
 
-    def records_of(self, entrant: Entrant, workload: str | None = None) -> list[Record]:
-        """The entrant's records, in the order of workloads and seeds."""
-        return self._sorted.get((entrant, workload), [])
+    def records_of(self, method: MethodKey, workload: str | None = None) -> list[Record]:
+        """The method's records, in the order of workloads and seeds."""
+        return self._sorted.get((method, workload), [])
 
     def records_on(self, workload: str) -> list[Record]:
-        """The records of all entrants on a workload, in the order of entrants and seeds."""
-        return [record for entrant in self.entrants for record in self.records_of(entrant, workload)]
+        """The records of all methods on a workload, in the order of methods and seeds."""
+        return [record for method in self.methods for record in self.records_of(method, workload)]
 
     @cached_property
-    def _sorted(self) -> dict[tuple[Entrant, str | None], list[Record]]:
-        """The records of each entrant, on all workloads (`None`) and on each: sorted once, asked for many times."""
-        found: dict[tuple[Entrant, str | None], list[Record]] = defaultdict(list)
-        for (entrant, name, _), record in sorted(self.cells.items(), key=lambda item: item[0]):
-            found[entrant, None].append(record)
-            found[entrant, name].append(record)
+    def _sorted(self) -> dict[tuple[MethodKey, str | None], list[Record]]:
+        """The records of each method, on all workloads (`None`) and on each: sorted once, asked for many times."""
+        found: dict[tuple[MethodKey, str | None], list[Record]] = defaultdict(list)
+        for (method, name, _), record in sorted(self.cells.items(), key=lambda item: item[0]):
+            found[method, None].append(record)
+            found[method, name].append(record)
         return dict(found)
 
     def counting(self) -> dict[str, list[int]]:
         """The counting seeds of every workload that has any, by the rule of this module."""
-        rankable = {
-            entrant for (entrant, _, _), record in self.cells.items() if not entrant.variant and is_result(record)
-        }
+        rankable = {method for (method, _, _), record in self.cells.items() if not method.variant and is_result(record)}
         holders: dict[tuple[str, int], int] = defaultdict(int)
-        for (entrant, workload, seed), record in self.cells.items():
-            if entrant in rankable and is_result(record):
+        for (method, workload, seed), record in self.cells.items():
+            if method in rankable and is_result(record):
                 holders[workload, seed] += 1
         counting: dict[str, list[int]] = defaultdict(list)
         for (workload, seed), methods in sorted(holders.items()):
@@ -123,38 +121,38 @@ class Cohort:
         return dict(counting)
 
 
-def cohorts(records: Iterable[Record], workloads: Mapping[str, Workload]) -> list[Cohort]:
+def comparable_groups(records: Iterable[Record], workloads: Mapping[str, Workload]) -> list[ComparableGroup]:
     """Divide the last attempts of all trials into tables, ordered by their keys."""
     keyed = [(_key(record.spec, workload_of(record, workloads)), record) for record in latest_attempts(records)]
     image_keys = {key for key, record in keyed if not workloads[record.spec.workload].is_toy}
-    groups: dict[CohortKey, list[Record]] = defaultdict(list)
+    groups: dict[GroupKey, list[Record]] = defaultdict(list)
     for key, record in keyed:
         groups[_joined(key, image_keys) if workloads[record.spec.workload].is_toy else key].append(record)
-    return [_cohort(key, groups[key]) for key in sorted(groups)]
+    return [_group(key, groups[key]) for key in sorted(groups)]
 
 
-def _joined(key: CohortKey, image_keys: Iterable[CohortKey]) -> CohortKey:
+def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
     """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
     matching = [each for each in image_keys if each == replace(key, d_norm=each.d_norm)]
     core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
     return (core or matching)[0] if core or len(matching) == 1 else key
 
 
-def _cohort(key: CohortKey, records: Sequence[Record]) -> Cohort:
+def _group(key: GroupKey, records: Sequence[Record]) -> ComparableGroup:
     by_age = [(record, _setting(record), part_versions(record.components)) for record in sorted(records, key=age)]
     current = {record.spec.workload: setting for record, setting, _ in by_age}
     parts = {record.spec.method: versions for record, _, versions in by_age}
     cells = {
-        (Entrant(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
+        (MethodKey(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
         for record, setting, versions in by_age
         if setting == current[record.spec.workload] and versions == parts[record.spec.method]
     }
-    return Cohort(key=key, cells=cells, superseded=len(records) - len(cells))
+    return ComparableGroup(key=key, cells=cells, superseded=len(records) - len(cells))
 
 
-def _key(spec: Spec, workload: Workload) -> CohortKey:
+def _key(spec: Spec, workload: Workload) -> GroupKey:
     own_recipe = spec.track == "paper"
-    return CohortKey(
+    return GroupKey(
         protocol_version=spec.protocol_version,
         track=spec.track,
         d_norm=OWN if own_recipe else spec.network.d_norm,
@@ -180,7 +178,7 @@ def _budget(spec: Spec, workload: Workload) -> str:
 
 
 def _setting(record: Record) -> tuple[object, ...]:
-    """What must agree among all methods of one workload beyond the cohort's key."""
+    """What must agree among all methods of one workload beyond the group's key."""
     spec = record.spec
     network = spec.network
     recipe = (spec.optimizer, spec.critic_steps) if spec.track == "controlled" else ()

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from bench.statistics.exact import mann_whitney, signed_rank
-from bench.statistics.shifts import POWER, estimate, needed_shift
+from bench.statistics.location_shifts import POWER, estimate, needed_shift
 
 
 def draws(count, seed=0):

@@ -22,7 +22,7 @@ RANKED_SEEDS: Final = 5
 LEVEL: Final = 1.0 - CONFIDENCE
 """Of the tests, after Holm: up to this a difference is called shown."""
 
-Verdict = Literal["better", "worse", "mixed", "not shown"]
+ReferenceVerdict = Literal["better", "worse", "mixed", "not shown"]
 """Against the reference. "mixed": the workloads contradict each other."""
 
 
@@ -36,11 +36,11 @@ class PairedTest:
     """The same after Holm over all ranked methods but the reference."""
     detectable: float | None
     """The true difference that would have been found with 80 %; none if no difference would, or nothing scatters."""
-    verdict: Verdict
+    verdict: ReferenceVerdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnWorkload:
+class WorkloadEstimate:
     """One method on one workload."""
 
     score: float
@@ -54,7 +54,7 @@ class OnWorkload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Against:
+class ReferenceComparison:
     """One method against the reference, over all workloads."""
 
     probability: float
@@ -65,7 +65,7 @@ class Against:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class MethodEstimate:
     """One method among the others; what so few seeds do not allow is `None`."""
 
     score: float
@@ -75,9 +75,9 @@ class Standing:
     rank_low: int | None = None
     rank_high: int | None = None
     among_best: bool | None = None
-    against: Against | None = None
+    comparison: ReferenceComparison | None = None
     """None for the reference itself, and where it has no rank."""
-    on: tuple[OnWorkload, ...]
+    workloads: tuple[WorkloadEstimate, ...]
     """Each workload, in the order of the blocks."""
 
 
@@ -97,15 +97,15 @@ class Reach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standings:
+class Estimates:
     """All methods, and what the tests of each column can show: none where nothing is tested."""
 
-    methods: list[Standing]
+    methods: list[MethodEstimate]
     reach: Reach | None = None
     reach_on: tuple[Reach | None, ...]
 
 
-def standings(blocks: Sequence[Array], *, reference: int | None, resamples: int, seed: int) -> Standings:
+def estimate_methods(blocks: Sequence[Array], *, reference: int | None, resamples: int, seed: int) -> Estimates:
     """Return where each method stands.
 
     Args:
@@ -117,14 +117,17 @@ def standings(blocks: Sequence[Array], *, reference: int | None, resamples: int,
     points = block_means(blocks)
     tests = [_test_workload(block, reference, seed) for block in blocks]
     listed = [_on_workload(block, reference, test) for block, test in zip(blocks, tests, strict=True)]
-    found = [Standing(score=float(point), on=on) for point, on in zip(points, zip(*listed, strict=True), strict=True)]
+    found = [
+        MethodEstimate(score=float(point), workloads=own)
+        for point, own in zip(points, zip(*listed, strict=True), strict=True)
+    ]
     if all(block.shape[1] > 1 for block in blocks):
         low, high = block_intervals(blocks)
         found = [replace(each, low=_known(low[i]), high=_known(high[i])) for i, each in enumerate(found)]
     reach_on = tuple(None if test is None else test.reach for test in tests)
     # If the highest score is 0, every run failed: nobody leads and nothing is to be told apart.
     if min(block.shape[1] for block in blocks) < RANKED_SEEDS or not points.max() > 0.0:
-        return Standings(methods=found, reach_on=reach_on)
+        return Estimates(methods=found, reach_on=reach_on)
     placed = order(blocks, resamples=resamples, seed=seed)
     found = [
         replace(
@@ -138,12 +141,12 @@ def standings(blocks: Sequence[Array], *, reference: int | None, resamples: int,
     ]
     known = [test for test in tests if test is not None]
     if reference is None or not known:
-        return Standings(methods=found, reach_on=reach_on)
+        return Estimates(methods=found, reach_on=reach_on)
     together, reach = _test_all(blocks, reference, known)
     others = _others(blocks[0], reference)
     for place, method in enumerate(others):
-        found[method] = replace(found[method], against=together[place])
-    return Standings(methods=found, reach=reach, reach_on=reach_on)
+        found[method] = replace(found[method], comparison=together[place])
+    return Estimates(methods=found, reach=reach, reach_on=reach_on)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +191,9 @@ def _tests(blocks: Sequence[Array], p_values: Array, signs: Array, least: float)
     return tests, Reach(least=min(1.0, family * least), detectable=float(np.median(known)) if known.size else None)
 
 
-def _test_all(blocks: Sequence[Array], reference: int, columns: Sequence[_Column]) -> tuple[list[Against], Reach]:
+def _test_all(
+    blocks: Sequence[Array], reference: int, columns: Sequence[_Column]
+) -> tuple[list[ReferenceComparison], Reach]:
     """Join the workloads' tests, and say how often a run is better than the reference's."""
     p_values, z = joined([column.p_values for column in columns], [column.signs for column in columns])
     limits = [np.array([least_sign_flip(block.shape[1])]) for block in blocks]
@@ -198,7 +203,7 @@ def _test_all(blocks: Sequence[Array], reference: int, columns: Sequence[_Column
     wins = [win_values(np.delete(block, reference, axis=0), block[reference]) for block in blocks]
     low, high = block_intervals(wins)
     against = [
-        Against(
+        ReferenceComparison(
             probability=float(probability),
             low=_known(low[i]),
             high=_known(high[i]),
@@ -209,7 +214,7 @@ def _test_all(blocks: Sequence[Array], reference: int, columns: Sequence[_Column
     return against, reach
 
 
-def _verdict(together: PairedTest, each: Sequence[PairedTest], ahead: float) -> Verdict:
+def _verdict(together: PairedTest, each: Sequence[PairedTest], ahead: float) -> ReferenceVerdict:
     """Return the verdict over all workloads: mixed if two of them, or the test and the score, contradict each other.
 
     The joined test weighs evidence and the score differences: a small one that is certain on one workload can have a
@@ -223,14 +228,14 @@ def _verdict(together: PairedTest, each: Sequence[PairedTest], ahead: float) -> 
     return "mixed"
 
 
-def _on_workload(block: Array, reference: int | None, column: _Column | None) -> list[OnWorkload]:
+def _on_workload(block: Array, reference: int | None, column: _Column | None) -> list[WorkloadEstimate]:
     """Return where every method stands on one workload."""
     if block.shape[1] > 1:
         low, high = block_intervals([block])
     else:
         low = high = np.full(block.shape[0], np.nan)
     found = [
-        OnWorkload(score=float(own.mean()), low=_known(low[i]), high=_known(high[i]), pairs=block.shape[1])
+        WorkloadEstimate(score=float(own.mean()), low=_known(low[i]), high=_known(high[i]), pairs=block.shape[1])
         for i, own in enumerate(block)
     ]
     if reference is None:

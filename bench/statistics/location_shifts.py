@@ -39,10 +39,10 @@ def estimate(base: Array, new: Array, *, paired: bool, confidence: float = CONFI
     """
     found = _walsh(new - base) if paired else np.sort(np.subtract.outer(new, base), axis=None)
     least = _critical(len(base), len(new), (1.0 - confidence) / 2.0, paired=paired)
-    centre = float(np.median(found))
+    center = float(np.median(found))
     if least is None:
-        return centre, -math.inf, math.inf
-    return centre, float(found[len(found) - least]), float(found[least - 1])
+        return center, -math.inf, math.inf
+    return center, float(found[len(found) - least]), float(found[least - 1])
 
 
 @lru_cache(maxsize=256)
