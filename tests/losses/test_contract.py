@@ -211,6 +211,22 @@ def test_a_vector_head_is_judged_by_where_its_critic_moves() -> None:
     assert set(failures(make_objective(**vector, generator=lambda b, _: softplus(b).mean()))) == {"signs"}
 
 
+@pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize("output", [0, 39])
+def test_a_single_wrong_derivative_of_a_wide_head_is_found(output: int) -> None:
+    """A wide head is not moved logit by logit: see that none is left out."""
+
+    def discriminator(a: Tensor, b: Tensor) -> Tensor:
+        detached = b[3, output].tanh().detach() * b[3, output].tanh()
+        return softplus(-a).mean() + softplus(b).mean() + detached / b.numel()
+
+    wide = {"outputs": property(lambda self: 40), "critic": lambda self, logits, real, fake: logits.mean(1)}
+    made = make_objective(discriminator, **wide)
+    (derivative,) = [check for check in contract.checks(made) if check.name == "derivative"]
+    with pytest.raises(AssertionError, match="the gradient of the discriminator's loss is not its derivative"):
+        derivative()
+
+
 # --- regularizers -------------------------------------------------------------------------------------------------
 
 

@@ -157,12 +157,12 @@ class Bench:
         blocks = interleave(Call(ours, steps), Call(plain, steps), self._effort, cuda=self._cuda)
         return Row(name, "reference loop", blocks.subject, blocks.reference)
 
-    def against_bare(self, precision: Precision, *, library: bool = False, captured: bool = False) -> Row:
+    def against_bare(self, precision: Precision, steps: int, *, library: bool = False, captured: bool = False) -> Row:
         """Time the engine's step beside the bare one, both plain or both replayed."""
         engine = self.engine(precision)
         bare = Bare(self.engine(precision), self._images, precision, self._device, library=library)
         ours, plain = (self.captured(engine), self._replayed(bare)) if captured else (self.plain(engine), bare.run)
-        blocks = interleave(Call(ours, 10), Call(plain, 10), self._effort, cuda=self._cuda)
+        blocks = interleave(Call(ours, steps), Call(plain, steps), self._effort, cuda=self._cuda)
         name = f"captured, {precision}" if captured else f"engine, {precision}"
         against = "bare step with the library's losses" if library else "bare step"
         return Row(name, f"{against}, captured" if captured else against, blocks.subject, blocks.reference)
@@ -283,9 +283,9 @@ def measure(
         rows.append(bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps))
         if device.type == "cuda":
             rows.append(bench.in_one_graph("tf32", size, steps))
-    rows += [bench.against_bare(each, library=library) for each in precisions for library in (False, True)]
+    rows += [bench.against_bare(each, steps, library=library) for each in precisions for library in (False, True)]
     if device.type == "cuda":
-        rows += [bench.against_bare(each, captured=True) for each in precisions]
+        rows += [bench.against_bare(each, steps, captured=True) for each in precisions]
     below = {f"floor of a step in {each}": bench.floor(each) for each in precisions}
     return rows, below | {"host's part of a replayed step": bench.host(precisions[0])}
 
@@ -334,11 +334,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each line of the table")
     parser.add_argument("--steps", type=int, default=8, help="of a block, at least")
     parser.add_argument("--campaign-steps", type=int, default=0, help="of a trial; 0 leaves campaigns out")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of torch on the CPU; all by default")
     parser.add_argument("--packs", help="sizes, such as 1,2,4; on CUDA 1 to 32 by default, on the CPU none")
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     if device.type == "cpu":
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(chosen.threads)
     effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
     sizes = chosen.packs if chosen.packs is not None else "1,2,4,8,16,32" if device.type == "cuda" else ""
     packs = [int(size) for size in sizes.split(",") if size]
