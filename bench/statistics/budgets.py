@@ -1,0 +1,111 @@
+"""Score against budget: what each method had reached at every evaluation, and how far the order was the last one's.
+
+Nothing is trained for it: a trial of 3,000 steps was, at step 600, a trial of 600 steps (`bench.statistics.stages`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.config.workload import Workload
+from bench.statistics.blocks import block_intervals
+from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.damage import needed
+from bench.statistics.intervals import Array
+from bench.statistics.scores import is_result, score
+from bench.statistics.stages import at_step, steps_of
+from bench.store.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreByBudget:
+    """The scores of the methods of one table on one workload, at every budget that all of its runs tell of."""
+
+    workload: str
+    steps: tuple[int, ...]
+    """The budgets in generator updates; the last one is the table's."""
+    rows: tuple[LeaderboardRow, ...]
+    """The methods, in the order of the table."""
+    scores: Array
+    """`[methods, budgets]`: means over seeds; a run that has failed by then counts 0."""
+    low: Array | None
+    high: Array | None
+    """The 95 % intervals of the means; none of a single seed."""
+
+    @property
+    def leaders(self) -> tuple[LeaderboardRow, ...]:
+        """The method with the highest score at each budget; of equals the first of the table."""
+        return tuple(self.rows[int(place)] for place in self.scores.argmax(axis=0))
+
+    @property
+    def agreement(self) -> tuple[float, ...]:
+        """Kendall's tau-b of the order at each budget and at the last one: 1 is the same order, 0 is no relation.
+
+        It is nan where all methods have the same score, as before any has learned.
+        """
+        from scipy.stats import kendalltau
+
+        last = self.scores[:, -1]
+        return tuple(float(kendalltau(column, last).statistic) for column in self.scores.T)
+
+
+def scores_by_budget(
+    board: Leaderboard, records: Sequence[Record], workloads: Mapping[str, Workload]
+) -> list[ScoreByBudget]:
+    """Return the scores against budget of a table's workloads, those of which there is more than one budget.
+
+    Args:
+        board: the table; its methods with a score and its counting seeds are looked at.
+        records: the table's records, with their evaluations.
+        workloads: by name, all that they ran on.
+    """
+    rows = board.scored
+    found = []
+    for column in board.workloads:
+        if column.unscored or not column.seeds or len(rows) < 2:
+            continue
+        workload = workloads[column.name]
+        cells = {
+            (record.spec.method, record.spec.seed): record
+            for record in records
+            if record.spec.workload == column.name and is_result(record) and not record.spec.allow_invalid
+        }
+        runs = [[cells[row.expression, seed] for seed in column.seeds] for row in rows]
+        steps = _common_steps([run for of_method in runs for run in of_method], workload)
+        if len(steps) < 2:
+            continue
+        # [budgets, methods, seeds]
+        scores = np.array([[[_score(run, workload, step) for run in own] for own in runs] for step in steps])
+        intervals = [block_intervals([each]) for each in scores] if len(column.seeds) > 1 else []
+        found.append(
+            ScoreByBudget(
+                workload=column.name,
+                steps=steps,
+                rows=rows,
+                scores=scores.mean(axis=2).T,
+                low=np.array([low for low, _ in intervals]).T if intervals else None,
+                high=np.array([high for _, high in intervals]).T if intervals else None,
+            )
+        )
+    return found
+
+
+def _common_steps(runs: Sequence[Record], workload: Workload) -> tuple[int, ...]:
+    """Return the steps at which every run has all that its score reads, or has failed before."""
+    return tuple(step for step in steps_of(runs) if all(_tells(run, workload, step) for run in runs))
+
+
+def _tells(run: Record, workload: Workload, step: int) -> bool:
+    found = at_step(run, workload, step)
+    if found is None:
+        return False
+    names = needed(workload, run.protocol_version)
+    # The divergence of an empty histogram does not exist.
+    return found.status != "ok" or all(name in found.metrics for name in names)
+
+
+def _score(run: Record, workload: Workload, step: int) -> float:
+    found = at_step(run, workload, step)
+    assert found is not None, "the step was checked"
+    return score(found, workload)
