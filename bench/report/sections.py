@@ -7,6 +7,7 @@ from typing import Final
 
 from bench.config.workload import Workload
 from bench.report import formatting, overview
+from bench.report.budgets import budget_caption, score_band, score_lines
 from bench.report.column import label
 from bench.report.curves import MONITORS, Band, Line, Monitor, band, distance_lines, limits, monitor_lines
 from bench.report.figures import MOST_LINES, Panel, draw
@@ -14,12 +15,13 @@ from bench.report.grids import Gallery, Grid, result_text
 from bench.report.overview import Curves
 from bench.report.style import PAGE, element_of
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
+from bench.statistics.budgets import ScoreByBudget, scores_by_budget
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 
 MOST_PANELS: Final = 60
 """A panel takes a twentieth of a second and 15 KB; a page of more than that is too slow to make and to read."""
 
-QUANTITIES: Final = ("distance", *(monitor.name for monitor in MONITORS))
+QUANTITIES: Final = ("distance", "score", *(monitor.name for monitor in MONITORS))
 """What has curves, the most important first."""
 
 
@@ -117,6 +119,7 @@ class BoardSections:
         self.workloads = workloads
         self.gallery = gallery
         self._with_panels = QUANTITIES[:panels]
+        self._all = list(records)
         self._records: dict[tuple[str, bool, str], list[Record]] = {}
         for record in sorted(records, key=lambda record: record.spec.seed):
             key = record.spec.method, record.spec.allow_invalid, record.spec.workload
@@ -170,8 +173,9 @@ class BoardSections:
     def quantities(self) -> list[Quantity]:
         """Everything that has curves: the distance on each workload, then the monitors."""
         distances = [self._distance(column) for column in self.board.workloads]
+        scores = [self._score(each) for each in scores_by_budget(self.board, self._all, self.workloads)]
         monitors = [self._monitor(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
-        return [each for each in (*distances, *monitors) if any(each.lines)]
+        return [each for each in (*distances, *scores, *monitors) if any(each.lines)]
 
     def _distance(self, column: WorkloadColumn) -> Quantity:
         lines = [distance_lines(self.of(row, column.name), self.workloads[column.name]) for row in self.board.rows]
@@ -192,6 +196,26 @@ class BoardSections:
             levels=levels,
         )
         return Quantity("distance", column.name, curves.title, caption, lines, curves)
+
+    def _score(self, found: ScoreByBudget) -> Quantity:
+        drawn = {
+            row.method_key: (score_lines(found, place), score_band(found, place))
+            for place, row in enumerate(found.rows)
+        }
+        nothing: tuple[list[Line], Band] = [], Band([], [], [], [])
+        chosen = [drawn.get(row.method_key, nothing) for row in self.board.rows]
+        curves = Curves(
+            title=f"Score against budget: {found.workload}",
+            unit="score, 1 is real data",
+            bands=[(row, band) for row, (_, band) in zip(self.board.rows, chosen, strict=True)],
+            limits=(0.0, 1.03),
+            steps=self._steps(found.workload),
+            logarithmic=False,
+            levels=((1.0, "real data"),),
+        )
+        return Quantity(
+            "score", found.workload, curves.title, budget_caption(found), [lines for lines, _ in chosen], curves
+        )
 
     def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
         lines = [monitor_lines(self.of(row, workload), monitor) for row in self.board.rows]

@@ -12,6 +12,7 @@ from bench.config.workload import Workload
 from bench.statistics.blocks import block_intervals
 from bench.statistics.board import Leaderboard, LeaderboardRow
 from bench.statistics.damage import needed
+from bench.statistics.estimates import RANKED_SEEDS
 from bench.statistics.intervals import Array
 from bench.statistics.scores import is_result, score
 from bench.statistics.stages import at_step, steps_of
@@ -27,11 +28,14 @@ class ScoreByBudget:
     """The budgets in generator updates; the last one is the table's."""
     rows: tuple[LeaderboardRow, ...]
     """The methods, in the order of the table."""
+    seeds: tuple[int, ...]
+    runs: Array
+    """`[methods, seeds, budgets]`: the score of each run; one that has failed by then has 0."""
     scores: Array
-    """`[methods, budgets]`: means over seeds; a run that has failed by then counts 0."""
+    """`[methods, budgets]`: their means over seeds."""
     low: Array | None
     high: Array | None
-    """The 95 % intervals of the means; none of a single seed."""
+    """The 95 % intervals of the means; none of so few seeds that nothing is ranked, whose intervals hide the lines."""
 
     @property
     def leaders(self) -> tuple[LeaderboardRow, ...]:
@@ -77,12 +81,14 @@ def scores_by_budget(
             continue
         # [budgets, methods, seeds]
         scores = np.array([[[_score(run, workload, step) for run in own] for own in runs] for step in steps])
-        intervals = [block_intervals([each]) for each in scores] if len(column.seeds) > 1 else []
+        intervals = [block_intervals([each]) for each in scores] if len(column.seeds) >= RANKED_SEEDS else []
         found.append(
             ScoreByBudget(
                 workload=column.name,
                 steps=steps,
                 rows=rows,
+                seeds=column.seeds,
+                runs=scores.transpose(1, 2, 0),
                 scores=scores.mean(axis=2).T,
                 low=np.array([low for low, _ in intervals]).T if intervals else None,
                 high=np.array([high for _, high in intervals]).T if intervals else None,

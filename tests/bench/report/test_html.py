@@ -125,7 +125,7 @@ def test_a_static_page_has_the_same_figures_and_no_library(index, records, workl
     )
     assert read(static).scripts == 1
     assert len(static) < len(page) - 4_000_000
-    assert static.count('class="wide"') == page.count('class="wide"') == 4  # no ranks of so few seeds
+    assert static.count('class="wide"') == page.count('class="wide"') == 5  # no ranks of so few seeds
 
 
 def test_every_seed_is_in_the_strip_with_its_status(page):
@@ -274,7 +274,7 @@ def test_panels_are_left_out_where_they_are_too_many_and_the_page_says_so(
     def made():
         return render(planted(2), {"digits": workload}, sample_file=lambda t: tmp_path / t, command="c", scripted=False)
 
-    assert made().count('class="panel"') == 4 * 3
+    assert made().count('class="panel"') == 4 * 4
     assert "panel a method:" not in made()
     monkeypatch.setattr("bench.report.html.MOST_PANELS", 4)
     assert made().count('class="panel"') == 4

@@ -65,8 +65,9 @@ def test_a_run_that_has_failed_counts_nothing_from_there_on():
     assert found.scores[place, 0] == pytest.approx(whole.scores[before, 0], abs=1e-12)
 
 
-def test_a_single_seed_has_no_interval():
-    (found,) = curves(campaign(seeds=1, methods=FINAL))
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_so_few_seeds_have_no_interval(seeds):
+    (found,) = curves(campaign(seeds=seeds, methods=FINAL))
     assert found.low is None
     assert found.high is None
     assert np.isfinite(found.scores).all()

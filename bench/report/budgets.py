@@ -1,0 +1,64 @@
+"""Score against budget in words and as lines: who leads at which budget, and how far the order agrees with the last."""
+
+import math
+from itertools import groupby
+
+from bench.report.column import label
+from bench.report.curves import Band, Line
+from bench.statistics.budgets import ScoreByBudget
+from bench.statistics.intervals import Array
+
+
+def score_lines(found: ScoreByBudget, place: int) -> list[Line]:
+    """Return the curve of each seed of the method at a place."""
+    return [
+        Line(seed, [(float(step), float(score)) for step, score in zip(found.steps, own, strict=True)])
+        for seed, own in zip(found.seeds, found.runs[place], strict=True)
+    ]
+
+
+def score_band(found: ScoreByBudget, place: int) -> Band:
+    """Return the mean score of the method at a place, between the ends of its 95 % interval."""
+    return Band(
+        steps=[float(step) for step in found.steps],
+        low=_ends(found.low, place, len(found.steps)),
+        middle=[float(score) for score in found.scores[place]],
+        high=_ends(found.high, place, len(found.steps)),
+    )
+
+
+def budget_caption(found: ScoreByBudget) -> str:
+    """Say what the figure shows, who leads where, and whether a shorter budget would have given the same order."""
+    band = ", the band its 95 % interval" if found.low is not None else ""
+    return (
+        f"The score that a table of each budget would give: the line is the mean over seeds{band}, and a run that has "
+        f"failed by then counts 0. By the mean, {leaders_text(found)}. {agreement_text(found)}"
+    )
+
+
+def leaders_text(found: ScoreByBudget) -> str:
+    """Write who has the highest mean at which budgets: "rpgan leads at 500 steps, nsgan from 1,000 to 3,000"."""
+    spans: list[str] = []
+    for leader, group in groupby(zip(found.leaders, found.steps, strict=True), key=lambda each: label(each[0])):
+        steps = [step for _, step in group]
+        at = f"at {steps[0]:,}" if len(steps) == 1 else f"from {steps[0]:,} to {steps[-1]:,}"
+        spans.append(f"{leader} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
+    return ", ".join(spans)
+
+
+def agreement_text(found: ScoreByBudget) -> str:
+    """Write how the order of the methods at half of the budget agrees with that at the end."""
+    place = min(range(len(found.steps) - 1), key=lambda each: (abs(2 * found.steps[each] - found.steps[-1]), each))
+    tau = found.agreement[place]
+    if math.isnan(tau):
+        return f"At {found.steps[place]:,} steps, or at the end, all methods have the same score."
+    return (
+        f"The order at {found.steps[place]:,} steps agrees with that at {found.steps[-1]:,} by Kendall's "
+        f"tau = {tau:.2f} (1: the same order; 0: no relation)."
+    )
+
+
+def _ends(ends: Array | None, place: int, count: int) -> list[float | None]:
+    if ends is None:
+        return [None] * count
+    return [None if math.isnan(end) else float(end) for end in ends[place]]
