@@ -44,7 +44,7 @@ _LEFT_OUT: Final = frozenset({"discriminator_accuracy", "generator_dead_fraction
 """Shares of a batch, which one rounding at a threshold moves by a whole sample, and what no loss is a part of."""
 
 
-def record(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None) -> GoldenTraces:
+def record_traces(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None) -> GoldenTraces:
     """Record the traces of methods: names, expressions or parts; without any, of everything in the library.
 
     Raises:

@@ -15,19 +15,19 @@ from bench.config.commands import command
     "--folder",
     "chosen",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where it lies.  [default: docs/atlas of this checkout]",
+    help="The folder of the atlas.  [default: docs/atlas of this checkout]",
 )
-@format_option(description="How it is told what was written, or what is out of date.")
+@format_option(description="The format of the message about what was written, or is out of date.")
 def atlas(check: bool, chosen: Path | None, style: str) -> int:  # noqa: FBT001 - click passes a flag
-    """Write the loss atlas: for every method its formula, source, cost, signal and picture, one page a family.
+    """Write the loss atlas: for every method its formula, source, cost, signal and picture, one page per family.
 
-    Pages that were written by hand stay as they are.
+    Pages written by hand stay as they are.
     """
     from bench.atlas import files
 
     folder = chosen or files.directory()
     if chosen is None and not folder.parent.is_dir():
-        raise click.UsageError(f"there is no {folder.parent}, so this is no checkout: name a folder with --folder")
+        raise click.UsageError(f"there is no {folder.parent}, so this is not a checkout: name a folder with --folder")
     if not check:
         try:
             count = files.generate(folder)

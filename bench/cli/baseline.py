@@ -27,11 +27,11 @@ def baseline() -> None:
 @results_option
 @output_option("The file.  [default: baselines/NAME.jsonl]")
 @click.option("--replace", "replacing", is_flag=True, help="Replace the baseline of that name, listing old and new.")
-@format_option(description="How it is told what was written.")
+@format_option(description="The format of the message about what was written.")
 def freeze(name: str, results: Path, output: Path | None, replacing: bool, style: str) -> None:  # noqa: FBT001 - click passes a flag
-    """Write the last result of every trial into a baseline, of each cell the newest versions alone.
+    """Write the last result of every trial into a baseline; of each cell, only the newest versions.
 
-    A baseline that is there is left alone; --replace freezes it anew and lists the old and new medians of each cell.
+    An existing baseline stays as it is. --replace writes it again, and lists the old and new medians of each cell.
     """
     from bench.cli.reading import read_records, write_text
     from bench.cli.sources import baseline_path
@@ -43,7 +43,7 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
         raise click.UsageError(f"a baseline's name has letters, digits, dots, dashes and underscores, unlike {name!r}")
     path = output or baseline_path(name)
     if path.exists() and not replacing:
-        raise click.UsageError(f"{path} is there already; freeze it anew with --replace, or choose another name")
+        raise click.UsageError(f"{path} is there already; write it again with --replace, or choose another name")
     cells = sides(read_records(results))
     kept = [record for side in cells.values() for record in side.runs.values()]
     if not kept:
@@ -82,7 +82,7 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
 
 
 def _replacement(old: "Sequence[Record]", new: "Sequence[Record]") -> list[list[str]]:
-    """Return a line a cell: the median and number of runs before and after."""
+    """Return one line per cell: the median and number of runs before and after."""
     from bench.cli.reading import workloads_of
     from bench.report.baseline import replacement
 

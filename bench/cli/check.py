@@ -1,4 +1,4 @@
-"""`check`: is a loss of your own fit to be benchmarked?"""
+"""`check`: is a loss of your own ready for the benchmark?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,9 +27,10 @@ _COLORS: Final = {
 @click.argument("file", type=click.Path(path_type=Path))
 @format_option()
 def check(file: Path, style: str) -> None:
-    """Put every loss that a Python file registers to the contract of its kind; exit with 1 when one breaks it.
+    """Test every loss that a Python file registers against the contract of its kind; exit with 1 if one breaks it.
 
-    Derivatives, signs, huge logits, random streams, resuming, points and images: what the shipped losses pass too.
+    The contract covers derivatives, signs, huge logits, random streams, resuming, points and images. The shipped losses
+    pass the same tests.
     """
     from bench.checking import examine_file
 
@@ -50,7 +51,7 @@ def check(file: Path, style: str) -> None:
 
 
 def print_findings(examined: "Examined", to: "Console") -> None:
-    """Print a table of what came of each check of a part."""
+    """Print a table of a part's checks and their results."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

@@ -97,7 +97,7 @@ def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
 
 
 def torchvision_check(torchvision: Probe) -> Check:
-    """Recognise a torchvision that was built for another torch, the commonest broken installation."""
+    """Recognize a torchvision that was built for another torch, the commonest broken installation."""
     if not torchvision.error:
         return Check("torchvision", "ok", f"{torchvision.values['version']}, matches torch")
     if "operator torchvision::" in torchvision.error or "undefined symbol" in torchvision.error:
@@ -200,11 +200,11 @@ def data_checks(data_dir: Path | None) -> list[Check]:
     ready = []
     for family in data.families():
         if family.missing is None:
-            ready += [each.name for each in family.workloads]
+            ready += [workload.name for workload in family.workloads]
             continue
         first = family.workloads[0]
         fix = family.missing(first, folder)
-        names = ", ".join(each.name for each in family.workloads)
+        names = ", ".join(workload.name for workload in family.workloads)
         found = f"{names}: {'not there yet' if fix else f'in {folder}'}"
         checks.append(Check(first.name, "note" if fix else "ok", found, fix))
     return [Check("data", "ok", f"{', '.join(ready)} need no download; others in {folder}"), *checks]

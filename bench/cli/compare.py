@@ -1,4 +1,4 @@
-"""`compare`: hold new results against old ones, and leave with an exit code that a build can stand on."""
+"""`compare`: compare new results with old ones, with an exit code for automatic builds."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -48,15 +48,15 @@ _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
 )  # fmt: skip
 @click.option(
     "--threshold", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, metavar="PERCENT",
-    help="By how much slower is a slow-down.",
+    help="How much slower counts as a slow-down.",
 )  # fmt: skip
-@click.option("--allow-improvement", is_flag=True, help="Let improvements pass; else they fail like regressions.")
+@click.option("--allow-improvement", is_flag=True, help="Let improvements pass; otherwise they fail like regressions.")
 @click.option(
     "--allow-missing", is_flag=True,
-    help="Let pass what BASE has and NEW has not, or in too few runs; else it fails like a regression.",
+    help="Let pass what NEW lacks, or has in too few runs; otherwise it fails like a regression.",
 )  # fmt: skip
 @losses_option
-@format_option("md", "junit", description="How it is printed.")
+@format_option("md", "junit", description="The output format.")
 @output_option("A file to write too: .md, .json or .xml (JUnit). Repeatable.", multiple=True)
 def compare(
     *,
@@ -123,7 +123,7 @@ def _check(stage: str, flagged: Path | None, loss_files: tuple[Path, ...], outpu
             raise click.UsageError(f"--losses {path}: there is no such file")
     for path in outputs:
         if path.suffix not in _SUFFIXES:
-            raise click.UsageError(f"--output {path}: name it .md, .json or .xml, which says how it is written")
+            raise click.UsageError(f"--output {path}: name it .md, .json or .xml: the ending chooses the format")
 
 
 def _comparison(before: "Source", after: "Source", settings: "GateSettings", flagged: Path | None) -> "Comparison":
@@ -168,7 +168,9 @@ def _timed(source: "Source") -> "list[Timing]":
     found = source.timings
     if found is None:
         return []
-    return [Timing(each.name, found.fingerprint, found.machine, each.seconds) for each in found.benchmarks]
+    return [
+        Timing(benchmark.name, found.fingerprint, found.machine, benchmark.seconds) for benchmark in found.benchmarks
+    ]
 
 
 def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a shell is told when the tab key is pressed, and how bash is told it.
+"""What the tab key offers in a shell, and how bash gets it.
 
 eval "$(_GAN_LOSS_BENCH_COMPLETE=bash_source gan-loss-bench)"
 """
@@ -75,8 +75,12 @@ def complete_methods(_context: click.Context, _parameter: click.Parameter, incom
 
     before, plus, last = incomplete.rpartition("+")
     if not plus:
-        return [CompletionItem(each.name, help=each.summary) for each in methods() if each.name.startswith(incomplete)]
-    added = [each for each in parts() if each.kind != "objective" and each.name.startswith(last.lstrip())]
+        return [
+            CompletionItem(method.name, help=method.summary)
+            for method in methods()
+            if method.name.startswith(incomplete)
+        ]
+    added = [part for part in parts() if part.kind != "objective" and part.name.startswith(last.lstrip())]
     return [CompletionItem(f"{before}+ {each.name}", help=each.summary) for each in added]
 
 

@@ -11,15 +11,14 @@ from bench.cli.voice import Verb
 @click.command(cls=Verb, short_help="Write the records as one tidy table.")
 @format_option(
     "parquet", "csv", default=None,
-    description="How it is written.  [default: what the name of --output says, else csv]",
+    description="The output format.  [default: by the ending of --output, else csv]",
 )  # fmt: skip
 @results_option
 @output_option("The file.  [default: RESULTS/records.FORMAT; json and table are printed]")
 def export(style: str | None, results: Path, output: Path | None) -> None:
-    """Write one row a trial: what was trained, its status, and every number that was measured.
+    """Write one row per trial: what was trained, its status, and every number that was measured.
 
-    It is the table of `bench.load(RESULTS)`. Records of several protocols, tracks, networks and budgets may stand in
-    it, each row with a column for each of them.
+    The table is that of `bench.load(RESULTS)`. It may mix protocols, tracks, networks and budgets: each is a column.
     """
     from bench.cli.reading import read_records, write_bytes, write_text
     from bench.report.formatting import plural

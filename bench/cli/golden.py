@@ -1,4 +1,4 @@
-"""`golden`: record what the first steps of every loss compute, for `compare` to hold against."""
+"""`golden`: record what the first steps of every loss compute, so that `compare` can tell what changed."""
 
 from pathlib import Path
 
@@ -20,28 +20,28 @@ from bench.cli.voice import Verb
 @click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods)
 @losses_option
 @output_option("The file, which ends in .json.", required=True)
-@format_option(description="How it is told what was written.")
+@format_option(description="The format of the message about what was written.")
 def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path, style: str) -> None:
-    """Record golden traces, which `compare` holds against another file of them.
+    """Record golden traces. `compare` compares two files of them.
 
     Twenty steps of a small network on made-up images, in float32 on one thread of the CPU: both losses, both gradient
-    norms and what else is watched. METHOD is a name, an expression or a part, which then stands beside bce_ns; without
-    one, everything in the library is recorded.
+    norms and what else is watched. METHOD is a name, an expression, or a part, which then runs beside bce_ns; the
+    default is everything in the library.
     """
     if output.suffix != ".json":
-        raise click.UsageError(f"--output {output}: name it .json, by which `compare` knows it")
+        raise click.UsageError(f"--output {output}: name it .json, so that `compare` recognizes it")
     use_losses(loss_files)
     from bench.cli.progress import counted
     from bench.cli.reading import write_bytes
-    from bench.golden import record
+    from bench.golden import record_traces
     from bench.kernels.subjects import resolve
     from bench.report.formatting import plural
     from bench.store.golden import encode_golden
 
     with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):
-        found = record(methods, on_progress=on_progress)
+        found = record_traces(methods, on_progress=on_progress)
     write_bytes(output, encode_golden(found))
     if style == "json":
-        print_json({"traces": [each.method for each in found.traces], "output": output})
+        print_json({"traces": [trace.method for trace in found.traces], "output": output})
         return
     click.echo(f"{plural(len(found.traces), 'golden trace')}: {output}")

@@ -55,7 +55,7 @@ def inception_plan(
         file: of weights, if the user names one.
         trials: the whole plan.
         device: where trials run.
-        report: is told how a download gets on; None where nothing but errors is to be said.
+        report: is told how a download gets on; None to report errors only.
         fetch: whether what is required may be downloaded for it.
 
     Raises:
@@ -102,7 +102,7 @@ def _required(
     if not any(workload.has_single_images for workload in workloads):
         names = ", ".join(workload.name for workload in workloads)
         raise click.UsageError(
-            f"--inception require: {names} has no training set of images to measure FID to; leave it out"
+            f"--inception require: {names} has no training set of images to measure FID against; leave it out"
         )
     if file is None and not fetch and not weights.cached_path().is_file():
         return weights.Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
@@ -135,5 +135,5 @@ def measure_real_images(
     if not plan.weights.official:
         say(
             f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
-            f"{plan.weights.label}, and compares with nobody else's FID"
+            f"{plan.weights.label}, and cannot be compared with other FIDs"
         )

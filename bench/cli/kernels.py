@@ -72,7 +72,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
-    help="Of the networks.",
+    help="Precision of the networks.",
 )  # fmt: skip
 @click.option(
     "--mode", "modes", multiple=True, type=click.Choice(["eager", "captured", "compiled"]),
@@ -81,7 +81,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @results_option
 @click.option("--table", is_flag=True, help="Measure nothing; print what is recorded.")
 @format_option(
-    "md", "csv", default=None, description="How it is written.  [default: what the name of --output says, else table]"
+    "md", "csv", default=None, description="The output format.  [default: by the ending of --output, else table]"
 )
 @output_option("A file for the table, instead of the terminal.")
 @click.option(
@@ -97,10 +97,10 @@ def kernels(
     output: Path | None,
     **options: Any,  # noqa: ANN401 - click passes them
 ) -> None:
-    """Measure what methods cost, record it, and print the table of what is recorded.
+    """Time methods, record the times, and print the table of everything recorded.
 
-    METHOD is a name, an expression or a part, which is then measured alone; without one, everything in the library is
-    measured. What is recorded of this machine is not measured again.
+    METHOD is a name, an expression, or a part to time alone; the default is everything in the library. What is already
+    recorded for this machine is not timed again.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)

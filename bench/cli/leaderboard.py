@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 @click.command(cls=Verb, short_help="Rank the losses from the records.")
 @format_option(
     "md", "csv", "latex", "html", default=None,
-    description="How it is written.  [default: what the name of --output says, else table]",
+    description="The output format.  [default: by the ending of --output, else table]",
 )  # fmt: skip
 @results_option
 @output_option("A file, instead of the terminal.")
 @click.pass_context
 def leaderboard(context: click.Context, style: str | None, results: Path, output: Path | None) -> None:
-    """Rank the losses: scores and ranks with intervals, which may be the best, and each against nsgan.
+    """Rank the losses: scores and ranks with intervals, the methods that may be the best, and each against nsgan.
 
-    Only comparable records share a table; where several protocols, norms or budgets are recorded, there are several
-    tables. Methods with missing seeds are listed without a rank, failed runs count with score 0. The formats csv and
-    json carry every number, the others those that people read.
+    Only comparable records share a table: each protocol, norm and budget has its own. Methods with missing seeds are
+    listed without a rank. A failed run scores 0. The formats csv and json have every number; the others have those
+    that people read.
     """
     from bench.cli.reading import plainly, write_text
     from bench.cli.terminal import console

@@ -26,31 +26,31 @@ _WAYS: Final[dict[bool | None, str]] = {True: "higher", False: "lower", None: ""
 def _methods() -> list[Row]:
     from bench.report.methods import methods
 
-    return [{key: getattr(each, key) for key in _METHOD_KEYS} for each in methods()]
+    return [{key: getattr(method, key) for key in _METHOD_KEYS} for method in methods()]
 
 
 def _parts() -> list[Row]:
     from bench.report.methods import parts
 
-    return [{key: getattr(each, key) for key in _PART_KEYS} for each in parts()]
+    return [{key: getattr(part, key) for key in _PART_KEYS} for part in parts()]
 
 
 def _workloads() -> list[Row]:
     from bench import data
 
     rows = [data.workload(name) for name in data.names()]
-    named = [{"name": each.name, "steps": f"{each.steps:,}", "summary": each.summary} for each in rows]
+    named = [{"name": row.name, "steps": f"{row.steps:,}", "summary": row.summary} for row in rows]
     forms = [family.form for family in data.families() if family.form is not None]
     return named + [
-        {"name": each.usage, "steps": f"{each.workload(each.example).steps:,}", "summary": each.summary}
-        for each in forms
+        {"name": form.usage, "steps": f"{form.workload(form.example).steps:,}", "summary": form.summary}
+        for form in forms
     ]
 
 
 def _suites() -> list[Row]:
     from bench.config.suite import shipped_suites
 
-    return [{"name": each.name, "summary": each.summary} for each in shipped_suites()]
+    return [{"name": shipped_suite.name, "summary": shipped_suite.summary} for shipped_suite in shipped_suites()]
 
 
 def _bounds(low: float | None, high: float | None) -> str:

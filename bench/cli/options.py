@@ -24,7 +24,7 @@ _JSON: Final = "bench.cli.json"
 
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn a `ValueError`, by which everything below says that its input is wrong, into exit code 2."""
+    """Turn a `ValueError`, which means wrong input everywhere below, into exit code 2."""
     try:
         yield
     except ValueError as error:
@@ -33,8 +33,8 @@ def usage_errors() -> Iterator[None]:
         raise click.UsageError(f"{error}{hint(error)}") from error
 
 
-def format_option(*others: str, default: str | None = "table", description: str = "How it is written.") -> Decorator:
-    """Add `--format`, which gives the parameter `style`: table for people, json for programs, and what else there is.
+def format_option(*others: str, default: str | None = "table", description: str = "The output format.") -> Decorator:
+    """Add `--format`, which sets `style`: table for people, json for programs, and the verb's own formats.
 
     `--json` is short for `--format json`.
 
@@ -88,22 +88,22 @@ SUFFIXES: Final = {
 
 
 def written_as(style: str | None, output: Path | None, default: str) -> str:
-    """Return the format: the one that is chosen, else the verb's that the name of the file says, else the default."""
+    """Return the format: the chosen one, else the one that the file's ending names, else the default."""
     named = SUFFIXES.get(output.suffix, default) if output else default
-    choice = next(each for each in click.get_current_context().command.params if each.name == "style")
+    choice = next(param for param in click.get_current_context().command.params if param.name == "style")
     assert isinstance(choice.type, click.Choice)
     return style or (named if named in choice.type.choices else default)
 
 
 def json_text(document: object) -> str:
-    """Return what a program reads. What is no finite number is null."""
+    """Return a document as JSON. Numbers that are not finite are null."""
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode() + "\n"
 
 
 def print_json(document: object) -> None:
-    """Print what a program reads."""
+    """Print a document as JSON."""
     click.echo(json_text(document), nl=False)
 
 

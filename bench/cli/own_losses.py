@@ -1,4 +1,4 @@
-"""A loss that nobody knows, although a file at hand registers it: the user has left `--losses` out."""
+"""An unknown loss that a file in the current folder registers: the user forgot `--losses`."""
 
 import ast
 import shlex

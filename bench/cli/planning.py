@@ -80,7 +80,7 @@ def estimated(
 
 
 def time_text(found: "DurationEstimate", workers: int, results: str) -> str:
-    """Say how long it takes, from what that is known, and what is not known."""
+    """Say how long a plan takes, which recorded speeds say so, and what is not known."""
     from bench.report.formatting import duration, plural
 
     unknown = ", ".join(found.unknown)

@@ -27,11 +27,11 @@ _INTERRUPTED: Final = "stopped; what was finished is kept, and the same command 
 @data_option
 @format_option()
 def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir: Path | None, style: str) -> None:
-    """Fetch and check a workload's data, train its classifier if none is there, and measure the real images.
+    """Fetch and check a workload's data, train its classifier if there is none, and measure the real images.
 
-    `run` does all of this by itself when it needs it; here it is done beforehand, where there is a network. What is
-    there already is not done again. Trials are known by the classifier's weights, so --retrain leaves the kept ones
-    as they are, and exits with 1 if training gives others now.
+    `run` does all of this when it needs it. `prepare` does it in advance, for example while there is a network, and
+    skips what is already there. The identity of a trial contains the classifier's weights, so --retrain never replaces
+    them; it exits with 1 if training now gives others.
     """
     from bench import data
     from bench.report.formatting import duration
@@ -68,19 +68,19 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
         click.get_current_context().exit(1)
 
 
-def _document(each: "Prepared") -> dict[str, object]:
+def _document(prepared: "Prepared") -> dict[str, object]:
     """Return what a workload has got, for a program."""
-    known = each.extractor
+    known = prepared.extractor
     return {
-        "workload": each.workload.name,
-        "data": each.workload.content_hash,
-        "train": each.train,
-        "test": each.test,
+        "workload": prepared.workload.name,
+        "data": prepared.workload.content_hash,
+        "train": prepared.train,
+        "test": prepared.test,
         "extractor": known.component if known else None,
         "accuracy": known.accuracy if known else None,
-        "floor": each.floor,
-        "was_ready": each.was_ready,
-        "seconds": each.seconds,
+        "floor": prepared.floor,
+        "was_ready": prepared.was_ready,
+        "seconds": prepared.seconds,
     }
 
 
@@ -173,7 +173,7 @@ def untrained_notes(trials: "Iterable[Trial]") -> list[str]:
 
 
 def untrained(trial: "Trial") -> bool:
-    """Whether a trial stands for one whose classifier is not trained yet."""
+    """Whether the classifier of a trial is not trained yet, so that its id is not known."""
     from bench.metrics.trained import UNTRAINED
 
     return trial.components.get("extractor", "").endswith(f":{UNTRAINED}")

@@ -39,12 +39,12 @@ _SHOWN: Final = (0, 10, 100)
 
 
 def probe_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what both probes take."""
+    """Add the options of both probes."""
     options: list[Decorator] = [
         click.argument("methods", metavar="[METHOD]...", nargs=-1, shell_complete=complete_methods),
         losses_option,
         output_option(
-            "A file to write too: .csv or .json (numbers), .svg or .png (figure). Repeatable.", multiple=True
+            "Also write this file: .csv or .json (numbers), .svg or .png (figure). Repeatable.", multiple=True
         ),
         click.option(
             "--folder",
@@ -63,9 +63,9 @@ def probe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.pass_context
 def probe(context: click.Context) -> None:
-    """Run a small experiment about one property of losses. It is recorded nowhere and ranks nothing.
+    """Run a small experiment about one property of losses. It makes no record and changes no rank.
 
-    METHOD is a name or an expression; without one, the methods of the suite `digits` are probed.
+    METHOD is a name or an expression; the default are the methods of the suite `digits`.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -77,12 +77,16 @@ def probe(context: click.Context) -> None:
 @click.option(
     "--generator",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The generator.safetensors of a recorded trial, whose networks are then used.  [default: untrained]",
+    help="The generator.safetensors of a recorded trial, whose networks the probe uses.  [default: untrained]",
 )
-@click.option("--updates", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the discriminator.")
-@click.option("--width", type=click.IntRange(min=1), help="Of both networks.  [default: 8 on images]")
-@click.option("--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Of every batch.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
+@click.option(
+    "--updates", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates of the discriminator."
+)
+@click.option("--width", type=click.IntRange(min=1), help="Width of both networks.  [default: 8 on images]")
+@click.option(
+    "--batch-size", type=click.IntRange(min=2), default=32, show_default=True, help="Images or points in a batch."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and batches.")
 @data_option
 def gradients(
     methods: tuple[str, ...],
@@ -119,9 +123,13 @@ def gradients(
 
 @probe.command(short_help="Does descent on the smallest GAN reach its equilibrium?")
 @probe_options
-@click.option("--steps", type=click.IntRange(min=10), default=500, show_default=True, help="Of the generator.")
+@click.option("--steps", type=click.IntRange(min=10), default=500, show_default=True, help="Steps of the generator.")
 @click.option(
-    "--step-size", type=click.FloatRange(min=0, min_open=True), default=0.2, show_default=True, help="Of descent."
+    "--step-size",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.2,
+    show_default=True,
+    help="Step size of the descent.",
 )
 def dirac(
     methods: tuple[str, ...],
@@ -144,7 +152,11 @@ def dirac(
     files = _files("dirac", outputs, folder)
     with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
         trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
-    document = {"steps": steps, "step_size": step_size, "trajectories": [each.to_json() for each in trajectories]}
+    document = {
+        "steps": steps,
+        "step_size": step_size,
+        "trajectories": [trajectory.to_json() for trajectory in trajectories],
+    }
     numbers = probing.to_csv(trajectories)
     if not _print_numbers(style, document, numbers):
         notes = (
@@ -153,7 +165,7 @@ def dirac(
             f"{probing.ARRIVED:.0%} of the start, and the rate is steady. near: within, but the rate is not steady. "
             f"slow: not within, but the rate is below {probing.DECAYING:g}."
         )
-        if any(each.overflowed or each.radii[-1] > 10 * each.radii[0] for each in trajectories):
+        if any(trajectory.overflowed or trajectory.radii[-1] > 10 * trajectory.radii[0] for trajectory in trajectories):
             notes += (
                 " Where the distance explodes, the step size times the curvature of a penalty is too large (explicit "
                 "descent on psi^2 * c / 2 needs step size * c < 2): try a smaller --step-size."
@@ -210,8 +222,8 @@ def _table(first: str, *others: str) -> "Table":
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column(first, overflow="fold")
-    for each in others:
-        table.add_column(each, justify="right")
+    for other in others:
+        table.add_column(other, justify="right")
     return table
 
 
@@ -239,8 +251,8 @@ def _files(name: str, outputs: Sequence[Path], folder: Path | None) -> list[Path
     for path in outputs:
         if path.suffix not in _SUFFIXES:
             raise click.UsageError(
-                f"--output {path}: name it {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}, which says what is written; "
-                f"numbers and figures go into a folder with --folder {path}"
+                f"--output {path}: name it {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}: the ending chooses what is "
+                f"written; numbers and figures go into a folder with --folder {path}"
             )
     inside = [] if folder is None else [folder / f"{name}{suffix}" for suffix in (".csv", ".svg", ".png")]
     return [*outputs, *inside]

@@ -101,7 +101,7 @@ def label(trial: Trial) -> str:
 
 
 def finished_line(event: TrialFinished) -> str:
-    """Say how a trial ended: "nsgan on digits, seed 0: distance 75.1 after 21 s"."""
+    """Return how a trial ended: "nsgan on digits, seed 0: distance 75.1 after 21 s"."""
     parts = [] if event.distance is None else [f"distance {formatting.distance(event.distance)}"]
     if event.status != "ok":
         parts.append(formatting.STATUS_WORDS.get(event.status, event.status))
@@ -134,7 +134,7 @@ class Renderer(ABC):
 
 
 class JsonRenderer(Renderer):
-    """One JSON object a line, with the id of the trial beside what an event says."""
+    """One JSON object per line: an event, with the id of its trial."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class JsonRenderer(Renderer):
 
 
 class PlainRenderer(Renderer):
-    """A line when something starts or ends, and now and then one about where everything stands."""
+    """One line when something starts or ends, and a line on the overall progress now and then."""
 
     def __init__(self, write: Callable[[str], None], interval: float = PLAIN_INTERVAL) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ def _running_cells(running: Running) -> list["RenderableType"]:
 
 
 def problem_line(event: Event, tally: Tally) -> str:
-    """Say what went wrong without ending a trial, and nothing for any other event."""
+    """Return a line for what went wrong without ending a trial; empty for any other event."""
     if isinstance(event, TrialRetried):
         return f"{tally.name(event.trial_id)}: its process was lost ({event.reason}); trying once more"
     if isinstance(event, RecordDisagrees):

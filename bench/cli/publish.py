@@ -13,30 +13,31 @@ from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.report.findings import FileFinding
-    from bench.report.verification import Contents
+    from bench.report.folder_contents import Contents
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@click.command(cls=Verb, short_help="Write the tables of records that are to be quoted.")
+@click.command(cls=Verb, short_help="Write the leaderboard beside its records, to publish both.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Copy the records of this results folder first.  [default: FOLDER has them already]",
 )  # fmt: skip
-@format_option(description="How it is told what was written, or what is off.")
+@format_option(description="The format of the message about what was written, or is wrong.")
 @click.pass_context
 def publish(context: click.Context, folder: Path, source: Path | None, style: str) -> None:
     """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
 
-    FOLDER is results/published/NAME. Records are checked as `verify` checks them; where something is off, it is said
-    file by file, no table is written, and the exit code is 1.
+    FOLDER is results/published/NAME. `publish` checks the records as `verify` does. If something is wrong, it lists the
+    files, writes no table, and exits with 1.
     """
     from bench.cli.reading import write_bytes
     from bench.data import workload
+    from bench.report.folder_contents import ranked
     from bench.report.formatting import plural
     from bench.report.publication import MANIFEST, manifest, records_file, tables
-    from bench.report.verification import alien_files, published_before, ranked
+    from bench.report.verification import alien_files, published_before
     from bench.store import published
 
     name = resolved(folder).name
@@ -64,7 +65,7 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
 
 
 def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, style: str) -> None:
-    """Say what is off, and leave with exit code 1."""
+    """Say what is wrong, and exit with 1."""
     from bench.cli.reading import finding_json, print_findings
 
     if style == "json":
@@ -75,10 +76,10 @@ def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, 
 
 
 def _checked(folder: Path, context: click.Context, style: str) -> "Contents":
-    """Read a folder's records, or say what is off and leave with exit code 1."""
+    """Read a folder's records, or say what is wrong and exit with 1."""
     from bench.cli.reading import read_records
     from bench.data import workload
-    from bench.report.verification import read_contents
+    from bench.report.folder_contents import read_contents
 
     contents = read_contents(folder, workload)
     if not contents.files:

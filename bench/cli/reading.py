@@ -1,4 +1,4 @@
-"""What the verbs that only read have in common: the records, their workloads, and somewhere to print."""
+"""What the reading verbs share: the records, their workloads, and where to print."""
 
 import io
 from collections import Counter
@@ -80,8 +80,8 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
 
     for board in boards:
         to.print(title(board), style="bold", markup=False, soft_wrap=True)
-        for each in board.workloads:
-            words = budget(each.name, each.steps, board.key.batch, each.seeds)
+        for workload in board.workloads:
+            words = budget(workload.name, workload.steps, board.key.batch, workload.seeds)
             to.print(words, markup=False, soft_wrap=True)
         for part, table in to_tables(board, to.width):
             to.print()
@@ -99,7 +99,7 @@ def finding_json(folder: Path, finding: "FileFinding") -> dict[str, object]:
 
 
 def print_findings(folder: Path, findings: "Iterable[FileFinding]") -> None:
-    """Print what was found about a folder's files, one line each; of one kind, a few and the number of the others."""
+    """Print the findings about a folder, one line each; of many of one kind, a few and the number of the rest."""
     shown: Counter[str] = Counter()
     for finding in findings:
         kind = finding.fix or finding.what

@@ -21,12 +21,12 @@ CAPTIONS_FILE = "figures.md"
 @click.command(cls=Verb, short_help="Write one HTML page about all records.")
 @results_option
 @output_option(f"The file.  [default: RESULTS/{REPORT_FILE}]")
-@click.option("--static", is_flag=True, help="Leave the interactive figures and their 4.8 MB out, as for e-mail.")
+@click.option("--static", is_flag=True, help="Leave out the interactive figures (4.8 MB), for example for e-mail.")
 @click.option(
     "--png", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
 )
 @click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
-@format_option(description="How it is told what was written.")
+@format_option(description="The format of the message about what was written.")
 def report(
     results: Path,
     output: Path | None,

@@ -13,11 +13,13 @@ from bench.cli.voice import Verb
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
 @output_option("The PNG file.  [default: TRIAL.png]")
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Of other latents.  [default: those that the workload is evaluated on]"
+    "--seed",
+    type=click.IntRange(min=0),
+    help="The seed of other latents.  [default: those that the workload is evaluated on]",
 )
 @results_option
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
-@format_option(description="How it is told what was written.")
+@format_option(description="The format of the message about what was written.")
 def sample(
     trial: str, count: int, output: Path | None, seed: int | None, results: Path, device: str, style: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A file or folder called `losses` that stands before the library of losses on Python's path.
+"""A file or folder called `losses` that hides the library of losses on Python's path.
 
 `python -m bench` looks for modules in the current folder first, where people keep a `losses.py` of their own. It would
 be imported, run and used in place of the library. A folder called `bench` cannot be told like this: none of this code
@@ -33,13 +33,13 @@ class _Guard(MetaPathFinder):
 
 
 def is_foreign(origin: Path) -> bool:
-    """Whether a module is another one than the library, which lies beside this package wherever that is installed."""
+    """Whether a module is not the library, which always lies beside this package."""
     here = Path(bench.__file__).resolve().parent
     return origin.resolve().parent != here.parent / _LIBRARY
 
 
 def message(origin: Path) -> str:
-    """Say what is in the way, and how to get round it."""
+    """Say what hides the library, and what to do."""
     found = origin.parent if origin.name == "__init__.py" else origin
     return (
         f"{found} stands in the way of the library of losses, which has the same name: `python -m bench` looks for "
@@ -49,6 +49,6 @@ def message(origin: Path) -> str:
 
 
 def refuse_shadows() -> None:
-    """From now on let nothing else be imported as the library of losses."""
+    """From now on, import nothing but the library as `losses`."""
     if not any(isinstance(finder, _Guard) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Guard())

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @data_option
 @format_option()
 def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> None:  # noqa: ANN401 - click passes each option by name
-    """Show what a suite has and lacks: a line a method, a column a workload.
+    """Show which trials of a suite are recorded: a row per method, a column per workload.
 
-    Options mean what they mean for `run`: without any it is the quick suite.
+    The options are those of `run`. Without any, it shows the quick suite.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""The one way to a terminal: what steers it is taken out of all that is printed, and what it cannot show is replaced.
+"""The only way to a terminal: control characters are removed from all output, and what cannot be shown is replaced.
 
 Names of methods, suites and files, messages of errors and whatever stands in a record may be anybody's. An escape
 sequence in them could clear the screen, retitle the window or hide a line, and a mark of right-to-left writing could
@@ -37,7 +37,7 @@ _ERRORS: Final = "gan-loss-bench.plain"
 
 
 def printable(text: str) -> str:
-    """Return a text without what steers a terminal."""
+    """Return a text without control characters."""
     return _NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", _STEERING.sub("", text))
 
 

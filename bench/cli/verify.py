@@ -1,4 +1,4 @@
-"""`verify`: check published folders against their records, and some records against a training of today."""
+"""`verify`: check published folders against their records, and some records by training them again."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 @click.command(cls=Verb, short_help="Check published tables against their records.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.option("--since", metavar="REV", help="Hold records to what git revision REV had published.  [default: HEAD]")
+@click.option(
+    "--since", metavar="REV", help="Check that what git revision REV had published is unchanged.  [default: HEAD]"
+)
 @click.option(
     "--rerun", "count", type=click.IntRange(min=1), metavar="K", help="Train K trials again and compare them."
 )
 @click.option(
-    "--up-to-first-evaluation", "first_evaluation", is_flag=True, help="With --rerun: no further than there."
+    "--up-to-first-evaluation", "first_evaluation", is_flag=True,
+    help="With --rerun: train up to the first evaluation only.",
 )  # fmt: skip
 @click.option(
     "--reruns", type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="With --rerun: take trials that this results folder has already from there.",
+    help="With --rerun: reuse the trials that are in this results folder.",
 )  # fmt: skip
 @data_option
 @format_option()
@@ -39,14 +42,14 @@ def verify(
     data_dir: Path | None,
     style: str,
 ) -> None:
-    """Check that the records of each FOLDER are whole, and that its tables are what the records give.
+    """Check that the records of each FOLDER are complete, and that its tables follow from them.
 
-    A folder of kernel timings (`kernels/`) is checked as one.
+    A FOLDER may also hold kernel timings (`kernels/`).
 
-    Says what is off, file by file, and how to fix it. Exit code 0 if all is fine, 1 if something is off.
+    Lists what is wrong, file by file, and how to fix it. Exit code 0 if all is fine, 1 if not.
 
-    With --rerun K, that many trials are trained again, drawn by the digest of the records. On an equal kind of machine
-    every number must be the recorded one to the last bit. Where none can be compared, that is off too.
+    --rerun K trains K trials again; the digest of the records chooses them. On the same kind of machine every number
+    must equal the recorded one to the last bit. If no trial can be compared, the check fails too.
     """
     from bench.cli.reading import finding_json, print_findings
     from bench.data import workload
@@ -57,7 +60,7 @@ def verify(
     tell = say if style == "json" else click.echo
     documents: list[dict[str, object]] = []
     if count is None and (first_evaluation or reruns is not None):
-        raise click.UsageError("say how many trials are to be trained again: --rerun K")
+        raise click.UsageError("say how many trials to train again: --rerun K")
     fine = True
     for folder in folders:
         if kernel_verification.holds_kernels(folder):
@@ -92,7 +95,7 @@ def _train_again(
     reruns: Path | None,
     data_dir: Path | None,
 ) -> int:
-    """Train drawn trials again, say of each what became of it, and return how much is off."""
+    """Train the chosen trials again, tell the outcome of each, and return how many things are wrong."""
     from collections import Counter
 
     from bench.cli.reading import open_store

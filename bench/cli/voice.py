@@ -1,4 +1,4 @@
-"""What is said beside results: always on stderr, nothing with -q, more with -v. Stdout is for results alone."""
+"""Messages beside results: always on stderr, none with -q, more with -v. Stdout has results only."""
 
 from typing import Any, Final
 
@@ -10,23 +10,23 @@ _VERBOSE: Final = 1
 
 
 def quiet() -> bool:
-    """Whether nothing but results and errors is to be written."""
+    """Whether to print results and errors only."""
     return _loudness() == _QUIET
 
 
 def verbose(context: click.Context | None = None) -> bool:
-    """Whether everything is to be told, the traceback of an unexpected error among it; by a context that has ended."""
+    """Whether to print details and tracebacks, as the given or the current context says."""
     return _loudness(context) == _VERBOSE
 
 
 def say(message: str) -> None:
-    """Tell how the work gets on, or what there is to know beside its result; not with -q."""
+    """Write progress or a note to stderr; nothing with -q."""
     if not quiet():
         click.echo(message, err=True)
 
 
 def detail(message: str) -> None:
-    """Tell what few want to know; only with -v."""
+    """Write a detail to stderr; only with -v."""
     if verbose():
         click.echo(message, err=True)
 
@@ -47,11 +47,11 @@ def _set(context: click.Context, parameter: click.Parameter, given: bool) -> Non
 def _voice_options() -> list[click.Option]:
     quietly = click.Option(
         ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_set,
-        help="Results and errors alone.",
+        help="Print results and errors only.",
     )  # fmt: skip
     loudly = click.Option(
         ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_set,
-        help="More on stderr; the traceback of an unexpected error.",
+        help="Print more on stderr, and the traceback of an unexpected error.",
     )  # fmt: skip
     return [quietly, loudly]
 

@@ -1,1 +1,1 @@
-"""Small helpers without a room of their own: names, errors, and the style of figures."""
+"""Small helpers that every room may use: names, errors, and the style of figures."""

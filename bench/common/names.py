@@ -1,4 +1,4 @@
-"""What to say of a mistyped name: the nearest valid spelling."""
+"""The nearest valid spelling of a mistyped name."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

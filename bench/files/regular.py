@@ -40,7 +40,7 @@ def open_regular(path: Path, *, links: bool = True) -> BufferedReader:
         if not links and path.is_symlink():
             raise UnusableFileError("is a symbolic link, and its content lies elsewhere")
         if path.is_dir():  # which some systems refuse to open, with another reason
-            raise UnusableFileError(f"cannot be read: it is {_KINDS[stat.S_IFDIR]} and no file")
+            raise UnusableFileError(f"cannot be read: it is {_KINDS[stat.S_IFDIR]}, not a file")
         file = os.fdopen(os.open(path, flags), "rb")
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         if isinstance(error, UnusableFileError):
@@ -50,7 +50,7 @@ def open_regular(path: Path, *, links: bool = True) -> BufferedReader:
     if not stat.S_ISREG(found.st_mode):
         file.close()
         raise UnusableFileError(
-            f"cannot be read: it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')} and no file"
+            f"cannot be read: it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, not a file"
         )
     return file
 

@@ -17,7 +17,7 @@ from bench.store.record import Record
 def replacement(
     old: Iterable[Record], new: Iterable[Record], workloads: Mapping[str, Workload]
 ) -> list[tuple[str, str, str, str, str, str]]:
-    """Return a line a cell: method, workload, measure, old, new, change.
+    """Return one line per cell: method, workload, measure, old, new, change.
 
     Old and new are the medians of the last distance, or of the score where modes are scored, with the number of runs;
     a failed run is the worst. The change is a ratio, or a difference of scores; scores of two scoring versions have
@@ -52,7 +52,7 @@ def _median(side: Side | None, workload: Workload) -> float | None:
         return None
     if workload.scored_by == "modes":
         return median(score(record, workload) for record in side.runs.values())
-    values = [math.inf if is_failure(each) else each.metrics["distance"] for each in side.runs.values()]
+    values = [math.inf if is_failure(run) else run.metrics["distance"] for run in side.runs.values()]
     return median(math.inf if value is None else value for value in values)
 
 

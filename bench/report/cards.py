@@ -1,4 +1,4 @@
-"""The section of each method: what it is, where it stands in every table, and its numbers on every workload."""
+"""The section of each method: what it is, its rank in every table, and its numbers on every workload."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,14 +84,14 @@ def anchors(records: Iterable[Record]) -> dict[str, str]:
 
 
 def slug(words: str) -> str:
-    """Return words as they may stand in an id or in the name of a file: lower case, digits and single hyphens."""
+    """Return words in a form that fits an id or a file name: lower case, digits and single hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:80] or "unnamed"
 
 
 def cards(
     records: Sequence[Record], sections: Sequence[BoardSections], anchored: Mapping[str, str]
 ) -> list[MethodCard]:
-    """Describe every method that was run, by its entry in the index; an expression is described by its parts'."""
+    """Describe every method that was run, by its entry in the index; an expression, by the entries of its parts."""
     names = {record.spec.method: record.spec.method_name for record in records}
     found = []
     for expression, anchor in anchored.items():

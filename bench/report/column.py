@@ -64,7 +64,7 @@ class Part:
     reference_lines: bool = False
     """Whether lines of real data and of the untrained generator stand above the methods."""
     unseen: tuple[Column, ...] = ()
-    """Columns that programs alone read."""
+    """Columns that only programs read."""
 
 
 def label(row: LeaderboardRow) -> str:
@@ -76,7 +76,7 @@ METHOD: Final = Column("method", {"method": lambda row: row.method}, label, kind
 
 
 def data(fields: Mapping[str, Callable[[LeaderboardRow], Value]], workload: str = "") -> Column:
-    """Return fields that programs alone read."""
+    """Return fields that only programs read."""
     return Column("", fields, workload=workload, shown=False)
 
 

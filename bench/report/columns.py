@@ -15,7 +15,7 @@ from bench.statistics.board import Leaderboard, LeaderboardRow
 
 
 def all_parts(board: Leaderboard) -> list[Part]:
-    """Return the parts of a table in their order, also those of which people see nothing here."""
+    """Return all parts of a table in their order, including those that this table does not show."""
     return [
         make_ranking(board),
         make_comparison(board),
@@ -25,7 +25,7 @@ def all_parts(board: Leaderboard) -> list[Part]:
 
 
 def all_columns(board: Leaderboard) -> Iterable[Column]:
-    """Return every column of a table once, in the order of the parts, also those that programs alone read."""
+    """Return every column of a table once, in the order of the parts, including those that only programs read."""
     return dict.fromkeys(column for part in all_parts(board) for column in (*part.columns, *part.unseen))
 
 
@@ -186,7 +186,7 @@ def overall_verdict(board: Leaderboard, row: LeaderboardRow) -> str:
 
 
 def p_text(board: Leaderboard, row: LeaderboardRow) -> str:
-    """Write the adjusted p over all workloads; nothing where it could show nothing."""
+    """Write the adjusted p over all workloads; a dash where it could show nothing."""
     return formatting.p_value(row.p_adjusted if board.reach is not None and board.reach.shows else None)
 
 

@@ -1,4 +1,4 @@
-"""A comparison as it is shown: a line a cell; for a terminal, as Markdown and as JSON."""
+"""How a comparison is shown, one line per cell: in a terminal, as Markdown and as JSON."""
 
 import html
 import re
@@ -68,7 +68,7 @@ def effect(finding: GateFinding) -> str:
 
 
 def detectable(finding: GateFinding) -> str:
-    """Write from where on a worse one would be found: "×1.35", of scores "-0.12"; "nothing" where none would be."""
+    """Write the smallest worsening that would be found: "×1.35", of scores "-0.12"; "nothing" where none would be."""
     if finding.verdict == "not comparable" or (finding.able and finding.detectable is None):
         return formatting.MISSING
     if finding.detectable is None:

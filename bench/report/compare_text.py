@@ -47,7 +47,7 @@ class Presented:
 
     @property
     def rows(self) -> list[Row]:
-        """The rows, alarms first, and what was not looked at before what was."""
+        """Return the rows: alarms first, then what was not compared, then the rest."""
         return sorted(
             self.comparison.rows,
             key=lambda row: (
@@ -57,13 +57,13 @@ class Presented:
         )
 
     def alarming(self, row: Row) -> bool:
-        """Whether somebody should look at a row: it moved, or it keeps the whole from passing."""
+        """Whether a row needs attention: it changed, or it keeps the comparison from passing."""
         blocks = row.blocks(allow_missing=self.allow_missing)
         return row.flagged or blocks or row.verdict in ("worse", "better")
 
     @cached_property
     def ambiguous(self) -> Mapping[str, tuple[str, ...]]:
-        """What else tells the cells of a workload apart, where a method stands there more than once."""
+        """Return what else tells cells of a workload apart, where a method has several."""
         found: dict[str, list[CellKey]] = {}
         for row in self.comparison.rows:
             if row.key is not None:
@@ -93,7 +93,7 @@ def summary(shown: Presented) -> str:
 
 
 def verdict(shown: Presented) -> str:
-    """Say what that means for whoever waits for the exit code."""
+    """Say what that means for the exit code."""
     if shown.outcome == "regression" and first_gate(shown.comparison.rows) == "golden":
         return (
             "Changed: a loss or the engine computes other numbers than it did. Where that is meant, raise the "
@@ -171,11 +171,11 @@ def _level(significance: float) -> str:
 
 def changes(shown: Presented) -> list[str]:
     """List what differs between the sets: "engine: 3 -> 4"."""
-    return [f"{each.what}: {_listed(each.base)} → {_listed(each.new)}" for each in shown.comparison.changes]
+    return [f"{change.what}: {_listed(change.base)} → {_listed(change.new)}" for change in shown.comparison.changes]
 
 
 def first_gate(rows: Sequence[Row]) -> str:
-    """Return the gate that tells of what kind the rows are."""
+    """Return the gate of the first finding, which tells the kind of the rows."""
     return rows[0].findings[0].gate if rows else ""
 
 

@@ -54,7 +54,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Costs:
-    """Everything the page says about one machine and setting."""
+    """What the page says about one machine and setting."""
 
     title: str
     chart: Chart | None

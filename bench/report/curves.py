@@ -78,7 +78,7 @@ MONITORS = (
 
 
 def distance_lines(records: Iterable[Record], workload: Workload) -> list[Line]:
-    """Return the primary distance at every evaluation, a line a seed; the untrained generator stands at step 0."""
+    """Return the primary distance at every evaluation, one line per seed; the untrained generator stands at step 0."""
     primary = "sliced_w2" if workload.is_toy else "fd"
     lines = []
     for record in sorted(records, key=lambda record: record.spec.seed):
@@ -88,7 +88,7 @@ def distance_lines(records: Iterable[Record], workload: Workload) -> list[Line]:
 
 
 def monitor_lines(records: Iterable[Record], monitor: Monitor) -> list[Line]:
-    """Return a training monitor's block means, a line a seed; every k-th block where there are over `MOST_BLOCKS`."""
+    """Return a training monitor's block means, one line per seed; of more than `MOST_BLOCKS`, every k-th block."""
     kept = sorted(records, key=lambda record: record.spec.seed)
     blocks = max((len(record.history.training.get("step", [])) for record in kept), default=0)
     stride = max(1, math.ceil(blocks / MOST_BLOCKS))
@@ -106,7 +106,7 @@ def band(lines: Sequence[Line], *, missing_is_worst: bool) -> Band:
 
     Args:
         lines: one a seed.
-        missing_is_worst: a run that has ended counts as infinitely large from then on, as it does in the table. If
+        missing_is_worst: a run that has ended counts as infinite from then on, as it does in the table. If
             not, those still going are summarized while they are at least half of all.
     """
     steps = sorted({x for line in lines for x, _ in line.points})

@@ -1,4 +1,4 @@
-"""One small panel a method, drawn by matplotlib as SVG: its seeds in color, the other methods in gray behind them."""
+"""One small panel per method, drawn by matplotlib as SVG: its seeds in color, the other methods in gray behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ class FlagFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def encode_flags(reruns: Sequence[Rerun], results: str, files: Mapping[str, Path]) -> str:
     """Return the text of the file; `results` and `files` are those of `commands`."""
     cells = tuple(
-        FlaggedCell(cell=each.pair.key, direction=each.flag.direction, seeds=each.flag.seeds) for each in reruns
+        FlaggedCell(cell=rerun.pair.key, direction=rerun.flag.direction, seeds=rerun.flag.seeds) for rerun in reruns
     )
     document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results, files)))
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
@@ -58,7 +58,7 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
         raise ValueError(f"the flagged cells: {path} {error}; {hint}") from error
     except strict_json.UNREADABLE as error:
         raise ValueError(f"{path} holds no flagged cells ({error}); {hint}") from error
-    return {each.cell: Flag(each.direction, each.seeds) for each in document.cells}
+    return {cell.cell: Flag(cell.direction, cell.seeds) for cell in document.cells}
 
 
 def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -> list[str]:
@@ -72,8 +72,8 @@ def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -
         files: where losses of the user's come from, by the versions of their parts.
     """
     grouped: dict[tuple[str, ...], list[Rerun]] = {}
-    for each in reruns:
-        grouped.setdefault(_settings(each), []).append(each)
+    for rerun in reruns:
+        grouped.setdefault(_settings(rerun), []).append(rerun)
     written = []
     for settings, together in grouped.items():
         chosen = [word for each in together for word in ("--method", each.pair.key.method)]
@@ -95,10 +95,10 @@ def _latest(rerun: Rerun) -> Record:
     return next(iter((rerun.pair.new.runs or rerun.pair.base.runs).values()))
 
 
-def _settings(each: Rerun) -> tuple[str, ...]:
-    key = each.pair.key
+def _settings(rerun: Rerun) -> tuple[str, ...]:
+    key = rerun.pair.key
     return (
-        *("--workload", _latest(each).spec.workload, "--seeds", str(each.seeds), "--steps", str(key.steps)),
+        *("--workload", _latest(rerun).spec.workload, "--seeds", str(rerun.seeds), "--steps", str(key.steps)),
         # A toy's network has no norm to choose, and a method's own recipe chooses its own.
         *(("--d-norm", key.d_norm) if key.track == "controlled" else ("--set", f"track={key.track}")),
         *(("--allow-invalid",) if key.allow_invalid else ()),

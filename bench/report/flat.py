@@ -6,14 +6,14 @@ from bench.report.column import Value
 from bench.report.columns import all_columns
 from bench.statistics.board import Leaderboard, LeaderboardRow
 
-_PLACES: Final = (
+FIELD_ORDER: Final = (
     "table", "rank", "rank_low", "rank_high", "among_best", "method", "aliases", "expression", "score", "score_low",
     "score_high", "ema_score", "better_than_reference", "better_low", "better_high", "p_value", "p_adjusted",
     "least_p_adjusted", "verdict", "detectable", "cells_done", "cells_counting", "seeds", "provisional", "variant",
     "runs", "failures", "failure_low", "failure_high", "lost", "timed_on", "images_per_second",
     "relative_throughput", "relative_discriminator_update", "cost_pairs",
 )  # fmt: skip
-_WORKLOAD_PLACES: Final = (
+WORKLOAD_FIELD_ORDER: Final = (
     "score", "score_low", "score_high", "wins", "ties", "p_value", "p_adjusted", "least_p_adjusted", "verdict",
     "detectable", "distance", "ema_distance", "floor", "untrained", "late_regression", "modes", "divergence",
     "high_quality", "high_quality_ceiling", "readable", "readable_ceiling", "coverage", "coverage_ceiling",
@@ -33,7 +33,7 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
         for column in all_columns(board)
         for name, value in column.fields.items()
     }
-    published = [*_PLACES, *(f"{on.name}_{name}" for on in board.workloads for name in _WORKLOAD_PLACES)]
+    published = [*FIELD_ORDER, *(f"{on.name}_{name}" for on in board.workloads for name in WORKLOAD_FIELD_ORDER)]
     return {name: values[name] for name in [name for name in published if name in values]} | values
 
 

@@ -10,7 +10,7 @@ MISSING: Final = "–"
 
 STATUS_WORDS: Final = {
     "ok": "ok",
-    "nonfinite": "a number ceased to be finite",
+    "nonfinite": "a number stopped being finite",
     "diverged": "learned, then lost it",
     "not_learned": "never learned",
     "timeout": "ran out of time",
@@ -66,7 +66,7 @@ have a precision of 1 and a density far above it; a mode is found by whatever th
 
 
 def companion(name: str, known: Collection[str]) -> str | None:
-    """Return the metric that must stand beside one, of those that there are; None where it can stand alone.
+    """Return the known metric that must be shown beside this one; None where it can stand alone.
 
     Floors, ceilings and averages go by the metric that they belong to: `ema_precision` stands beside `ema_recall`.
 
@@ -109,7 +109,7 @@ def two_decimals(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """Write a p-value with three decimals, and what is below them as such."""
+    """Write a p-value with three decimals; below that, "< 0.001"."""
     if value is None:
         return MISSING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
@@ -121,7 +121,7 @@ def difference(value: float) -> str:
 
 
 def verdict(found: str | None, detectable: float | None, *, possible: bool) -> str:
-    """Write a verdict against the reference; what was not shown, with what could have been.
+    """Write a verdict against the reference; "not shown" with the difference that could have been shown.
 
     Args:
         found: "better", "worse", "mixed" or "not shown"; none where nothing was tested.

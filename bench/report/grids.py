@@ -78,7 +78,7 @@ def _by_turns(records: Iterable[Record]) -> Sequence[Record]:
 
 
 def result_text(record: Record) -> str:
-    """Say what came of a run, as "distance 56.7", with its status where it is not ok."""
+    """Say how a run ended, as "distance 56.7", with its status where that is not ok."""
     measured = record.metrics.get("distance")
     distance = "" if measured is None else f"distance {formatting.distance(measured)}"
     status = "" if record.status == "ok" else formatting.STATUS_WORDS[record.status]

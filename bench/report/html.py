@@ -87,7 +87,7 @@ def board_sections(
     workloads: Mapping[str, Workload],
     sample_file: SampleFile | None = None,
 ) -> list[BoardSections]:
-    """Return the sections of every table; what there is room for is shared among them. Without files, no grids."""
+    """Return the sections of every table, which share the room of the page. Without files, no grids."""
     by_id = {f"{record.trial_id}.{record.attempt}": record for record in records}
     tabled = [[by_id[name] for name in board.record_ids] for board in boards]
     # In the order of the tables, so that where there is no room for all grids the best methods have theirs.
@@ -124,11 +124,11 @@ def _panels_left_out(boards: Sequence[Leaderboard]) -> str:
     which = (
         "the distance alone has" if drawn == 1 else "no quantity has" if drawn == 0 else "the monitors do not all have"
     )
-    return f"With so many methods and workloads {which} a panel a method: a page has room for {MOST_PANELS} panels."
+    return f"With so many methods and workloads {which} a panel per method: a page has room for {MOST_PANELS} panels."
 
 
 def finding(board: Leaderboard) -> str:
-    """Say in one or two sentences what the table allows to be said, and no more."""
+    """Say in one or two sentences what may be concluded from the table, and no more."""
     scored = board.scored
     if nothing_scored(board):
         return "No workload has a scale to score on, so nothing is ranked; the notes below the table say why."

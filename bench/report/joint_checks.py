@@ -42,7 +42,7 @@ Found = tuple[Record, str]
 
 
 def joint_contradictions(records: Iterable[Record]) -> Iterator[Found]:
-    """Yield records that cannot stand beside the others, each with what it does."""
+    """Yield records that contradict others, each with the contradiction."""
     ended = [record for record in records if record.status not in INFRASTRUCTURE_STATUSES and _has_history(record)]
     yield from _beginnings(ended)
     yield from _copies(ended)
@@ -65,10 +65,10 @@ def _place(record: Record) -> tuple[Hashable, ...]:
 
 def _beginnings(records: Sequence[Record]) -> Iterator[Found]:
     """All methods of a seed begin alike, and two seeds do not."""
-    for alike in _grouped(records, _place).values():
-        workload = alike[0].spec.workload
+    for group in _grouped(records, _place).values():
+        workload = group[0].spec.workload
         seeds_of: dict[Hashable, set[int]] = defaultdict(set)
-        for seed, of_seed in _grouped(alike, lambda record: record.spec.seed).items():
+        for seed, of_seed in _grouped(group, lambda record: record.spec.seed).items():
             counted = Counter(_beginning(record) for record in of_seed).most_common()
             usual = counted[0][0] if len(counted) == 1 or counted[0][1] > counted[1][1] else None
             others = "others" if usual is None else "most others"
@@ -76,7 +76,7 @@ def _beginnings(records: Sequence[Record]) -> Iterator[Found]:
                 seeds_of[_beginning(record)].add(record.spec.seed)
                 if _beginning(record) != usual:
                     yield record, f"has another evaluation at step 0 than {others} of seed {seed} on {workload}"
-        for record in alike:
+        for record in group:
             twins = seeds_of[_beginning(record)] - {record.spec.seed}
             # What is not finite has no digits that could differ.
             if twins and any(value is not None for _, value in _beginning(record)):
@@ -96,11 +96,11 @@ def _copies(records: Sequence[Record]) -> Iterator[Found]:
             histories[msgspec.json.encode(trained, order="deterministic")].append(record)
     twins: dict[tuple[str, ...], set[tuple[str, int]]] = defaultdict(set)
     same: list[tuple[Record, Record]] = []
-    for alike in histories.values():
-        alike.sort(key=lambda record: (record.spec.workload, record.spec.seed, record.spec.method, file_of(record)))
-        first = alike[0]
+    for group in histories.values():
+        group.sort(key=lambda record: (record.spec.workload, record.spec.seed, record.spec.method, file_of(record)))
+        first = group[0]
         # Neighbors alone, since somebody may have copied one run ten thousand times.
-        for one, other in pairwise(alike):
+        for one, other in pairwise(group):
             if (other.spec.workload, other.spec.seed) != (first.spec.workload, first.spec.seed):
                 yield other, f"has the history of {file_of(first)}, which is of another seed or workload"
             elif one.spec.method != other.spec.method:
@@ -121,14 +121,14 @@ def _pair(one: Record, other: Record) -> tuple[str, ...]:
 
 def _constants(records: Sequence[Record]) -> Iterator[Found]:
     """What is measured of the real data is the same in every record of a workload."""
-    for alike in _grouped(records, _place).values():
-        workload = alike[0].spec.workload
+    for group in _grouped(records, _place).values():
+        workload = group[0].spec.workload
         known: dict[str, list[float]] = defaultdict(list)
-        for record in alike:
+        for record in group:
             for name, value in _of_real_data(record).items():
                 known[name].append(value)
         usual = {name: Counter(values).most_common(1)[0][0] for name, values in known.items()}
-        for record in alike:
+        for record in group:
             for name, value in _of_real_data(record).items():
                 if not math.isclose(value, usual[name], rel_tol=CONSTANT_ROUNDING, abs_tol=CONSTANT_ROUNDING):
                     yield record, f"has {name} {value:.10g}, and the others on {workload} have {usual[name]:.10g}"
@@ -153,14 +153,14 @@ def _taken_for_another(records: Sequence[Record]) -> Iterator[Found]:
         rates = (spec.optimizer.name, spec.optimizer.lr_generator, spec.optimizer.lr_discriminator)
         return *_place(record), spec.network.d_norm, spec.batch_size, spec.critic_steps, rates, spec.optimizer.betas
 
-    for alike in _grouped(records, recipe).values():
+    for group in _grouped(records, recipe).values():
         centers = {
             method: center
-            for method, runs in _grouped(alike, lambda record: record.spec.method).items()
+            for method, runs in _grouped(group, lambda record: record.spec.method).items()
             if len({run.spec.seed for run in runs}) >= LIKENESS_SEEDS and (center := _center(runs))
         }
-        names = {record.spec.method: record.spec.method_name for record in alike}
-        for record in alike:
+        names = {record.spec.method: record.spec.method_name for record in group}
+        for record in group:
             first, own = _first_block(record), centers.get(record.spec.method)
             if own is None or _distance(first, own) < FAR:
                 continue

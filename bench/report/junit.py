@@ -1,4 +1,4 @@
-"""A comparison as JUnit XML, which every continuous integration shows: a suite a gate, a case a cell."""
+"""A comparison as JUnit XML, which every continuous integration shows: one suite per gate, one case per cell."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -13,7 +13,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def to_junit(shown: Presented) -> str:
-    """Write a case a cell and gate: failed where there is an alarm or nobody has looked, else skipped or passed.
+    """Write one case per cell and gate: failed where there is an alarm or nothing was compared, else skipped or passed.
 
     If nothing was compared at all there is one more case, which is an error, so that the whole does not look green.
     """

@@ -16,7 +16,7 @@ README: Final = "README.md"
 
 
 def holds_kernels(folder: Path) -> bool:
-    """Say whether a folder is one of kernel timings."""
+    """Return whether a folder holds kernel timings."""
     return (folder / "kernels").is_dir() and not (folder / "records").exists()
 
 
@@ -29,7 +29,7 @@ def verify(folder: Path) -> Verified:
         if (path.is_dir() and path.suffix != ".json") or name == README:
             continue
         if path.parent != folder / "kernels":
-            found.append(FileFinding(name, "does not belong into a folder of kernel timings", "move it out"))
+            found.append(FileFinding(name, "does not belong in a folder of kernel timings", "move it out"))
             continue
         if path.is_symlink():
             found.append(
@@ -59,7 +59,7 @@ def _table_findings(folder: Path, records: list[KernelRecord]) -> list[FileFindi
     except UnicodeDecodeError:
         return [FileFinding(README, "is no text", fix)]
     if written != _rows(to_markdown(records, again)):
-        return [FileFinding(README, "has tables that are not what the records give", fix)]
+        return [FileFinding(README, "has tables that do not follow from the records", fix)]
     return []
 
 

@@ -113,14 +113,14 @@ def to_table(group: Sequence[KernelRecord]) -> "Table":
 
 
 def title(group: Sequence[KernelRecord]) -> str:
-    """Name what all rows of a table share."""
+    """Return a title that names what all rows of a table share."""
     setting, place = group[0].setting, group[0].machine.environment
     threads = f", {formatting.plural(place.threads, 'thread')}" if place.device == "cpu" else ""
     return f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.description}"
 
 
 def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
-    """Return the headings and the rows for people, cheapest D step first; a column that nobody fills is left out."""
+    """Return the headings and the rows for people, cheapest D step first; empty columns are left out."""
     ordered = sorted(group, key=cost)
     names = [_METHOD, *_COLUMNS]
     lines = [[label(record), *(column(record) for column in _COLUMNS.values())] for record in ordered]
@@ -134,7 +134,7 @@ def label(record: KernelRecord) -> str:
 
 
 def cost(record: KernelRecord) -> tuple[float, str]:
-    """Return what tables are ordered by."""
+    """Return the number by which tables are sorted."""
     timing = record.timing("d_step") or record.timing("loss")
     return (timing.ratio.median if timing else 0.0, record.label)
 

@@ -7,13 +7,13 @@ from bench.statistics.board import Leaderboard
 
 
 def title(board: Leaderboard) -> str:
-    """Name the table by what its records share, and say if it has too few seeds to be quoted."""
+    """Return a title that names what the records share, and says if there are too few seeds to quote."""
     provisional = any(row.provisional for row in board.scored)
     return f"{board.key.title} · provisional" if provisional else board.key.title
 
 
 def parts(board: Leaderboard) -> list[Part]:
-    """Divide the table into what is read together; a part of which nothing but the names is shown is left out."""
+    """Divide the table into parts that are read together; a part that would show only names is left out."""
     return [part for part in all_parts(board) if part.columns != (METHOD,)]
 
 

@@ -38,7 +38,7 @@ def loss_files_of(reruns: Iterable[Rerun], named: Sequence[Path], folder: Path) 
     Returns:
         What was found. A file that was named and edited since is not taken: it would train another loss.
     """
-    wanted = {version: name for each in reruns for version, name in foreign_parts(each).items()}
+    wanted = {version: name for rerun in reruns for version, name in foreign_parts(rerun).items()}
     files: dict[str, Path] = {}
     for path in (*named, *(_python_files(folder) if wanted else ())):
         if wanted.keys() <= files.keys():

@@ -12,7 +12,7 @@ from bench.statistics.scales import Unscored
 
 
 def facts(board: Leaderboard) -> list[str]:
-    """The notes that belong to no part."""
+    """Return the notes that belong to no part."""
     score = f"Score: mean over {_counting_text(board)}; a failed run counts 0. {_score_text(board)}"
     said = [
         score.strip(),

@@ -84,7 +84,7 @@ def cost_text(board: Leaderboard) -> str:
 
 
 def cost_caption(board: Leaderboard) -> str:
-    """Say how the figure of costs is to be read."""
+    """Say how to read the figure of costs."""
     return (
         f"The score with its 95 % interval against speed: {cost_text(board)}. Up and to the right is better. Full "
         "dots are the Pareto front: no other method is both as fast and as good, and better in one of them."
@@ -96,7 +96,7 @@ def _known(values: dict[MethodKey, float | None]) -> bool:
 
 
 def pareto_front(board: Leaderboard) -> list[LeaderboardRow]:
-    """Return the methods that none is as fast and as good as, and better in one; the slowest first."""
+    """Return the methods that no other beats in speed or score without losing in the other; the slowest first."""
     priced = _priced(board)
     front = [
         (speed, row.method, row)
@@ -132,7 +132,7 @@ def drawing(look: Look, size: tuple[float, float]) -> "Iterator[tuple[Figure, Ax
 
 
 def ranks_size(board: Leaderboard) -> tuple[float, float]:
-    """Return the size of the rank figure in inches: a line a method."""
+    """Return the size of the rank figure in inches: one line per method."""
     return _WIDTH, 0.7 + 0.2 * len(board.ranked)
 
 

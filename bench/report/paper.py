@@ -1,4 +1,4 @@
-"""The figures for a paper: a file each, black on white, the same bytes from the same records."""
+"""The figures for a paper: one file each, black on white, the same bytes from the same records."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -134,7 +134,7 @@ def read_manifest(content: bytes) -> Manifest:
     try:
         return strict_json.decode(content, Manifest)
     except strict_json.UNREADABLE as error:
-        raise ValueError(f"is no manifest ({error})") from error
+        raise ValueError(f"is not a manifest ({error})") from error
 
 
 def sha256(content: bytes) -> str:
@@ -142,6 +142,6 @@ def sha256(content: bytes) -> str:
 
 
 def record_files(folder: Path) -> Iterable[Path]:
-    """Return the paths among a folder's records, in order; what is being written is left out."""
+    """Return the paths of a folder's records, in order; files that are still being written are left out."""
     records = folder / "records"
     return sorted(path for path in records.iterdir() if not path.name.startswith(".")) if records.is_dir() else []

@@ -1,4 +1,4 @@
-"""What stands on the page about one table, as plain values: the template lays them out and computes nothing."""
+"""What the page shows of one table, as plain values: the template lays them out and computes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity over the steps on one workload: what is drawn, and how it is to be read."""
+    """One quantity over the steps on one workload: what is drawn, and how to read it."""
 
     name: str
     workload: str
@@ -180,8 +180,8 @@ class BoardSections:
     def _distance(self, column: WorkloadColumn) -> Quantity:
         lines = [distance_lines(self.of(row, column.name), self.workloads[column.name]) for row in self.board.rows]
         caption = (
-            f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. {_HOW_TO_READ} A run that "
-            "failed counts as infinitely far from there on. The dashed lines are real data "
+            f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. {_HOW_TO_READ} After a "
+            "failure the distance of a run counts as infinite. The dashed lines are real data "
             f"({formatting.distance(column.floor)}, the best that can be reached) and the untrained generator "
             f"({formatting.distance(column.untrained)})."
         )

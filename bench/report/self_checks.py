@@ -39,7 +39,7 @@ _SHARES: Final = (
 
 
 def self_contradictions(record: Record, workload: Workload) -> Iterator[str]:
-    """Yield in which ways a record contradicts itself, each as what the file does."""
+    """Yield how a record contradicts itself, each as a sentence about the file without its subject."""
     impossible = next(_impossible(record), "")
     if impossible:  # what follows from such a plan cannot be said
         yield impossible
@@ -170,7 +170,9 @@ def _judgment(record: Record, workload: Workload) -> Iterator[str]:
 def _limits(record: Record, workload: Workload) -> Iterator[str]:
     """Every number that is measured is finite and within its bounds: no more modes than there are, shares up to 1."""
     places = [("its summary", record.metrics)]
-    places += [(f"the evaluation at step {each.step:,}", each.metrics) for each in record.history.evaluations]
+    places += [
+        (f"the evaluation at step {evaluation.step:,}", evaluation.metrics) for evaluation in record.history.evaluations
+    ]
     for where, metrics in places:
         for name, value in metrics.items():
             if value is not None and not _within(name, value, workload):
@@ -179,7 +181,7 @@ def _limits(record: Record, workload: Workload) -> Iterator[str]:
         values = [value for value in record.history.training.get(name, []) if value is not None]
         if any(not -ROUNDING <= value <= 1.0 + 1e-6 for value in values):
             yield f"has a {name} that is no share between 0 and 1"
-    steps = [each.step for each in record.history.evaluations]
+    steps = [evaluation.step for evaluation in record.history.evaluations]
     assert all(before < after for before, after in pairwise(steps)), "a cut history was refused"
 
 
@@ -215,7 +217,7 @@ def _number(value: float | None) -> str:
 
 
 def attempt_contradictions(attempts: Sequence[Record]) -> Iterator[tuple[Record, str]]:
-    """Yield the attempts of one trial, in their order, that nobody would have made, each with what it does.
+    """Yield the attempts of one trial that no run makes, in their order, each with what is wrong.
 
     A trial is trained again after a timeout or an error, and where FID is wanted that its record has not or has with
     other weights. Whoever trains again after a result could keep the better one.

@@ -99,7 +99,7 @@ def step_axis(axes: "Axes", steps: int, ticks: int) -> None:
 
 
 def open_frame(axes: "Axes", look: Look, *, grid: str = "y") -> None:
-    """Draw a grid and no frame but the axis below."""
+    """Draw a grid and, of the frame, only the axis below."""
     axes.grid(axis=grid, color=look.faint, linewidth=0.5)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
     axes.tick_params(length=2, width=0.5, pad=2)

@@ -1,4 +1,4 @@
-"""Which versions made the records of a published folder, held to those of this program."""
+"""Which versions made the records of a published folder, compared with those of this program."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ _WITHOUT_REVISIONS: Final = "1.0"
 
 
 def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iterable[FileFinding]:
-    """Say which versions made the records, where they are not this program's."""
+    """Return which versions made the records, where they differ from this program's."""
     counted: Counter[tuple[str, str, str]] = Counter()
     unknown: set[str] = set()
     for record in records:

@@ -17,7 +17,7 @@ VERDICT_NOTE: Final = (
 
 
 def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
-    """Return what a workload's score is made of beside it; a distance that is no part of it comes after the modes."""
+    """Return the columns of a workload: its score, and what that is made of. An unscored distance follows the modes."""
     modes = _mode_columns(board, on)
     distance = _distance_column(on)
     fids = [each for each in board.fid if each.workload == on.name]
@@ -95,7 +95,7 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
 
 
 def verdict_column(on: WorkloadColumn) -> Column:
-    """Return the verdicts on one workload, which stand beside those of the others."""
+    """Return the column of verdicts on one workload, which stands beside those of the other workloads."""
     return Column(
         on.name,
         {
@@ -124,7 +124,7 @@ def workload_verdict(row: LeaderboardRow, on: WorkloadColumn) -> str:
 
 
 def _p_text(row: LeaderboardRow, on: WorkloadColumn) -> str:
-    """Write the adjusted p on one workload; nothing where so few seeds could show nothing."""
+    """Write the adjusted p on one workload; a dash where so few seeds could show nothing."""
     test = _test(row, on)
     return formatting.p_value(test.p_adjusted if test is not None and on.reach is not None and on.reach.shows else None)
 
@@ -234,7 +234,7 @@ def _mode_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
 
 
 def quality_text(on: WorkloadColumn) -> str:
-    """Return what the share is called that says how far to believe the modes: "high quality" or "readable"."""
+    """Return the name of the share that says how far to trust the modes: "high quality" or "readable"."""
     assert on.quality is not None
     return on.quality.replace("_", " ")
 

@@ -1,1 +1,1 @@
-"""What may be concluded from records: scores, intervals and ranks. Torch-free, seeded, pure functions of records."""
+"""What follows from records: scores, intervals and ranks. Torch-free, seeded, pure functions of records."""

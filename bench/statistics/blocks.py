@@ -1,4 +1,4 @@
-"""Means over workloads of means over seeds, with their intervals: every workload is a block and weighs alike.
+"""Means over workloads of means over seeds, with their intervals: workloads are blocks of equal weight.
 
 Nothing is pooled: a workload whose runs scatter widely, or that all methods find easy, decides no more than another.
 Failed runs are in the mean with their 0 and are never trimmed away.

@@ -89,7 +89,7 @@ class LeaderboardRow:
     modes: Mapping[str, float | None]
     """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
     divergences: Mapping[str, float | None]
-    """The median divergence of the modes' histogram from uniform, in nats; a run without one is infinitely far."""
+    """The median divergence of the modes' histogram from uniform, in nats; a run without one counts as infinite."""
     qualities: Mapping[str, float | None]
     """The median share of samples that the modes can be believed of, by the column's `quality`, over the same runs."""
     coverages: Mapping[str, float | None]
@@ -114,7 +114,7 @@ class WorkloadColumn:
 
     name: str
     measure: str
-    """The full name of the distance, as protocol section 4 wants it: "FD[digits-cnn-v1, 2,000]"."""
+    """The full name of the distance, as section 4 of the protocol requires: "FD[digits-cnn-v1, 2,000]"."""
     scored_by: Literal["distance", "modes"]
     steps: int
     """How long its runs train, in generator updates: the same for all of a table."""

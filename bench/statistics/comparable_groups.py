@@ -1,4 +1,4 @@
-"""Which records may stand in one table, and which of its cells count.
+"""Which records are comparable, so that they share a table, and which of its cells count.
 
 Records are comparable when protocol version, track, discriminator norm, precision, batch size and budget agree. On the
 paper track norm and batch size are the method's own. Toys have no norm: they join the images' table, that of the core
@@ -76,7 +76,7 @@ class MethodKey:
 
 @dataclass(frozen=True)
 class ComparableGroup:
-    """The comparable records of one table, at most one a cell."""
+    """The comparable records of one table, at most one per cell."""
 
     key: GroupKey
     cells: Mapping[tuple[MethodKey, str, int], Record]
@@ -133,7 +133,7 @@ def comparable_groups(records: Iterable[Record], workloads: Mapping[str, Workloa
 
 def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
     """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
-    matching = [each for each in image_keys if each == replace(key, d_norm=each.d_norm)]
+    matching = [image_key for image_key in image_keys if image_key == replace(key, d_norm=image_key.d_norm)]
     core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
     return (core or matching)[0] if core or len(matching) == 1 else key
 

@@ -1,4 +1,4 @@
-"""Which records cannot be what a run has left behind: numbers that scores read, missing or out of their bounds.
+"""Which records no run can have written: a number that scores read is missing or out of bounds.
 
 Whoever computes from records refuses these, so that an edited or broken file never passes for a good result. Only what
 a score reads is looked at; a floor that leaves no scale is no damage (`bench.statistics.scales`).
@@ -40,7 +40,7 @@ def file_of(record: Record) -> str:
 
 
 def damage(record: Record, workload: Workload) -> str:
-    """Say what is wrong with a record, which file it is and what to do; nothing where nothing is."""
+    """Return what is wrong with a record, which file it is and what to do; empty if nothing is wrong."""
     found = next(_problems(record, workload), "")
     fix = "its record is damaged or edited: restore it, or delete it to have its trial run again"
     return f"{file_of(record)}: {found}; {fix}" if found else ""
@@ -71,7 +71,7 @@ def read_sound(store: Store, *, histories: bool = True) -> list[Record]:
 
 
 def needed(workload: Workload, protocol_version: str) -> tuple[str, ...]:
-    """Return what a score reads of the samples of a workload, by the rule of the records' protocol."""
+    """Return the metrics that a score reads on a workload, under the protocol of the records."""
     if workload.scored_by == "distance":
         return ("distance",)
     if scoring_version(protocol_version) == "1":

@@ -1,4 +1,4 @@
-"""Where methods stand that share all their cells: scores, ranks, who may be the best, and each against the reference.
+"""Estimates of methods that share all cells: scores, ranks, who may be the best, and tests against the reference.
 
 Every workload is a block: methods are scored and tested on each by itself, and the workloads weigh alike.
 """
@@ -66,7 +66,7 @@ class ReferenceComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodEstimate:
-    """One method among the others; what so few seeds do not allow is `None`."""
+    """The estimates of one method; `None` where there are too few seeds."""
 
     score: float
     low: float | None = None
@@ -98,7 +98,7 @@ class Reach:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimates:
-    """All methods, and what the tests of each column can show: none where nothing is tested."""
+    """The estimates of all methods, and what the tests of each column can show (none where nothing is tested)."""
 
     methods: list[MethodEstimate]
     reach: Reach | None = None
@@ -106,7 +106,7 @@ class Estimates:
 
 
 def estimate_methods(blocks: Sequence[Array], *, reference: int | None, resamples: int, seed: int) -> Estimates:
-    """Return where each method stands.
+    """Estimate the score, the rank and the difference from the reference of every method.
 
     Args:
         blocks: the scores, one array `[methods, seeds]` a workload; column s is the same seed for every method.
@@ -151,7 +151,7 @@ def estimate_methods(blocks: Sequence[Array], *, reference: int | None, resample
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """The tests of one workload; one entry a method, without the reference."""
+    """The tests of one workload; one entry per method, without the reference."""
 
     differences: Array
     signs: Array
@@ -214,13 +214,13 @@ def _test_all(
     return against, reach
 
 
-def _verdict(together: PairedTest, each: Sequence[PairedTest], ahead: float) -> ReferenceVerdict:
+def _verdict(together: PairedTest, sequence: Sequence[PairedTest], ahead: float) -> ReferenceVerdict:
     """Return the verdict over all workloads: mixed if two of them, or the test and the score, contradict each other.
 
     The joined test weighs evidence and the score differences: a small one that is certain on one workload can have a
     larger and uncertain one on another against it.
     """
-    shown = {test.verdict for test in each}
+    shown = {test.verdict for test in sequence}
     if {"better", "worse"} <= shown:
         return "mixed"
     if together.verdict == "not shown" or (together.verdict == "better") == (ahead > 0.0):

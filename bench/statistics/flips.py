@@ -30,7 +30,7 @@ def sign_flips(differences: Array, *, resamples: int = PERMUTATIONS, seed: int =
     and p = (k + 1) / (R + 1), which is never 0 (Phipson and Smyth 2010). Differences of 0 say nothing.
 
     Args:
-        differences: first minus second method at the same seed, one row a first method.
+        differences: first minus second method at the same seed, one row per first method.
         resamples: R, the patterns that are drawn where there are too many to count.
         seed: of the random generator; equal seeds give equal bits.
 
@@ -89,7 +89,7 @@ def least_sign_flip(pairs: int, resamples: int = PERMUTATIONS) -> float:
 
 
 def joined(p_values: Sequence[Array], signs: Sequence[Array]) -> tuple[Array, Array]:
-    """Join the tests of several workloads to one of each method, all weighing alike.
+    """Join the tests of several workloads into one per method, with equal weights.
 
         z_w = sign_w * Phi^-1(1 - p_w / 2),    Z = sum_w z_w / sqrt(W),    p = 2 Phi(-|Z|)
 

@@ -1,4 +1,4 @@
-"""FID beside the ranking, and no part of it: a column for each workload on which results have it."""
+"""FID, which is shown beside the ranking and is no part of it: one column for each workload that has it."""
 
 from collections import Counter
 from collections.abc import Mapping

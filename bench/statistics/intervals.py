@@ -36,7 +36,7 @@ def clopper_pearson(failures: int, runs: int, confidence: float = CONFIDENCE) ->
 
 
 def median_with_failures(values: Iterable[float | None]) -> float | None:
-    """Return the median where a missing value is infinitely bad, or `None` if the median is itself missing."""
+    """Return the median, with missing values as the largest; `None` if the median itself is missing."""
     filled = [math.inf if value is None or not math.isfinite(value) else value for value in values]
     if not filled:
         return None
@@ -46,6 +46,6 @@ def median_with_failures(values: Iterable[float | None]) -> float | None:
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """Return the median of the values that there are and that are finite; `None` if there are none."""
+    """Return the median of the finite values; `None` if there are none."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return float(np.median(known)) if known else None

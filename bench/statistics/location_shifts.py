@@ -1,4 +1,4 @@
-"""By how much one sample lies above another: Hodges and Lehmann's estimate, its exact interval, what could be seen.
+"""By how much one sample lies above another: Hodges and Lehmann's estimate, its exact interval, the detectable shift.
 
 All of it inverts the rank tests of `bench.statistics.exact`, so that estimate, interval and test never disagree. Of two
 samples the n m differences new_j - base_i are looked at, of pairs the n (n + 1) / 2 means of two of their differences
@@ -29,7 +29,7 @@ POWER: Final = 0.8
 
 
 def estimate(base: Array, new: Array, *, paired: bool, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """Return by how much `new` lies above `base`, and the interval; an end that so few values cannot bound is infinite.
+    """Return by how much `new` lies above `base`, and the interval; an end without a bound is infinite.
 
     Args:
         base: finite values.

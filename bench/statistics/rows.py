@@ -95,7 +95,7 @@ def _with_costs(row: LeaderboardRow, timing: Timing, reference: Sequence[Record]
 
 
 def _with_estimate(row: LeaderboardRow, estimate: MethodEstimate, cells: Cells) -> LeaderboardRow:
-    """Return the row with its score and its rank, and with what the tests comparison the reference say."""
+    """Return the row with its score and its rank, and with what the tests against the reference say."""
     row = replace(
         row,
         score=estimate.score,
@@ -179,7 +179,7 @@ def _spread(records: Sequence[Record]) -> Spread | None:
 
 
 def column_of(cells: Cells, workload: Workload, reach: Reach | None) -> WorkloadColumn:
-    """Return what the numbers of a workload are held comparison."""
+    """Return what the numbers of a workload are compared with: floors, ceilings and the counting seeds."""
     records = cells.group.records_on(workload.name)
     measure = "sliced W2" if workload.extractor is None else f"FD[{workload.extractor}, {records[0].spec.samples:,}]"
     quality = _quality(workload)

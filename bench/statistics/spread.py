@@ -22,7 +22,7 @@ class Spread:
 
 
 def spread(distances: Sequence[float]) -> Spread | None:
-    """Return the spread of last distances, or none of none."""
+    """Return the spread of last distances; None without any."""
     if not distances:
         return None
     ordered = np.sort(np.asarray(distances, dtype=np.float64))

@@ -1,8 +1,8 @@
 """Baselines: a named set of trials with the values that a comparison needs, in one file that lives in git.
 
-A baseline is JSON lines: a header with name, digest and counts, then one line a trial, sorted, with sorted keys. It is
-a record without its curves, so it stands alone: the results folder it was frozen from may go. Equal records give equal
-bytes, and a re-baselining shows in `git diff` trial by trial.
+A baseline is JSON lines: a header with name, digest and counts, then one line per trial, sorted, with sorted keys. A
+line is a record without its curves, so a baseline stands alone: the results folder may go. Equal records give equal
+bytes, and a new baseline shows in `git diff` trial by trial.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
         header = strict_json.decode(first, Header)
     except strict_json.UNREADABLE as error:
         raise BaselineError(
-            f"{where} is no baseline ({error}); make one with: python -m bench baseline freeze NAME"
+            f"{where} is not a baseline ({error}); make one with: python -m bench baseline freeze NAME"
         ) from error
     if header.schema_version > SCHEMA_VERSION:
         raise BaselineError(
@@ -89,7 +89,7 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
         )
     if header.schema_version < OLDEST_SCHEMA:
         raise BaselineError(
-            f"{where} says it is of schema {header.schema_version}, and the first one was {OLDEST_SCHEMA}: it was "
+            f"{where} says that it has schema {header.schema_version}, and the first one was {OLDEST_SCHEMA}: it was "
             "edited; restore it from git"
         )
     again = command("baseline", "freeze", header.baseline, "--replace")
@@ -122,7 +122,7 @@ def _record(line: bytes, number: int, where: str) -> Record:
     except strict_json.UNREADABLE as error:
         raise BaselineError(f"{where}, line {number}, holds a trial that this program cannot read ({error})") from error
     known = OLDEST_SCHEMA <= record.schema_version <= SCHEMA_VERSION
-    wrong = contradiction(record) if known else f"says it is of schema {record.schema_version}, which there is not"
+    wrong = contradiction(record) if known else f"says that it has schema {record.schema_version}, which there is not"
     if wrong:
         raise BaselineError(
             f"{where}, line {number}, {wrong}; restore the file from git, or freeze it again from its records"

@@ -20,7 +20,7 @@ _GROUPS: Final = ("metrics", "stability", "cost")
 
 
 class Stamp(NamedTuple):
-    """By what a file is known to be the one that was read. The second time is that of its inode where there is one.
+    """What identifies a file as the one that was read. The second time is its inode's, where there is one.
 
     Whoever edits a file and sets its first time back does not set the second one back.
     """
@@ -59,7 +59,7 @@ class Rows:
         import pyarrow as pa
 
         stamps = np.frombuffer(self._stamps, dtype=np.int64).reshape(-1, len(Stamp._fields))
-        templates = pa.array([each.decode() for each in self._templates], pa.large_string())
+        templates = pa.array([template.decode() for template in self._templates], pa.large_string())
         values = pa.LargeListArray.from_arrays(
             np.frombuffer(self._ends, dtype=np.int64), pa.array(np.frombuffer(self._values, dtype=np.float64))
         )

@@ -1,4 +1,4 @@
-"""Where an attempt runs: what it takes to say whether two attempts may be compared bit by bit and second by second."""
+"""Where an attempt runs: what decides whether two attempts may be compared bit by bit and second by second."""
 
 import hashlib
 import os

@@ -38,7 +38,7 @@ class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """The first steps of one method.
 
     `revisions` has the version of each of its parts by the part's name, as in the components of a trial. `values` has
-    a list for each quantity, one number a step; None stands for what is no finite number.
+    a list for each quantity, one number per step; None stands for what is no finite number.
     """
 
     method: str
@@ -83,7 +83,7 @@ def encode_golden(traces: GoldenTraces) -> bytes:
     """Return the file's bytes, the same from the same numbers: a trace a line, so that a diff names the method."""
     head = msgspec.json.encode(msgspec.structs.replace(traces, traces=[]), order="deterministic")
     assert head.endswith(b"[]}"), "the traces come last"
-    lines = [msgspec.json.encode(each, order="deterministic") for each in traces.traces]
+    lines = [msgspec.json.encode(trace, order="deterministic") for trace in traces.traces]
     return head.removesuffix(b"]}") + b"\n" + b",\n".join(lines) + b"\n]}\n"
 
 
@@ -93,7 +93,7 @@ def read_golden(path: Path) -> GoldenTraces:
     Raises:
         RecordError: it is damaged, has an unknown key, a list of another length, or a newer schema.
     """
-    return read_struct(path, GoldenTraces, GOLDEN_SCHEMA, again="record it anew with: python -m bench golden")
+    return read_struct(path, GoldenTraces, GOLDEN_SCHEMA, again="record it again with: python -m bench golden")
 
 
 def rounded(value: float) -> float:

@@ -73,7 +73,7 @@ class Store:
         return {record.trial_id: record for record in latest_attempts(self.records(histories=histories))}
 
     def append(self, record: Record) -> Appended | list[str]:
-        """Store the record, unless this attempt has one already: the first writer's stays, and the two are compared.
+        """Store the record. If this attempt already has one, that stays, and the two are compared.
 
         Returns:
             "stored"; or "same" where an equal record was there; or the names of the fields that differ although both
@@ -171,7 +171,7 @@ def read_record(path: Path) -> Record:
 
 
 def parse_record(path: Path, content: bytes) -> Record:
-    """Turn the bytes of one record into it; `path` is where they come from, which its name must fit.
+    """Decode one record from its bytes. `path` is where they come from; its name must fit the record.
 
     Raises:
         RecordError: as for `read_record`.
@@ -218,7 +218,7 @@ def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, agai
             )
         if version < OLDEST_SCHEMA:
             raise RecordError(
-                f"{path} says it is of schema {version}, and the first one was {OLDEST_SCHEMA}: it was edited; "
+                f"{path} says that it has schema {version}, and the first one was {OLDEST_SCHEMA}: it was edited; "
                 f"restore it, or delete it to {again}"
             )
         return strict_json.decode(content, kind)

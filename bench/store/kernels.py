@@ -67,7 +67,7 @@ class Rates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it was measured. `fingerprint` is equal exactly where times may be compared.
+    """Where it was measured. Times may be compared exactly if the `fingerprint` is equal.
 
     On CUDA the driver is part of it where it is known, and clocks at their maximum; the present clocks change by the
     second and are told, not compared.

@@ -30,7 +30,7 @@ class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
 class History(Struct, frozen=True, forbid_unknown_fields=True):
     """What is drawn as a curve: the evaluations, and the monitors' means over blocks of steps.
 
-    Every list of `training` has one value a block; `training["step"]` is the last step of the block.
+    Every list of `training` has one value per block; `training["step"]` is the last step of the block.
     """
 
     evaluations: list[Evaluation] = []

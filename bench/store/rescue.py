@@ -38,7 +38,7 @@ class Rescue:
         except OSError as error:
             raise StoreError(
                 f"the record {path} cannot be written ({why}), nor be kept in {self._folder or tempfile.gettempdir()} "
-                f"({reason(error)}): make room and run the same command again, which trains {record.trial_id} anew"
+                f"({reason(error)}): make room and run the same command again, which trains {record.trial_id} again"
             ) from error
         self._taken += 1
         return self._folder

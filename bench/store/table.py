@@ -60,7 +60,7 @@ _DTYPES: Final = {
 
 
 def table(records: Iterable[Record]) -> pd.DataFrame:
-    """Return one row a trial, its last attempt's, ordered by workload, track, norm, method, budget and seed.
+    """Return one row per trial, its last attempt's, ordered by workload, track, norm, method, budget and seed.
 
     Columns, in this order: `trial_id attempt protocol_version track method expression workload d_norm seed steps
     batch_size samples precision allow_invalid components status`, then `metrics.*`, `stability.*` and `cost.*` (each
@@ -102,7 +102,7 @@ def _table(latest: list[Record]) -> pd.DataFrame:
 
 
 def evaluations(records: Iterable[Record]) -> pd.DataFrame:
-    """Return the evaluations of every trial's last attempt, one row a measured number.
+    """Return the evaluations of every trial's last attempt, one row per measured number.
 
     Columns: `trial_id attempt method workload d_norm seed step metric value`; `value` is NaN where there is none.
 

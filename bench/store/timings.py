@@ -73,7 +73,11 @@ def read_timings(path: Path) -> Timings:
         raise ValueError(f"{path} {error}") from error
     except UNREADABLE as error:
         raise ValueError(f"{path} holds no timings ({error}); they are written by: {again}") from error
-    without = [each.fullname for each in found.benchmarks if not each.stats.data or min(each.stats.data) <= 0]
+    without = [
+        benchmark.fullname
+        for benchmark in found.benchmarks
+        if not benchmark.stats.data or min(benchmark.stats.data) <= 0
+    ]
     if without:
         raise ValueError(f"{path} lacks the rounds of {without[0]}; write it with: {again}")
     machine = found.machine_info
@@ -81,5 +85,7 @@ def read_timings(path: Path) -> Timings:
     return Timings(
         fingerprint=hashlib.sha256(canonical_json(machine)).hexdigest()[:12],
         machine=f"{name} x{machine.cpu.count}, Python {machine.python_version}",
-        benchmarks=tuple(Rounds(name=each.fullname, seconds=tuple(each.stats.data)) for each in found.benchmarks),
+        benchmarks=tuple(
+            Rounds(name=benchmark.fullname, seconds=tuple(benchmark.stats.data)) for benchmark in found.benchmarks
+        ),
     )

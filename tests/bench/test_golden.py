@@ -32,7 +32,7 @@ ELSEWHERE = 0.05
 
 def judge(methods: tuple[str, ...] = ()) -> Comparison:
     """Record methods anew and hold them against what is shipped of them."""
-    return compare_golden(read_golden(SHIPPED), golden.record(methods), GateSettings())
+    return compare_golden(read_golden(SHIPPED), golden.record_traces(methods), GateSettings())
 
 
 def changed(found: Comparison) -> dict[str, str]:
@@ -85,12 +85,12 @@ def test_every_loss_computes_what_it_did() -> None:
 
 
 def test_a_recording_repeats_to_the_byte() -> None:
-    assert encode_golden(golden.record(["nsgan-r1"])) == encode_golden(golden.record(["nsgan-r1"]))
+    assert encode_golden(golden.record_traces(["nsgan-r1"])) == encode_golden(golden.record_traces(["nsgan-r1"]))
 
 
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
-    before = golden.record(["nsgan"])
+    before = golden.record_traces(["nsgan"])
     name = f"{phase}_loss"
     real = Method.loss
 
@@ -99,7 +99,7 @@ def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch,
         return dataclasses.replace(parts, total=parts.total * (1 + 1e-3)) if inputs.phase == phase else parts
 
     monkeypatch.setattr(Method, "loss", scaled)
-    found = compare_golden(before, golden.record(["nsgan"]), GateSettings())
+    found = compare_golden(before, golden.record_traces(["nsgan"]), GateSettings())
     (row,) = found.rows
     assert row.verdict == "worse"
     assert found.outcome(allow_improvement=True) == "regression"
@@ -109,7 +109,7 @@ def test_a_loss_scaled_by_a_thousandth_is_found(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Updates a tenth too large show as soon as a second step has begun from them."""
-    before = golden.record(["nsgan"])
+    before = golden.record_traces(["nsgan"])
     real = torch.optim.Adam.step
 
     def step(optimizer: torch.optim.Adam, *arguments: object) -> object:
@@ -118,34 +118,34 @@ def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(optimizer, *arguments)
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    found = compare_golden(before, golden.record(["nsgan"]), GateSettings())
+    found = compare_golden(before, golden.record_traces(["nsgan"]), GateSettings())
     assert " at step 1: " in changed(found)["nsgan"]
 
 
 def test_a_mended_part_is_named_whether_its_revision_was_raised_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     methods = ["nsgan", "nsgan-r1", "hinge", "hinge + r1"]
     lazy = "hinge + r1(gamma=10, every=1)"
-    before = golden.record(methods)
+    before = golden.record_traces(methods)
     assert {each.expression: set(each.revisions) for each in before.traces} == {
         "bce_ns": {"bce_ns"}, "bce_ns + r1(gamma=10, every=1)": {"bce_ns", "r1"}, "hinge": {"hinge"},
         lazy: {"hinge", "r1"},
     }  # fmt: skip
     real = R1.__call__
     monkeypatch.setattr(R1, "__call__", lambda part, context: 1.01 * real(part, context))
-    found = compare_golden(before, golden.record(methods), GateSettings())
+    found = compare_golden(before, golden.record_traces(methods), GateSettings())
     assert set(changed(found)) == {"nsgan-r1", lazy}
     assert found.warnings[1].startswith("Likely culprit: r1, in all 2 and in no method that did not change: raise its ")
 
     revision = R1.revision
     monkeypatch.setattr(R1, "revision", revision + 1)
-    found = compare_golden(before, golden.record(methods), GateSettings())
+    found = compare_golden(before, golden.record_traces(methods), GateSettings())
     assert found.warnings == ()
     assert {row.name: row.notes for row in found.rows if row.notes} == dict.fromkeys(
         ("nsgan-r1", lazy), (f"revision of r1: {revision} → {revision + 1}",)
     )
 
     monkeypatch.setattr(R1, "__call__", real)
-    found = compare_golden(before, golden.record(methods), GateSettings())
+    found = compare_golden(before, golden.record_traces(methods), GateSettings())
     assert changed(found) == {}
     (said,) = found.warnings
     assert f"no number moved at all, in {lazy}, nsgan-r1: " in said
@@ -153,4 +153,4 @@ def test_a_mended_part_is_named_whether_its_revision_was_raised_or_not(monkeypat
 
 def test_a_batch_that_packs_do_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="joins 3 samples to one input, which does not divide the batch of 16"):
-        golden.record(["bce_ns + pack(size=3)"])
+        golden.record_traces(["bce_ns + pack(size=3)"])

@@ -1,4 +1,4 @@
-"""Which records of two sets may be held against each other, cell by cell.
+"""Which records of two sets may be compared, cell by cell.
 
 A cell is everything of a trial's spec but the seed. Within one set a cell is held to one setting, the newest one, as on
 the leaderboard. Two cells are comparable when protocol version, data, network and optimizer agree. Versions of the
@@ -30,7 +30,7 @@ IDENTICAL: Final = "identical: the same trials with the same results"
 
 @dataclass(frozen=True, order=True)
 class CellKey:
-    """By what the cells of two sets find each other."""
+    """What cells of two sets are paired by."""
 
     workload: str
     """Without the folder it reads."""
@@ -55,7 +55,7 @@ class CellKey:
 
 @dataclass(frozen=True)
 class Side:
-    """One cell of one set: a result a seed, all of one setting."""
+    """One cell of one set: one result per seed, all of one setting."""
 
     runs: Mapping[int, Record]
     superseded: int
@@ -116,7 +116,7 @@ class Pair:
 
     @property
     def contradictions(self) -> tuple[int, ...]:
-        """Seeds at which the very same trial on equal machines came out otherwise."""
+        """Seeds at which the same trial had other results on an equal machine."""
         return tuple(
             seed
             for seed, base in self.base.runs.items()

@@ -1,4 +1,4 @@
-"""Two sets of results through all gates: one row a cell, one verdict a row, and whether the whole passes.
+"""Two sets of results through all gates: one row per cell, one verdict per row, and whether the whole passes.
 
 `Row.verdict` is the one place that says what became of a cell, and `Comparison.outcome` the one that says what a build
 may stand on: a gate that has not looked does not pass.
@@ -102,7 +102,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A flagged cell, and up to which seed stage 2 wants it run."""
+    """A flagged cell, and the last seed that stage 2 needs of it."""
 
     pair: Pair
     seeds: int
@@ -111,7 +111,7 @@ class Rerun:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that is known about NEW in the light of BASE."""
+    """What is known about NEW in comparison with BASE."""
 
     rows: tuple[Row, ...]
     changes: tuple[Change, ...]
@@ -134,7 +134,7 @@ class Comparison:
         return dict(found.most_common()) | dict.fromkeys(self.unmeasured, 1)
 
     def outcome(self, *, allow_improvement: bool, allow_missing: bool = False) -> Outcome:
-        """Say in one word what came of it: alarms first, and a pass only where all of BASE was looked at.
+        """Return the outcome in one word: alarms first, and a pass only if all of BASE was compared.
 
         Args:
             allow_improvement: whether what is better passes.
@@ -220,10 +220,12 @@ def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: GateS
     return Comparison(rows=rows, changes=tuple(changes), reruns=(), settings=settings, warnings=said)
 
 
-def _respelled(each: Traced) -> tuple[str, ...]:
+def _respelled(traced: Traced) -> tuple[str, ...]:
     """Say of a trace that did not change that its name stands for another expression; else the finding says it."""
-    before, after = each.before.expression, each.after.expression
-    return (f"another expression by the same name: {before} → {after}",) if before != after and not each.changed else ()
+    before, after = traced.before.expression, traced.after.expression
+    return (
+        (f"another expression by the same name: {before} → {after}",) if before != after and not traced.changed else ()
+    )
 
 
 def _notes(each: Pair) -> tuple[str, ...]:

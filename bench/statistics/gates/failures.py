@@ -18,26 +18,26 @@ _ONE_DIRECTION = FAILURE_SIGNIFICANCE / 2.0
 
 def failures_of(pairs: Sequence[Pair]) -> list[GateFinding]:
     """Judge the failure counts of all cells, at the level that they have together."""
-    tested = [each for each in pairs if not each.refusal and not each.measured_otherwise and each.tested]
+    tested = [pair for pair in pairs if not pair.refusal and not pair.measured_otherwise and pair.tested]
     least = [min(_least(each, direction) for direction in (1, -1)) for each in tested]
     family = next(
         (count for count in range(1, len(least) + 1) if sum(p < _ONE_DIRECTION / count for p in least) <= count), 1
     )
-    return [failures(each, family) for each in pairs]
+    return [failures(pair, family) for pair in pairs]
 
 
-def failures(each: Pair, family: int = 1) -> GateFinding:
+def failures(pair: Pair, family: int = 1) -> GateFinding:
     """Judge the failure counts of one cell of a `family` of so many.
 
     `base` and `new` are the shares of failed runs and `effect` their difference. Equal shares are never called
     equivalent: ten runs without a failure leave room for a failure in four.
     """
-    if each.refusal:
-        return incomparable("failures", each.refusal)
-    if each.measured_otherwise:
+    if pair.refusal:
+        return incomparable("failures", pair.refusal)
+    if pair.measured_otherwise:
         # What has diverged or never learned is told from distances.
-        return incomparable("failures", f"measured by other versions: {each.measured_otherwise}")
-    before, base, after, new = _counts(each)
+        return incomparable("failures", f"measured by other versions: {pair.measured_otherwise}")
+    before, base, after, new = _counts(pair)
     shares = before / base, after / new
     worse = shares[1] >= shares[0]
     p = fisher(before, base, after, new) if worse else fisher(after, new, before, base)
@@ -55,22 +55,22 @@ def failures(each: Pair, family: int = 1) -> GateFinding:
         test="Fisher",
         able=fisher_least(base, new) < _ONE_DIRECTION / family,
     )
-    if not each.tested:
-        return replace(finding, verdict="equivalent", able=True, note=IDENTICAL if each.identical else "repeats BASE")
+    if not pair.tested:
+        return replace(finding, verdict="equivalent", able=True, note=IDENTICAL if pair.identical else "repeats BASE")
     if p < _ONE_DIRECTION / family:
         return replace(finding, verdict="worse" if worse else "better")
     return replace(finding, note="" if finding.able else "too few runs to tell")
 
 
-def _counts(each: Pair) -> tuple[int, int, int, int]:
+def _counts(pair: Pair) -> tuple[int, int, int, int]:
     """Return failures and runs of BASE, and of what is tested of NEW; of all of it where it only repeats BASE."""
-    base, new = list(each.base.runs.values()), list((each.tested or each.new.runs).values())
+    base, new = list(pair.base.runs.values()), list((pair.tested or pair.new.runs).values())
     return sum(map(is_failure, base)), len(base), sum(map(is_failure, new)), len(new)
 
 
-def _least(each: Pair, direction: int) -> float:
+def _least(pair: Pair, direction: int) -> float:
     """Return the smallest p that so many failures, of both sides together, can give."""
-    before, base, after, new = _counts(each)
+    before, base, after, new = _counts(pair)
     if direction < 0:
         before, base, after, new = after, new, before, base
     worst = min(before + after, new)

@@ -69,7 +69,7 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
         effect=largest.difference,
         able=True,
     )
-    first = next((each for each in steps if each.difference > allowed), None)
+    first = next((step for step in steps if step.difference > allowed), None)
     if first is None:
         return finding
     said = f"{first.quantity} at step {first.step}: {_number(first.base)} → {_number(first.new)}"
@@ -79,7 +79,7 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
 
 
 def differences(before: Trace, after: Trace) -> list[Step]:
-    """Return how far apart two traces are, step by step, at each step every quantity in the order of BASE.
+    """Return how far apart two traces are: step by step, and at each step every quantity in the order of BASE.
 
     A quantity that one of them lacks, or has for fewer steps, is no finite number there.
     """

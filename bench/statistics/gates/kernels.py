@@ -1,4 +1,4 @@
-"""Kernel records of two results folders: one row a method, path and setting, judged on the blocks as benchmarks are.
+"""Kernel records of two results folders: one row per method, path and setting, judged on the blocks as benchmarks are.
 
 Times meet on one fingerprint alone. Versions of components may differ, since a change of them is what one compares.
 """
@@ -54,8 +54,8 @@ def with_kernels(
     """
     pairs = list(_pair(base, new))
     names = _names(pairs)
-    family = sum(each.together for each in pairs)
-    rows = tuple(_row(each, path, names[each.key], settings, family) for each in pairs for path in each.paths)
+    family = sum(pair.together for pair in pairs)
+    rows = tuple(_row(pair, path, names[pair.key], settings, family) for pair in pairs for path in pair.paths)
     return replace(comparison, rows=comparison.rows + rows, changes=_together(comparison.changes, _changes(pairs)))
 
 
@@ -85,16 +85,16 @@ def _last(records: dict[str, KernelRecord]) -> KernelRecord | None:
 def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
     """Name methods by their labels, and by their expressions where two have the same label."""
     labels: defaultdict[str, set[str]] = defaultdict(set)
-    chosen = {each.key: record.label for each in pairs if (record := each.new or each.base)}
+    chosen = {pair.key: record.label for pair in pairs if (record := pair.new or pair.base)}
     for key, label in chosen.items():
         labels[label].add(key.method)
     return {key: label if len(labels[label]) == 1 else key.method for key, label in chosen.items()}
 
 
-def _row(each: _Pair, path: str, name: str, settings: GateSettings, family: int) -> Row:
-    found = timing(_timing(each.base, path, name), _timing(each.new, path, name), settings, family)
-    said = _beside(each, path, settings) if found.verdict != "not comparable" else ()
-    return Row(f"{name} {path}", None, (found,), said, f"{each.key.setting.description}, {each.key.device}")
+def _row(pair: _Pair, path: str, name: str, settings: GateSettings, family: int) -> Row:
+    found = timing(_timing(pair.base, path, name), _timing(pair.new, path, name), settings, family)
+    said = _beside(pair, path, settings) if found.verdict != "not comparable" else ()
+    return Row(f"{name} {path}", None, (found,), said, f"{pair.key.setting.description}, {pair.key.device}")
 
 
 def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
@@ -117,16 +117,16 @@ def _machine(record: KernelRecord) -> str:
     return f"{record.machine.environment.device_name} [{record.machine.fingerprint}]"
 
 
-def _beside(each: _Pair, path: str, settings: GateSettings) -> tuple[str, ...]:
+def _beside(pair: _Pair, path: str, settings: GateSettings) -> tuple[str, ...]:
     """Say where the reference, timed in the same minutes, has moved beyond the threshold.
 
     The machine was busy, or what changed is shared by all methods. The method's ratio to it does not show that.
     """
-    if each.key.method == REFERENCE_METHOD:
+    if pair.key.method == REFERENCE_METHOD:
         return ()
     medians = [
         float(np.median(timed.reference_blocks))
-        for record in (each.base, each.new)
+        for record in (pair.base, pair.new)
         if record is not None and (timed := record.timing(path)) is not None
     ]
     moved = medians[1] / medians[0]
@@ -139,7 +139,7 @@ def _beside(each: _Pair, path: str, settings: GateSettings) -> tuple[str, ...]:
 def _changes(pairs: Iterable[_Pair]) -> tuple[Change, ...]:
     """List what differs between the sets, over the measurements that both have."""
     return differences(
-        ([_traits(each.base)], [_traits(each.new)]) for each in pairs if each.base is not None and each.new is not None
+        ([_traits(pair.base)], [_traits(pair.new)]) for pair in pairs if pair.base is not None and pair.new is not None
     )
 
 

@@ -79,14 +79,14 @@ def quality(
         ValueError: a record is damaged; or a flagged cell is in neither set.
     """
     flags = flags or {}
-    for each in pairs:
-        for side in (each.base, each.new):
+    for pair in pairs:
+        for side in (pair.base, pair.new):
             refuse_damaged(side.runs.values(), workloads)
     _refuse_strangers(flags, pairs)
     tested: dict[int, _Tested] = {}
     findings: list[GateFinding] = []
     # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
-    refusals = [_why_not(each, workloads) for each in pairs]
+    refusals = [_why_not(pair, workloads) for pair in pairs]
     family = sum(not refusal and bool(each.tested) for each, refusal in zip(pairs, refusals, strict=True))
     for place, (each, refusal) in enumerate(zip(pairs, refusals, strict=True)):
         flag = flags.get(each.key) if settings.stage == "2" else None
@@ -114,7 +114,7 @@ def fresh_seeds_needed(base_count: int, flagged: int) -> int:
 
 
 def _refuse_strangers(flags: Mapping[CellKey, Flag], pairs: Sequence[Pair]) -> None:
-    strangers = flags.keys() - {each.key for each in pairs}
+    strangers = flags.keys() - {pair.key for pair in pairs}
     if strangers:
         key = min(strangers)
         raise ValueError(
@@ -131,13 +131,13 @@ def _level(settings: GateSettings, family: int, flagged: int, *, suspected: bool
     return QUALITY_SIGNIFICANCE / flagged if suspected else SCREEN_SIGNIFICANCE
 
 
-def _why_not(each: Pair, workloads: Mapping[str, Workload]) -> str:
+def _why_not(pair: Pair, workloads: Mapping[str, Workload]) -> str:
     """Say why the quality of a cell cannot be judged; nothing where it can."""
-    if each.refusal:
-        return each.refusal
-    if each.measured_otherwise:
-        return f"measured by other versions: {each.measured_otherwise}"
-    runs = [*each.base.runs.values(), *each.new.runs.values()]
+    if pair.refusal:
+        return pair.refusal
+    if pair.measured_otherwise:
+        return f"measured by other versions: {pair.measured_otherwise}"
+    runs = [*pair.base.runs.values(), *pair.new.runs.values()]
     workload = workloads[runs[0].spec.workload]
     # A distance is compared as it is; the score of modes needs real data to be held against.
     lacking = unscored(runs, workload) if workload.scored_by == "modes" else None
@@ -145,13 +145,13 @@ def _why_not(each: Pair, workloads: Mapping[str, Workload]) -> str:
 
 
 def _test(
-    each: Pair, workloads: Mapping[str, Workload], settings: GateSettings, level: float, flag: Flag | None
+    pair: Pair, workloads: Mapping[str, Workload], settings: GateSettings, level: float, flag: Flag | None
 ) -> _Tested:
-    one = next(iter(each.base.runs.values()))
+    one = next(iter(pair.base.runs.values()))
     workload = workloads[one.spec.workload]
-    untrained = untrained_distance([*each.base.runs.values(), *each.new.runs.values()])
-    fresh = {seed: record for seed, record in each.tested.items() if flag is None or seed not in flag.seeds}
-    base, new = sample(each.base.runs, workload, untrained), sample(fresh, workload, untrained)
+    untrained = untrained_distance([*pair.base.runs.values(), *pair.new.runs.values()])
+    fresh = {seed: record for seed, record in pair.tested.items() if flag is None or seed not in flag.seeds}
+    base, new = sample(pair.base.runs, workload, untrained), sample(fresh, workload, untrained)
     if not new.seeds:
         note = "flagged, and no fresh seed has been run"
         empty = GateFinding(gate="quality", verdict="inconclusive", note=note, base_count=len(base.seeds))
@@ -176,7 +176,7 @@ def _test(
     finding = GateFinding(
         gate="quality",
         verdict="inconclusive",
-        note="" if flag or len(new.seeds) == len(each.new.runs) else _further(each),
+        note="" if flag or len(new.seeds) == len(pair.new.runs) else _further(pair),
         base_count=len(base.seeds),
         new_count=len(new.seeds),
         scale="difference" if workload.scored_by == "modes" else "ratio",
@@ -188,9 +188,9 @@ def _test(
     return _Tested(replace(finding, detectable=seen), p)
 
 
-def _further(each: Pair) -> str:
-    repeated = len(each.new.runs) - len(each.tested)
-    return f"repeats BASE at {repeated} seeds, and is judged by its {len(each.tested)} others"
+def _further(pair: Pair) -> str:
+    repeated = len(pair.new.runs) - len(pair.tested)
+    return f"repeats BASE at {repeated} seeds, and is judged by its {len(pair.tested)} others"
 
 
 def _with_effect(finding: GateFinding, base: Sample, new: Sample, *, paired: bool) -> GateFinding:
@@ -203,18 +203,18 @@ def _with_effect(finding: GateFinding, base: Sample, new: Sample, *, paired: boo
     if not np.isfinite(shift).all():  # an interval without an end is none
         return finding
     # The shift is that of most runs: that it is small does not say that equally many learn.
-    alike = base.failures == new.failures and min(len(base.seeds), len(new.seeds)) >= FEWEST_SEEDS
+    same_failures = base.failures == new.failures and min(len(base.seeds), len(new.seeds)) >= FEWEST_SEEDS
     least, most = (1.0 / RATIO_BOUND, RATIO_BOUND) if ratio else (-SCORE_BOUND, SCORE_BOUND)
-    within = alike and least < low and high < most
+    within = same_failures and least < low and high < most
     return replace(finding, low=low, high=high, verdict="equivalent" if within else "inconclusive")
 
 
-def _repeated(each: Pair, workloads: Mapping[str, Workload]) -> GateFinding:
+def _repeated(pair: Pair, workloads: Mapping[str, Workload]) -> GateFinding:
     """Find a cell whose runs all repeat those of BASE equal, if it has as many, or enough of them."""
-    records = list(each.base.runs.values())
+    records = list(pair.base.runs.values())
     workload = workloads[records[0].spec.workload]
     modes = workload.scored_by == "modes"
-    base, new = (sample(runs, workload, untrained_distance(records)) for runs in (each.base.runs, each.new.runs))
+    base, new = (sample(runs, workload, untrained_distance(records)) for runs in (pair.base.runs, pair.new.runs))
     seeds, missing = len(new.seeds), len(base.seeds) - len(new.seeds)
     enough = not missing or seeds >= FEWEST_SEEDS
     return GateFinding(
@@ -267,25 +267,25 @@ def _adjusted(p_values: Sequence[float], family: int | None = None) -> list[floa
     return [float(p) for p in holm(padded)][: len(p_values)] if padded else []
 
 
-def _direction(each: _Tested) -> Direction:
+def _direction(tested: _Tested) -> Direction:
     """The direction with the smaller p; where neither has any evidence, the one in which the effect points."""
-    effect = each.finding.effect
-    if effect is None or each.p["worse"] != each.p["better"]:
-        return min(DIRECTIONS, key=lambda direction: each.p[direction])
-    return "worse" if effect >= (1.0 if each.finding.scale == "ratio" else 0.0) else "better"
+    effect = tested.finding.effect
+    if effect is None or tested.p["worse"] != tested.p["better"]:
+        return min(DIRECTIONS, key=lambda direction: tested.p[direction])
+    return "worse" if effect >= (1.0 if tested.finding.scale == "ratio" else 0.0) else "better"
 
 
-def _confirmed(each: _Tested, direction: Direction, adjusted: float) -> GateFinding:
-    finding = replace(each.finding, p=each.p[direction], adjusted_p=adjusted)
+def _confirmed(tested: _Tested, direction: Direction, adjusted: float) -> GateFinding:
+    finding = replace(tested.finding, p=tested.p[direction], adjusted_p=adjusted)
     if finding.able:
         return _judged(finding, direction, adjusted < QUALITY_SIGNIFICANCE)
     few = f"flagged, and {finding.new_count} fresh seeds are too few to tell"
     return replace(finding, verdict="inconclusive", flagged=direction, note=finding.note or few)
 
 
-def _unflagged(each: _Tested) -> GateFinding:
+def _unflagged(tested: _Tested) -> GateFinding:
     """What stage 1 has let pass, it has let pass."""
-    finding = replace(each.finding, p=each.p[_direction(each)])
+    finding = replace(tested.finding, p=tested.p[_direction(tested)])
     finding = _judged(finding, "worse", significant=False)
     return replace(finding, note=finding.note or "passed the screen")
 

@@ -44,7 +44,7 @@ class Traced:
 
     @property
     def explained(self) -> bool:
-        """Whether something of the method's own says that its numbers may differ."""
+        """Whether a revision of the method's own parts says that its numbers may differ."""
         return bool(self.revised) or self.before.expression != self.after.expression
 
 
@@ -57,7 +57,7 @@ class Culprits:
 
 
 def revised(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Return what has another version on the other side; what only one side names is not known there."""
+    """Return what has different versions on the two sides; what only one side names is left out."""
     return {name: (old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]}
 
 
@@ -134,7 +134,7 @@ def _blame(each: Culprits, suspected: int, *, alone: bool) -> str:
             f"{said}, of which there is none: raise its `revision`, or losses.VERSION or ENGINE_VERSION if it is "
             "something that all share."
         )
-    return f"{said}: raise its `revision`, and record the traces anew."
+    return f"{said}: raise its `revision`, and record the traces again."
 
 
 def _elsewhere(base: GoldenTraces, new: GoldenTraces) -> str:
@@ -149,7 +149,7 @@ def _needless(traced: Sequence[Traced]) -> list[str]:
     for part, (old, new) in _revised(traced).items():
         holders = [each for each in traced if part in each.revised]
         # Where another part of the method was revised too, that one may have moved the numbers.
-        telling = [each for each in holders if len(each.revised) == 1] or holders
+        telling = [holder for holder in holders if len(holder.revised) == 1] or holders
         if not any(each.changed for each in telling):
             said.append(f"The revision of {part} went from {old} to {new}, {_unmoved(telling)}")
     return said

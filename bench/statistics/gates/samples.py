@@ -1,4 +1,4 @@
-"""What the quality gate looks at of a cell: a value a run, smaller is better.
+"""What the quality gate reads of a cell: one value per run, where smaller is better.
 
 A run's value is log F of its last evaluation, or 1 - y where the workload scores modes. A failed run ranks behind all
 others; where a number is needed it counts as untrained (log F_init, or 1), as it does in the score.
@@ -31,7 +31,7 @@ class Sample:
 
     seeds: tuple[int, ...]
     ranked: tuple[float, ...]
-    """For tests: a failed run is infinitely bad."""
+    """For tests: the value of a failed run is infinite."""
     counted: Array
     """For the effect: a failed run is as bad as an untrained generator."""
 
@@ -63,7 +63,7 @@ def sample(records: Mapping[int, Record], workload: Workload, untrained: float |
 
 
 def tolerance(workload: Workload) -> float:
-    """Return by how much values may differ and count as equal. A rounding more, since scores lie on a grid."""
+    """Return the difference up to which values count as equal, plus a rounding, since scores lie on a grid."""
     return (SCORE_BOUND if workload.scored_by == "modes" else math.log(RATIO_BOUND)) + _ROUNDING
 
 
@@ -109,7 +109,7 @@ def _scatter(base: Sample, new: Sample, *, paired: bool) -> float | None:
         sides = [np.array(moved)]
     else:
         sides = [base.learned, new.learned]
-    apart = [np.abs(np.subtract.outer(each, each))[np.triu_indices(len(each), k=1)] for each in sides]
+    apart = [np.abs(np.subtract.outer(side, side))[np.triu_indices(len(side), k=1)] for side in sides]
     distances = np.concatenate(apart)
     return float(np.median(distances)) / _NORMAL_DISTANCE if len(distances) else None
 

@@ -50,8 +50,8 @@ class Timing:
 
 def throughputs(pairs: Sequence[Pair], settings: GateSettings) -> list[GateFinding]:
     """Judge how fast every cell trains, each beside the reference method of its workload and setting."""
-    references = {replace(each.key, method=""): each for each in pairs if _is_reference(each)}
-    beside = [references.get(replace(each.key, method="")) for each in pairs]
+    references = {replace(pair.key, method=""): pair for pair in pairs if _is_reference(pair)}
+    beside = [references.get(replace(pair.key, method="")) for pair in pairs]
     family = sum(
         _common(each, None if reference is each else reference) is not None
         for each, reference in zip(pairs, beside, strict=True)
@@ -62,36 +62,36 @@ def throughputs(pairs: Sequence[Pair], settings: GateSettings) -> list[GateFindi
     ]
 
 
-def throughput(each: Pair, settings: GateSettings, reference: Pair | None = None, family: int = 1) -> GateFinding:
-    """Judge how fast one cell trains: a value a run, the median over its blocks, over the reference's at the same seed.
+def throughput(pair: Pair, settings: GateSettings, reference: Pair | None = None, family: int = 1) -> GateFinding:
+    """Judge how fast one cell trains: one value per run, its median block over the reference's at the same seed.
 
     Runs of machines that the other set has not seen are left out; where several are common, the one with most runs
     counts. `base` and `new` are images a second, and `effect` is the ratio of NEW's seconds, each over the reference's,
     to BASE's: above 1 is slower.
 
     Args:
-        each: the cell.
+        pair: the cell.
         settings: the threshold among them.
         reference: the reference's cell; without one, or without a seed that both have on a machine, the cell is held
             to a loose threshold.
         family: how many cells have their times compared.
     """
-    if each.refusal:
-        return incomparable("throughput", each.refusal)
-    base, new = _by_machine(each.base), _by_machine(each.new)
+    if pair.refusal:
+        return incomparable("throughput", pair.refusal)
+    base, new = _by_machine(pair.base), _by_machine(pair.new)
     if not base or not new:
         missing = " and ".join(name for name, speeds in (("BASE", base), ("NEW", new)) if not speeds)
         return incomparable("throughput", f"{missing} has no throughput")
-    chosen = _common(each, reference)
+    chosen = _common(pair, reference)
     if chosen is None:
         return incomparable("throughput", "measured on other machines or versions of torch")
     before, after = (np.array(list(speeds[chosen].values())) for speeds in (base, new))
-    if each.identical and sorted(before) == sorted(after):
+    if pair.identical and sorted(before) == sorted(after):
         finding = GateFinding(gate="throughput", verdict="equivalent", note=IDENTICAL, effect=1.0, able=True)
         return _with_centers(finding, before, after)
-    ratios = _ratios(each, reference, chosen)
+    ratios = _ratios(pair, reference, chosen)
     if ratios is None:
-        loosely = _why_loosely(_is_reference(each))
+        loosely = _why_loosely(_is_reference(pair))
         finding = _slower("throughput", 1.0 / before, 1.0 / after, settings, family, loosely=loosely)
     else:
         finding = _slower("throughput", *ratios, settings, family)
@@ -121,8 +121,8 @@ def timing(base: Timing | None, new: Timing | None, settings: GateSettings, fami
     return _with_centers(_slower("timing", *ratios, settings, family), before, after)
 
 
-def _is_reference(each: Pair) -> bool:
-    return REFERENCE_METHOD in (each.key.method, each.method)
+def _is_reference(pair: Pair) -> bool:
+    return REFERENCE_METHOD in (pair.key.method, pair.method)
 
 
 def _why_loosely(is_reference: bool) -> str:  # noqa: FBT001 - the one question
@@ -151,25 +151,25 @@ def _by_machine(side: Side) -> dict[str, dict[int, float]]:
     return speeds
 
 
-def _common(each: Pair, reference: Pair | None) -> str | None:
+def _common(pair: Pair, reference: Pair | None) -> str | None:
     """Choose the machine on which both sets have most values, those beside the reference first."""
-    if each.refusal:
+    if pair.refusal:
         return None
-    base, new = _by_machine(each.base), _by_machine(each.new)
+    base, new = _by_machine(pair.base), _by_machine(pair.new)
     counts = {}
     for name in base.keys() & new.keys():
-        ratios = _ratios(each, reference, name)
+        ratios = _ratios(pair, reference, name)
         beside = min(map(len, ratios)) if ratios else 0
         counts[name] = (-beside, -min(len(base[name]), len(new[name])), name)
     return min(counts, key=lambda name: counts[name], default=None)
 
 
-def _ratios(each: Pair, reference: Pair | None, machine: str) -> tuple[Array, Array] | None:
+def _ratios(pair: Pair, reference: Pair | None, machine: str) -> tuple[Array, Array] | None:
     """Return the seconds over the reference's at the same seed on the same machine; None where a side has none."""
     if reference is None or reference.refusal:
         return None
     found = []
-    for side, beside in ((each.base, reference.base), (each.new, reference.new)):
+    for side, beside in ((pair.base, reference.base), (pair.new, reference.new)):
         own, other = (_by_machine(runs).get(machine, {}) for runs in (side, beside))
         found.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
     return (found[0], found[1]) if min(map(len, found)) else None

@@ -108,4 +108,4 @@ def test_a_damaged_baseline_is_not_replaced_blindly(bench, folder):
     path.write_text("<<<<<<< ours\n")
     result = bench("baseline", "freeze", "main", "--results", folder, "--replace")
     assert result.exit_code == 2
-    assert "is no baseline" in result.stderr
+    assert "is not a baseline" in result.stderr

@@ -21,9 +21,9 @@ from bench import data
 from bench.cli.main import cli
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import trial_id
-from bench.report import verification
+from bench.report import folder_contents
+from bench.report.folder_contents import _MACHINE_PATH
 from bench.report.publication import TABLES, sha256, shown
-from bench.report.verification import _MACHINE_PATH
 from bench.store.journal import read_record
 from bench.training.version import ENGINE_VERSION
 
@@ -170,7 +170,7 @@ def delete_the_last_seed_of_all(folder):
     for path in records(folder):
         if read_record(path).spec.seed == 2:
             path.unlink()
-    return ["is listed in manifest.json and missing", "leaderboard.md: is not what the records give"]
+    return ["is listed in manifest.json and missing", "leaderboard.md: does not follow from the records"]
 
 
 def rename_a_record(folder):
@@ -238,7 +238,7 @@ LATER = "1.1"
 
 def of_a_later_protocol(monkeypatch, folder, **versions):
     """Put a record of a later protocol there, whose parts have these versions; None leaves a part out."""
-    monkeypatch.setattr(verification, "PROTOCOL_VERSION", LATER)
+    monkeypatch.setattr(folder_contents, "PROTOCOL_VERSION", LATER)
     path = next(path for path in records(folder) if read_record(path).spec.method_name == "hinge")
     record = read_record(path)
     parts = {f"loss:{name}": version for name, version in versions.items() if version is not None}
@@ -300,7 +300,7 @@ def edit_a_table(folder):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:6], lines[6].replace("0.", "1."), *lines[7:]]))
     return [
-        "leaderboard.md: is not what the records give, from line 7 on; once the records are right, write it again: "
+        "leaderboard.md: does not follow from the records, from line 7 on; once the records are right, write it again: "
     ]
 
 
@@ -314,13 +314,13 @@ def edit_the_table_of_records(folder):
     table = pq.read_table(path)
     edited = pa.array([1.0, *table.column("metrics.distance").to_pylist()[1:]])
     pq.write_table(table.set_column(table.schema.get_field_index("metrics.distance"), "metrics.distance", edited), path)
-    return ["records.parquet: is not what the records give; once the records are right, write it again"]
+    return ["records.parquet: does not follow from the records; once the records are right, write it again"]
 
 
 def cut_the_table_of_records(folder):
     path = folder / "records.parquet"
     path.write_bytes(path.read_bytes()[:-100])
-    return ["records.parquet: is not what the records give; once the records are right, write it again"]
+    return ["records.parquet: does not follow from the records; once the records are right, write it again"]
 
 
 def delete_the_manifest(folder):
@@ -330,13 +330,13 @@ def delete_the_manifest(folder):
 
 def break_the_manifest(folder):
     (folder / "manifest.json").write_text("{}")
-    return ["manifest.json: is no manifest"]
+    return ["manifest.json: is not a manifest"]
 
 
 def edit_the_manifest(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    return ["manifest.json: is not what the folder gives"]
+    return ["manifest.json: does not match the folder"]
 
 
 def add_a_record(folder):
@@ -354,7 +354,7 @@ def test_alien_files_are_named(bench, folder, alien):
     (folder / alien).write_text("x")
     result = bench("verify", folder)
     assert result.exit_code == 1
-    assert f"{alien}: does not belong into a published folder" in result.stdout
+    assert f"{alien}: does not belong in a published folder" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_results_of_older_components_are_older_and_not_wrong(bench, tmp_path):
 
 
 def test_tables_of_an_older_protocol_are_compared_too(bench, folder, monkeypatch):
-    monkeypatch.setattr(verification, "PROTOCOL_VERSION", "1.1")
+    monkeypatch.setattr(folder_contents, "PROTOCOL_VERSION", "1.1")
     assert bench("verify", folder).exit_code == 0
     (words,) = edit_a_table(folder)
     result = bench("verify", folder)

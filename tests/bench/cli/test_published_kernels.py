@@ -67,10 +67,10 @@ def link(path):
 @pytest.mark.parametrize(
     ("tamper", "words"),
     [
-        (another_time, "README.md: has tables that are not what the records give"),
+        (another_time, "README.md: has tables that do not follow from the records"),
         (another_batch, "one of them was edited; restore it as it was recorded"),
-        (edited_table, "README.md: has tables that are not what the records give"),
-        (lambda folder: record(folder).unlink(), "README.md: has tables that are not what the records give"),
+        (edited_table, "README.md: has tables that do not follow from the records"),
+        (lambda folder: record(folder).unlink(), "README.md: has tables that do not follow from the records"),
         (lambda folder: record(folder).write_text("{}"), ".json"),
         (lambda folder: (folder / "README.md").unlink(), "README.md: is missing"),
         (lambda folder: (folder / "trace.json").write_text("{}"), "trace.json: does not belong"),

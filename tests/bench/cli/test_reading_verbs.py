@@ -267,7 +267,7 @@ def test_show_groups_the_stability_measures_that_a_record_has(bench, results, re
 def test_show_says_why_a_run_failed(bench, results):
     failed = next(record for record in Store(results).records() if record.status != "ok")
     assert (
-        "a number ceased to be finite (planted nonfinite)"
+        "a number stopped being finite (planted nonfinite)"
         in bench("show", failed.trial_id, "--results", results).stdout
     )
 

@@ -290,7 +290,7 @@ def test_one_odd_entry_costs_itself_alone(tmp_path, photos, small, caplog):
     with caplog.at_level(logging.WARNING):
         arrays = load(photos, tmp_path)
     assert len(arrays.train) + len(arrays.test) == 21
-    assert "4 of 25 files cannot be read: device.png (cannot be read: it is a device and no file); gone.png (" in say(
+    assert "4 of 25 files cannot be read: device.png (cannot be read: it is a device, not a file); gone.png (" in say(
         caplog
     )
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.report import columns, formats, html, page_table, workload_columns
 from bench.report.column import Column, make_part
-from bench.report.flat import _PLACES, _WORKLOAD_PLACES, flat_row
+from bench.report.flat import FIELD_ORDER, WORKLOAD_FIELD_ORDER, flat_row
 from bench.report.leaderboard import notes, parts
 from bench.statistics.ranking import rank
 
@@ -101,7 +101,7 @@ def test_no_two_columns_share_a_field_or_a_heading_on_the_page(varied):
 
 def test_published_fields_keep_their_order_and_new_ones_follow(recall_column, varied, records, workload):
     names = list(flat_row(varied, varied.rows[0]))
-    known = [*_PLACES, *(f"{on.name}_{name}" for on in varied.workloads for name in _WORKLOAD_PLACES)]
+    known = [*FIELD_ORDER, *(f"{on.name}_{name}" for on in varied.workloads for name in WORKLOAD_FIELD_ORDER)]
     new = [f"{on.name}_recall" for on in varied.workloads]
     assert names == [name for name in known if name in names] + new
 

@@ -12,10 +12,11 @@ import pytest
 from bench import data
 from bench.config.trial import trial_id
 from bench.config.workload import primary_of
+from bench.report.folder_contents import read_contents
 from bench.report.joint_checks import joint_contradictions
 from bench.report.marks import marks
 from bench.report.self_checks import self_contradictions
-from bench.report.verification import read_contents, verify
+from bench.report.verification import verify
 from bench.statistics.damage import file_of
 from bench.store.journal import Store
 from bench.store.record import Evaluation, History

@@ -132,7 +132,7 @@ def test_every_seed_is_in_the_strip_with_its_status(page):
     assert page.count('<span class="cell ok" title="seed') == 4 * 3 - 1 + 3 + 1
     assert page.count('<span class="cell failed" title="seed') == 1
     assert page.count('<span class="cell missing" title="seed') == 2
-    assert "seed 2: a number ceased to be finite, trial" in page
+    assert "seed 2: a number stopped being finite, trial" in page
 
 
 def test_the_card_sets_the_average_and_the_quality_beside(index, record, toy, tmp_path):

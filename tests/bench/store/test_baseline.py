@@ -52,8 +52,8 @@ def test_a_comparison_cannot_tell_a_baseline_from_its_records(records):
     [
         (lambda content: content.replace(b'"seed":1', b'"seed":7', 1), "does not fit its digest"),
         (lambda content: content[:-200], "does not fit its digest"),
-        (lambda content: b"<<<<<<< ours\n" + content, "is no baseline"),
-        (lambda content: b"", "is no baseline"),
+        (lambda content: b"<<<<<<< ours\n" + content, "is not a baseline"),
+        (lambda content: b"", "is not a baseline"),
         (lambda content: content.replace(b'"schema_version":1', b'"schema_version":9', 1), "newer program"),
     ],
 )
@@ -84,8 +84,8 @@ def frozen_again(content, *replacements):
         (b'"seed":1', b'"seed":7', "line 3, calls its trial .*one of them was edited; restore the file from git"),
         (b'"losses":"1"', b'"losses":"2"', "line 2, calls its trial"),
         (b'"seed":1', b'"seed":7,"seed":1', "line 3, .*the key 'seed' is there twice"),
-        (b'"schema_version":1', b'"schema_version":0', "line 2, says it is of schema 0, which there is not"),
-        (b'"schema_version":1', b'"schema_version":2', "line 2, says it is of schema 2, which there is not"),
+        (b'"schema_version":1', b'"schema_version":0', "line 2, says that it has schema 0, which there is not"),
+        (b'"schema_version":1', b'"schema_version":2', "line 2, says that it has schema 2, which there is not"),
         (PROTOCOL + b',"trial_id"', b'"protocol_version":"0.9","trial_id"', "line 2, names two protocol versions"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_trial_that_was_edited_with_its_digest_is_refused_by_its_line(records,
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (b'"schema_version":1', b'"schema_version":0', "says it is of schema 0, and the first one was 1"),
+        (b'"schema_version":1', b'"schema_version":0', "says that it has schema 0, and the first one was 1"),
         (b'"baseline":"main"', b'"baseline":"a","baseline":"main"', "the key 'baseline' is there twice"),
     ],
 )

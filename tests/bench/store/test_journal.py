@@ -201,7 +201,7 @@ def test_newer_schema_is_refused_with_the_command_that_mends_it(
 def test_a_schema_that_never_was_is_refused(store: Store, one: Record, version: int) -> None:
     store.append(replace(one, schema_version=version))
     with pytest.raises(
-        RecordError, match=rf"{one.trial_id}\.0\.json says it is of schema {version}, .*; restore it"
+        RecordError, match=rf"{one.trial_id}\.0\.json says that it has schema {version}, .*; restore it"
     ) as caught:
         store.records()
     assert "delete it to have its trial run again" in str(caught.value)

@@ -35,7 +35,7 @@ def test_a_record_is_read_back_and_the_first_stays(store):
         (lambda content: content | {"schema_version": KERNEL_SCHEMA + 1, "new": 1}, "newer program"),
         (lambda content: content | {"id": "0" * 16}, "its own name"),
         (lambda content: [content], "damaged or edited"),
-        (lambda content: content | {"schema_version": 0}, "says it is of schema 0, and the first one was 1"),
+        (lambda content: content | {"schema_version": 0}, "says that it has schema 0, and the first one was 1"),
         (lambda content: content | {"method": "hinge"}, "calls itself .* what it says was measured is .* edited"),
         (lambda content: content | {"components": {"engine": "1"}}, "calls itself .* restore it as it was recorded"),
     ],

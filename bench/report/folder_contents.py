@@ -1,0 +1,210 @@
+"""Read the records of a published folder, and check them one by one (`self_checks`) and together (`joint_checks`)."""
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from bench.config.protocol import PROTOCOL_VERSION
+from bench.config.workload import Workload
+from bench.files.regular import UnusableFileError, read_regular
+from bench.report import formatting, methods
+from bench.report.findings import FileFinding, all_fine
+from bench.report.joint_checks import joint_contradictions
+from bench.report.publication import README, record_files
+from bench.report.self_checks import attempt_contradictions, self_contradictions
+from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, version_findings
+from bench.statistics.board import Leaderboard
+from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
+from bench.statistics.damage import damage, file_of
+from bench.statistics.ranking import rank
+from bench.statistics.scores import is_result
+from bench.store.journal import RecordError, parse_record
+from bench.store.record import Record
+
+_FEW: Final = 1000
+"""So many missing seeds or attempts are named."""
+
+_AS_RECORDED: Final = "restore it as it was recorded, or delete it and run its trial again"
+_MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
+"""An absolute path, of Unix or Windows, that a message might carry; the path of a web address is none."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The records of a folder as they were read."""
+
+    records: tuple[Record, ...]
+    files: Mapping[str, bytes]
+    """The bytes of the records, of sample grids and of the README, by their paths in the folder."""
+    findings: tuple[FileFinding, ...]
+
+    @property
+    def fine(self) -> bool:
+        return all_fine(self.findings)
+
+
+def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
+    """Read the records of a folder, and check them alone and together."""
+    files: dict[str, bytes] = {}
+    records: list[Record] = []
+    found: list[FileFinding] = []
+    for path in record_files(folder):
+        name = f"records/{path.name}"
+        try:
+            files[name] = read_regular(path, links=False)
+            record = parse_record(path, files[name])
+        except UnusableFileError as error:
+            found.append(FileFinding(name, str(error), "put the record itself there"))
+        except RecordError as error:
+            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+        else:
+            records.append(record)
+            found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
+    for path in [*_sample_files(folder), *_readme(folder)]:
+        name = path.relative_to(folder).as_posix()
+        try:
+            files[name] = read_regular(path, links=False)
+        except UnusableFileError as error:
+            found.append(FileFinding(name, str(error), "put the file itself there, or remove the link"))
+    if not records and not found:
+        found.append(FileFinding("records", "there are none", "copy the records of a results folder there"))
+    readable = not any(finding.wrong for finding in found)
+    found += _attempt_findings(records)
+    found += [FileFinding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
+    if readable:
+        for group in comparable_groups(records, _workloads(records, workload_of)):
+            found += _group_findings(group)
+    found += version_findings(records, workload_of)
+    return Contents(tuple(records), files, tuple(found))
+
+
+def ranked(contents: Contents, workload_of: WorkloadOf) -> list[Leaderboard]:
+    """Rank the records of a folder.
+
+    Raises:
+        ValueError: a record is damaged, which `read_contents` has found already.
+    """
+    return rank(contents.records, _workloads(contents.records, workload_of))
+
+
+def _workloads(records: Iterable[Record], workload_of: WorkloadOf) -> dict[str, Workload]:
+    return {name: workload_of(name) for name in sorted({record.spec.workload for record in records})}
+
+
+def _sample_files(folder: Path) -> list[Path]:
+    grids = (trial / "samples.png" for trial in sorted((folder / "artifacts").glob("*")))
+    return [path for path in grids if path.exists() or path.is_symlink()]
+
+
+def _readme(folder: Path) -> list[Path]:
+    path = folder / README
+    return [path] if path.exists() or path.is_symlink() else []
+
+
+def _record_findings(name: str, record: Record) -> Iterable[FileFinding]:
+    if newer(record.protocol_version, PROTOCOL_VERSION):
+        yield FileFinding(
+            name,
+            f"follows protocol {record.protocol_version}, this program {PROTOCOL_VERSION}",
+            UPGRADE,
+        )
+    if record.components.get("data", record.spec.data_hash) != record.spec.data_hash:
+        yield FileFinding(name, "names two contents of its data", RESTORE)
+    if ":" in record.spec.workload:
+        yield FileFinding(
+            name,
+            f"ran on {record.spec.workload!r}, images that nobody else has",
+            "publish workloads that others can run",
+        )
+    if _MACHINE_PATH.search(record.message):
+        yield FileFinding(
+            name, f"its message names a path of one machine: {record.message!r}", "run the trial again, or leave it out"
+        )
+    yield from _name_findings(name, record)
+
+
+def _name_findings(name: str, record: Record) -> Iterable[FileFinding]:
+    known = {entry.name: entry.expression for entry in methods.methods()}
+    expected = known.get(record.spec.method_name, record.spec.method)
+    if expected != record.spec.method and record.components.get("losses") == methods.library_version():
+        yield FileFinding(
+            name,
+            f"calls itself {record.spec.method_name}, which is {expected!r}, and trained {record.spec.method!r}",
+            "restore the name that it was recorded under",
+        )
+
+
+def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> Iterable[FileFinding]:
+    try:
+        workload = workload_of(record.spec.workload)
+    except ValueError as error:
+        yield FileFinding(name, str(error), UPGRADE)
+        return
+    found = damage(record, workload)
+    if found:
+        yield FileFinding(name, found.removeprefix(f"{file_of(record)}: "))
+    for what in self_contradictions(record, workload):
+        yield FileFinding(name, what, _AS_RECORDED)
+
+
+def _attempt_findings(records: Sequence[Record]) -> Iterable[FileFinding]:
+    attempts: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.attempt):
+        attempts[record.trial_id].append(record)
+    for trial, made in attempts.items():
+        for missing in _missing({record.attempt for record in made}, made[-1].attempt):
+            yield FileFinding(
+                f"records/{trial}.{missing}.json",
+                "is missing, and a later attempt is there",
+                "restore it: every attempt is kept",
+            )
+        for record, what in attempt_contradictions(made):
+            yield FileFinding(file_of(record), what, "restore what was recorded, and delete what was run again")
+
+
+def _missing(numbers: Container[int], count: int) -> list[int]:
+    """Return which of 0 to count - 1 are missing: a few of them, since a file can name a number without end."""
+    return list(islice((number for number in range(count) if number not in numbers), _FEW))
+
+
+def _group_findings(group: ComparableGroup) -> Iterable[FileFinding]:
+    """Every method has the seeds 0 to n-1 of every workload. Lost runs are there too, and are no result."""
+    names = {method: record.spec.method_name for (method, _, _), record in group.cells.items()}
+    for workload in group.workloads:
+        of_workload = [(method, seed) for method, name, seed in group.cells if name == workload]
+        needed = 1 + max(seed for _, seed in of_workload)
+        seeds: dict[MethodKey, set[int]] = defaultdict(set)
+        for owner, seed in of_workload:
+            seeds[owner].add(seed)
+        for method in group.methods:
+            missing = _missing(seeds[method], needed)
+            if missing:
+                lacking = _seed_text(missing, needed - len(seeds[method]))
+                who = f"{names[method]}, not well defined there," if method.variant else names[method]
+                yield FileFinding(
+                    "records",
+                    f"{who} on {workload} lacks {lacking} of {needed:,} ({group.key.title})",
+                    "restore what was deleted, or run what is missing: seeds are 0 to n-1 for every method",
+                )
+    lost = sum(not is_result(record) for record in group.cells.values())
+    if lost:
+        yield FileFinding(
+            "records",
+            f"{formatting.plural(lost, 'trial')} ended in a timeout or an error and count as missing",
+            wrong=False,
+        )
+    if group.superseded:
+        yield FileFinding(
+            "records",
+            f"{formatting.plural(group.superseded, 'record')} of older data or component versions stand in no table",
+            wrong=False,
+        )
+
+
+def _seed_text(missing: Sequence[int], number: int) -> str:
+    more = number - len(missing)
+    return formatting.seed_text(tuple(missing)) + (f" and {more:,} more" if more else "")
