@@ -6,11 +6,12 @@
     from bench.config.suite import load_suite
     from bench.execution.local import LocalExecutor
     from bench.store.journal import Store
+    from bench.training.run_options import RunOptions
 
     trials = plan.expand(load_suite("smoke", {"seeds": 2}))
     workers, threads = campaign.divide(len(trials), None, "cpu")
     store = Store(Path("results/local"))
-    for event in campaign.run(trials, LocalExecutor(workers), store, threads=threads):
+    for event in campaign.run(trials, LocalExecutor(workers), store, RunOptions(threads=threads)):
         print(event)
 
 Nothing else writes to the store. Running the same trials again does only what has no conclusive record.
@@ -19,9 +20,7 @@ Nothing else writes to the store. Running the same trials again does only what h
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from bench import data
 from bench.config.trial import Trial
 from bench.events import (
     CampaignFinished,
@@ -34,16 +33,15 @@ from bench.events import (
     TrialRetried,
     TrialStarted,
 )
-from bench.execution.interface import PACK_TRAINER, TRAINER, Executor, Finished, Message, Started, Task
-from bench.files.places import resolved
+from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
 from bench.files.writing import reason
-from bench.metrics.inception_weights import InceptionPlan
 from bench.plan import pending
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
 from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
+from bench.training.run_options import RunOptions
 
 
 def divide(planned: int, workers: int | None, device: str) -> tuple[int, int]:
@@ -67,16 +65,9 @@ def run(
     trials: Sequence[Trial],
     executor: Executor,
     store: Store,
+    options: RunOptions = RunOptions(),  # noqa: B008 - it is frozen
     *,
-    threads: int = 1,
-    device: str = "cpu",
-    data_dir: Path | None = None,
-    timeout_minutes: float = 240.0,
     trainer: str = TRAINER,
-    inception: InceptionPlan | None = None,
-    capture: bool = False,
-    pack: int = 1,
-    pack_trainer: str = PACK_TRAINER,
 ) -> Iterator[Event]:
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
@@ -88,79 +79,60 @@ def run(
         trials: the whole plan, in the order in which it is to be worked off.
         executor: serves this campaign alone.
         store: where the records go.
-        threads: intra-op threads of each attempt; see `divide`.
-        device: "cpu", "cuda" or "cuda:N".
-        data_dir: the folder of downloaded data; `None` for the default one.
-        timeout_minutes: how long an attempt may take, where the executor can enforce it.
-        trainer: what trains, as `module:function` with the signature of `bench.training.trainer.train`.
-        inception: on which workloads FID, KID and the Inception score are measured, and with which weights.
-        capture: replay steps as CUDA graphs where a method allows it.
-        pack: how many trials of one workload may share a process; no trial's result depends on it.
-        pack_trainer: what trains them then, with the signature of `bench.training.pack.train_pack`.
+        options: where and how trials run; its threads are those that `divide` gives.
+        trainer: what trains, as `module:function` with the signature of `bench.execution.training.train`.
 
     Raises:
-        ValueError: a pack of less than one, or packs for a trainer of one's own without a pack trainer.
         RecordError: the store holds a file that is no usable record.
         StoreError: nothing can be written into the store, which is said before anything is trained; or, at the end, a
             record could not be, and lies elsewhere.
     """
-    if pack < 1:
-        raise ValueError(f"a pack has at least one trial, not {pack}")
-    if pack > 1 and (trainer == TRAINER) != (pack_trainer == PACK_TRAINER):
-        raise ValueError(f"{trainer} trains one trial and {pack_trainer} several: give both of your own, or neither")
     started = time.monotonic()
     store.check_writable()
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with scratch_folder(store.root) as scratch, contextlib.closing(executor):
-        todo = pending(trials, store, inception)
+        todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
         yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))
 
         def task_of(trial: Trial, attempt: int) -> Task:
-            covered = inception is not None and inception.covers(data.workload(trial.spec.workload))
             return Task(
                 trial=trial,
                 attempt=attempt,
                 scratch=str(scratch / f"{trial.id}.{attempt}"),
                 log=str(store.log_path(trial.id, attempt)),
-                device=device,
-                threads=threads,
-                data_dir=None if data_dir is None else str(resolved(data_dir)),
-                timeout_seconds=60 * timeout_minutes,
+                options=options,
                 trainer=trainer,
-                pack_trainer=pack_trainer,
-                inception=inception.weights if inception is not None and covered else None,
-                capture=capture,
             )
 
-        attendant = _Attendant(executor, store, task_of)
-        for together in packs(todo, pack):
-            executor.submit(*(task_of(trial, attempt) for trial, attempt in together))
+        handler = _MessageHandler(executor, store, task_of)
+        for group in groups(todo, options.trials_per_process):
+            executor.submit(*(task_of(trial, attempt) for trial, attempt in group))
         for message in executor.messages():
-            yield from attendant.handle(message)
-        statuses = attendant.statuses
+            yield from handler.handle(message)
+        statuses = handler.statuses
         yield CampaignFinished(
             finished=len(statuses),
             failed=sum(status != "ok" for status in statuses),
             seconds=time.monotonic() - started,
         )
-        attendant.rescue.complain()
+        handler.rescue.complain()
 
 
-def packs(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
-    """Group trials with their attempts into packs of at most `size`: of one workload and precision, in their order."""
-    groups: dict[object, list[list[tuple[Trial, int]]]] = {}
-    found: list[list[tuple[Trial, int]]] = []
+def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
+    """Return trials with their attempts in groups of at most `size`: of one workload and precision, in their order."""
+    filling: dict[object, list[tuple[Trial, int]]] = {}
+    result: list[list[tuple[Trial, int]]] = []
     for trial, attempt in todo:
-        alike = groups.setdefault((trial.spec.workload, trial.spec.precision), [])
-        if not alike or len(alike[-1]) == size:
-            alike.append([])
-            found.append(alike[-1])
-        alike[-1].append((trial, attempt))
-    return found
+        shared = (trial.spec.workload, trial.spec.precision)
+        if shared not in filling or len(filling[shared]) == size:
+            filling[shared] = []
+            result.append(filling[shared])
+        filling[shared].append((trial, attempt))
+    return result
 
 
-class _Attendant:
+class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
     def __init__(self, executor: Executor, store: Store, task_of: Callable[[Trial, int], Task]) -> None:

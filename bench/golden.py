@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import losses
+from bench.common.threads import torch_threads
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
 from bench.config.trial import Network, Optimizer, Spec, Trial, part_versions
 from bench.kernels.subjects import resolve
@@ -20,11 +21,10 @@ from bench.plan import part_components
 from bench.probes.common import OnProgress
 from bench.store.environment import environment
 from bench.store.golden import GOLDEN_SCHEMA, GoldenSetting, GoldenTraces, Trace, rounded
-from bench.training.observations import discriminator_statistics, generator_statistics
+from bench.training.build import build_step
+from bench.training.observations import discriminator_statistics, generator_statistics, stacked
 from bench.training.precision import configure
 from bench.training.seeding import Stream
-from bench.training.threads import one_thread
-from bench.training.trainer import build_step
 from bench.training.version import ENGINE_VERSION
 from losses import Method
 
@@ -59,7 +59,7 @@ def record_traces(methods: Sequence[str] = (), *, on_progress: OnProgress | None
             )
     images = made_up_images(SETTING)
     configure("fp32")
-    with one_thread():
+    with torch_threads(1):
         traces = [_trace(name, chosen[name], images, on_progress) for name in sorted(chosen)]
     return GoldenTraces(
         schema_version=GOLDEN_SCHEMA,
@@ -88,9 +88,8 @@ def _trace(name: str, method: Method, images: Tensor, on_progress: OnProgress | 
     step = build_step(_trial(method), images, torch.device("cpu"))
     values: dict[str, list[float | None]] = {}
     for index in range(SETTING.steps):
-        # The update ratio, which ends both, is not measured on every step.
-        discriminator, generator = (row[None, :-1] for row in step.run(index))
-        says = discriminator_statistics(discriminator) | generator_statistics(generator)
+        discriminator, generator = step.run(index)
+        says = discriminator_statistics(stacked([discriminator])) | generator_statistics(stacked([generator]))
         for quantity, measured in says.items():
             if quantity not in _LEFT_OUT:
                 value = measured.item()

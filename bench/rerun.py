@@ -31,6 +31,7 @@ from bench.files.places import resolved
 from bench.plan import part_components
 from bench.store.journal import differing_fields, latest_attempts
 from bench.store.record import INFRASTRUCTURE_STATUSES, Environment, History, Record, make_record
+from bench.training.run_options import RunOptions
 from bench.training.version import components
 
 BEGINNING_TOLERANCE: Final = 0.01
@@ -136,9 +137,11 @@ def _train(
         attempt=record.attempt,
         scratch=str(scratch / "scratch"),
         log=str(scratch / "log"),
-        device=record.environment.device,
-        threads=record.environment.threads,
-        data_dir=None if data_dir is None else str(resolved(data_dir)),
+        options=RunOptions(
+            device=record.environment.device,
+            threads=record.environment.threads,
+            data_dir=None if data_dir is None else str(resolved(data_dir)),
+        ),
         trainer=trainer,
     )
     try:
@@ -229,10 +232,16 @@ from pathlib import Path
 from bench import campaign
 from bench.execution.local import LocalExecutor
 from bench.store.journal import Store, read_record
+try:
+    from bench.training.run_options import RunOptions
+    chosen = lambda **place: {"options": RunOptions(**place)}
+except ImportError:
+    chosen = dict
 for path in map(Path, sys.argv[1:]):
     record = read_record(path)
-    place = {"threads": record.environment.threads, "device": record.environment.device}
+    place = chosen(threads=record.environment.threads, device=record.environment.device)
     for event in campaign.run([record.trial], LocalExecutor(1), Store(Path("reruns")), **place):
         print(event)
 """
-"""It uses what every version of the Python API has. The records' own code trains them, so that their ids are kept."""
+"""The records' own code trains them, so that their ids are kept. It works with every version of the Python API: where
+`run` has no options yet, it is given what is chosen as arguments of `run`."""

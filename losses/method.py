@@ -169,6 +169,16 @@ class Method:
         for constraint in self.constraints:
             constraint.after_step(discriminator)
 
+    def due_terms(self, phase: Phase, update: int | None) -> list[Regularizer]:
+        """Return the terms of a phase that are computed at this update of its player; all of them where it is None."""
+        terms = [part for part in self.regularizers if part.phase == phase]
+        lazy = next((part for part in terms if part.every > 1), None)
+        if update is None and lazy is not None:
+            raise ValueError(
+                f"{lazy.name} is due on one step in {lazy.every}: pass step=, or use losses.Criterion, which counts"
+            )
+        return [part for part in terms if update is None or part.is_due(update)]
+
     def discriminator_loss(
         self,
         discriminator: Discriminator,
@@ -294,7 +304,7 @@ class Method:
         Raises:
             ValueError: as `discriminator_loss` does.
         """
-        due = self._due(inputs.phase, inputs.update)
+        due = self.due_terms(inputs.phase, inputs.update)
         differentiates = any(part.needs & DIFFERENTIATED for part in due)
         return in_any_mode(functools.partial(self._loss, due), inputs, differentiates=differentiates)
 
@@ -305,16 +315,6 @@ class Method:
         state = PhaseState(inputs, needs, self.objective, functools.partial(transform_images, self.input_transforms))
         with state.losses_precision():
             return collect(state, None if self.alone else self.objective, self.transforms, due)
-
-    def _due(self, phase: Phase, update: int | None) -> list[Regularizer]:
-        """The terms of a phase that are computed at this update."""
-        terms = [part for part in self.regularizers if part.phase == phase]
-        lazy = next((part for part in terms if part.every > 1), None)
-        if update is None and lazy is not None:
-            raise ValueError(
-                f"{lazy.name} is due on one step in {lazy.every}: pass step=, or use losses.Criterion, which counts"
-            )
-        return [part for part in terms if update is None or part.is_due(update)]
 
     def _check_labels(self, inputs: PhaseInputs) -> None:
         packing = next((part.name for part in self.input_transforms if part.pack > 1), None)

@@ -106,6 +106,13 @@ class Objective(Part):
         """
         return logits
 
+    def critics(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the critic on the reals and on the fakes, measured against each other."""
+        return (
+            self.critic(real_logits, real_logits, fake_logits),
+            self.critic(fake_logits, real_logits, fake_logits),
+        )
+
 
 class Regularizer(Part):
     """A term added to the loss of one phase. It enters the total as `coefficient * every * value` on due steps."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.atlas import pages, pictures
 from bench.atlas.entries import PICTURES
+from bench.common.threads import torch_threads
 from bench.files.writing import write_output
-from bench.training.threads import one_thread
 
 
 def directory() -> Path:
@@ -21,7 +21,7 @@ def directory() -> Path:
 
 def generate(folder: Path) -> int:
     """Write all pages and pictures, delete generated ones that have no place any more; return the number of files."""
-    with one_thread():
+    with torch_threads(1):
         found = {folder / name: text for name, text in pages.all_pages().items()}
         for objective in pages.scalar_objectives():
             found[folder / PICTURES / f"{objective.name}.svg"] = pictures.draw(objective)
@@ -34,7 +34,7 @@ def generate(folder: Path) -> int:
 
 def stale(folder: Path) -> list[str]:
     """Return what `generate` would change, by path within the folder: missing, outdated and orphaned files."""
-    with one_thread():
+    with torch_threads(1):
         texts = {folder / name: text for name, text in pages.all_pages().items()}
         drawn = {
             folder / PICTURES / f"{objective.name}.svg": pictures.stamp(objective)

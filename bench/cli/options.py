@@ -66,6 +66,22 @@ def format_option(*others: str, default: str | None = "table", description: str 
     return lambda command: choice(short(command))
 
 
+class RenamedOption(click.Option):
+    """An option that still answers to the name it had before, which no help and no completion shows."""
+
+    def __init__(self, names: Sequence[str], *, old_name: str, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(names, **attributes)
+        self._old_name = old_name
+
+    def add_to_parser(self, parser: Any, context: click.Context) -> None:  # noqa: ANN401 - a class that click hides
+        names = self.opts
+        self.opts = [*names, self._old_name]
+        try:
+            super().add_to_parser(parser, context)
+        finally:
+            self.opts = names
+
+
 def output_option(description: str, *, multiple: bool = False, required: bool = False) -> Decorator:
     """Add `-o`, `--output`: the file that the verb writes. It never means a folder.
 

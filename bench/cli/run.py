@@ -8,6 +8,7 @@ import click
 
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
 from bench.cli.options import (
+    RenamedOption,
     data_option,
     format_option,
     print_json,
@@ -26,25 +27,9 @@ if TYPE_CHECKING:
     from bench.execution.interface import Executor
     from bench.metrics.inception_weights import InceptionPlan
     from bench.store.journal import Store
+    from bench.training.run_options import RunOptions
 
 _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
-
-
-class PackSize(click.ParamType[int | None]):
-    """How many trials share a process: a number, or None for "auto"."""
-
-    name = "size|auto"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "auto":
-            return None
-        try:
-            size = int(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
-        if size < 1:
-            self.fail(f"a pack has at least one trial, not {size}", param, ctx)
-        return size
 
 
 @click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
@@ -65,9 +50,10 @@ class PackSize(click.ParamType[int | None]):
     "authors.",
 )  # fmt: skip
 @click.option(
-    "--pack", type=PackSize(), default="1", show_default=True,
-    help="Trials of one workload that share a process, for a GPU: the same numbers; auto tries sizes out. Not yet run "
-    "on a GPU by the authors.",
+    "--trials-per-process", cls=RenamedOption, old_name="--pack", type=click.IntRange(min=1), default=1,
+    show_default=True,
+    help="Trials of one workload that share a process, for a GPU: the same numbers. Not yet run on a GPU by the "
+    "authors.",
 )  # fmt: skip
 @results_option
 @data_option
@@ -84,7 +70,7 @@ def run(
     kind: str,
     workers: int | None,
     capture: bool,
-    pack: int | None,
+    trials_per_process: int,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -117,6 +103,8 @@ def run(
         _print_plan(suite, trials, store, fid, device=device, workers=workers, style=style)
         return
     from bench.execution import device as devices
+    from bench.files.places import resolved
+    from bench.training.run_options import RunOptions
 
     with usage_errors():
         chosen = devices.resolve(device)
@@ -130,8 +118,16 @@ def run(
         todo = [trial for trial, _ in pending(trials, store, fid)]
         _fetch_data(todo, data_dir, report)
         measure_real_images(fid, todo, data_dir, chosen, report)
-        size = pack or _best_pack(todo, workers, chosen, data_dir, capture=capture)
-    executor, threads = _executor(kind, -(-len(trials) // size), workers, chosen)
+    executor, threads = _executor(kind, -(-len(trials) // trials_per_process), workers, chosen)
+    chosen_options = RunOptions(
+        device=chosen,
+        threads=threads,
+        data_dir=None if data_dir is None else str(resolved(data_dir)),
+        timeout_minutes=suite.timeout_minutes,
+        capture=capture,
+        trials_per_process=trials_per_process,
+        inception=fid,
+    )
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(suite, trials)])
 
     def begin() -> None:
@@ -142,11 +138,7 @@ def run(
             if progress != "json":
                 say(line)
 
-    tally = _campaign(
-        trials, executor, store, progress, begin,
-        threads=threads, device=chosen, data_dir=data_dir, timeout_minutes=suite.timeout_minutes,
-        inception=fid, capture=capture, pack=size,
-    )  # fmt: skip
+    tally = _campaign(trials, executor, store, chosen_options, progress, begin)
     _conclude(trials, results, style)
     if tally.problems:
         click.echo(
@@ -171,27 +163,6 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
     return LocalExecutor(used), threads
 
 
-def _best_pack(
-    todo: "Sequence[Trial]", workers: int | None, device: str, data_dir: Path | None, *, capture: bool
-) -> int:
-    """Return the size of pack that every workload gains by. On the CPU that is 1: one trial keeps its cores busy."""
-    if device == "cpu" or not todo:
-        return 1
-    from bench.campaign import divide
-    from bench.execution.pack_size import best_pack
-
-    threads = divide(len(todo), workers, device)[1]
-    sizes = []
-    first: dict[str, Trial] = {}
-    for trial in todo:
-        first.setdefault(trial.spec.workload, trial)
-    for trial in first.values():
-        size, gain = best_pack(trial, data_dir=data_dir, device=device, threads=threads, capture=capture)
-        say(f"{trial.spec.workload}: packs of {size}, {gain:.1f} times the steps of one trial alone")
-        sizes.append(size)
-    return min(sizes)
-
-
 def _fetch_data(
     trials: "Sequence[Trial]", data_dir: Path | None, report: Callable[[str, int, int], None] | None
 ) -> None:
@@ -206,9 +177,9 @@ def _campaign(
     trials: "Sequence[Trial]",
     executor: "Executor",
     store: "Store",
+    options: "RunOptions",
     progress: str,
     begin: Callable[[], None],
-    **settings: Any,  # noqa: ANN401 - handed on to campaign.run as they are
 ) -> "Tally":
     """Run the campaign and show its events, having called `begin`; Ctrl-C stops it and leaves with 130."""
     from bench import campaign
@@ -217,9 +188,8 @@ def _campaign(
     from bench.store.journal import StoreError
 
     display = renderer(progress)
-    threads, device = settings["threads"], settings["device"]
-    detail(f"{executor.workers} at a time on {device}, each with {threads} of its threads")
-    events = campaign.run(trials, executor, store, **settings)
+    detail(f"{executor.workers} at a time on {options.device}, each with {options.threads} of its threads")
+    events = campaign.run(trials, executor, store, options)
     try:
         with display:
             for event in events:

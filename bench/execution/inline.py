@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.events import Progress
 from bench.execution.interface import Finished, Message, Started, Task
-from bench.execution.worker import run_pack
+from bench.execution.worker import run_tasks
 
 
 class InlineExecutor:
@@ -19,25 +19,25 @@ class InlineExecutor:
     workers = 1
 
     def __init__(self) -> None:
-        self._packs: deque[tuple[Task, ...]] = deque()
+        self._submitted: deque[tuple[Task, ...]] = deque()
 
-    def submit(self, *pack: Task) -> None:
-        self._packs.append(pack)
+    def submit(self, *tasks: Task) -> None:
+        self._submitted.append(tasks)
 
     def messages(self) -> Iterator[Message]:
-        while self._packs:
-            pack = self._packs.popleft()
-            for task in pack:
+        while self._submitted:
+            tasks = self._submitted.popleft()
+            for task in tasks:
                 Path(task.log).unlink(missing_ok=True)
                 yield Started(task=task)
             progress: list[Progress] = []
-            for task, outcome in run_pack(pack, progress.append):
+            for task, outcome in run_tasks(tasks, progress.append):
                 yield from progress
                 progress.clear()
                 yield Finished(task=task, outcome=outcome)
 
     def cancel(self) -> None:
-        self._packs.clear()
+        self._submitted.clear()
 
     def close(self) -> None:
         self.cancel()

@@ -8,15 +8,11 @@ from msgspec import Struct
 
 from bench.config.trial import Trial
 from bench.events import Progress
-from bench.metrics.inception_weights import Weights
 from bench.store.record import Environment, Outcome
+from bench.training.run_options import RunOptions
 
-TRAINER: Final = "bench.training.trainer:train"
+TRAINER: Final = "bench.execution.training:train"
 """The function that trains, as module:name. Only whoever runs a trial imports it, so that nobody else needs torch."""
-
-
-PACK_TRAINER: Final = "bench.training.pack:train_pack"
-"""The function that trains several trials in one process."""
 
 
 class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,16 +24,8 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An absolute path that this attempt alone may write to; its artifacts come to lie in `scratch/artifacts`."""
     log: str
     """The file that takes whatever the attempt writes to stdout and stderr, and the traceback if it fails."""
-    device: str = "cpu"
-    threads: int = 1
-    data_dir: str | None = None
-    timeout_seconds: float = 240 * 60.0
+    options: RunOptions = RunOptions()
     trainer: str = TRAINER
-    pack_trainer: str = PACK_TRAINER
-    inception: Weights | None = None
-    """What FID is measured with at the end; `None` where it is not."""
-    capture: bool = False
-    """Whether steps are replayed as CUDA graphs."""
 
     @property
     def artifacts(self) -> Path:
@@ -74,7 +62,7 @@ class Announcement(Struct, frozen=True, tag="announcement"):
 
 
 class Concluded(Struct, frozen=True, tag="concluded"):
-    """A line of a worker that has several trials: this one's outcome is there."""
+    """A line of a worker: the outcome of one of its tasks is there."""
 
     trial_id: str
     outcome: Outcome | None = None
@@ -89,10 +77,10 @@ class Executor(Protocol):
         """How many attempts run at once."""
         ...
 
-    def submit(self, *pack: Task) -> None:
-        """Queue a task, or several that share a process; what is queued starts in the order of submission.
+    def submit(self, *tasks: Task) -> None:
+        """Queue tasks that share a process, one or several; what is queued starts in the order of submission.
 
-        The tasks of a pack have device, threads, data folder and capture in common.
+        They have their options and their trainer in common.
         """
         ...
 

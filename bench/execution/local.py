@@ -1,4 +1,6 @@
-"""Attempts as subprocesses of this machine: a fresh one an attempt or pack, each under a supervising thread of its own.
+"""Attempts as subprocesses of this machine: a fresh one for each attempt, or for several that share it.
+
+Each process is under a supervising thread of its own.
 
 Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real,
 since what is stopped is the whole process group. A child ends with its parent: it watches its stdin, which nobody
@@ -19,6 +21,7 @@ from typing import Final, Self
 
 import msgspec
 
+from bench.common.threads import thread_variables
 from bench.events import Progress
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
 from bench.execution.listening import CappedLog, Listener
@@ -27,8 +30,6 @@ from bench.store.record import Outcome, Status
 
 _GRACE_SECONDS: Final = 3.0
 """Between asking a process to end and ending it."""
-
-_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class LocalExecutor:
@@ -49,9 +50,9 @@ class LocalExecutor:
     def workers(self) -> int:
         return self._workers
 
-    def submit(self, *pack: Task) -> None:
-        self._outstanding += len(pack)
-        self._pool.submit(self._supervise, pack)
+    def submit(self, *tasks: Task) -> None:
+        self._outstanding += len(tasks)
+        self._pool.submit(self._supervise, tasks)
 
     def messages(self) -> Iterator[Message]:
         while self._outstanding:
@@ -82,29 +83,29 @@ class LocalExecutor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _supervise(self, pack: Sequence[Task]) -> None:
+    def _supervise(self, tasks: Sequence[Task]) -> None:
         try:
-            self._attempt(pack)
+            self._attempt(tasks)
         except BaseException as error:
             # Nobody looks into a pool's futures: without this the reader of messages would wait for ever.
             self._messages.put(error)
             raise
 
-    def _attempt(self, pack: Sequence[Task], note: str = "") -> None:
+    def _attempt(self, tasks: Sequence[Task], note: str = "") -> None:
         """Run one process to its end and tell what became of its attempts, unless it was cancelled.
 
-        Of a pack that has to be stopped nobody knows which task it hangs in: those that are open run again alone.
+        Of a process that has to be stopped nobody knows which task it hangs in: those that are open run again alone.
         """
-        log = _prepare(pack, note)
-        process = self._launch(pack[0].threads)
+        log = _prepare(tasks, note)
+        process = self._launch(tasks[0].options.threads)
         if process is None:
             return
-        for task in pack:
+        for task in tasks:
             self._messages.put(Started(task=task))
-        open_tasks = {task.trial.id: task for task in pack}
-        limit = sum(task.timeout_seconds for task in pack)
+        open_tasks = {task.trial.id: task for task in tasks}
+        limit = sum(task.options.timeout_seconds for task in tasks)
         with process:
-            timed_out, announcement = self._follow(process, pack, open_tasks, limit, log)
+            timed_out, announcement = self._follow(process, tasks, open_tasks, limit, log)
             with self._lock:
                 self._running.discard(process)
                 cancelled = self._cancelled
@@ -112,9 +113,9 @@ class LocalExecutor:
             return
         open_ = list(open_tasks.values())
         if timed_out and len(open_) > 1:
-            stopped = f"[{now()}] its pack of {len(pack)} was stopped after {limit / 60:g} minutes; it runs alone now\n"
+            what = f"its process of {len(tasks)} trials was stopped after {limit / 60:g} minutes; it runs alone now"
             for task in open_:
-                self._attempt([task], stopped)
+                self._attempt([task], f"[{now()}] {what}\n")
             return
         for task in open_:
             self._messages.put(_conclude(task, process.returncode, announcement, limit if timed_out else None))
@@ -139,7 +140,7 @@ class LocalExecutor:
     def _follow(
         self,
         process: "subprocess.Popen[bytes]",
-        pack: Sequence[Task],
+        tasks: Sequence[Task],
         open_tasks: dict[str, Task],
         limit: float,
         log: Path,
@@ -152,7 +153,7 @@ class LocalExecutor:
         announcements: list[Announcement] = []
         listener = Listener(process, lambda line: self._take(line, announcements, open_tasks), CappedLog(log))
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
-            os.write(process.stdin.fileno(), msgspec.json.encode(pack) + b"\n")
+            os.write(process.stdin.fileno(), msgspec.json.encode(tasks) + b"\n")
         timed_out = False
         try:
             process.wait(limit)
@@ -183,7 +184,7 @@ class LocalExecutor:
 def _child_environment(threads: int) -> dict[str, str]:
     """Return the parent's environment with the child's threads, and the very search path that the parent has."""
     search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
-    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **thread_variables(threads)}
     return {**os.environ, **own}
 
 
@@ -205,15 +206,15 @@ def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) ->
     process.send_signal(number)  # it may have left its group; of one that has ended, this does nothing
 
 
-def _prepare(pack: Sequence[Task], note: str) -> Path:
+def _prepare(tasks: Sequence[Task], note: str) -> Path:
     """Make the folders of the tasks and return the log that their process writes to, which the others' logs name."""
-    for task in pack:
+    for task in tasks:
         Path(task.scratch).mkdir(parents=True, exist_ok=True)
         Path(task.log).parent.mkdir(parents=True, exist_ok=True)
         Path(task.log).unlink(missing_ok=True)
         if note:
             write_log(task, note)
-    first, *others = pack
+    first, *others = tasks
     for task in others:
         write_log(task, f"ran in one process with {first.trial.id}: what it printed is in {Path(first.log).name}\n")
     return Path(first.log)

@@ -1,9 +1,8 @@
-"""What runs in the child process: one attempt, or a pack of them, from tasks to outcomes.
+"""What runs in the child process: attempts, one or several, from tasks to outcomes.
 
-The protocol: one line of JSON on stdin, the list of tasks, several of them in a pack; lines of JSON on stdout, an
-`Announcement`, then `Progress`, and `Concluded` for each task of a pack; the outcomes as files, `outcome.json` in the
-scratch folder of each task, or with `Concluded` where that cannot be written. Stdin stays open as long as the parent
-lives.
+The protocol: one line of JSON on stdin, the list of tasks; lines of JSON on stdout, an `Announcement`, then `Progress`,
+and `Concluded` for each task; the outcomes as files, `outcome.json` in the scratch folder of each task, or with
+`Concluded` where that cannot be written. Stdin stays open as long as the parent lives.
 """
 
 import contextlib
@@ -20,6 +19,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from bench import data
 from bench.common.errors import first_line
 from bench.config.protocol import INCEPTION
 from bench.events import Progress
@@ -33,68 +33,35 @@ OUTCOME_FILE: Final = "outcome.json"
 
 _MESSAGE_LENGTH: Final = 300
 
-Trainer = Callable[..., Outcome]
-"""`train(trial, *, data_dir, device, threads, artifacts, emit) -> Outcome`, as `bench.training.trainer.train`; with
-`inception` too, where FID is to be measured, and `capture`, where steps are to be replayed."""
+Trainer = Callable[..., Iterator[tuple[int, Outcome | Exception]]]
+"""`train(trials, options, emit)`, as `bench.execution.training.train`."""
 
 
-def run_task(task: Task, emit: Callable[[Progress], None]) -> Outcome:
-    """Run one attempt here. Whatever training raises becomes an outcome, and its traceback goes to the log."""
+def run_tasks(tasks: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator[tuple[Task, Outcome]]:
+    """Run attempts in this process; yield each with its outcome as it ends.
+
+    Whatever training raises becomes the outcome of the attempts that had not ended, and its traceback goes to their
+    logs.
+    """
     started_at = now()
-    task.artifacts.mkdir(parents=True, exist_ok=True)
-    try:
-        outcome: Outcome = find_trainer(task.trainer)(
-            task.trial,
-            artifacts=task.artifacts,
-            emit=emit,
-            # Said only where it is wanted, as is a capture: a trainer of one's own need not know of it.
-            **({} if task.inception is None else {"inception": task.inception}),
-            **_place_of(task),
-        )
-    except Exception as error:  # noqa: BLE001 - any failure is this attempt's result, not the program's
-        outcome = _failed(task, error, started_at)
-    return _placed(outcome, task)
-
-
-def run_pack(pack: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator[tuple[Task, Outcome]]:
-    """Run attempts that share this process; yield each with its outcome as it ends. One alone runs by `run_task`."""
-    if len(pack) == 1:
-        yield pack[0], run_task(pack[0], emit)
-        return
-    started_at = now()
-    waiting = dict(enumerate(pack))
-    first = pack[0]
-    for task in pack:
+    open_tasks = dict(enumerate(tasks))
+    for task in tasks:
         task.artifacts.mkdir(parents=True, exist_ok=True)
     try:
-        ended = find_trainer(first.pack_trainer)(
-            [(task.trial, task.artifacts, task.inception) for task in pack],
-            emit=emit,
-            **_place_of(first),
-        )
-        for index, outcome in ended:
-            task = waiting.pop(index)
-            made = _failed(task, outcome, started_at) if isinstance(outcome, Exception) else outcome
-            yield task, _placed(made, task)
-    except Exception as error:  # noqa: BLE001 - the result of every attempt that had not ended
-        for task in waiting.values():
+        train = find_trainer(tasks[0].trainer)
+        for index, made in train([(task.trial, task.artifacts) for task in tasks], tasks[0].options, emit):
+            task = open_tasks.pop(index)
+            outcome = _failed(task, made, started_at) if isinstance(made, Exception) else made
+            yield task, _placed(outcome, task)
+    except Exception as error:  # noqa: BLE001 - any failure is these attempts' result, not the program's
+        for task in open_tasks.values():
             yield task, _placed(_failed(task, error, started_at), task)
 
 
-def _place_of(task: Task) -> dict[str, Any]:
-    """Return what a trainer is told of where and how it trains: the same for every task of a pack."""
-    return {
-        "data_dir": None if task.data_dir is None else Path(task.data_dir),
-        "device": task.device,
-        "threads": task.threads,
-        **({"capture": True} if task.capture else {}),
-    }
-
-
-def find_trainer(name: str) -> Callable[..., Any]:
-    """Import the function that `module:name` stands for: a `Trainer`, or one for a pack."""
+def find_trainer(name: str) -> Trainer:
+    """Import the trainer that `module:name` stands for."""
     module, _, function = name.partition(":")
-    trainer: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    trainer: Trainer = getattr(importlib.import_module(module), function)
     return trainer
 
 
@@ -128,13 +95,12 @@ def now() -> str:
 def main() -> None:
     """Run the tasks on stdin."""
     lines = _claim_stdout()
-    pack = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
+    tasks = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
-    _send(lines, Announcement(environment=_environment(pack[0]), commit=commit(), started_at=now()))
-    for task, outcome in run_pack(pack, lambda progress: _send(lines, progress)):
+    _send(lines, Announcement(environment=_environment(tasks[0]), commit=commit(), started_at=now()))
+    for task, outcome in run_tasks(tasks, lambda progress: _send(lines, progress)):
         unwritten = None if _is_written(task, outcome) else outcome
-        if unwritten or len(pack) > 1:  # the end of the process says the same of a task alone
-            _send(lines, Concluded(trial_id=task.trial.id, outcome=unwritten))
+        _send(lines, Concluded(trial_id=task.trial.id, outcome=unwritten))
 
 
 def _placed(outcome: Outcome, task: Task) -> Outcome:
@@ -148,11 +114,15 @@ def _placed(outcome: Outcome, task: Task) -> Outcome:
 
 
 def _environment(task: Task) -> Environment:
-    found = environment(task.device, task.threads, accelerator_name(task.device))
-    if task.inception is None:
+    device = task.options.device
+    found = environment(device, task.options.threads, accelerator_name(device))
+    if task.options.inception is None:
+        return found
+    weights = task.options.inception_weights(data.workload(task.trial.spec.workload))
+    if weights is None:
         return found
     # After the fingerprint, which says what the training and its timings depend on.
-    return msgspec.structs.replace(found, versions={**found.versions, INCEPTION: task.inception.label})
+    return msgspec.structs.replace(found, versions={**found.versions, INCEPTION: weights.label})
 
 
 def _claim_stdout() -> int:

@@ -4,7 +4,6 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ import torch
 from msgspec import Struct
 
 import losses
+from bench.common.threads import torch_threads
 from bench.config.protocol import REFERENCE_METHOD
 from bench.config.trial import Precision
 from bench.kernels import machine as machines
@@ -84,7 +84,7 @@ def measure(
     where = torch.device(device)
     threads = threads or torch.get_num_threads()
     keep_freed_memory()  # as the trainer does
-    with _threads(threads):
+    with torch_threads(threads):
         known: dict[Precision, Machine] = {}
         for setting in settings:
             configure(setting.precision)
@@ -202,13 +202,3 @@ def _stages(call: Call, device: torch.device, effort: Effort) -> dict[str, float
         name: statistics.fmean(statistics.median(each) if each else 0.0 for each in places)
         for name, places in taken.items()
     }
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,11 +6,12 @@ from typing import Final
 
 import torch
 
+from bench.accelerate.capture import WARM_UP, CapturedStepper, Recorder, recorder_for
 from bench.common.errors import first_line
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.store.kernels import Mode
-from bench.training.capture import WARM_UP, CapturedStep, Recorder, recorder_for
+from bench.training.monitors import Monitors
 from losses.fusion import fused
 from losses.types import Phase
 
@@ -46,7 +47,7 @@ def _captured(call: Call, path: str, paths: Paths) -> Call:
 
 def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
     """Record a player's updates, each kind of them once; the new call places an update and replays its kind."""
-    captured = CapturedStep(paths.step, recorder_for(paths.device))
+    captured = CapturedStepper(paths.step, Monitors(1, paths.device), recorder_for(paths.device))
     for index in range((WARM_UP + 1) * call.interval):
         captured.update(phase, index)
     if captured.reason:

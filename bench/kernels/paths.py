@@ -28,9 +28,9 @@ from bench.config.trial import Network, Spec, Trial
 from bench.kernels.blocks import Call
 from bench.plan import controlled
 from bench.store.kernels import KernelSetting
+from bench.training.build import build_step
 from bench.training.precision import autocast
 from bench.training.seeding import Stream
-from bench.training.trainer import build_step
 from losses import Method
 from losses.loss_parts import LossParts
 from losses.profiling import mark
@@ -89,12 +89,12 @@ class Paths:
 
     def d_step(self, index: int) -> None:
         """Make the discriminator's update of that number."""
-        self.step.discriminator_gradients(index)
+        self.step.discriminator_gradients(self.step.batch("discriminator", index))
         self.step.apply_discriminator()
 
     def g_step(self, index: int) -> None:
         """Make the generator's update of that number."""
-        self.step.generator_gradients(index)
+        self.step.generator_gradients(self.step.batch("generator", index))
         self.step.apply_generator()
 
     def _interval(self, phase: Phase) -> int:
@@ -203,7 +203,7 @@ class Paths:
                 rng=self._random("discriminator", index),
                 step=0,
                 state=self._state["discriminator"],
-                concat_batches=self.step.joint,
+                concat_batches=self.step.criterion.concat_batches,
             )
         self._differentiate(parts, self.step.discriminator)
 

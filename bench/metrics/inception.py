@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.common.threads import torch_threads
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash
@@ -280,15 +281,13 @@ def _settled(device: torch.device) -> Iterator[None]:
     Real images are measured by whoever comes first, and bits are compared between runs.
     """
     cudnn = torch.backends.cudnn
-    before = torch.get_num_threads(), cudnn.deterministic, cudnn.benchmark
-    torch.set_num_threads(usable_cpus())
+    before = cudnn.deterministic, cudnn.benchmark
     cudnn.deterministic, cudnn.benchmark = True, False
     try:
-        with full_precision(device):
+        with torch_threads(usable_cpus()), full_precision(device):
             yield
     finally:
-        torch.set_num_threads(before[0])
-        cudnn.deterministic, cudnn.benchmark = before[1:]
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:

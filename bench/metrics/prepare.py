@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from bench import data
+from bench.common.threads import torch_threads
 from bench.config.workload import Workload
 from bench.data import Arrays, OnProgress, content_hash
 from bench.data.cache import wait_for
@@ -78,9 +79,7 @@ def prepare(
         was_ready = False
         ensure(_extractor(workload), arrays, on_progress)
     known = None if workload.is_toy else trained.known(_extractor(workload), workload.content_hash)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         where = torch.device(device)
         words = f"measuring the real images of {workload.name}"
         measured = workload.is_toy or _is_measured(workload, arrays, where)
@@ -89,8 +88,6 @@ def prepare(
         evaluator = Evaluator(workload, arrays, where)
         if on_progress is not None and not measured:
             on_progress(words, 1, 1)
-    finally:
-        torch.set_num_threads(before)
     return Prepared(
         workload=workload,
         train=len(arrays.train),

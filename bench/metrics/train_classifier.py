@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import data
+from bench.common.threads import torch_threads
 from bench.metrics.extractors import WEIGHTS, Classifier, batches
 from bench.metrics.pins import extractor_pin
 from bench.metrics.recipes import RECIPES, Recipe
@@ -70,15 +71,13 @@ def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
 @contextlib.contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Compute with so many threads and by deterministic algorithms alone; what was set before is restored."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
+    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch_threads(threads), torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.use_deterministic_algorithms(before)
 
 
 def train(

@@ -88,7 +88,7 @@ class Discriminator(nn.Module):
             layers += [*_norm_layers(norm, following), _leaky_relu()]
         self.layers = nn.Sequential(*layers)
         self.head = _Head(hidden[-1], outputs, 4, bias=biased)
-        self.judges_alone = norm in ("ln", "none")
+        self.samplewise = norm in ("ln", "none")
         """Whether an image's logit depends on no other image, and no forward changes the next."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

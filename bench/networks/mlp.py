@@ -39,7 +39,7 @@ class PointDiscriminator(nn.Module):
         super().__init__()
         self.hidden = _hidden(_POINT_SIZE * pack, width)
         self.head = nn.Linear(width, outputs)
-        self.judges_alone = True
+        self.samplewise = True
         """Whether a point's logit depends on no other point, and no forward changes the next."""
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:

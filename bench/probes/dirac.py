@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 
 import losses
+from bench.common.threads import torch_threads
 from bench.config.trial import Optimizer
 from bench.probes.common import OnProgress, label
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
-from bench.training.threads import one_thread
 from losses import Constraint, Method
 
 STEP_SIZE: Final = 0.2
@@ -129,17 +129,17 @@ class DiracWorld:
 
     def move_together(self, index: int) -> None:
         """Make step `index` of simultaneous descent: both gradients are taken before anybody moves."""
-        self.step.discriminator_gradients(index * self.step.critic_steps)
-        self.step.generator_gradients(index)
+        self.step.discriminator_gradients(self.step.batch("discriminator", index * self.step.critic_steps))
+        self.step.generator_gradients(self.step.batch("generator", index))
         self.step.apply_discriminator()
         self.step.apply_generator()
 
     def move_in_turn(self, index: int) -> None:
         """Make step `index` of alternating descent: the generator, then the discriminator's steps."""
-        self.step.generator_gradients(index)
+        self.step.generator_gradients(self.step.batch("generator", index))
         self.step.apply_generator()
-        for critic_step in range(index * self.step.critic_steps, (index + 1) * self.step.critic_steps):
-            self.step.discriminator_gradients(critic_step)
+        for critic_step in self.step.critic_range(index):
+            self.step.discriminator_gradients(self.step.batch("discriminator", critic_step))
             self.step.apply_discriminator()
 
 
@@ -276,7 +276,7 @@ def probe(
         if reason is not None:
             raise ValueError(reason)
     trajectories = []
-    with one_thread():
+    with torch_threads(1):
         for method in methods:
             for done, schedule in enumerate(SCHEDULES):
                 if on_progress is not None:

@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 
 from bench import data, plan
+from bench.common.threads import torch_threads
 from bench.config.protocol import CORE_NORM
 from bench.config.suite import Suite
 from bench.config.trial import Trial
 from bench.probes.common import OnProgress, label
 from bench.training import artifacts
-from bench.training.observations import discriminator_statistics, generator_statistics
+from bench.training.build import build_step
+from bench.training.observations import discriminator_statistics, generator_statistics, stacked
 from bench.training.precision import configure
 from bench.training.step import TrainingStep
-from bench.training.threads import one_thread
-from bench.training.trainer import build_step
 
 UPDATES: Final = 1000
 WIDTH: Final = 8
@@ -153,7 +153,7 @@ def probe(
     stack = data.workload(trials[0].spec.workload).stack
     curves = []
     configure("fp32")
-    with one_thread():
+    with torch_threads(1):
         for trial in trials:
             step = build_step(trial, images, torch.device("cpu"), stack=stack)
             if weights is not None:
@@ -169,7 +169,8 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
     points = []
     for done in range(updates + 1):
         measured = _generator_statistics(step) if done in wanted else None
-        found = discriminator_statistics(step.discriminator_gradients(done)[None])
+        row = step.discriminator_gradients(step.batch("discriminator", done))
+        found = discriminator_statistics(stacked([row]))
         if measured is not None:
             points.append(Point(done, *measured, found["discriminator_accuracy"].item()))
             if on_progress is not None:
@@ -182,7 +183,7 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
 def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
     """Return [norm, signal, weight] of the generator's phase; what parts remember is as if nobody had looked."""
     remembered = {part: {name: tensor.clone() for name, tensor in own.items()} for part, own in step.state.items()}
-    found = generator_statistics(step.generator_gradients(0)[None])
+    found = generator_statistics(stacked([step.generator_gradients(step.batch("generator", 0))]))
     step.criterion.state = remembered
     norm, signal, weight = (found[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
     return norm, signal, weight

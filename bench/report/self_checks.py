@@ -20,7 +20,7 @@ from bench.store.journal import differing_fields
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 from bench.store.times import moment
 from bench.training.blocks import BLOCK_STEPS, block_ends
-from bench.training.verdict import course, status_of
+from bench.training.trajectory import status_of, trajectory_metrics
 
 ROUNDING: Final = 1e-9
 """By how much a logarithm may differ among machines, relatively. What is only copied is equal to the last bit."""
@@ -161,7 +161,7 @@ def _judgment(record: Record, workload: Workload) -> Iterator[str]:
     if holes != (nonfinite is not None) and all(name in training for name in DECISIVE):
         says = "says that all were finite" if holes else f"says that step {nonfinite:.0f} was the first that was not"
         yield f"has monitors that {'are not all' if holes else 'are all'} finite, and {says}"
-    computed = course(record.history.evaluations, primary, record.metrics.get(f"{primary}_floor"))
+    computed = trajectory_metrics(record.history.evaluations, primary, record.metrics.get(f"{primary}_floor"))
     for name, value in computed.items():
         if not _close(record.stability.get(name), value):
             yield f"has {name} {_number(record.stability.get(name))}, and its evaluations give {_number(value)}"

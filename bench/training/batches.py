@@ -1,8 +1,8 @@
 """What a step consumes: real batches and latents, drawn on the training device in blocks of steps.
 
 Drawing a block at once only spreads the cost of the generator; the numbers are those of drawing each step alone. A
-block has one place in memory, and which of its steps is read is a number on the device too, so that a captured step
-reads the right one without Python: `place` chooses, `read` reads.
+block has one place in memory, and which of its steps is read is a number on the device too, so that a replayed step
+reads the right one without Python.
 """
 
 import math
@@ -58,6 +58,24 @@ class _Blocked:
         return self._values.index_select(0, self._place)[0]
 
 
+class Batch:
+    """The batch of one update; what nobody reads is not made, and each read makes a tensor of its own."""
+
+    def __init__(self, images: Callable[[], Tensor], latents: Callable[[], Tensor]) -> None:
+        self._images = images
+        self._latents = latents
+
+    @property
+    def real(self) -> Tensor:
+        """The real batch in [-1, 1], channels last, or the points as they are."""
+        return to_network_range(self._images())
+
+    @property
+    def latents(self) -> Tensor:
+        """Standard normals [batch, latent_size]."""
+        return self._latents()
+
+
 class Batches:
     """The batch stream and the latent streams of one trial.
 
@@ -92,28 +110,11 @@ class Batches:
         self._latents = {phase: latents(f"latents/{phase}") for phase in ("discriminator", "generator")}
         self._indices = {phase: indices(f"data/{phase}") for phase in ("discriminator", "generator")}
 
-    def place(self, phase: str, step: int) -> None:
-        """Choose the step of a phase whose batch and latents are read from here on."""
+    def at(self, phase: str, step: int) -> "Batch":
+        """Return the batch of a step of a phase; until the phase's next call it is read, on the device alone."""
         self._latents[phase].place(step)
         self._indices[phase].place(step)
-
-    def placed_latents(self, phase: str) -> Tensor:
-        """Return [batch, latent_size] standard normals of the chosen step."""
-        return self._latents[phase].read()
-
-    def placed_real(self, phase: str) -> Tensor:
-        """Return the real batch of the chosen step in [-1, 1], channels last, or the points as they are."""
-        return to_network_range(self._gather(self._indices[phase].read()))
-
-    def latents(self, phase: str, step: int) -> Tensor:
-        """Return [batch, latent_size] standard normals."""
-        self._latents[phase].place(step)
-        return self.placed_latents(phase)
-
-    def real(self, phase: str, step: int) -> Tensor:
-        """Return the real batch in [-1, 1], channels last, or the points as they are."""
-        self._indices[phase].place(step)
-        return self.placed_real(phase)
+        return Batch(lambda: self._gather(self._indices[phase].read()), self._latents[phase].read)
 
     def _gather(self, indices: Tensor) -> Tensor:
         chosen = self._images[indices.flatten()]

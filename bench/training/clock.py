@@ -14,7 +14,7 @@ class _Block(NamedTuple):
     steps: int
     started: Instant
     stopped: Instant
-    beside: bool
+    overlapped: bool
 
     @property
     def seconds(self) -> float:
@@ -32,22 +32,22 @@ class BlockClock:
     def start(self) -> None:
         self._started = now(cuda=self._cuda)
 
-    def stop(self, steps: int, *, beside: bool = False) -> None:
-        """End a block of steps. `beside` says that something else ran at its side, so that it tells no pace."""
-        self._blocks.append(_Block(steps, self._started, now(cuda=self._cuda), beside))
+    def stop(self, steps: int, *, overlapped: bool = False) -> None:
+        """End a block of steps. `overlapped` says that something else ran meanwhile, so that it tells no pace."""
+        self._blocks.append(_Block(steps, self._started, now(cuda=self._cuda), overlapped))
 
-    @property
-    def blocks_alone(self) -> int:
-        """How many blocks had nothing at their side."""
-        return sum(not block.beside for block in self._blocks)
+    def tells_pace(self, least: int) -> bool:
+        """Whether nothing overlapped with any block, or at least with so many of them."""
+        exclusive = sum(not block.overlapped for block in self._blocks)
+        return exclusive == len(self._blocks) or exclusive >= least
 
     def steps_per_second(self) -> float | None:
         """Return the median over the blocks after the first, which warms up; `None` for no block.
 
-        Of these the ones that ran alone count, or all where none did.
+        Of these the ones count that nothing overlapped with, or all where there are none.
         """
         blocks = self._blocks[1:] if len(self._blocks) > 1 else self._blocks
-        blocks = [block for block in blocks if not block.beside] or blocks
+        blocks = [block for block in blocks if not block.overlapped] or blocks
         timed = ((block.steps, block.seconds) for block in blocks)
         rates = [steps / seconds for steps, seconds in timed if seconds > 0]
         return statistics.median(rates) if rates else None

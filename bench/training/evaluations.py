@@ -1,6 +1,5 @@
-"""A trial's evaluations: each of the generator as it was when it fell due, made in line or beside training."""
+"""A trial's evaluations: each of the generator as it was when it fell due, whenever it is made."""
 
-import copy
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -15,9 +14,9 @@ from bench.config.workload import Workload
 from bench.data import Arrays
 from bench.metrics.evaluate import Evaluator, Scores
 from bench.store.record import Evaluation
-from bench.training.aside import Aside
 from bench.training.batches import to_uint8
 from bench.training.sampling import BATCH, evaluation_latents, generate
+from bench.training.stepper import Runner
 
 
 class _Made(NamedTuple):
@@ -36,12 +35,10 @@ class Evaluations:
         made: the evaluations so far.
         samples: what the last of them with finite samples looked at: uint8 images, or points.
         average: the metrics of the generator's moving average; none before the last evaluation.
-        seconds: the time they took, whatever ran beside them.
+        seconds: the time they took, whatever ran meanwhile.
     """
 
-    def __init__(
-        self, trial: Trial, workload: Workload, arrays: Arrays, device: torch.device, aside: Aside | None = None
-    ) -> None:
+    def __init__(self, trial: Trial, workload: Workload, arrays: Arrays, device: torch.device, runner: Runner) -> None:
         """Measure the real data, and draw the latents that every evaluation of the workload has.
 
         Args:
@@ -49,7 +46,7 @@ class Evaluations:
             workload: the trial's.
             arrays: the workload's data.
             device: where everything is computed.
-            aside: what evaluations are made by beside training; with None training waits for each.
+            runner: makes the evaluations.
         """
         spec = trial.spec
         planned = trial.components.get("extractor", "")
@@ -58,7 +55,7 @@ class Evaluations:
         self._precision = spec.precision
         self._workload = workload
         self._device = device
-        self._aside = aside
+        self._runner = runner
         self._under_way: Future[_Made] | None = None
         self.made: list[Evaluation] = []
         self.samples: Tensor | None = None
@@ -68,15 +65,11 @@ class Evaluations:
     def evaluate(self, step: int, generator: nn.Module, average: nn.Module | None = None) -> None:
         """Evaluate the generator as it is now, once the evaluation before is kept; raises what that one raised.
 
-        Beside training it is a copy that is evaluated, since the generator's own weights go on changing. Where its
-        moving average is given, that is evaluated too, on the same latents.
+        Where its moving average is given, that is evaluated too, on the same latents.
         """
         self.collect()
-        if self._aside is None:
-            self._keep(self._measure(step, generator, average))
-        else:
-            copied = copy.deepcopy((generator, average))
-            self._under_way = self._aside.begin(lambda: self._measure(step, *copied))
+        self._under_way = self._runner.submit(self._measure, step, generator, average)
+        self.collect_finished()
 
     def collect(self) -> None:
         """Wait for the evaluation under way, if there is one, and keep it; raises what it raised."""
@@ -84,8 +77,8 @@ class Evaluations:
         if under_way is not None:
             self._keep(under_way.result())
 
-    def busy(self) -> bool:
-        """Say whether an evaluation is under way; one that has ended is kept, as `collect` does."""
+    def collect_finished(self) -> bool:
+        """Keep the evaluation under way if it has ended, as `collect` does; say whether one is still under way."""
         if self._under_way is not None and self._under_way.done():
             self.collect()
         return self._under_way is not None
@@ -125,11 +118,11 @@ class Evaluations:
             average[f"{AVERAGE}distance"] = self.average[self.primary]
         return {**self._evaluator.constants, **self.made[-1].metrics, **named, **average}
 
-    def _measure(self, step: int, generator: nn.Module, average: nn.Module | None = None) -> _Made:
+    def _measure(self, step: int, generator: nn.Module, average: nn.Module | None) -> _Made:
         started = time.perf_counter()
         metrics, seen = self._metrics_of(generator)
-        beside = {} if average is None else self._metrics_of(average)[0]
-        return _Made(Evaluation(step=step, metrics=metrics), seen, beside, time.perf_counter() - started)
+        of_average = {} if average is None else self._metrics_of(average)[0]
+        return _Made(Evaluation(step=step, metrics=metrics), seen, of_average, time.perf_counter() - started)
 
     def _metrics_of(self, generator: nn.Module) -> tuple[Scores, Tensor | None]:
         """Return the metrics of a generator's samples, and the samples where all are finite."""

@@ -1,14 +1,22 @@
 """What is watched during training: rows that stay on the device and are read one flush late, so that no step waits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic
 
 import torch
 from torch import Tensor
 
-from bench.training.observations import discriminator_statistics, generator_statistics, logit_slopes, share_below
+from bench.training.observations import (
+    DiscriminatorRow,
+    GeneratorRow,
+    Row,
+    discriminator_statistics,
+    generator_statistics,
+    logit_slopes,
+    share_below,
+)
 
 MONITORS: Final = (
     "discriminator_loss",
@@ -144,60 +152,87 @@ class Monitors:
 
     def __init__(self, capacity: int, device: torch.device) -> None:
         self._capacity = capacity
-        self._device = device
-        self._buffer: Tensor | None = None
-        self._discriminator_width = 0
         # Where the next row goes: a number on the device, for a step that is replayed.
-        self._row = torch.zeros(1, dtype=torch.int64, device=device)
+        self._place = torch.zeros(1, dtype=torch.int64, device=device)
+        self._discriminator: _Rows[DiscriminatorRow] | None = None
+        self._generator: _Rows[GeneratorRow] | None = None
         self._steps: list[int] = []
-        self._in_flight: _Copy | None = None
+        self._in_flight: tuple[int, list[int], _Copy, _Copy] | None = None
         self._saturation = Saturation()
         self._readings = Readings()
 
-    def record(self, step: int, discriminator: Tensor, generator: Tensor) -> None:
-        """Store one step's rows, each followed by its player's update ratio; nothing is read back."""
-        self.place(step)
-        self.watch(discriminator, generator)
+    def record(self, step: int, discriminator: DiscriminatorRow, generator: GeneratorRow) -> None:
+        """Store what is watched of one step; nothing is read back."""
+        self.begin(step)
+        self.watch_discriminator(discriminator)
+        self.watch_generator(generator)
 
-    def place(self, step: int) -> None:
-        """Choose the step that `watch` stores next, and the row it goes to."""
-        self._row.fill_(len(self._steps))
+    def begin(self, step: int) -> None:
+        """Choose the step of which rows are stored from here on."""
+        self._place.fill_(len(self._steps))
         self._steps.append(step)
 
-    def watch(self, discriminator: Tensor, generator: Tensor) -> None:
-        """Store the rows of the step that was placed, on the device alone."""
-        row = torch.hstack([discriminator, generator])
-        if self._buffer is None:
-            self._buffer = torch.zeros(self._capacity, len(row), device=self._device)
-            self._discriminator_width = len(discriminator)
-        self._buffer.index_copy_(0, self._row, row[None])
+    def watch_discriminator(self, row: DiscriminatorRow) -> None:
+        """Store the row of the step that was begun, on the device alone; of several, the last one stays."""
+        if self._discriminator is None:
+            self._discriminator = _Rows(row, self._capacity)
+        self._discriminator.store(self._place, row)
+
+    def watch_generator(self, row: GeneratorRow) -> None:
+        """Store the row of the step that was begun, on the device alone."""
+        if self._generator is None:
+            self._generator = _Rows(row, self._capacity)
+        self._generator.store(self._place, row)
 
     def flush(self, last_step: int) -> Block | None:
         """Start copying what was recorded to the host, and return the block before it, if there is one."""
         previous = self.drain()
-        if self._buffer is not None:
-            self._in_flight = _Copy(last_step, self._steps, self._buffer[: len(self._steps)])
+        if self._discriminator is not None and self._generator is not None:
+            count = len(self._steps)
+            copies = _Copy(self._discriminator.buffer[:count]), _Copy(self._generator.buffer[:count])
+            self._in_flight = (last_step, self._steps, *copies)
         self._steps = []
         return previous
 
     def drain(self) -> Block | None:
         """Wait for the copy in flight and return its block."""
-        copy, self._in_flight = self._in_flight, None
-        return None if copy is None else self._read(copy.last_step, copy.steps, copy.wait())
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is None:
+            return None
+        last_step, steps, discriminator_copy, generator_copy = in_flight
+        assert self._discriminator is not None
+        assert self._generator is not None
+        discriminator = self._discriminator.read(discriminator_copy.wait())
+        generator = self._generator.read(generator_copy.wait())
+        statistics = discriminator_statistics(discriminator) | generator_statistics(generator)
+        statistics["discriminator_saturation"] = self._saturation.shares(logit_slopes(discriminator))
+        statistics["discriminator_update_ratio"] = discriminator.update_ratio
+        statistics["generator_update_ratio"] = generator.update_ratio
+        return self._readings.block(last_step, steps, statistics)
 
-    def _read(self, last_step: int, steps: Sequence[int], rows: Tensor) -> Block:
-        discriminator, generator = rows.tensor_split([self._discriminator_width], dim=1)
-        says = discriminator_statistics(discriminator[:, :-1]) | generator_statistics(generator[:, :-1])
-        says["discriminator_saturation"] = self._saturation.shares(logit_slopes(discriminator[:, :-1]))
-        says["discriminator_update_ratio"], says["generator_update_ratio"] = discriminator[:, -1], generator[:, -1]
-        return self._readings.block(last_step, steps, says)
+
+class _Rows(Generic[Row]):
+    """The rows of one player on the device, their fields joined in order."""
+
+    def __init__(self, like: Row, capacity: int) -> None:
+        self._kind: Callable[..., Row] = type(like)
+        self._shapes = [field.shape for field in like]
+        self._widths = [field.numel() for field in like]
+        self.buffer = torch.zeros(capacity, sum(self._widths), device=like.loss.device)
+
+    def store(self, place: Tensor, row: Row) -> None:
+        self.buffer.index_copy_(0, place, torch.hstack(row)[None])
+
+    def read(self, rows: Tensor) -> Row:
+        """Return S rows of the buffer as one whose fields are [S] and [S, n]."""
+        fields = zip(rows.split(self._widths, dim=1), self._shapes, strict=True)
+        return self._kind(*(field.reshape(len(rows), *shape) for field, shape in fields))
 
 
 class _Copy:
     """A copy to pinned host memory that the host waits for only when it reads it."""
 
-    def __init__(self, last_step: int, steps: list[int], rows: Tensor) -> None:
-        self.last_step, self.steps = last_step, steps
+    def __init__(self, rows: Tensor) -> None:
         self._rows = torch.empty(rows.shape, pin_memory=rows.is_cuda)
         self._rows.copy_(rows, non_blocking=rows.is_cuda)
         self._event = torch.cuda.Event() if rows.is_cuda else None
@@ -208,3 +243,27 @@ class _Copy:
         if self._event is not None:
             self._event.synchronize()
         return self._rows
+
+
+class Curves:
+    """What the monitors of a whole run say: the mean of each block for the record, and every step for its summary."""
+
+    def __init__(self) -> None:
+        self.means: dict[str, list[float | None]] = {"step": [], **{name: [] for name in MONITORS}}
+        self.first_nonfinite_step: int | None = None
+        self._blocks: list[Tensor] = []
+
+    def add(self, block: Block | None) -> None:
+        """Take in a block; None where the monitors had none yet."""
+        if block is None:
+            return
+        self.means["step"].append(block.last_step)
+        for name, mean in block.means().items():
+            self.means[name].append(mean)
+        self._blocks.append(block.values)
+        self.first_nonfinite_step = block.first_nonfinite_step
+
+    @property
+    def values(self) -> Tensor:
+        """[steps, len(MONITORS)], the steps in order."""
+        return torch.cat([torch.empty(0, len(MONITORS)), *self._blocks])

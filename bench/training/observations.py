@@ -4,7 +4,8 @@ A row holds what the update has at hand, so that watching adds few operators to 
 are made of all rows of a block at once, where they hold up nothing.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,71 +16,95 @@ from losses.pairs import share_above
 DEAD_SIGNAL: Final = 1e-6
 """A sample whose B * |dL_G/dx_f| is below this is dead: it teaches the generator nothing."""
 
-_SCALARS: Final = 3
-"""Numbers of a row that are not one a sample."""
 
-_GROUPS: Final = 4
-"""Numbers of a discriminator's row for each pair of a real and a fake input."""
+class DiscriminatorRow(NamedTuple):
+    """What is watched of one update of the discriminator on n real and n fake inputs, or of S of them.
 
-
-def observe_discriminator(
-    loss: Tensor,
-    gradient_norm: Tensor,
-    diversity: Tensor,
-    critics: tuple[Tensor, Tensor],
-    logits: tuple[Tensor, Tensor],
-) -> Tensor:
-    """Return one row of a discriminator's update, [3 + 4n], of n real and n fake inputs.
-
-    Args:
-        loss: L_D, a scalar.
-        gradient_norm: of the discriminator's parameters, a scalar.
-        diversity: tr Cov(fake batch) / tr Cov(real batch), a scalar.
-        critics: the critic on the reals and on the fakes, [n] each.
-        logits: those of the reals and of the fakes, [n] or [n, outputs], with their retained gradients.
+    This is the one place that names the columns: whoever stores rows joins the fields in this order. The first four are
+    scalars, or [S]; the others are [n], or [S, n].
     """
-    real, fake = (_gradient_at(each) for each in logits)
-    return torch.hstack([loss.detach(), gradient_norm, diversity, *critics, real, fake])
+
+    loss: Tensor
+    """L_D."""
+    gradient_norm: Tensor
+    """Of the discriminator's parameters."""
+    diversity: Tensor
+    """tr Cov(fake batch) / tr Cov(real batch)."""
+    update_ratio: Tensor
+    """|dtheta| / |theta| of the update; NaN on steps that do not measure it."""
+    real_critic: Tensor
+    """The objective's critic on the reals."""
+    fake_critic: Tensor
+    real_slopes: Tensor
+    """|dL_D/dlogit| of the reals; over the outputs of a vector head, the norm."""
+    fake_slopes: Tensor
 
 
-def observe_generator(loss: Tensor, gradient_norm: Tensor, fake_images: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return one row of a generator's update, [3 + B]: the images and logits carry retained gradients."""
+class GeneratorRow(NamedTuple):
+    """What is watched of one update of the generator on B samples, or of S of them: scalars, or [S], but for `signals`.
+
+    It names the columns as `DiscriminatorRow` does.
+    """
+
+    loss: Tensor
+    """L_G."""
+    gradient_norm: Tensor
+    """Of the generator's parameters."""
+    weight: Tensor
+    """Sum of |dL_G/dlogit| over the fakes."""
+    update_ratio: Tensor
+    """|dtheta| / |theta| of the update; NaN on steps that do not measure it."""
+    signals: Tensor
+    """|dL_G/dx_f| of each sample, [B], or [S, B]."""
+
+
+Row = TypeVar("Row", DiscriminatorRow, GeneratorRow)
+
+
+def stacked(rows: Sequence[Row]) -> Row:
+    """Return S rows as one whose fields are [S] and [S, n]."""
+    return type(rows[0])(*(torch.stack(fields) for fields in zip(*rows, strict=True)))
+
+
+def slopes_at(logits: Tensor) -> Tensor:
+    """Return |dL/dlogit|, [n], from the gradient that logits, [n] or [n, outputs], retained."""
+    # A loss that does not read these logits leaves them without a gradient.
+    gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad.float()
+    slopes: Tensor = gradient.abs() if gradient.dim() == 1 else torch.linalg.vector_norm(gradient, dim=1)
+    return slopes
+
+
+def signals_at(fake_images: Tensor) -> Tensor:
+    """Return |dL/dx|, [B], from the gradient that images retained."""
     assert fake_images.grad is not None
-    received = torch.linalg.vector_norm(_rows(fake_images.grad), dim=1)
-    return torch.hstack([loss.detach(), gradient_norm, _gradient_at(fake_logits).sum(), received])
+    signals: Tensor = torch.linalg.vector_norm(_flattened(fake_images.grad), dim=1)
+    return signals
 
 
-def discriminator_statistics(rows: Tensor) -> dict[str, Tensor]:
-    """Return what rows of discriminator updates, [S, 3 + 4n], say, by the names of monitors: each [S]."""
-    loss, gradient_norm, diversity = rows[:, :_SCALARS].unbind(dim=1)
-    a, b, *_ = rows[:, _SCALARS:].unflatten(1, (_GROUPS, -1)).unbind(dim=1)
+def discriminator_statistics(rows: DiscriminatorRow) -> dict[str, Tensor]:
+    """Return what S rows of discriminator updates say, by the names of monitors: each [S]."""
     return {
-        "discriminator_loss": loss,
-        "discriminator_gradient_norm": gradient_norm,
-        "logit_gap": a.mean(dim=1) - b.mean(dim=1),
-        "discriminator_accuracy": share_above(a, b),
-        "diversity_ratio": diversity,
+        "discriminator_loss": rows.loss,
+        "discriminator_gradient_norm": rows.gradient_norm,
+        "logit_gap": rows.real_critic.mean(dim=1) - rows.fake_critic.mean(dim=1),
+        "discriminator_accuracy": share_above(rows.real_critic, rows.fake_critic),
+        "diversity_ratio": rows.diversity,
     }
 
 
-def logit_slopes(rows: Tensor) -> Tensor:
-    """Return B * |dL_D/dlogit| of the reals and then of the fakes, [S, 2n], of rows of discriminator updates.
-
-    A vector head has the norm over its outputs; a packed input counts as one of the B.
-    """
-    slopes: Tensor = rows[:, _SCALARS:].unflatten(1, (_GROUPS, -1))[:, 2:]
-    return (slopes * slopes.shape[2]).flatten(1)
+def logit_slopes(rows: DiscriminatorRow) -> Tensor:
+    """Return B * |dL_D/dlogit| of the reals and then of the fakes, [S, 2n]; a packed input counts as one of the B."""
+    return torch.cat([rows.real_slopes, rows.fake_slopes], dim=1) * rows.real_slopes.shape[1]
 
 
-def generator_statistics(rows: Tensor) -> dict[str, Tensor]:
-    """Return what rows of generator updates, [S, 3 + B], say, by the names of monitors: each [S]."""
-    loss, gradient_norm, weight = rows[:, :_SCALARS].unbind(dim=1)
-    signals = rows[:, _SCALARS:] * (rows.shape[1] - _SCALARS)
+def generator_statistics(rows: GeneratorRow) -> dict[str, Tensor]:
+    """Return what S rows of generator updates say, by the names of monitors: each [S]."""
+    signals = rows.signals * rows.signals.shape[1]
     return {
-        "generator_loss": loss,
-        "generator_gradient_norm": gradient_norm,
+        "generator_loss": rows.loss,
+        "generator_gradient_norm": rows.gradient_norm,
         "generator_signal": signals.median(dim=1).values,
-        "generator_weight": weight,
+        "generator_weight": rows.weight,
         "generator_dead_fraction": share_below(signals, DEAD_SIGNAL),
     }
 
@@ -92,7 +117,7 @@ def share_below(values: Tensor, limit: Tensor | float) -> Tensor:
 
 def total_variance(images: Tensor) -> Tensor:
     """Return the trace of a batch's covariance matrix, a scalar in float32."""
-    rows = _rows(images)
+    rows = _flattened(images)
     distances = torch.linalg.vector_norm(rows - rows.mean(dim=0), dim=1)
     total: Tensor = distances.square().sum()
     return total / (len(rows) - 1)
@@ -110,14 +135,6 @@ def update_ratio(module: nn.Module, before: list[Tensor]) -> Tensor:
     return get_total_norm(moved) / get_total_norm(before)
 
 
-def _rows(images: Tensor) -> Tensor:
+def _flattened(images: Tensor) -> Tensor:
     """Return one row a sample in float32, without a copy where images lie channels last."""
     return images.float().movedim(1, -1).flatten(1)
-
-
-def _gradient_at(logits: Tensor) -> Tensor:
-    """Return |dL/dlogit|, [n], from the gradient that the logits retained."""
-    # A loss that does not read these logits leaves them without a gradient.
-    gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad.float()
-    slopes: Tensor = gradient.abs() if gradient.dim() == 1 else torch.linalg.vector_norm(gradient, dim=1)
-    return slopes

@@ -23,7 +23,7 @@ DIVERSITY_ALARM: Final = 0.1
 """A generated batch with less than this share of the real batch's variance has collapsed."""
 
 
-def step_measures(values: Tensor) -> dict[str, float | None]:
+def stability_metrics(values: Tensor) -> dict[str, float | None]:
     """Return the measures of a whole run.
 
     Args:

@@ -1,8 +1,8 @@
-"""One discriminator update and one generator update: the only place that runs a backward pass or an optimiser.
+"""One discriminator update and one generator update: the only place that runs a backward pass or an optimizer.
 
-The rules, each of which removes a mistake that training loops make: one `zero_grad`, one backward and one optimiser
+The rules, each of which removes a mistake that training loops make: one `zero_grad`, one backward and one optimizer
 step for each phase; fakes of the discriminator's phase come from a generator without graph; the discriminator is
-frozen in the generator's phase; real and fake go through D in separate forwards unless it judges each image alone;
+frozen in the generator's phase; real and fake go through D in separate forwards unless its logits are samplewise;
 penalties and objectives are summed before the one backward.
 """
 
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from bench.config.trial import Optimizer, Precision
-from bench.training.batches import Batches
+from bench.training.batches import Batch, Batches
 from bench.training.monitors import UPDATE_RATIO_EVERY
 from bench.training.observations import (
+    DiscriminatorRow,
+    GeneratorRow,
     copy_parameters,
-    observe_discriminator,
-    observe_generator,
+    signals_at,
+    slopes_at,
     total_variance,
     update_ratio,
 )
@@ -30,7 +32,7 @@ from losses.types import Phase
 
 
 def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
-    """Build one player's optimiser, fused where torch has it, and on CUDA one whose update can be captured."""
+    """Build one player's optimizer, fused where torch has it, and on CUDA one whose update can be captured."""
     parameters = list(module.parameters())
     capturable = parameters[0].is_cuda
     if optimizer.name == "adam":
@@ -41,13 +43,13 @@ def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: floa
 
 
 class TrainingStep:
-    """Both players, their optimisers and the method; `run(step)` makes one generator update and its critic updates.
+    """Both players, their optimizers and the method; `run(step)` makes one generator update and its critic updates.
 
     Steps count generator updates from 0. With `critic_steps` n, the discriminator's updates of step t are its
     updates n*t ... n*t + n - 1, and each has its own batch, latents and random numbers.
 
     The method's own pace is applied here, on top of the track's: its factors on the discriminator's updates and
-    learning rate. `judges_alone` says of the discriminator, as it is given, that an image's logit depends on no other
+    learning rate. `samplewise` says of the discriminator, as it is given, that an image's logit depends on no other
     image and that no forward changes the next.
     """
 
@@ -62,10 +64,10 @@ class TrainingStep:
         critic_steps: int = 1,
         precision: Precision = "fp32",
         seed: int = 0,
-        judges_alone: bool = False,
+        samplewise: bool = False,
     ) -> None:
         self.method = method
-        self.criterion = Criterion(method, discriminator, generator, seed=seed, concat_batches=judges_alone)
+        self.criterion = Criterion(method, discriminator, generator, seed=seed, concat_batches=samplewise)
         self.generator = generator.train()
         self.discriminator = self.criterion.discriminator.train()
         self.generator_optimizer = build_optimizer(generator, optimizer, optimizer.lr_generator)
@@ -74,33 +76,19 @@ class TrainingStep:
         )
         self.critic_steps = critic_steps * method.critic_steps
         """The discriminator's updates for one of the generator."""
-        self._reads_real_in_generator = method.needs_real_in_generator
+        self._needs_real_in_generator = method.needs_real_in_generator
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
-    def run(self, step: int) -> tuple[Tensor, Tensor]:
-        """Make one step; return the row of the last discriminator update and that of the generator update.
-
-        They are those of `bench.training.observations`; each ends with its update ratio, which is NaN on steps that do
-        not measure it.
-        """
-        for critic_step in self.critic_range(step):
-            self.place("discriminator", critic_step)
-            discriminator = self.update_discriminator(measured=self.measures(step, critic_step))
-        self.place("generator", step)
-        return discriminator, self.update_generator(measured=self.measures(step))
-
-    @property
-    def joint(self) -> bool:
-        """Whether reals and fakes may share a forward of the discriminator."""
-        return self.criterion.concat_batches
-
-    @property
-    def state(self) -> dict[str, dict[str, Tensor]]:
-        """What stateful parts remember, by part name."""
-        return self.criterion.state
+    def run(self, step: int) -> tuple[DiscriminatorRow, GeneratorRow]:
+        """Make one step; return what is watched of the last discriminator update and of the generator update."""
+        for update in self.critic_range(step):
+            discriminator = self.update_discriminator(
+                self.batch("discriminator", update), measured=self.measures(step, update)
+            )
+        return discriminator, self.update_generator(self.batch("generator", step), measured=self.measures(step))
 
     def critic_range(self, step: int) -> range:
         """Return the numbers of the discriminator's updates that belong to a step."""
@@ -110,45 +98,31 @@ class TrainingStep:
         """Say whether a step measures its update ratios; of the discriminator's updates, the last one does."""
         return step % UPDATE_RATIO_EVERY == 0 and critic_step in (None, self.critic_range(step)[-1])
 
-    def place(self, phase: Phase, index: int) -> None:
-        """Choose the update of a phase whose batch, latents and random numbers are read from here on."""
-        self._batches.place(phase, index)
+    def batch(self, phase: Phase, update: int) -> Batch:
+        """Choose the update of a phase: return its batch, and let the parts draw its random numbers from here on."""
         if phase == "discriminator":
-            self.criterion.choose_update(phase, index, index // self.critic_steps)
+            self.criterion.choose_update(phase, update, update // self.critic_steps)
         else:
-            self.criterion.choose_update(phase, (index + 1) * self.critic_steps, index)
+            self.criterion.choose_update(phase, (update + 1) * self.critic_steps, update)
+        return self._batches.at(phase, update)
 
-    @property
-    def generators(self) -> Collection[torch.Generator]:
-        """The random generators of the method's parts."""
-        return self.criterion.random_generators(self._device).values()
+    def update_discriminator(self, batch: Batch, *, measured: bool) -> DiscriminatorRow:
+        """Make the discriminator's update on a batch; return what is watched, its update ratio where it is measured."""
+        row = self.discriminator_gradients(batch)
+        return row._replace(update_ratio=self._apply(self.apply_discriminator, self.discriminator, measured=measured))
 
-    def update_discriminator(self, *, measured: bool) -> Tensor:
-        """Make the discriminator's update that was placed; return its row and its update ratio."""
-        row = self._discriminator_gradients()
-        return torch.hstack([row, self._apply(self.apply_discriminator, self.discriminator, measured=measured)])
+    def update_generator(self, batch: Batch, *, measured: bool) -> GeneratorRow:
+        """Make the generator's update on a batch; return what is watched, its update ratio where it is measured."""
+        row = self.generator_gradients(batch)
+        return row._replace(update_ratio=self._apply(self.apply_generator, self.generator, measured=measured))
 
-    def update_generator(self, *, measured: bool) -> Tensor:
-        """Make the generator's update that was placed; return its row and its update ratio."""
-        row = self._generator_gradients()
-        return torch.hstack([row, self._apply(self.apply_generator, self.generator, measured=measured)])
-
-    def discriminator_gradients(self, critic_step: int) -> Tensor:
+    def discriminator_gradients(self, batch: Batch) -> DiscriminatorRow:
         """Fill the discriminator's gradients from one batch; the generator is left without any."""
-        self.place("discriminator", critic_step)
-        return self._discriminator_gradients()
-
-    def generator_gradients(self, step: int) -> Tensor:
-        """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
-        self.place("generator", step)
-        return self._generator_gradients()
-
-    def _discriminator_gradients(self) -> Tensor:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.placed_real("discriminator")
+        real = batch.real
         variance = total_variance(real)
         with autocast(self._precision, self._device):
-            latents = self._batches.placed_latents("discriminator")
+            latents = batch.latents
             with torch.no_grad(), mark(G_FAKE):
                 fake = self.generator(latents)
             diversity = total_variance(fake) / variance  # images are watched while they are in the caches
@@ -160,24 +134,38 @@ class TrainingStep:
         with mark(D_BACKWARD):
             parts.total.backward()
         norm = _gradient_norm(self.discriminator_optimizer)
-        logits = parts.real_logits, parts.fake_logits
-        critics = self._critics(parts.real_logits.detach(), parts.fake_logits.detach())
-        return observe_discriminator(parts.total, norm, diversity, critics, logits)
+        real_critic, fake_critic = self.method.objective.critics(parts.real_logits.detach(), parts.fake_logits.detach())
+        return DiscriminatorRow(
+            loss=parts.total.detach(),
+            gradient_norm=norm,
+            diversity=diversity,
+            update_ratio=self._not_measured,
+            real_critic=real_critic,
+            fake_critic=fake_critic,
+            real_slopes=slopes_at(parts.real_logits),
+            fake_slopes=slopes_at(parts.fake_logits),
+        )
 
-    def _generator_gradients(self) -> Tensor:
+    def generator_gradients(self, batch: Batch) -> GeneratorRow:
+        """Fill the generator's gradients from one batch; the discriminator is frozen meanwhile."""
         self.generator_optimizer.zero_grad(set_to_none=True)
-        real = self._batches.placed_real("generator") if self._reads_real_in_generator else None
+        real = batch.real if self._needs_real_in_generator else None
         with _frozen(self.discriminator):
             with autocast(self._precision, self._device):
-                parts = self.criterion.generator_loss(self._batches.placed_latents("generator"), real)
+                parts = self.criterion.generator_loss(batch.latents, real)
             assert parts.fake_images is not None
             assert parts.fake_logits is not None
             parts.fake_images.retain_grad()
             parts.fake_logits.retain_grad()
             with mark(G_BACKWARD):
                 parts.total.backward()
-        norm = _gradient_norm(self.generator_optimizer)
-        return observe_generator(parts.total, norm, parts.fake_images, parts.fake_logits)
+        return GeneratorRow(
+            loss=parts.total.detach(),
+            gradient_norm=_gradient_norm(self.generator_optimizer),
+            weight=slopes_at(parts.fake_logits).sum(),
+            update_ratio=self._not_measured,
+            signals=signals_at(parts.fake_images),
+        )
 
     def apply_discriminator(self) -> None:
         """Update the discriminator from the gradients it has, then apply the method's constraints."""
@@ -190,10 +178,15 @@ class TrainingStep:
         with mark(G_UPDATE):
             self.generator_optimizer.step()
 
-    def _critics(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the objective's critic on reals and fakes, by which logits are ranked."""
-        critic = self.method.objective.critic
-        return critic(real, real, fake), critic(fake, real, fake)
+    @property
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """What stateful parts remember, by part name."""
+        return self.criterion.state
+
+    @property
+    def random_generators(self) -> Collection[torch.Generator]:
+        """The random generators of the method's parts."""
+        return self.criterion.random_generators(self._device).values()
 
     def _apply(self, update: Callable[[], None], module: nn.Module, *, measured: bool) -> Tensor:
         """Make an update and return its ratio; the weights are copied only where it is measured."""
@@ -207,7 +200,7 @@ class TrainingStep:
 
 @contextmanager
 def _frozen(module: nn.Module) -> Iterator[None]:
-    """Owe the parameters no gradient inside."""
+    """Ask for no gradient of the parameters inside."""
     module.requires_grad_(False)
     try:
         yield

@@ -118,7 +118,8 @@ def _directions(case: Case[Objective]) -> None:
     objective = case.part
 
     def means(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        return objective.critic(a, a, b).mean(), objective.critic(b, a, b).mean()
+        real, fake = objective.critics(a, b)
+        return real.mean(), fake.mean()
 
     a, b = _logits(case, "a") / 2, _logits(case, "b") / 2
     slopes = _gradients(objective, a, b)

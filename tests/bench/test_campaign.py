@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.campaign import divide, packs, run
+from bench.campaign import divide, groups, run
 from bench.config.suite import load_suite
 from bench.config.trial import Trial
 from bench.config.workload import Workload
@@ -25,15 +25,15 @@ from bench.events import (
     TrialStarted,
 )
 from bench.execution.inline import InlineExecutor
-from bench.execution.interface import Executor, Finished, Message, Task
+from bench.execution.interface import TRAINER, Executor, Finished, Message, Task
 from bench.execution.local import LocalExecutor
 from bench.plan import expand
 from bench.store import environment
 from bench.store.journal import RecordError, Store, StoreError, read_record
 from bench.store.record import Record
+from bench.training.run_options import RunOptions
 
 FAKE = "fake_training:train"
-FAKE_PACK = "fake_training:train_pack"
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -134,9 +134,9 @@ def test_a_lost_process_is_recorded_and_its_trial_retried(store: Store, trial: M
     assert "SIGKILL" in store.log_path(lost.id, 0).read_text()
 
 
-def test_what_a_lost_pack_had_not_finished_is_retried_alone(store: Store, trial: MakeTrial) -> None:
+def test_what_a_lost_process_had_not_finished_is_retried_alone(store: Store, trial: MakeTrial) -> None:
     trials = [trial("die-once"), trial("nap"), trial()]
-    events = list(run(trials, LocalExecutor(1), store, trainer=FAKE, pack=3, pack_trainer=FAKE_PACK))
+    events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=3), trainer=FAKE))
     assert {event.trial_id for event in of(events, TrialRetried)} == {trials[0].id}
     assert {event.status for event in of(events, TrialFinished)} == {"ok"}
     attempts = {(record.spec.method, record.attempt): record.status for record in store.records()}
@@ -145,7 +145,7 @@ def test_what_a_lost_pack_had_not_finished_is_retried_alone(store: Store, trial:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_packs_hold_one_workload_and_keep_the_order(trial: MakeTrial, size: int) -> None:
+def test_groups_have_one_workload_and_precision_and_keep_the_order(trial: MakeTrial, size: int) -> None:
     def named(workload: str, seed: int, precision: str = "fp32") -> tuple[Trial, int]:
         spec = msgspec.structs.replace(trial(seed=seed).spec, workload=workload, precision=precision)
         return Trial(spec=spec, components={}), seed
@@ -157,26 +157,25 @@ def test_packs_hold_one_workload_and_keep_the_order(trial: MakeTrial, size: int)
         3: [[0, 2, 3], [1, 5], [4]],
         10: [[0, 2, 3], [1, 5], [4]],
     }
-    assert [[attempt for _, attempt in pack] for pack in packs(todo, size)] == expected[size]
+    assert [[attempt for _, attempt in group] for group in groups(todo, size)] == expected[size]
 
 
-def test_packs_are_refused_where_nobody_trains_them(store: Store, trial: MakeTrial) -> None:
-    with pytest.raises(ValueError, match="give both of your own, or neither"):
-        list(run([trial()], InlineExecutor(), store, trainer=FAKE, pack=2))
+def test_a_process_without_trials_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one trial, not 0"):
-        list(run([trial()], InlineExecutor(), store, pack=0))
+        RunOptions(trials_per_process=0)
 
 
-def test_packed_trials_have_the_records_of_trials_alone(tmp_path: Path) -> None:
+def test_trials_that_share_a_process_have_the_records_of_trials_alone(tmp_path: Path) -> None:
     settings = {"methods": ["nsgan", "wgan-gp"], "seeds": 2, "steps": 60, "evaluate_every": 30, "samples": 100}
     trials = expand(load_suite("smoke", settings))
-    stores = [Store(tmp_path / name) for name in ("alone", "packed")]
+    stores = [Store(tmp_path / name) for name in ("alone", "shared")]
     for store, size in zip(stores, (1, 3), strict=True):
-        statuses = [event.status for event in of(list(run(trials, LocalExecutor(1), store, pack=size)), TrialFinished)]
-        assert len(statuses) == 4
+        events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=size)))
+        assert len(of(events, TrialFinished)) == 4
     assert deterministic(stores[0]) == deterministic(stores[1])
     assert [record.cost.get("pack") for record in stores[1].records()].count(3) == 3
-    assert list(run(trials, InlineExecutor(), stores[1], pack=4))[-1].finished == 0, "nothing is left to run"
+    again = list(run(trials, InlineExecutor(), stores[1], RunOptions(trials_per_process=4)))
+    assert again[-1].finished == 0, "nothing is left to run"
 
 
 def test_a_process_lost_twice_is_given_up(store: Store, trial: MakeTrial) -> None:
@@ -191,7 +190,8 @@ def test_a_process_lost_twice_is_given_up(store: Store, trial: MakeTrial) -> Non
 
 def test_timeout_is_recorded(store: Store, trial: MakeTrial) -> None:
     (end,) = of(
-        list(run([trial("sleep")], LocalExecutor(1), store, trainer=FAKE, timeout_minutes=1 / 60)), TrialFinished
+        list(run([trial("sleep")], LocalExecutor(1), store, RunOptions(timeout_minutes=1 / 60), trainer=FAKE)),
+        TrialFinished,
     )
     assert isinstance(end, TrialFinished)
     assert end.status == "timeout"
@@ -281,8 +281,8 @@ class Recording:
     def __init__(self) -> None:
         self.tasks: list[Task] = []
 
-    def submit(self, *pack: Task) -> None:
-        self.tasks.extend(pack)
+    def submit(self, *tasks: Task) -> None:
+        self.tasks.extend(tasks)
 
     def messages(self) -> Iterator[Message]:
         return iter(())
@@ -294,13 +294,14 @@ class Recording:
         pass
 
 
-def test_what_is_said_about_the_place_reaches_the_task(store: Store, trial: MakeTrial, tmp_path: Path) -> None:
+def test_the_options_reach_the_task_whole(store: Store, trial: MakeTrial, tmp_path: Path) -> None:
     executor = Recording()
     given: Executor = executor
-    list(run([trial()], given, store, threads=3, device="cuda:1", data_dir=tmp_path, timeout_minutes=2.0))
+    options = RunOptions(threads=3, device="cuda:1", data_dir=str(tmp_path), timeout_minutes=2.0)
+    list(run([trial()], given, store, options))
     (task,) = executor.tasks
-    assert (task.threads, task.device, task.data_dir, task.timeout_seconds) == (3, "cuda:1", str(tmp_path), 120.0)
-    assert task.trainer == "bench.training.trainer:train"
+    assert task.options == options
+    assert task.options.timeout_seconds == 120.0
     assert Path(task.scratch).is_absolute()
     assert task.trial == trial(), "nothing of it entered the trial"
 
@@ -393,7 +394,7 @@ def test_killed_campaign_resumes_to_the_same_records(trial: MakeTrial, tmp_path:
 @pytest.mark.slow
 def test_killed_campaign_resumes_to_the_same_records_with_real_training(tmp_path: Path) -> None:
     suite = load_suite("smoke", {"seeds": 2, "steps": 20, "evaluate_every": 10, "samples": 500})
-    check_killed_and_resumed(expand(suite), tmp_path, "bench.training.trainer:train")
+    check_killed_and_resumed(expand(suite), tmp_path, TRAINER)
 
 
 def test_records_that_cannot_be_stored_are_kept_elsewhere_and_the_campaign_goes_on(

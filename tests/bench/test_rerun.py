@@ -15,7 +15,7 @@ from bench.report.joint_checks import joint_contradictions
 from bench.report.self_checks import self_contradictions
 from bench.store.journal import Store
 from bench.store.record import Evaluation, History
-from bench.training.verdict import course
+from bench.training.trajectory import trajectory_metrics
 
 METHODS = ("nsgan", "wgan")
 
@@ -96,7 +96,7 @@ def with_distance(record, index, distance):
         record,
         metrics={**record.metrics, **named},
         history=History(evaluations=evaluations, training=record.history.training),
-        stability={**record.stability, **course(evaluations, "sliced_w2", floor)},
+        stability={**record.stability, **trajectory_metrics(evaluations, "sliced_w2", floor)},
     )
 
 
@@ -165,8 +165,8 @@ def test_what_was_trained_elsewhere_is_taken(runs):
     assert again(with_distance(old, 1, 1.0), made={old.trial_id: old}).verdict == "differs"
 
 
-def broken(trial, **_):
-    raise ValueError(f"nothing to train in {trial.id}")
+def broken(trials, options, emit):
+    raise ValueError(f"nothing to train in {trials}")
 
 
 def test_what_cannot_be_trained_is_not_compared(runs):

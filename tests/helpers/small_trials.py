@@ -1,5 +1,8 @@
 """Trials of a small network on made-up images, for tests of the engine."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import msgspec
 import torch
 from torch import Tensor
@@ -8,7 +11,12 @@ import losses
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
 from bench.config.suite import load_suite
 from bench.config.trial import Network, Optimizer, Spec, Trial
+from bench.events import Progress
+from bench.execution.training import train
 from bench.plan import expand
+from bench.store.record import Outcome
+from bench.training.batches import Batch, Batches
+from bench.training.run_options import RunOptions
 from bench.training.step import TrainingStep
 from losses.types import Phase
 
@@ -49,14 +57,36 @@ def images(count: int = 100) -> Tensor:
 
 
 def watch_critic(step: TrainingStep) -> list[int]:
-    """Return a list that takes the number of each of the discriminator's updates as it is placed."""
+    """Return a list that takes the number of each of the discriminator's updates as its batch is asked for."""
     seen: list[int] = []
-    place = step.place
+    batch = step.batch
 
-    def placed(phase: Phase, index: int) -> None:
+    def watched(phase: Phase, index: int) -> Batch:
         if phase == "discriminator":
             seen.append(index)
-        place(phase, index)
+        return batch(phase, index)
 
-    step.place = placed  # type: ignore[method-assign]
+    step.batch = watched  # type: ignore[method-assign]
     return seen
+
+
+class InFloat64:
+    """The same batches with twice the digits."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def at(self, phase: str, step: int) -> Batch:
+        batch = self._batches.at(phase, step)
+        return Batch(lambda: batch.real.double(), lambda: batch.latents.double())
+
+
+def train_alone(
+    trial: Trial, folder: Path, emit: Callable[[Progress], None] = lambda _: None, **options: object
+) -> Outcome:
+    """Train one trial in this process, and raise what it raises."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ((_, result),) = train([(trial, folder)], RunOptions(**options), emit)
+    if isinstance(result, Exception):
+        raise result
+    return result

@@ -8,7 +8,7 @@ from bench import data
 from bench.config.workload import primary_of
 from bench.store.record import Evaluation, History, Record
 from bench.training.blocks import block_ends
-from bench.training.verdict import course
+from bench.training.trajectory import trajectory_metrics
 
 _LEVELS = {"discriminator_loss": 1.0, "generator_signal": 10.0, "discriminator_accuracy": 0.9}
 _OF_REAL_DATA = ("_floor", "_ceiling")
@@ -62,7 +62,7 @@ def whole(record: Record) -> Record:
             **record.stability,
             "first_nonfinite_step": None,
             "completed_steps": float(spec.steps),
-            **course(evaluations, primary, constants[f"{primary}_floor"]),
+            **trajectory_metrics(evaluations, primary, constants[f"{primary}_floor"]),
         },
         cost={
             **record.cost,

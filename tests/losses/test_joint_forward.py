@@ -182,7 +182,7 @@ def test_features_are_those_of_each_batchs_own_images() -> None:
     torch.testing.assert_close(seen["fake"], critic(fake)[1], rtol=1e-12, atol=1e-14)
 
 
-def test_what_constraints_leave_of_a_discriminator_that_judges_alone() -> None:
+def test_what_constraints_leave_of_a_discriminator_that_samplewise() -> None:
     expected = {"wgan": True, "nsgan": True, "sngan": False, "bce_ns + spectral_norm + grad_norm": False}
     expected |= {"bce_ns + ttur + critic_steps": True, "bce_ns + grad_norm": True}
     assert {name: losses.get(name).samplewise for name in expected} == expected

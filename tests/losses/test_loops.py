@@ -1,4 +1,4 @@
-"""The loops of README and docs/loops run as they are printed there."""
+"""The loops of README and examples/ run as they are printed there."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from torch import nn
 import losses
 
 ROOT = Path(__file__).parents[2]
-LOOPS = ROOT / "docs" / "loops"
+LOOPS = ROOT / "examples"
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
@@ -52,6 +52,14 @@ def test_the_dcgan_loop_trains() -> None:
     first, last = (numbers(line) for line in printed.splitlines())
     assert first[0] == pytest.approx(2 * 0.6931, abs=0.05), "a discriminator that knows nothing is at 2 log 2"
     assert last[0] < first[0] - 0.2
+
+
+@pytest.mark.parametrize("loss", ["nsgan", "nsgan-r1"])
+def test_the_plain_loop_trains(loss: str) -> None:
+    printed = run("plain_loop.py", "--steps", "20", "--loss", loss)
+    first, last = (numbers(line) for line in printed.splitlines())
+    assert len(first) == len(last) == 2
+    assert last[0] < first[0] - 0.05
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from bench.execution.local import LocalExecutor
 from bench.plan import expand
 from bench.store.journal import Store
 from bench.store.record import Record
+from bench.training.run_options import RunOptions
 
 Runs = dict[int, Record]
 """The record of each seed."""
@@ -37,9 +38,10 @@ def trials(method: str, workload: str, precision: Precision, seeds: int, steps: 
 
 def train(planned: list[Trial], device: str, *, capture: bool) -> Runs:
     workers, threads = campaign.divide(len(planned), None, device)
+    options = RunOptions(threads=threads, device=device, capture=capture)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        events = campaign.run(planned, LocalExecutor(workers), store, threads=threads, device=device, capture=capture)
+        events = campaign.run(planned, LocalExecutor(workers), store, options)
         for event in events:
             if isinstance(event, TrialFinished):
                 sys.stderr.write(f"{event.trial.id}: {event.status}\n")

@@ -9,9 +9,11 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-import reference_loop
+import plain_loop
+from plain_networks import Logits, in_torch_layers
 
 from bench.config.trial import Precision
 from bench.training.batches import to_network_range
@@ -25,20 +27,19 @@ class Reference:
     """The plain loop in float32: eager, contiguous, batches by a DataLoader, as the well-known tutorial has it."""
 
     def __init__(self, engine: TrainingStep, images: Tensor, device: torch.device) -> None:
-        self.generator, self.discriminator = (
-            reference_loop.in_torch_layers(module) for module in (engine.generator, engine.discriminator)
-        )
+        self.generator, self.discriminator = in_torch_layers(engine.generator), Logits(engine.discriminator)
         self._data = TensorDataset(images.cpu().float() / 127.5 - 1)
         self._device = device
 
-    def batches(self, steps: int) -> Iterator[reference_loop.Batch]:
+    def batches(self, steps: int) -> Iterator[plain_loop.Batch]:
         sampler = RandomSampler(self._data, replacement=True, num_samples=steps * BATCH)
         for (real,) in DataLoader(self._data, batch_size=BATCH, sampler=sampler):
             latents = (torch.randn(BATCH, LATENT, device=self._device) for _ in range(2))
             yield real.to(self._device), next(latents), next(latents)
 
     def run(self, steps: int) -> None:
-        reference_loop.train("nsgan", self.generator, self.discriminator, list(self.batches(steps)))
+        for _ in plain_loop.train("nsgan", self.generator, self.discriminator, list(self.batches(steps))):
+            pass
 
 
 class Bare:
@@ -72,7 +73,7 @@ class Bare:
         step.generator_optimizer.step()
 
     def _discriminator(self, fake: Tensor) -> Tensor:
-        both = [torch.cat([self._real, fake])] if self._step.joint else [self._real, fake]
+        both = [torch.cat([self._real, fake])] if self._step.criterion.concat_batches else [self._real, fake]
         real_logits, fake_logits = torch.cat([self._step.discriminator(images)[0] for images in both]).split(BATCH)
         return softplus(-real_logits.float()).mean() + softplus(fake_logits.float()).mean()
 
@@ -82,7 +83,8 @@ class Bare:
 
     def _library_discriminator(self, fake: Tensor) -> Tensor:
         step = self._step
-        return step.method.discriminator_loss(step.discriminator, self._real, fake, concat_batches=step.joint).total
+        joint = step.criterion.concat_batches
+        return step.method.discriminator_loss(step.discriminator, self._real, fake, concat_batches=joint).total
 
     def _library_generator(self) -> Tensor:
         step = self._step

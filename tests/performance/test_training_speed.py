@@ -22,7 +22,7 @@ def _threads():
 
 def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     output = tmp_path / "speed.json"
-    small = ["--width", "4", "--seconds", "0.01", "--steps", "1", "--packs", "2", "--threads", "1"]
+    small = ["--width", "4", "--seconds", "0.01", "--steps", "1", "--together", "2", "--threads", "1"]
     training_speed.main(["--output", str(output), *small])
     printed = capsys.readouterr().out
     for line in (
@@ -30,7 +30,7 @@ def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
         "engine, bf16 | reference loop",
         "engine, fp32 | bare step |",
         "engine, bf16 | bare step with the library's losses",
-        "pack of 2, fp32 | reference loop",
+        "2 in a process, fp32 | reference loop",
     ):
         assert line in printed
     assert "floor of a step in bf16" in printed
@@ -43,8 +43,8 @@ def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
 def test_an_engine_that_trains_otherwise_is_not_timed(monkeypatch):
     bench = training_speed.Bench(torch.device("cpu"), 4, training_speed.Effort())
     bench.check()
-    plain = training_speed.reference_loop.discriminator_loss
-    monkeypatch.setattr(training_speed.reference_loop, "discriminator_loss", lambda *given: 1.01 * plain(*given))
+    plain = training_speed.plain_loop.discriminator_loss
+    monkeypatch.setattr(training_speed.plain_loop, "discriminator_loss", lambda *given: 1.01 * plain(*given))
     with pytest.raises(SystemExit, match="step 0: the engine has"):
         bench.check()
 
@@ -58,8 +58,8 @@ def test_bare_steps_update_the_discriminator_as_the_engine_does(precision):
     for library in (True, False):
         step = bench.engine(precision)
         bare = training_speed.Bare(step, bench._images, precision, torch.device("cpu"), library=library)
-        bare._real = untrained._batches.real("discriminator", 0)
-        bare._latents = untrained._batches.latents("discriminator", 0)
+        bare._real = untrained._batches.at("discriminator", 0).real
+        bare._latents = untrained._batches.at("discriminator", 0).latents
         bare.run(0)
         networks = (engine.discriminator, step.discriminator, untrained.discriminator)
         for ours, bares, first in zip(*(network.parameters() for network in networks), strict=True):

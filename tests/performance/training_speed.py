@@ -23,30 +23,32 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-import reference_loop
-from one_graph import OneGraph
+import plain_loop
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from sides import BATCH, LATENT, Bare, Idle, Reference
 from small_trials import make_trial
 
 from bench import campaign
+from bench.accelerate.capture import WARM_UP, CapturedStepper, recorder_for
 from bench.config.trial import Network, Precision, Trial
 from bench.execution.local import LocalExecutor
+from bench.execution.training import current_for
 from bench.kernels.blocks import Call, Effort, interleave
 from bench.kernels.machine import measure_rates
 from bench.kernels.traffic import count
 from bench.store.journal import Store
 from bench.training.blocks import BLOCK_STEPS
-from bench.training.capture import WARM_UP, recorder_for, watched
+from bench.training.build import build_step
 from bench.training.memory import keep_freed_memory
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
-from bench.training.pack import own_stream
 from bench.training.precision import configure
+from bench.training.run_options import RunOptions
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
+from bench.training.stepper import EagerStepper
 
 IMAGES = 5000
 Lane = tuple[Callable[[], AbstractContextManager[object]], Callable[[int], object]]
@@ -103,11 +105,11 @@ class Bench:
 
     def plain(self, step: TrainingStep) -> Callable[[int], object]:
         monitors = Monitors(BLOCK_STEPS, self._device)
-        return flushing(monitors, watched(step, monitors).run)
+        return flushing(monitors, EagerStepper(step, monitors).run)
 
     def captured(self, step: TrainingStep) -> Callable[[int], object]:
         monitors = Monitors(BLOCK_STEPS, self._device)
-        return flushing(monitors, watched(step, monitors, recorder_for(self._device)).run)
+        return flushing(monitors, CapturedStepper(step, monitors, recorder_for(self._device)).run)
 
     def check(self) -> None:
         """Hold the engine to the reference loop, and captured steps to plain ones."""
@@ -116,15 +118,15 @@ class Bench:
         stream = self.engine("fp32")._batches
         numbers = [
             (
-                stream.real("discriminator", index).contiguous(),
-                stream.latents("discriminator", index),
-                stream.latents("generator", index),
+                stream.at("discriminator", index).real.contiguous(),
+                stream.at("discriminator", index).latents,
+                stream.at("generator", index).latents,
             )
             for index in range(CHECKED_STEPS)
         ]
-        plain = reference_loop.train("nsgan", reference.generator, reference.discriminator, numbers)
+        plain = plain_loop.train("nsgan", reference.generator, reference.discriminator, numbers)
         for index, expected in enumerate(plain):
-            found = [statistics_of[0].item() for statistics_of in step.run(index)]
+            found = [row.loss.item() for row in step.run(index)]
             if any(abs(ours - theirs) > 1e-3 for ours, theirs in zip(found, expected, strict=True)):
                 raise SystemExit(f"step {index}: the engine has {found}, the reference loop {expected}")
         if self._cuda:
@@ -174,10 +176,10 @@ class Bench:
         replay = recorder.record(lambda: bare.run(0), ())
         return lambda _: replay()
 
-    def packed(self, precision: Precision, size: int, steps: int) -> Row:
-        """Time the steps of so many trials made in turn, as a pack makes them; captured on CUDA."""
+    def together(self, precision: Precision, size: int, steps: int) -> Row:
+        """Time the steps of so many trials made in turn, as those of a process are; captured on CUDA."""
         prepare = self.captured if self._cuda else self.plain
-        lanes = [(own_stream(self._device), prepare(self.engine(precision))) for _ in range(size)]
+        lanes = [(current_for(self._device, size), prepare(self.engine(precision))) for _ in range(size)]
 
         def all_of_them(index: int) -> None:
             if index % steps == 0:
@@ -188,21 +190,7 @@ class Bench:
             if index % steps == steps - 1:
                 self._join(lanes)
 
-        return self._of_one(f"pack of {size}, {precision}", size, all_of_them, precision, steps)
-
-    def in_one_graph(self, precision: Precision, size: int, steps: int) -> Row:
-        """Time the steps of so many trials recorded together, the other way to pack them."""
-        engines = [self.engine(precision) for _ in range(size)]
-        monitors = [Monitors(BLOCK_STEPS, self._device) for _ in range(size)]
-        pack = OneGraph(engines, monitors, recorder_for(self._device))
-
-        def all_of_them(index: int) -> None:
-            pack.run(index)
-            if index % BLOCK_STEPS == BLOCK_STEPS - 1:
-                for each in monitors:
-                    each.flush(index)
-
-        return self._of_one(f"pack of {size} in one graph, {precision}", size, all_of_them, precision, steps)
+        return self._of_one(f"{size} in a process, {precision}", size, all_of_them, precision, steps)
 
     def _of_one(self, name: str, size: int, run: Callable[[int], object], precision: Precision, steps: int) -> Row:
         row = self.against_reference(name, run, precision, steps)
@@ -228,7 +216,7 @@ class Bench:
     def host(self, precision: Precision) -> float:
         """Return the host's seconds of a replayed step but for the replay itself: no device makes steps faster."""
         monitors = Monitors(BLOCK_STEPS, self._device)
-        captured = watched(self.engine(precision), monitors, Idle())
+        captured = CapturedStepper(self.engine(precision), monitors, Idle())
         run = flushing(monitors, captured.run)
         warm_up = 4 * UPDATE_RATIO_EVERY  # in which every kind of update has run often enough to be recorded
         for index in range(warm_up):
@@ -257,14 +245,15 @@ def campaigns(width: int, steps: int, pairs: int) -> Row:
     for workers in (1, 2, 2, 1) * pairs:
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            for _ in campaign.run(trials, LocalExecutor(workers), Store(Path(folder)), threads=2 // workers):
+            options = RunOptions(threads=2 // workers)
+            for _ in campaign.run(trials, LocalExecutor(workers), Store(Path(folder)), options):
                 pass
             seconds[workers].append((time.perf_counter() - started) / (4 * steps))
     return Row("two workers, a thread each", "one worker, two threads", seconds[2], seconds[1])
 
 
 def measure(
-    device: torch.device, width: int, effort: Effort, steps: int, packs: Sequence[int]
+    device: torch.device, width: int, effort: Effort, steps: int, sizes: Sequence[int]
 ) -> tuple[list[Row], dict[str, float]]:
     """Return the lines of the table, and the seconds that stand below it by what they are of."""
     keep_freed_memory()
@@ -279,10 +268,7 @@ def measure(
             bench.against_reference(f"captured, {each}", bench.captured(bench.engine(each)), each, steps)
             for each in precisions
         ]
-    for size in packs:
-        rows.append(bench.packed("fp32" if device.type == "cpu" else "tf32", size, steps))
-        if device.type == "cuda":
-            rows.append(bench.in_one_graph("tf32", size, steps))
+    rows += [bench.together("fp32" if device.type == "cpu" else "tf32", size, steps) for size in sizes]
     rows += [bench.against_bare(each, steps, library=library) for each in precisions for library in (False, True)]
     if device.type == "cuda":
         rows += [bench.against_bare(each, steps, captured=True) for each in precisions]
@@ -335,15 +321,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=8, help="of a block, at least")
     parser.add_argument("--campaign-steps", type=int, default=0, help="of a trial; 0 leaves campaigns out")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of torch on the CPU; all by default")
-    parser.add_argument("--packs", help="sizes, such as 1,2,4; on CUDA 1 to 32 by default, on the CPU none")
+    parser.add_argument(
+        "--together", help="trials in a process, such as 1,2,4; on CUDA 1 to 32 by default, on the CPU none"
+    )
     chosen = parser.parse_args(arguments)
     device = torch.device(chosen.device)
     if device.type == "cpu":
         torch.set_num_threads(chosen.threads)
     effort = Effort(block_seconds=0.05, seconds=chosen.seconds, least=2, most=20)
-    sizes = chosen.packs if chosen.packs is not None else "1,2,4,8,16,32" if device.type == "cuda" else ""
-    packs = [int(size) for size in sizes.split(",") if size]
-    rows, below = measure(device, chosen.width, effort, chosen.steps, packs)
+    sizes = chosen.together if chosen.together is not None else "1,2,4,8,16,32" if device.type == "cuda" else ""
+    counts = [int(size) for size in sizes.split(",") if size]
+    rows, below = measure(device, chosen.width, effort, chosen.steps, counts)
     if chosen.campaign_steps:
         rows.append(campaigns(chosen.width, chosen.campaign_steps, 2))
     write(chosen.output, rows)

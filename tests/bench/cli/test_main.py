@@ -14,7 +14,8 @@ HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "ji
 
 OPTIONS = {
     "run": "suite method losses workload seeds steps d-norm allow-invalid set "
-    "device executor workers capture pack results data inception inception-weights dry-run progress format json",
+    "device executor workers capture trials-per-process results data inception inception-weights dry-run progress "
+    "format json",
     "prepare": "workloads retrain device data format json",
     "list": "kind format json",
     "check": "file format json",

@@ -21,8 +21,17 @@ def pretend(monkeypatch, record, workload):
     module = types.ModuleType("pretended_trainer")
     module.behave = {}
     module.trained = []
+    module.options = []
 
-    def train(trial, *, data_dir, device, threads, artifacts, emit):
+    def train(trials, options, emit):
+        module.options.append(options)
+        for index, (trial, artifacts) in enumerate(trials):
+            try:
+                yield index, train_one(trial, artifacts)
+            except Exception as error:  # noqa: BLE001 - what the trainer is to hand on
+                yield index, error
+
+    def train_one(trial, artifacts):
         module.trained.append(trial.spec.method_name)
         behavior = module.behave.get(trial.spec.method_name)
         if behavior is not None:
@@ -107,10 +116,11 @@ def test_an_error_is_exit_code_1_and_names_the_logs(bench, pretend, tmp_path):
 def test_a_loss_that_fails_is_a_result_and_no_error(bench, pretend, record, workload, tmp_path, monkeypatch):
     train = pretend.train
 
-    def fail_to_learn(trial, **settings):
+    def fail_to_learn(*given):
         import msgspec
 
-        return msgspec.structs.replace(train(trial, **settings), status="not_learned")
+        for index, outcome in train(*given):
+            yield index, msgspec.structs.replace(outcome, status="not_learned")
 
     monkeypatch.setattr(pretend, "train", fail_to_learn)
     result = bench("run", *SMALL, "--results", tmp_path)
@@ -255,59 +265,48 @@ def test_steps_are_not_captured_without_cuda(bench, tmp_path):
 def test_a_capture_is_asked_of_the_trainer(bench, tmp_path, pretend, monkeypatch):
     from bench.execution import device
 
-    asked = []
-    train = pretend.train
-    pretend.train = lambda *given, capture=False, **rest: (asked.append(capture), train(*given, **rest))[1]
     monkeypatch.setattr(device, "resolve", lambda chosen: "cuda")
     monkeypatch.setattr(device, "accelerator_name", lambda chosen: "a GPU")
     result = bench("run", *SMALL, "--capture", "--inception", "off", "--results", tmp_path / "r")
-    assert asked == [True] * 4, result.output
+    assert [options.capture for options in pretend.options] == [True] * 4, result.output
 
 
-def test_a_pack_shares_the_workers_and_is_asked_of_the_campaign(bench, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["--trials-per-process", "--pack"])
+def test_trials_that_share_a_process_share_the_workers(bench, tmp_path, monkeypatch, name):
     from bench import campaign
 
     asked = []
 
-    def run(trials, executor, store, **settings):
-        asked.append((settings["pack"], executor.workers))
+    def run(trials, executor, store, options):
+        asked.append((options.trials_per_process, executor.workers, options.threads))
         return iter(())
 
     monkeypatch.setattr(campaign, "run", run)
     monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 8)
-    bench("run", *SMALL[:-2], "--pack", "2", "--device", "cpu", "--results", tmp_path / "r")
-    assert asked == [(2, 2)], "four trials are two packs"
+    bench("run", *SMALL[:-2], name, "2", "--device", "cpu", "--results", tmp_path / "r")
+    assert asked == [(2, 2, 4)], "four trials are two processes"
 
 
-def test_the_size_of_packs_is_tried_out_on_a_gpu(bench, tmp_path, monkeypatch):
-    from bench import campaign
-    from bench.execution import device, pack_size
+def test_what_was_chosen_is_built_once_and_reaches_the_trainer_whole(bench, tmp_path, pretend):
+    from bench.training.run_options import RunOptions
 
-    asked = []
-    found = {"digits": (8, 3.2), "ring8": (4, 2.0)}
-    monkeypatch.setattr(device, "resolve", lambda chosen: "cuda")
-    monkeypatch.setattr(pack_size, "best_pack", lambda trial, **_: found[trial.spec.workload])
-
-    def run(*_, **settings):
-        asked.append(settings["pack"])
-        raise KeyboardInterrupt
-        yield
-
-    monkeypatch.setattr(campaign, "run", run)
-    options = (*SMALL[:-2], "--workload", "ring8", "--inception", "off", "--results", tmp_path / "r")
-    result = bench("run", *options, "--pack", "auto")
-    assert asked == [4], result.output
-    assert "digits: packs of 8, 3.2 times the steps of one trial alone" in result.stderr
-
-
-def test_packs_on_the_cpu_are_of_one_unless_said_otherwise(bench, tmp_path, pretend):
-    result = bench("run", *SMALL, "--pack", "auto", "--device", "cpu", "--results", tmp_path / "r")
+    chosen = ("--device", "cpu", "--set", "timeout_minutes=7", "--data", tmp_path / "d", "--trials-per-process", "2")
+    result = bench("run", *SMALL, *chosen, "--results", tmp_path / "r")
     assert result.exit_code == 0, result.output
-    assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]
+    threads = pretend.options[0].threads
+    expected = RunOptions(
+        device="cpu", threads=threads, data_dir=str(tmp_path / "d"), timeout_minutes=7.0, trials_per_process=2
+    )
+    assert pretend.options == [expected] * 2
 
 
-@pytest.mark.parametrize(("size", "words"), [("0", "at least one trial, not 0"), ("many", "neither a number nor auto")])
-def test_a_pack_of_none_is_refused(bench, tmp_path, size, words):
-    result = bench("run", *SMALL, "--pack", size, "--results", tmp_path / "r")
+def test_the_old_name_of_an_option_is_not_in_the_help(bench):
+    text = bench("run", "--help").stdout
+    assert "--trials-per-process" in text
+    assert "--pack" not in text
+
+
+def test_a_process_has_at_least_one_trial(bench, tmp_path):
+    result = bench("run", *SMALL, "--trials-per-process", "0", "--results", tmp_path / "r")
     assert result.exit_code == 2
-    assert words in result.stderr
+    assert "--trials-per-process" in result.stderr

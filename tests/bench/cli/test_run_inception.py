@@ -6,14 +6,16 @@ import sys
 import types
 
 import pytest
+from small_trials import train_alone
 
-from bench import campaign
+from bench import campaign, data
 from bench.config.protocol import INCEPTION, INCEPTION_METRICS
 from bench.execution.local import LocalExecutor
 from bench.metrics import inception
 from bench.metrics.inception_weights import InceptionPlan, cached_path, identify
 from bench.store.journal import Store
 from bench.store.record import Outcome
+from bench.training.run_options import RunOptions
 
 TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
 
@@ -34,11 +36,13 @@ def pretend(monkeypatch, record, workload):
     """Replace training, and what goes before it, by stand-ins."""
     module = types.ModuleType("pretended_trainer")
 
-    def train(trial, *, data_dir, device, threads, artifacts, emit, inception=None):
-        made = record(workload, trial.spec.method, trial.spec.seed)
-        fields = {name: getattr(made, name) for name in Outcome.__struct_fields__}
-        beside = {} if inception is None else {"fid": 30.0, "fid_floor": 2.0, "fid_samples": 12.0}
-        return Outcome(**{**fields, "environment": None, "metrics": fields["metrics"] | beside})
+    def train(trials, options, emit):
+        for index, (trial, _) in enumerate(trials):
+            made = record(workload, trial.spec.method, trial.spec.seed)
+            fields = {name: getattr(made, name) for name in Outcome.__struct_fields__}
+            measured = options.inception_weights(data.workload(trial.spec.workload)) is not None
+            added = {"fid": 30.0, "fid_floor": 2.0, "fid_samples": 12.0} if measured else {}
+            yield index, Outcome(**{**fields, "environment": None, "metrics": fields["metrics"] | added})
 
     module.train = train
     monkeypatch.setitem(sys.modules, "pretended_trainer", module)
@@ -197,14 +201,14 @@ def test_a_file_that_holds_no_weights_is_told_before_anything_is_trained(run, re
 def test_a_child_process_is_told_of_the_weights(tmp_path, monkeypatch, inception_file, record, workload):
     (tmp_path / "told.py").write_text(
         "from bench.store.record import Outcome\n"
-        "def train(trial, *, data_dir, device, threads, artifacts, emit, inception):\n"
-        "    return Outcome(status='ok', message=inception.path, started_at='', finished_at='')\n"
+        "def train(trials, options, emit):\n"
+        "    yield 0, Outcome(status='ok', message=options.inception.weights.path, started_at='', finished_at='')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     plan = InceptionPlan(weights=identify(inception_file), required=True)
     store = Store(tmp_path / "results")
     trial = record(workload, "nsgan", 0).trial
-    list(campaign.run([trial], LocalExecutor(1), store, trainer="told:train", inception=plan))
+    list(campaign.run([trial], LocalExecutor(1), store, RunOptions(inception=plan), trainer="told:train"))
     (found,) = store.records()
     assert (found.status, found.message) == ("ok", str(inception_file))
     assert found.inception_weights == plan.weights.label
@@ -216,16 +220,12 @@ def test_a_run_that_ceased_to_be_finite_has_no_fid(tmp_path, small_inception, in
     from bench.config.suite import load_suite
     from bench.config.trial import Optimizer
     from bench.plan import expand
-    from bench.training.trainer import train
 
     settings = {"methods": ["nsgan"], "seeds": 1, "steps": 60, "samples": 12, "batch_size": 4}
     (trial,) = expand(load_suite("quick", settings))
     explosive = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
     trial = msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, optimizer=explosive))
-    outcome = train(
-        trial, data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None,
-        inception=identify(inception_file),
-    )  # fmt: skip
+    outcome = train_alone(trial, tmp_path, inception=InceptionPlan(weights=identify(inception_file), required=True))
     assert outcome.status == "nonfinite"
     assert {name: outcome.metrics[name] for name in ("fid", "inception_kid", "inception_score")} == dict.fromkeys(
         ("fid", "inception_kid", "inception_score")

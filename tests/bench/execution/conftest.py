@@ -8,6 +8,7 @@ import pytest
 from bench.config.workload import Workload
 from bench.execution.interface import Task
 from bench.store.record import Record
+from bench.training.run_options import RunOptions
 
 
 @pytest.fixture
@@ -25,9 +26,8 @@ def make_task(
             "scratch": str(tmp_path / "scratch" / f"{trial.id}.0"),
             "log": str(tmp_path / "logs" / f"{trial.id}.0.log"),
             "trainer": "fake_training:train",
-            "pack_trainer": "fake_training:train_pack",
-            "timeout_seconds": 30.0,
         }
-        return Task(**(settings | changes))
+        options = {name: changes.pop(name) for name in RunOptions.__struct_fields__ if name in changes}
+        return Task(**(settings | changes), options=RunOptions(**({"timeout_minutes": 0.5} | options)))
 
     return make

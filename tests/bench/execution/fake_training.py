@@ -5,24 +5,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.store.record import Evaluation, History, Outcome
+from bench.training.run_options import RunOptions
+
+Emit = Callable[[Progress], None]
 
 
 def train(
-    trial: Trial,
-    *,
-    data_dir: Path | None,
-    device: str,
-    threads: int,
-    artifacts: Path,
-    emit: Callable[[Progress], None],
-) -> Outcome:
+    trials: Sequence[tuple[Trial, Path]], options: RunOptions, emit: Emit
+) -> Iterator[tuple[int, Outcome | Exception]]:
+    """Train the last trial first: outcomes come in any order."""
+    for index, (trial, artifacts) in reversed(list(enumerate(trials))):
+        if trial.spec.method == "break-all":
+            raise RuntimeError("nothing goes any more")
+        try:
+            yield index, _train_one(trial, artifacts, emit)
+        except RuntimeError as error:
+            yield index, error
+
+
+def _train_one(trial: Trial, artifacts: Path, emit: Emit) -> Outcome:
     started = datetime.now(UTC).isoformat()
     emit(Progress(trial_id=trial.id, step=1, steps=trial.spec.steps, images_per_second=10.0, distance=None))
     _BEHAVIOURS.get(trial.spec.method, lambda _: None)(artifacts)
@@ -37,19 +45,6 @@ def train(
         started_at=started,
         finished_at=datetime.now(UTC).isoformat(),
     )
-
-
-def train_pack(
-    members: list[tuple[Trial, Path, object]], *, emit: Callable[[Progress], None], **settings: object
-) -> Iterator[tuple[int, Outcome | Exception]]:
-    """Train the last member first: outcomes come in any order."""
-    for index, (trial, artifacts, _) in reversed(list(enumerate(members))):
-        if trial.spec.method == "break-all":
-            raise RuntimeError("nothing goes any more")
-        try:
-            yield index, train(trial, artifacts=artifacts, emit=emit, **settings)
-        except RuntimeError as error:
-            yield index, error
 
 
 def _break(_: Path) -> None:

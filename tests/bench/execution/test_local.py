@@ -64,7 +64,7 @@ def test_both_executors_tell_start_progress_and_outcome(executor: Executor, make
     assert not end.lost
     assert end.outcome.status == "ok"
     assert end.outcome.environment is not None
-    assert end.outcome.environment.threads == task.threads
+    assert end.outcome.environment.threads == task.options.threads
     assert (task.artifacts / "samples.png").read_bytes() == task.trial.id.encode()
 
 
@@ -121,14 +121,14 @@ def test_killed_child_is_lost_and_the_signal_named(local: LocalExecutor, make_ta
 
 def test_timeout_is_real(local: LocalExecutor, make_task: MakeTask) -> None:
     started = time.monotonic()
-    (end,) = finished(run(local, make_task("sleep", timeout_seconds=1.0)))
+    (end,) = finished(run(local, make_task("sleep", timeout_minutes=1 / 60)))
     assert 1.0 <= time.monotonic() - started < 10.0
     assert end.outcome.status == "timeout"
     assert not end.lost
 
 
 def test_timeout_takes_grandchildren_along(local: LocalExecutor, make_task: MakeTask, tmp_path: Path) -> None:
-    run(local, make_task("sleep-with-child", timeout_seconds=2.0))
+    run(local, make_task("sleep-with-child", timeout_minutes=2 / 60))
     pids = [int(pid) for pid in (tmp_path / "marker").read_text().split()]
     wait_until(lambda: not any(alive(pid) for pid in pids))
 

@@ -10,11 +10,11 @@ import torch
 from tape import Tapes
 
 import losses
+from bench.accelerate.capture import WARM_UP, recorder_for
 from bench.kernels import modes
 from bench.kernels.blocks import Call
 from bench.kernels.paths import ROTATION, Paths
 from bench.kernels.profiling import profile
-from bench.training.capture import WARM_UP, recorder_for
 from losses import fusion
 
 CPU = torch.device("cpu")

@@ -3,8 +3,8 @@
 import math
 
 import msgspec
+import plain_networks
 import pytest
-import reference_loop
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -145,7 +145,7 @@ def test_layers_that_are_matrix_products_are_the_convolutions_they_replace(
         with torch.no_grad():
             for parameter in ours.parameters():
                 parameter.add_(torch.randn(parameter.shape, dtype=torch.float64), alpha=0.1)  # biases begin at 0
-        plain = reference_loop.in_torch_layers(ours)
+        plain = plain_networks.in_torch_layers(ours)
         given = torch.randn(6, 100) if build is build_generator else torch.randn(6, 3, 32, 32)
         found = [_derivatives(module, given.double().requires_grad_()) for module in (ours, plain)]
         for mine, theirs in zip(*found, strict=True):
@@ -203,9 +203,9 @@ def test_a_discriminator_says_whether_batches_may_share_a_forward(d_norm: Discri
     images = torch.rand(8, 3, 32, 32, dtype=torch.float64) * 2 - 1
     together, _ = discriminator(images)
     apart = torch.cat([discriminator(images[:4])[0], discriminator(images[4:])[0]])
-    assert torch.allclose(together, apart, rtol=1e-10, atol=1e-12) is discriminator.judges_alone
+    assert torch.allclose(together, apart, rtol=1e-10, atol=1e-12) is discriminator.samplewise
     points = Network(name="mlp-v1", width=8, channels=1, image_size=1, latent_size=2, d_norm="none")
-    assert build_discriminator(points, normal).judges_alone
+    assert build_discriminator(points, normal).samplewise
 
 
 def test_spectral_norm_bounds_every_convolution() -> None:

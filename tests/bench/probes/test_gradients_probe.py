@@ -13,8 +13,8 @@ from bench.config.suite import Suite
 from bench.probes import gradients
 from bench.probes.gradients import Curve, Point, measuring_points
 from bench.training import artifacts
-from bench.training.observations import generator_statistics
-from bench.training.trainer import build_step
+from bench.training.build import build_step
+from bench.training.observations import generator_statistics, stacked
 
 
 def built(method, *, width=8, batch_size=32, workload="digits", seed=0):
@@ -52,7 +52,7 @@ def test_minimax_vanishes_where_non_saturating_does_not(curves):
 @pytest.mark.parametrize("method", ["nsgan", "wgan-gp"])
 def test_the_first_point_is_the_engines_own_first_generator_gradient(curves, method):
     step, _ = built(method)
-    says = generator_statistics(step.generator_gradients(0)[None])
+    says = generator_statistics(stacked([step.generator_gradients(step.batch("generator", 0))]))
     norm, signal, weight = (says[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
     by_hand = torch.stack([parameter.grad.square().sum() for parameter in step.generator.parameters()]).sum().sqrt()
     first = curves[method].points[0]
@@ -70,7 +70,7 @@ def test_measuring_leaves_the_generator_as_it_is_and_the_discriminator_to_its_ow
 
     alone, _ = built("nsgan-r1", batch_size=8)
     for update in range(12):
-        alone.discriminator_gradients(update)
+        alone.discriminator_gradients(alone.batch("discriminator", update))
         alone.apply_discriminator()
     for probed, other in zip(step.discriminator.parameters(), alone.discriminator.parameters(), strict=True):
         assert torch.equal(probed, other)
@@ -78,7 +78,7 @@ def test_measuring_leaves_the_generator_as_it_is_and_the_discriminator_to_its_ow
 
 def test_looking_does_not_change_what_parts_remember():
     step, _ = built("bce_ns + gp_pathlen", batch_size=8)
-    step.generator_gradients(0)
+    step.generator_gradients(step.batch("generator", 0))
     before = {name: tensor.clone() for name, tensor in step.state["gp_pathlen"].items()}
     gradients._generator_statistics(step)
     assert before
@@ -94,7 +94,8 @@ def test_a_recorded_generator_is_probed_with_its_own_networks(tmp_path):
 
     expected, _ = built("hinge", width=4, batch_size=8)
     expected.generator.load_state_dict(step.generator.state_dict())
-    assert curve.points[0].generator_gradient_norm == pytest.approx(expected.generator_gradients(0)[1].item(), rel=1e-6)
+    row = expected.generator_gradients(expected.batch("generator", 0))
+    assert curve.points[0].generator_gradient_norm == pytest.approx(row.gradient_norm.item(), rel=1e-6)
     untrained = gradients.probe(["hinge"], width=4, updates=2, batch_size=8)[0]
     assert curve.points[0].generator_gradient_norm != pytest.approx(
         untrained.points[0].generator_gradient_norm, rel=1e-3

@@ -20,7 +20,7 @@ from bench.report.verification import verify
 from bench.statistics.damage import file_of
 from bench.store.journal import Store
 from bench.store.record import Evaluation, History
-from bench.training.verdict import course
+from bench.training.trajectory import trajectory_metrics
 
 CLASSICS = Path(__file__).parents[3] / "results" / "published" / "classics"
 METHODS = ("nsgan", "wgan", "hinge", "mmgan")
@@ -317,7 +317,7 @@ def test_a_run_that_was_made_up_whole_is_not_seen(runs, tmp_path):
     """What `verify` promises has an end, which the guide names: this one is found by training it again."""
     run = runs[RUN]
     forged = better(run, 500.0)
-    stability = {**run.stability, **course(forged.history.evaluations, "fd", run.metrics["fd_floor"])}
+    stability = {**run.stability, **trajectory_metrics(forged.history.evaluations, "fd", run.metrics["fd_floor"])}
     assert found({**runs, RUN: replace(forged, stability=stability)}.values(), tmp_path) == []
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_trials import make_trial, toy_trial
+from small_trials import make_trial, toy_trial, train_alone
 from torch import nn
 
 from bench.config.protocol import AVERAGE_DECAY
 from bench.config.trial import Optimizer, Trial
 from bench.store.record import Outcome
-from bench.training import trainer
 from bench.training.average import MovingAverage, decay
-from bench.training.trainer import Run, train
+from bench.training.build import prepare_process
+from bench.training.loop import TrainingLoop
+from bench.training.run import Run
+from bench.training.run_options import RunOptions
 
 CPU = torch.device("cpu")
 
@@ -27,7 +29,7 @@ def image_trial(**changes: object) -> Trial:
 
 def outcome(folder: Path, trial: Trial) -> Outcome:
     folder.mkdir(exist_ok=True)
-    return train(trial, data_dir=None, device="cpu", threads=1, artifacts=folder, emit=lambda _: None)
+    return train_alone(trial, folder)
 
 
 def test_the_decay_warms_up_to_its_limit() -> None:
@@ -89,24 +91,25 @@ def test_it_changes_no_trained_number(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_metrics_are_those_of_the_averaged_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Averaged here from the generator as it is after each step, and evaluated as a generator of its own."""
     trial, seen = image_trial(), []
-    make = Run.make
+    make = TrainingLoop.make
 
-    def making(run: Run, step: int) -> None:
-        make(run, step)
+    def making(loop: TrainingLoop, step: int) -> None:
+        make(loop, step)
         if step < trial.spec.steps:
-            seen.append({name: tensor.double().clone() for name, tensor in run.step.generator.state_dict().items()})
+            seen.append({name: tensor.double().clone() for name, tensor in loop.generator.state_dict().items()})
 
-    monkeypatch.setattr(Run, "make", making)
-    trainer.prepare_process(trial, 1)
-    run = Run(trial, data_dir=None, device=CPU, emit=lambda _: None)
+    monkeypatch.setattr(TrainingLoop, "make", making)
+    prepare_process(trial, 1)
+    run = Run(trial, RunOptions(), emit=lambda _: None)
     average = {name: tensor.double().clone() for name, tensor in run.step.generator.state_dict().items()}
-    run.train()
+    for _ in run.steps():
+        pass
     for step, weights in enumerate(seen):
         kept = (1 + step) / (10 + step)
         average = {name: kept * average[name] + (1 - kept) * weights[name] for name in average}
     generator = copy.deepcopy(run.step.generator)
     generator.load_state_dict({name: value.float() for name, value in average.items()})
-    expected, _ = run.evaluations._metrics_of(generator)
+    expected, _ = run.loop.evaluations._metrics_of(generator)
     metrics = run.conclude(tmp_path).metrics
     assert metrics["ema_fd"] == metrics["ema_distance"] == pytest.approx(expected["fd"], rel=1e-4)
     assert abs(metrics["ema_fd"] / metrics["fd"] - 1) > 1e-2, "another generator than the last"

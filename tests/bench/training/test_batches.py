@@ -20,9 +20,9 @@ def test_a_step_has_its_numbers_however_it_is_reached(monkeypatch: pytest.Monkey
     onward = made()
     for step in (0, 1, 2, 31, 32, 33, 64, 7, 40):
         alone = made()
-        assert torch.equal(onward.real("discriminator", step), alone.real("discriminator", step))
-        assert torch.equal(onward.latents("generator", step), alone.latents("generator", step))
-    assert not torch.equal(onward.latents("generator", 40), onward.latents("discriminator", 40))
+        assert torch.equal(onward.at("discriminator", step).real, alone.at("discriminator", step).real)
+        assert torch.equal(onward.at("generator", step).latents, alone.at("generator", step).latents)
+    assert not torch.equal(onward.at("generator", 40).latents, onward.at("discriminator", 40).latents)
 
 
 def test_what_nobody_reads_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,12 +37,12 @@ def test_what_nobody_reads_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(room.Stream, name, counted)
     batches = made()
     for step in range(40):
-        batches.place("generator", step)
+        batches.at("generator", step)
     assert drawn == []
-    batches.placed_latents("generator")
+    batches.at("generator", step).latents  # noqa: B018 - reading is what draws
     assert drawn == ["normal"]
     for step in range(40, 70):
-        batches.place("generator", step)
+        batches.at("generator", step)
     assert drawn == ["normal", "normal"]  # step 64 begins a block
 
 
@@ -61,9 +61,11 @@ def test_quantisation_is_the_files_and_the_network_range_inverts_it() -> None:
 def test_stacked_batches_put_independent_draws_in_the_channels() -> None:
     singles = torch.arange(50, dtype=torch.uint8).reshape(50, 1, 1, 1).expand(50, 1, 4, 4).contiguous()
     batches = Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0)
-    real = batches.real("discriminator", 5)
+    real = batches.at("discriminator", 5).real
     assert real.shape == (64, 3, 4, 4)
     drawn = to_uint8(real)[:, :, 0, 0]
     assert len(drawn.unique()) > 30
     assert (drawn[:, 0] != drawn[:, 1]).float().mean() > 0.9
-    assert torch.equal(real, Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0).real("discriminator", 5))
+    assert torch.equal(
+        real, Batches(singles, stack=3, batch_size=64, latent_size=2, seed=0).at("discriminator", 5).real
+    )

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 import torch
-from small_trials import images, make_trial
+from small_trials import InFloat64, images, make_trial
 from torch import Tensor, nn
 
 from bench.config.trial import Network
+from bench.training.build import build_step
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
 
 BATCH = 16
 
@@ -27,7 +27,7 @@ def batches_shown(step: TrainingStep) -> list[int]:
         seen.append(len(inputs[0]))
 
     with step.discriminator.register_forward_pre_hook(watch):
-        step.discriminator_gradients(0)
+        step.discriminator_gradients(step.batch("discriminator", 0))
     return seen
 
 
@@ -69,14 +69,12 @@ def test_training_is_that_of_separate_forwards(method: str, d_norm: str) -> None
     found = []
     for joint in (True, False):
         step = built(method, d_norm=d_norm)
-        assert step.joint
+        assert step.criterion.concat_batches
         step.criterion.concat_batches = joint
         for module in (step.generator, step.discriminator):
             module.double()
-        for name in ("placed_real", "placed_latents"):
-            place = getattr(step._batches, name)
-            setattr(step._batches, name, lambda phase, place=place: place(phase).double())
-        statistics = [torch.hstack(step.run(index)) for index in range(8)]
+        step._batches = InFloat64(step._batches)  # type: ignore[assignment]
+        statistics = [field for index in range(8) for row in step.run(index) for field in row]
         weights = [weight.detach() for module in (step.generator, step.discriminator) for weight in module.parameters()]
         found.append([*statistics, *weights])
     for shared, separate in zip(*found, strict=True):

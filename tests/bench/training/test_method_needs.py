@@ -6,9 +6,9 @@ from small_trials import images, make_trial, watch_critic
 from torch import Tensor
 
 from bench.config.trial import Network
-from bench.training.observations import discriminator_statistics, generator_statistics, logit_slopes
+from bench.training.build import build_step
+from bench.training.observations import discriminator_statistics, generator_statistics, logit_slopes, stacked
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
 
 
 def step_of(method: str, **changes: object) -> TrainingStep:
@@ -40,12 +40,12 @@ def test_only_the_first_or_the_last_layer_is_widened(method: str, layer: str, sh
 def test_monitors_of_a_vector_head_read_its_critic(method: str) -> None:
     step = step_of(method)
     discriminator, generator = step.run(0)
-    assert torch.isfinite(torch.cat([discriminator, generator])).all()
-    says = discriminator_statistics(discriminator[None, :-1])
+    assert torch.isfinite(torch.hstack([*discriminator, *generator])).all()
+    says = discriminator_statistics(stacked([discriminator]))
     assert 0 <= says["discriminator_accuracy"].item() <= 1
     assert says["logit_gap"].item() != 0
-    assert logit_slopes(discriminator[None, :-1]).shape == (1, 2 * step._batches._batch_size)
-    assert generator_statistics(generator[None, :-1])["generator_weight"].item() > 0, (
+    assert logit_slopes(stacked([discriminator])).shape == (1, 2 * step._batches._batch_size)
+    assert generator_statistics(stacked([generator]))["generator_weight"].item() > 0, (
         "the loss's own share of the signal"
     )
 
@@ -64,12 +64,12 @@ def test_packing_and_vector_heads_on_points() -> None:
     points = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     for method in ("bce_ns + pack(size=2)", "realness", "cramer + gp1"):
         step = build_step(make_trial(method, network=toy), points, torch.device("cpu"))
-        assert torch.isfinite(torch.cat(step.run(0))).all()
+        assert torch.isfinite(torch.hstack([field for row in step.run(0) for field in row])).all()
 
 
 def test_a_term_that_needs_the_generator_in_the_discriminators_phase_has_it_without_a_graph() -> None:
     step = step_of("bce_ns + zcr")
-    step.discriminator_gradients(0)
+    step.discriminator_gradients(step.batch("discriminator", 0))
     assert all(parameter.grad is None for parameter in step.generator.parameters())
 
 
@@ -86,7 +86,7 @@ def test_what_a_part_remembers_is_kept_between_steps() -> None:
 def test_gates_change_gradients_and_never_the_recorded_loss() -> None:
     plain, gated = step_of("bce_ns").run(0), step_of("bce_ns + began_balance(rate=0)").run(0)
     for ours, theirs in zip(plain, gated, strict=True):
-        assert torch.equal(ours, theirs)
+        assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
 def test_the_methods_own_pace_is_applied_on_top_of_the_tracks() -> None:

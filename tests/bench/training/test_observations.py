@@ -5,16 +5,42 @@ import torch
 from torch import Tensor
 
 from bench.training.observations import (
+    DiscriminatorRow,
+    GeneratorRow,
     discriminator_statistics,
     generator_statistics,
     logit_slopes,
-    observe_discriminator,
-    observe_generator,
+    signals_at,
+    slopes_at,
+    stacked,
     total_variance,
 )
 
-SCALARS = torch.tensor(0.5), torch.tensor(7.0), torch.tensor(0.75)
-"""A loss, a gradient norm and a diversity ratio."""
+
+def discriminator_row(real: Tensor, fake: Tensor, **changes: Tensor) -> DiscriminatorRow:
+    """Return the row of logits that retained their gradients, of a scalar head."""
+    row = DiscriminatorRow(
+        loss=torch.tensor(0.5),
+        gradient_norm=torch.tensor(7.0),
+        diversity=torch.tensor(0.75),
+        update_ratio=torch.tensor(torch.nan),
+        real_critic=real.detach(),
+        fake_critic=fake.detach(),
+        real_slopes=slopes_at(real),
+        fake_slopes=slopes_at(fake),
+    )
+    return row._replace(**changes)
+
+
+def generator_row(images: Tensor, logits: Tensor) -> GeneratorRow:
+    """Return the row of images and logits that retained their gradients."""
+    return GeneratorRow(
+        loss=torch.tensor(1.0),
+        gradient_norm=torch.tensor(2.0),
+        weight=slopes_at(logits).sum(),
+        update_ratio=torch.tensor(torch.nan),
+        signals=signals_at(images),
+    )
 
 
 def numbers(statistics: dict[str, Tensor]) -> dict[str, list[float]]:
@@ -24,9 +50,11 @@ def numbers(statistics: dict[str, Tensor]) -> dict[str, list[float]]:
 def test_what_rows_of_discriminator_updates_say() -> None:
     a, b = torch.tensor([1.0, 3.0], requires_grad=True), torch.tensor([0.0, 2.0], requires_grad=True)
     (3 * a - b.square()).sum().backward()
-    row = observe_discriminator(*SCALARS, (a.detach(), b.detach()), (a, b))
-    later = torch.hstack([torch.zeros(3), torch.tensor([1.0, 1.0, 2.0, 0.5]), torch.ones(4)])
-    assert numbers(discriminator_statistics(torch.stack([row, later]))) == {
+    row = discriminator_row(a, b)
+    later = DiscriminatorRow(
+        *torch.zeros(3), torch.tensor(9.0), torch.tensor([1.0, 1.0]), torch.tensor([2.0, 0.5]), *torch.ones(2, 2)
+    )
+    assert numbers(discriminator_statistics(stacked([row, later]))) == {
         "discriminator_loss": [0.5, 0],
         "discriminator_gradient_norm": [7, 0],
         "logit_gap": [1, -0.25],
@@ -34,15 +62,15 @@ def test_what_rows_of_discriminator_updates_say() -> None:
         "diversity_ratio": [0.75, 0],
     }
     # B times the slopes 3 and 3, 0 and -4.
-    assert logit_slopes(torch.stack([row, later])).tolist() == [[6, 6, 0, 8], [2, 2, 2, 2]]
+    assert logit_slopes(stacked([row, later])).tolist() == [[6, 6, 0, 8], [2, 2, 2, 2]]
 
 
 def test_the_slopes_of_vector_heads_and_of_logits_nobody_reads() -> None:
     real, fake = torch.tensor([[3.0, 4.0], [0.0, 2.0]], requires_grad=True), torch.ones(2, 2, requires_grad=True)
     (real.square().sum(dim=1) / 2).mean().backward()
     critics = real.detach().sum(dim=1), fake.detach().sum(dim=1)
-    row = observe_discriminator(*SCALARS, critics, (real, fake))
-    assert logit_slopes(row[None]).tolist() == [[5, 2, 0, 0]]
+    row = discriminator_row(real, fake, real_critic=critics[0], fake_critic=critics[1])
+    assert logit_slopes(stacked([row])).tolist() == [[5, 2, 0, 0]]
 
 
 def test_what_rows_of_generator_updates_say() -> None:
@@ -51,8 +79,7 @@ def test_what_rows_of_generator_updates_say() -> None:
     fake_images.retain_grad()
     fake_logits.retain_grad()
     (-fake_logits.mean()).backward()
-    row = observe_generator(torch.tensor(1.0), torch.tensor(2.0), fake_images, fake_logits)
-    found = numbers(generator_statistics(row[None]))
+    found = numbers(generator_statistics(stacked([generator_row(fake_images, fake_logits)])))
     assert (found["generator_loss"], found["generator_gradient_norm"]) == ([1], [2])
     assert found["generator_dead_fraction"] == [0]
     assert found["generator_signal"] == pytest.approx(
@@ -67,11 +94,12 @@ def test_a_sample_is_dead_below_a_signal_of_1e_6() -> None:
     fake_images.retain_grad()
     fake_logits.retain_grad()
     fake_logits.mean().backward()  # B times each sample's gradient is the sample itself
-    row = observe_generator(torch.zeros(()), torch.zeros(()), fake_images, fake_logits)
-    broken = row.clone()
-    broken[-1] = torch.nan
-    assert numbers(generator_statistics(row[None]))["generator_dead_fraction"] == [3 / 4]
-    assert generator_statistics(broken[None])["generator_dead_fraction"].isnan().all()
+    row = generator_row(fake_images, fake_logits)
+    signals = row.signals.clone()
+    signals[-1] = torch.nan
+    assert numbers(generator_statistics(stacked([row])))["generator_dead_fraction"] == [3 / 4]
+    broken = generator_statistics(stacked([row._replace(signals=signals)]))
+    assert broken["generator_dead_fraction"].isnan().all()
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 import losses
 from bench.config.trial import Optimizer
 from bench.training.batches import Batches
+from bench.training.build import build_step
 from bench.training.monitors import MONITORS, REFERENCE_STEPS, UPDATE_RATIO_EVERY, Readings, Saturation
-from bench.training.observations import logit_slopes, observe_discriminator
-from bench.training.stability import autocorrelation, deviation, signal_extremes, step_measures
+from bench.training.observations import logit_slopes, slopes_at, stacked
+from bench.training.stability import autocorrelation, deviation, signal_extremes, stability_metrics
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
 
 CPU = torch.device("cpu")
 Series = NDArray[np.float64]
@@ -101,7 +101,7 @@ def blocks_of(size: int, steps: int) -> list[int]:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_measure_is_numpys(seed: int) -> None:
     run = recorded(700, seed)
-    expected, found = in_numpy(run), step_measures(flushed(run, blocks_of(50, 700)))
+    expected, found = in_numpy(run), stability_metrics(flushed(run, blocks_of(50, 700)))
     assert found == pytest.approx(expected, rel=1e-6)
     assert list(found) == list(expected)
     for name in ("signal_vanishing_share", "signal_exploding_share", "generator_spike_rate"):
@@ -111,7 +111,7 @@ def test_every_measure_is_numpys(seed: int) -> None:
 @pytest.mark.parametrize("steps", [5, 40, 99, 101])
 def test_runs_shorter_than_the_windows(steps: int) -> None:
     run = recorded(steps)
-    assert step_measures(flushed(run, [steps])) == pytest.approx(in_numpy(run), rel=1e-6)
+    assert stability_metrics(flushed(run, [steps])) == pytest.approx(in_numpy(run), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_runs_shorter_than_the_windows(steps: int) -> None:
     [(1, {"logit_gap_autocorrelation", "logit_gap_deviation"}), (3, {"logit_gap_autocorrelation"}), (5, set())],
 )
 def test_runs_too_short_for_a_measure(steps: int, missing: set[str]) -> None:
-    found = step_measures(flushed(recorded(steps), [steps]))
+    found = stability_metrics(flushed(recorded(steps), [steps]))
     assert {name for name, value in found.items() if value is None} == missing
 
 
 def test_a_run_without_steps_has_no_measures() -> None:
-    assert set(step_measures(torch.empty(0, len(MONITORS))).values()) == {None}
+    assert set(stability_metrics(torch.empty(0, len(MONITORS))).values()) == {None}
 
 
 def test_flushing_late_and_often_changes_no_bit() -> None:
@@ -139,7 +139,7 @@ def test_flushing_late_and_often_changes_no_bit() -> None:
 def test_a_step_that_is_not_finite_is_left_out(name: str, bad: float) -> None:
     run = recorded(300)
     run[name][225] = bad  # a step that measures update ratios, in the second half
-    found = step_measures(flushed(run, blocks_of(50, 300)))
+    found = stability_metrics(flushed(run, blocks_of(50, 300)))
     assert all(value is None or math.isfinite(value) for value in found.values())
     if name == "logit_gap":
         assert found["logit_gap_autocorrelation"] is found["logit_gap_deviation"] is None
@@ -151,7 +151,7 @@ def test_a_step_that_is_not_finite_is_left_out(name: str, bad: float) -> None:
 
 def test_a_run_that_never_was_finite() -> None:
     run = {name: np.full(60, math.nan) for name in GIVEN}
-    found = step_measures(flushed(run, [50, 60]))
+    found = stability_metrics(flushed(run, [50, 60]))
     assert {name for name, value in found.items() if value is not None} == {
         "discriminator_spike_rate",
         "generator_spike_rate",
@@ -163,7 +163,7 @@ def test_a_first_norm_of_zero_makes_few_spikes() -> None:
     run = recorded(400)
     run["generator_gradient_norm"] = np.ones(400)
     run["generator_gradient_norm"][0] = 0.0
-    found = step_measures(flushed(run, blocks_of(50, 400)))["generator_spike_rate"]
+    found = stability_metrics(flushed(run, blocks_of(50, 400)))["generator_spike_rate"]
     assert found == pytest.approx(1 / 400), "an average that started at 0 would have taken eleven steps to follow"
 
 
@@ -207,8 +207,7 @@ def test_saturation_of_the_nonsaturating_loss_is_in_closed_form() -> None:
         a, b = confidence + rng.normal(0, 2, 64), -confidence + rng.normal(0, 2, 64)
         real, fake = (torch.tensor(logits, requires_grad=True, dtype=torch.float32) for logits in (a, b))
         losses.get("nsgan").objective.discriminator(real, fake).backward()
-        scalars = torch.zeros(3).unbind()
-        slopes = logit_slopes(observe_discriminator(*scalars, (real.detach(), fake.detach()), (real, fake))[None])
+        slopes = 64 * torch.cat([slopes_at(real), slopes_at(fake)])[None]
         expected = np.concatenate([1 / (1 + np.exp(a)), 1 / (1 + np.exp(-b))])
         np.testing.assert_allclose(slopes[0].numpy(), expected, rtol=1e-5)
         steepest = max(steepest, expected.max())
@@ -262,9 +261,9 @@ def test_the_engine_measures_the_saturation_of_hinge() -> None:
     step, batches = still("hinge", [0.0, 3.0], 64)  # real logits of 0 are on hinge's slope, 3 is beyond it
     for index in range(3):
         discriminator, _ = step.run(index)
-        real, fake = batches.real("discriminator", index), batches.latents("discriminator", index)
+        real, fake = batches.at("discriminator", index).real, batches.at("discriminator", index).latents
         flat = int((real >= 1).sum() + (fake <= -1).sum())
-        assert saturation.shares(logit_slopes(discriminator[None, :-1])).item() == pytest.approx(flat / 128)
+        assert saturation.shares(logit_slopes(stacked([discriminator]))).item() == pytest.approx(flat / 128)
         assert 0 < flat < 128
 
 
@@ -281,11 +280,11 @@ def test_the_engines_reference_is_that_of_the_first_hundred_steps() -> None:
         with torch.no_grad():
             step.generator.scale.fill_(scale)
         discriminator, _ = step.run(index)
-        slopes = scale * batches.latents("discriminator", 2 * index + 1).abs()
+        slopes = scale * batches.at("discriminator", 2 * index + 1).latents.abs()
         steepest.append(float(slopes.max()))
         limit = 0.01 * max(1.0, *steepest[:REFERENCE_STEPS])
         flat = int((slopes < limit).sum()) + 64 * (limit > 1)
-        found = saturation.shares(logit_slopes(discriminator[None, :-1])).item()
+        found = saturation.shares(logit_slopes(stacked([discriminator]))).item()
         assert found == pytest.approx(flat / 128), index
     assert max(steepest) > 4 * 100 * limit, "a reference that went on growing would be another"
 
@@ -311,7 +310,7 @@ def test_update_ratios_are_those_of_the_last_update_constraints_included(method:
     step.apply_generator = watched("generator", step.generator, step.apply_generator)  # type: ignore[method-assign]
     measured = []
     for index in range(UPDATE_RATIO_EVERY + 2):
-        found = [row[-1].item() for row in step.run(index)]
+        found = [row.update_ratio.item() for row in step.run(index)]
         if not math.isnan(found[0]):
             measured.append(index)
             assert found == pytest.approx([ratios["discriminator"], ratios["generator"]], rel=1e-4)

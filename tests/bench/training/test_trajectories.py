@@ -1,4 +1,4 @@
-"""The engine and the plain reference loop train the same networks on the same numbers, and stay together.
+"""The engine and the plain loop of the examples train the same networks on the same numbers, and stay together.
 
 They differ in memory layout (channels last), in the fused optimiser and in how the losses are written, so their
 float32 sums are rounded differently. For the first steps they agree to some 1e-7. Later a rounding may turn a LeakyReLU
@@ -7,47 +7,45 @@ over, or Adam divide it by the root of a tiny square: with R1, 3e-3 has been see
 """
 
 import msgspec
+import plain_loop
 import pytest
-import reference_loop
 import torch
-from small_trials import images, make_trial, watch_critic
+from plain_networks import Logits, in_torch_layers
+from small_trials import InFloat64, images, make_trial, watch_critic
 from torch import Tensor
 
 from bench.config.trial import Optimizer, Trial
 from bench.training.batches import Batches
+from bench.training.build import build_step
 from bench.training.step import TrainingStep
-from bench.training.trainer import build_step
 
 
 def losses_of(step: TrainingStep, steps: int) -> list[tuple[float, float]]:
     history = []
     for index in range(steps):
         discriminator, generator = step.run(index)
-        history.append((discriminator[0].item(), generator[0].item()))
+        history.append((discriminator.loss.item(), generator.loss.item()))
     return history
 
 
 def reference_losses(trial: Trial, method: str, steps: int) -> list[tuple[float, float]]:
     spec = trial.spec
     fresh = build_step(trial, images(), torch.device("cpu"))
-    generator, discriminator = (
-        reference_loop.in_torch_layers(module) for module in (fresh.generator, fresh.discriminator)
-    )
+    generator, discriminator = in_torch_layers(fresh.generator), Logits(fresh.discriminator)
     source = Batches(images(), stack=1, batch_size=spec.batch_size, latent_size=100, seed=spec.seed)
     batches = [
         (
-            source.real("discriminator", step).contiguous(),
-            source.latents("discriminator", step),
-            source.latents("generator", step),
+            source.at("discriminator", step).real.contiguous(),
+            source.at("discriminator", step).latents,
+            source.at("generator", step).latents,
         )
         for step in range(steps)
     ]
-    history: list[tuple[float, float]] = reference_loop.train(method, generator, discriminator, batches)
-    return history
+    return list(plain_loop.train(method, generator, discriminator, batches))
 
 
 @pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
-def test_the_engine_follows_the_reference_loop(method: str) -> None:
+def test_the_engine_follows_the_plain_loop_of_the_examples(method: str) -> None:
     trial = make_trial(method)
     engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
     reference = reference_losses(trial, method, 40)
@@ -56,31 +54,9 @@ def test_the_engine_follows_the_reference_loop(method: str) -> None:
         assert ours == pytest.approx(plain, rel=tolerance, abs=tolerance), step
 
 
-class InFloat64:
-    """The same batches with twice the digits."""
-
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
-
-    def place(self, phase: str, step: int) -> None:
-        self._batches.place(phase, step)
-
-    def placed_real(self, phase: str) -> Tensor:
-        return self._batches.placed_real(phase).double()
-
-    def placed_latents(self, phase: str) -> Tensor:
-        return self._batches.placed_latents(phase).double()
-
-    def real(self, phase: str, step: int) -> Tensor:
-        return self._batches.real(phase, step).double()
-
-    def latents(self, phase: str, step: int) -> Tensor:
-        return self._batches.latents(phase, step).double()
-
-
 @pytest.mark.parametrize("steps", [12, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
-def test_in_float64_engine_and_reference_loop_are_one(method: str, steps: int) -> None:
+def test_in_float64_engine_and_plain_loop_are_one(method: str, steps: int) -> None:
     """What float32 leaves to rounding is settled here: the two loops mean the same.
 
     Within 200 steps the largest difference seen was 5e-10; in float32 the same roundings grow to 1e-3 within 40 steps,
@@ -90,18 +66,16 @@ def test_in_float64_engine_and_reference_loop_are_one(method: str, steps: int) -
     batches = step._batches = InFloat64(step._batches)  # type: ignore[assignment]
     step.generator.double()
     step.discriminator.double()
-    generator, discriminator = (
-        reference_loop.in_torch_layers(module) for module in (step.generator, step.discriminator)
-    )
+    generator, discriminator = in_torch_layers(step.generator), Logits(step.discriminator)
     numbers = [
         (
-            batches.real("discriminator", index).contiguous(),
-            batches.latents("discriminator", index),
-            batches.latents("generator", index),
+            batches.at("discriminator", index).real.contiguous(),
+            batches.at("discriminator", index).latents,
+            batches.at("generator", index).latents,
         )
         for index in range(steps)
     ]
-    reference = reference_loop.train(method, generator, discriminator, numbers)
+    reference = plain_loop.train(method, generator, discriminator, numbers)
     for ours, plain in zip(losses_of(step, steps), reference, strict=True):
         assert ours == pytest.approx(plain, rel=1e-8, abs=1e-8)
 
@@ -152,10 +126,10 @@ def test_critic_steps_have_their_own_batches() -> None:
 def test_phase_hygiene() -> None:
     step = build_step(make_trial("nsgan-r1"), images(), torch.device("cpu"))
     before = [parameter.clone() for parameter in step.discriminator.parameters()]
-    step.discriminator_gradients(0)
+    step.discriminator_gradients(step.batch("discriminator", 0))
     assert all(parameter.grad is None for parameter in step.generator.parameters())
     gradients = [parameter.grad.clone() for parameter in step.discriminator.parameters() if parameter.grad is not None]
-    step.generator_gradients(0)
+    step.generator_gradients(step.batch("generator", 0))
     step.apply_generator()
     after = [parameter.grad for parameter in step.discriminator.parameters() if parameter.grad is not None]
     assert all(torch.equal(old, new) for old, new in zip(gradients, after, strict=True))
@@ -174,8 +148,8 @@ def test_other_precisions_train_and_keep_losses_in_float32(precision: str) -> No
     step = build_step(make_trial("nsgan-r1", precision=precision), images(), torch.device("cpu"))
     fp32 = losses_of(build_step(make_trial("nsgan-r1"), images(), torch.device("cpu")), 2)
     discriminator, generator = step.run(0)
-    assert discriminator.dtype == generator.dtype == torch.float32
-    assert discriminator[0].item() == pytest.approx(fp32[0][0], rel=0.05)
+    assert {field.dtype for field in (*discriminator, *generator)} == {torch.float32}
+    assert discriminator.loss.item() == pytest.approx(fp32[0][0], rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "sgd"])

@@ -19,9 +19,9 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     made.close()
 
 
-def run(executor: Executor, *packs: tuple[Task, ...]) -> list[Message]:
-    for pack in packs:
-        executor.submit(*pack)
+def run(executor: Executor, *groups: tuple[Task, ...]) -> list[Message]:
+    for group in groups:
+        executor.submit(*group)
     return list(executor.messages())
 
 
@@ -29,10 +29,10 @@ def ends(messages: list[Message]) -> dict[str, Finished]:
     return {each.task.trial.spec.method: each for each in messages if isinstance(each, Finished)}
 
 
-def test_every_task_of_a_pack_starts_and_has_its_outcome_as_it_ends(executor: Executor, make_task: MakeTask) -> None:
-    pack = tuple(make_task(seed=seed) for seed in range(3))
-    messages = run(executor, pack, (make_task("nonfinite"),))
-    assert [each.task for each in messages if isinstance(each, Started)][:3] == list(pack)
+def test_every_task_of_a_group_starts_and_has_its_outcome_as_it_ends(executor: Executor, make_task: MakeTask) -> None:
+    group = tuple(make_task(seed=seed) for seed in range(3))
+    messages = run(executor, group, (make_task("nonfinite"),))
+    assert [each.task for each in messages if isinstance(each, Started)][:3] == list(group)
     finished = [each for each in messages if isinstance(each, Finished)]
     assert [each.task.trial.spec.seed for each in finished] == [2, 1, 0, 0]
     assert [each.outcome.status for each in finished] == ["ok", "ok", "ok", "nonfinite"]
@@ -66,18 +66,18 @@ def test_a_lost_process_loses_what_had_not_ended(make_task: MakeTask) -> None:
         assert "SIGKILL" in found[method].outcome.message
 
 
-def test_a_pack_may_take_the_time_of_all_its_tasks(make_task: MakeTask) -> None:
-    pack = (make_task("sleep", timeout_seconds=0.5), make_task(timeout_seconds=1.0))
+def test_a_process_may_take_the_time_of_all_its_tasks(make_task: MakeTask) -> None:
+    group = (make_task("sleep", timeout_minutes=0.0125), make_task(timeout_minutes=0.0125))
     with LocalExecutor(1) as executor:
-        found = ends(run(executor, pack))
+        found = ends(run(executor, group))
     assert found["plain"].outcome.status == "ok"
     assert found["sleep"].outcome.status == "timeout"
     assert found["sleep"].outcome.message == "stopped after 0.025 minutes"
 
 
 def test_the_logs_say_where_the_process_wrote(make_task: MakeTask) -> None:
-    pack = (make_task("print"), make_task())
+    group = (make_task("print"), make_task())
     with LocalExecutor(1) as executor:
-        run(executor, pack)
-    assert "a library talks to stdout" in Path(pack[0].log).read_text()
-    assert Path(pack[0].log).name in Path(pack[1].log).read_text()
+        run(executor, group)
+    assert "a library talks to stdout" in Path(group[0].log).read_text()
+    assert Path(group[0].log).name in Path(group[1].log).read_text()

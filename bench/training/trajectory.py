@@ -44,7 +44,7 @@ def late_regression(distances: Sequence[float | None]) -> float | None:
     return math.log(distances[-1] / min(trained))
 
 
-def course(evaluations: Sequence[Evaluation], primary: str, floor: float | None) -> dict[str, float | None]:
+def trajectory_metrics(evaluations: Sequence[Evaluation], primary: str, floor: float | None) -> dict[str, float | None]:
     """Return the measures of the course of a run, from its evaluations, the untrained generator's first.
 
     Args:

@@ -1,4 +1,4 @@
-"""The trainer: what an outcome holds, that it repeats bit for bit, and that a failure stops early and is kept."""
+"""One trial: what an outcome holds, that it repeats bit for bit, and that a failure stops early and is kept."""
 
 import math
 import time
@@ -8,18 +8,21 @@ import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_trials import toy_trial
+from small_trials import toy_trial, train_alone
 
+from bench import data
 from bench.config.suite import load_suite
 from bench.config.trial import Optimizer, Trial
 from bench.events import Progress
 from bench.plan import expand
 from bench.report.formatting import STABILITY_WORDS
 from bench.store.record import Outcome
+from bench.training import final_measures
 from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.monitors import MONITORS
+from bench.training.run import Run
+from bench.training.run_options import RunOptions
 from bench.training.step import TrainingStep
-from bench.training.trainer import train
 
 STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words in group.items()}
 """What `show` has words for: every measure, in the groups of its table."""
@@ -27,8 +30,7 @@ STABILITY = {name: words for group in STABILITY_WORDS.values() for name, words i
 
 def run(trial: Trial, folder: Path) -> tuple[Outcome, list[Progress]]:
     progress: list[Progress] = []
-    folder.mkdir(exist_ok=True)
-    outcome = train(trial, data_dir=None, device="cpu", threads=1, artifacts=folder, emit=progress.append)
+    outcome = train_alone(trial, folder, progress.append)
     return outcome, progress
 
 
@@ -69,7 +71,7 @@ def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
 
 def test_timing_the_players_apart_changes_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timed, _ = run(toy_trial(), tmp_path / "timed")
-    monkeypatch.setattr("bench.training.trainer.PHASE_STEPS", 0)
+    monkeypatch.setattr("bench.training.timing.PHASE_STEPS", 0)
     untimed, _ = run(toy_trial(), tmp_path / "untimed")
     assert untimed.cost["discriminator_update_seconds"] is None
     assert (timed.metrics, timed.history, timed.stability) == (untimed.metrics, untimed.history, untimed.stability)
@@ -167,28 +169,27 @@ def test_a_folder_of_images_gives_the_same_numbers_wherever_it_lies(tmp_path: Pa
         suite = load_suite("smoke", {**small, "workloads": [f"imagefolder:{folder}"]})
         (trial,) = expand(suite, tmp_path / "data")
         artifacts = tmp_path / "artifacts"
-        artifacts.mkdir(exist_ok=True)
-        made = train(
-            trial, data_dir=tmp_path / "data", device="cpu", threads=1, artifacts=artifacts, emit=lambda _: None
-        )
+        made = train_alone(trial, artifacts, data_dir=str(tmp_path / "data"))
         outcomes.append((trial.id, made.metrics, made.history))
     assert outcomes[0] == outcomes[1]
 
 
 def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> None:
-    from bench.training import trainer
-
     settings = {"methods": ["nsgan"], "seeds": 1, "steps": 1, "batch_size": 2, "workloads": ["digits"], "samples": 12}
     (trial,) = expand(load_suite("quick", settings))
-    run_ = trainer.Run(trial, data_dir=None, device=torch.device("cpu"), emit=lambda _: None)
-    run_.train()
+    run_ = Run(trial, RunOptions(), emit=lambda _: None)
+    assert list(run_.steps()) == [0]
+    evaluations = run_.loop.evaluations
     fakes = {}
     with pytest.MonkeyPatch.context() as patch:
         for wanted in (5, 12, 700, 1100):
-            patch.setattr(trainer, "samples_of", lambda *_, wanted=wanted: wanted)
-            fakes[wanted] = run_.fakes()
+            patch.setattr(final_measures, "samples_of", lambda *_, wanted=wanted: wanted)
+            workload = data.workload("digits")
+            fakes[wanted] = final_measures.inception_samples(
+                evaluations, run_.step.generator, workload, trial.spec, torch.device("cpu")
+            )
     assert {wanted: len(images) for wanted, images in fakes.items()} == {each: each for each in fakes}
-    assert torch.equal(fakes[12], run_.evaluations.samples)
+    assert torch.equal(fakes[12], evaluations.samples)
     assert all(torch.equal(fakes[1100][:wanted], images) for wanted, images in fakes.items())
     assert fakes[1100].dtype == torch.uint8
     assert len(fakes[1100].flatten(1).unique(dim=0)) > 1000, "no latents come twice"

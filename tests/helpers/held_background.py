@@ -1,4 +1,4 @@
-"""Work beside training that a test decides the pace of."""
+"""Work in the background that a test decides the pace of."""
 
 import threading
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from concurrent.futures import Future
 
 import torch
 
-from bench.training.aside import Aside
+from bench.accelerate.background import BackgroundRunner
 
 SECONDS = 60
 """Only a failing test waits for so long."""
 
 
-class HeldAside(Aside):
+class HeldRunner(BackgroundRunner):
     """Makes no call but the first until it is released; tells what ran when.
 
     Attributes:
@@ -24,37 +24,37 @@ class HeldAside(Aside):
     def __init__(self) -> None:
         super().__init__(torch.device("cpu"))
         self.open = threading.Event()
-        self.begun = 0
+        self.submitted = 0
         self.running = 0
         self.most = 0
         self._counting = threading.Lock()
 
-    def begin(self, call: Callable[[], object]) -> Future[object]:
-        held = self.begun > 0
-        self.begun += 1
+    def submit(self, call: Callable[..., object], *given: object) -> Future[object]:
+        held = self.submitted > 0
+        self.submitted += 1
         with self._counting:
             self.running += 1
             self.most = max(self.most, self.running)
 
-        def made() -> object:
+        def made(*copied: object) -> object:
             try:
                 assert not held or self.open.wait(SECONDS), "nobody let the evaluation go on"
-                return call()
+                return call(*copied)
             finally:
                 with self._counting:
                     self.running -= 1
 
-        return super().begin(made)
+        return super().submit(made, *given)
 
     def __exit__(self, *error: object) -> None:
         self.open.set()
         super().__exit__(*error)
 
 
-class ReleasedAside(HeldAside):
+class ReleasedRunner(HeldRunner):
     """A held one that goes on once somebody waits for it."""
 
-    def finish(self) -> None:
+    def wait(self) -> None:
         self.open.set()
-        super().finish()
+        super().wait()
         self.open.clear()

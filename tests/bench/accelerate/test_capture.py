@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from small_trials import images, make_trial
+from small_trials import images, make_trial, train_alone
 from tape import Tapes
 from torch import Tensor
 
 import losses
-from bench.training import trainer
-from bench.training.capture import WARM_UP, CapturedStep
+from bench.accelerate import capture as room
+from bench.accelerate.capture import WARM_UP, CapturedStepper
+from bench.training.build import build_step
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
-from bench.training.trainer import build_step
 
 CPU = torch.device("cpu")
 STEPS = 12
@@ -34,7 +34,7 @@ METHODS = [
 def trained(method: str, recorder: Tapes | None, steps: int = STEPS, **changes: object) -> dict[str, Tensor | object]:
     step = build_step(make_trial(method, width=4, batch_size=8, seed=3, **changes), images(), CPU)
     monitors = Monitors(steps, CPU)
-    captured = None if recorder is None else CapturedStep(step, recorder, monitors)
+    captured = None if recorder is None else CapturedStepper(step, monitors, recorder)
     for index in range(steps):
         if captured is None:
             monitors.record(index, *step.run(index))
@@ -135,16 +135,9 @@ def test_a_tape_sees_what_a_graph_would_fix():
 
 
 def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tmp_path, monkeypatch):
-    outcomes = {}
-    for capture in (False, True):
-        folder = tmp_path / str(capture)
-        folder.mkdir()
-        monkeypatch.setattr(trainer, "recorder_for", lambda device: Tapes())
-        trial = make_trial("wgan-gp", width=4, steps=60, evaluate_every=30, samples=50)
-        outcomes[capture] = trainer.train(
-            trial, data_dir=None, device="cpu", threads=1, artifacts=folder, emit=lambda _: None, capture=capture
-        )
-    plain, captured = outcomes[False], outcomes[True]
+    monkeypatch.setattr(room, "recorder_for", lambda device: Tapes())
+    trial = make_trial("wgan-gp", width=4, steps=60, evaluate_every=30, samples=50)
+    plain, captured = (train_alone(trial, tmp_path / str(capture), capture=capture) for capture in (False, True))
     assert captured.metrics == plain.metrics
     assert captured.history == plain.history
     assert captured.stability == plain.stability
@@ -154,18 +147,12 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
 
 
 def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "recorder_for", lambda device: Tapes())
-    outcome = trainer.train(
-        make_trial("topk-gan", width=4), data_dir=None, device="cpu", threads=1, artifacts=tmp_path,
-        emit=lambda _: None, capture=True,
-    )  # fmt: skip
+    monkeypatch.setattr(room, "recorder_for", lambda device: Tapes())
+    outcome = train_alone(make_trial("topk-gan", width=4), tmp_path, capture=True)
     assert outcome.cost["replayed_steps"] == 0
     assert outcome.message == "trained without capture: a part of the method computes with the count of steps"
 
 
 def test_without_cuda_there_is_nothing_to_capture(tmp_path):
     with pytest.raises(ValueError, match="CUDA graphs, which cpu does not have"):
-        trainer.train(
-            make_trial("nsgan"), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None,
-            capture=True,
-        )  # fmt: skip
+        train_alone(make_trial("nsgan"), tmp_path, capture=True)

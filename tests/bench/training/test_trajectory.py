@@ -8,16 +8,16 @@ import pytest
 from bench.config.protocol import TARGET_SCORE
 from bench.statistics.scores import distance_score
 from bench.store.record import Evaluation
-from bench.training.verdict import (
+from bench.training.trajectory import (
     auc_log_distance,
     best_step,
     collapse_onset,
-    course,
     late_regression,
     late_regression_onset,
     oscillation,
     status_of,
     time_to_target,
+    trajectory_metrics,
 )
 
 Distances = list[float | None]
@@ -143,7 +143,7 @@ def test_the_course_reads_the_named_distance_and_the_modes() -> None:
         {"fd": distance, "kid": 1.0, "modes": modes}
         for distance, modes in zip(distances, [1.0, 10.0, 8.0, 8.0, 10.0], strict=True)
     ]
-    found = course(evaluations(rows), "fd", 4.0)
+    found = trajectory_metrics(evaluations(rows), "fd", 4.0)
     assert found.pop("auc_log_distance") == pytest.approx(np.trapezoid(np.log(distances[1:]), [10, 20, 30, 40]) / 40)
     assert found == {
         "best_step": 20,
@@ -159,4 +159,4 @@ def test_the_course_reads_the_named_distance_and_the_modes() -> None:
 def test_a_course_of_which_nothing_is_known(value: float | None) -> None:
     for count in range(5):
         rows: list[dict[str, float | None]] = [{"fd": value} for _ in range(count)]
-        assert set(course(evaluations(rows), "fd", None).values()) <= {None}
+        assert set(trajectory_metrics(evaluations(rows), "fd", None).values()) <= {None}

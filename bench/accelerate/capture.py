@@ -1,11 +1,11 @@
 """The step as a recording that is replayed: on CUDA, one graph launch instead of several hundred kernel launches.
 
 A recording repeats kernels on the memory they had when they were recorded, without Python. What differs between two
-steps therefore lies in memory of its own and is placed before a replay: which batch and latents are read, where the
+steps therefore lies in memory of its own and is chosen before a replay: which batch and latents are read, where the
 generators of the parts begin, which row of the monitors is written. What differs in kind has a recording of its own: a
 lazy term that falls due, an update whose ratio is measured.
 
-Each kind runs plainly first, as training steps like any other, which pays for plans, caches and the optimisers' state.
+Each kind runs eagerly first, as training steps like any other, which pays for plans, caches and the optimizers' state.
 """
 
 from collections import Counter
@@ -13,15 +13,15 @@ from collections.abc import Callable, Collection
 from typing import Final, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
 
 from bench.common.errors import first_line
+from bench.training.batches import Batch
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
 from losses.types import Phase
 
 WARM_UP: Final = 3
-"""Updates of a kind that run plainly before it is recorded."""
+"""Updates of a kind that run eagerly before it is recorded."""
 
 Replay = Callable[[], None]
 
@@ -30,7 +30,7 @@ class Recorder(Protocol):
     """Records what a call launches."""
 
     def run(self, call: Callable[[], object]) -> None:
-        """Make a call plainly, where recordings are made."""
+        """Make a call eagerly, where recordings are made."""
         ...
 
     def record(self, call: Callable[[], object], generators: Collection[torch.Generator]) -> Replay:
@@ -84,46 +84,27 @@ class _Kind(NamedTuple):
     measured: bool
 
 
-class PlainStep:
-    """A training step with its monitors, made as it is: what `CapturedStep` is where nothing records."""
+class CapturedStepper:
+    """Makes training steps from recordings: each kind of update is recorded once, and replayed from then on.
 
-    message = ""
-
-    def __init__(self, step: TrainingStep, monitors: Monitors) -> None:
-        self._step = step
-        self._monitors = monitors
-
-    def run(self, step: int) -> None:
-        """Make one step and store what was watched."""
-        self._monitors.record(step, *self._step.run(step))
-
-    def cost(self) -> dict[str, float | None]:
-        """Return what a record says of the way the steps were made."""
-        return {}
-
-
-class CapturedStep:
-    """A training step with its monitors, recorded once for each kind of update and replayed from then on.
-
-    Where the method cannot be recorded, `reason` says why, and every step runs plainly. `quiet` waits until no other
+    Where the method cannot be recorded, `reason` says why, and every step runs eagerly. `sync` waits until no other
     thread uses the device, which a CUDA recording does not bear; it is called before each.
     """
 
     def __init__(
         self,
         step: TrainingStep,
+        monitors: Monitors,
         recorder: Recorder,
-        monitors: Monitors | None = None,
         *,
-        quiet: Callable[[], object] | None = None,
+        sync: Callable[[], object] = lambda: None,
     ) -> None:
         self._step = step
-        self._quiet = quiet
         self._monitors = monitors
         self._recorder = recorder
+        self._sync = sync
         self._ran: Counter[_Kind] = Counter()
         self._replays: dict[_Kind, Replay] = {}
-        self._statistics: Tensor | None = None
         self.reason: str | None = None
         self.replayed_steps = 0
         """Steps of which every update was a replay."""
@@ -138,33 +119,31 @@ class CapturedStep:
         return {"replayed_steps": self.replayed_steps}
 
     def run(self, step: int) -> None:
-        """Make one step and store what was watched."""
+        """Make one step and store what is watched."""
+        self._monitors.begin(step)
         replayed = [
             self.update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
             for critic_step in self._step.critic_range(step)
         ]
-        if self._monitors:
-            self._monitors.place(step)
         replayed.append(self.update("generator", step, measured=self._step.measures(step)))
         self.replayed_steps += all(replayed)
 
     def update(self, phase: Phase, index: int, *, measured: bool = False) -> bool:
         """Make the update of a phase that has this number; return whether it was a replay."""
-        self._step.place(phase, index)
-        kind = _Kind(phase, self._due(phase, index), measured)
+        batch = self._step.batch(phase, index)
+        kind = _Kind(phase, tuple(part.name for part in self._step.method.due_terms(phase, index)), measured)
         replay = self._replays.get(kind)
         if replay is not None:
             replay()
             return True
 
         def call() -> None:
-            self.make(phase, measured=measured)
+            self._make(phase, batch, measured=measured)
 
         if self.reason is None and self._ran[kind] >= WARM_UP:
-            if self._quiet:
-                self._quiet()
+            self._sync()
             try:
-                self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.generators)
+                self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.random_generators)
             except RuntimeError as error:
                 self._give_up(first_line(error))
             else:
@@ -179,22 +158,12 @@ class CapturedStep:
         self.reason = self.reason or reason
         self._replays.clear()
 
-    def _due(self, phase: Phase, index: int) -> tuple[str, ...]:
-        parts = self._step.method.regularizers
-        return tuple(part.name for part in parts if part.phase == phase and part.is_due(index))
-
-    def make(self, phase: Phase, *, measured: bool) -> None:
-        """Make the update of a phase that was placed, plainly, and store what was watched."""
+    def _make(self, phase: Phase, batch: Batch, *, measured: bool) -> None:
+        """Make an update eagerly and store what is watched of it, on the device alone."""
         if phase == "discriminator":
-            found = self._step.update_discriminator(measured=measured)
-            if self._statistics is None:
-                self._statistics = torch.empty_like(found)
-            self._statistics.copy_(found)
-            return
-        found = self._step.update_generator(measured=measured)
-        if self._monitors:
-            assert self._statistics is not None
-            self._monitors.watch(self._statistics, found)
+            self._monitors.watch_discriminator(self._step.update_discriminator(batch, measured=measured))
+        else:
+            self._monitors.watch_generator(self._step.update_generator(batch, measured=measured))
 
     def _in_place(self, call: Callable[[], None]) -> None:
         """Make a call, and write what it put in place of the parts' state to where the state was."""
@@ -208,14 +177,3 @@ class CapturedStep:
                 if value is not kept:
                     kept.copy_(value)
                     own[name] = kept
-
-
-def watched(
-    step: TrainingStep,
-    monitors: Monitors,
-    recorder: Recorder | None = None,
-    *,
-    quiet: Callable[[], object] | None = None,
-) -> PlainStep | CapturedStep:
-    """Return a step with its monitors, captured where there is a recorder."""
-    return PlainStep(step, monitors) if recorder is None else CapturedStep(step, recorder, monitors, quiet=quiet)

@@ -1,20 +1,28 @@
-"""Evaluations beside training are those in line, bit for bit, however late they are made."""
+"""Evaluations in the background are those in line, bit for bit, however late they are made."""
 
 import threading
 from pathlib import Path
 
 import pytest
 import torch
-from held_aside import HeldAside, ReleasedAside
-from small_trials import make_trial, toy_trial
+from held_background import HeldRunner, ReleasedRunner
+from small_trials import make_trial, toy_trial, train_alone
 from tape import Tapes
 
+from bench.accelerate.background import BackgroundRunner
+from bench.accelerate.capture import CapturedStepper
 from bench.config.trial import Optimizer, Trial
+from bench.execution import training
 from bench.store.record import Outcome
-from bench.training import trainer
-from bench.training.aside import Aside
+from bench.training import timing
+from bench.training.build import prepare_process
 from bench.training.evaluations import Evaluations
-from bench.training.trainer import Run, train
+from bench.training.loop import TrainingLoop
+from bench.training.monitors import Monitors
+from bench.training.run import Run
+from bench.training.run_options import RunOptions
+from bench.training.step import TrainingStep
+from bench.training.stepper import Runner
 
 CPU = torch.device("cpu")
 MEASURED = ("status", "metrics", "history", "stability")
@@ -27,11 +35,18 @@ def image_trial(**changes: object) -> Trial:
     return make_trial("nsgan", width=4, **{"steps": 30, "evaluate_every": 10, "samples": 50, **changes})
 
 
-def outcome(folder: Path, trial: Trial, aside: Aside | None = None, recorder: Tapes | None = None) -> Outcome:
+def outcome(folder: Path, trial: Trial, runner: Runner | None = None, recorder: Tapes | None = None) -> Outcome:
     folder.mkdir()
-    trainer.prepare_process(trial, 1)
-    run = Run(trial, data_dir=None, device=CPU, emit=lambda _: None, recorder=recorder, aside=aside)
-    run.train()
+    prepare_process(trial, 1)
+
+    def captured(step: TrainingStep, monitors: Monitors) -> CapturedStepper:
+        assert recorder is not None
+        return CapturedStepper(step, monitors, recorder, sync=runner.wait if runner else lambda: None)
+
+    made_by = {} if recorder is None else {"make_stepper": captured}
+    run = Run(trial, RunOptions(), emit=lambda _: None, runner=runner, **made_by)
+    for _ in run.steps():
+        pass
     return run.conclude(folder)
 
 
@@ -52,11 +67,11 @@ def assert_same(folder: Path, found: Outcome, other: Path, expected: Outcome) ->
     ],
     ids=["toy", "one step", "not finite", "images", "bfloat16"],
 )
-def test_a_trial_is_the_same_with_its_evaluations_aside(tmp_path: Path, trial: Trial) -> None:
+def test_a_trial_is_the_same_with_its_evaluations_in_the_background(tmp_path: Path, trial: Trial) -> None:
     expected = outcome(tmp_path / "in-line", trial)
-    with Aside(CPU) as aside:
-        found = outcome(tmp_path / "aside", trial, aside)
-    assert_same(tmp_path / "aside", found, tmp_path / "in-line", expected)
+    with BackgroundRunner(CPU) as runner:
+        found = outcome(tmp_path / "background", trial, runner)
+    assert_same(tmp_path / "background", found, tmp_path / "in-line", expected)
     assert found.cost["evaluation_seconds"] > 0
 
 
@@ -66,99 +81,99 @@ def test_what_is_evaluated_is_the_generator_as_it_was(
 ) -> None:
     """The evaluation due after ten steps is made after fifteen and more, and does not show it."""
     expected = outcome(tmp_path / "in-line", image_trial())
-    make, measure, happened = Run.make, Evaluations._measure, []
+    make, measure, happened = TrainingLoop.make, Evaluations._measure, []
 
-    def making(run: Run, step: int) -> None:
-        make(run, step)
+    def making(loop: TrainingLoop, step: int) -> None:
+        make(loop, step)
         happened.append(step)
         if step == 15:
-            aside.open.set()
+            runner.open.set()
 
     def measuring(evaluations: Evaluations, step: int, *generators: torch.nn.Module) -> object:
         happened.append(f"evaluation {step}")
         return measure(evaluations, step, *generators)
 
-    monkeypatch.setattr(Run, "make", making)
+    monkeypatch.setattr(TrainingLoop, "make", making)
     monkeypatch.setattr(Evaluations, "_measure", measuring)
     # Everything is recorded by step 10, after which it is replayed: a recording would wait for the evaluation.
     recorder = Tapes() if recorded else None
-    with HeldAside() as aside:
-        found = outcome(tmp_path / "aside", image_trial(), aside, recorder)
+    with HeldRunner() as runner:
+        found = outcome(tmp_path / "background", image_trial(), runner, recorder)
     assert happened.index(15) < happened.index("evaluation 10")
     assert recorder is None or recorder.replays > 0
-    assert_same(tmp_path / "aside", found, tmp_path / "in-line", expected)
+    assert_same(tmp_path / "background", found, tmp_path / "in-line", expected)
 
 
 def test_evaluations_are_kept_in_order_and_one_of_a_trial_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is held until the very step before the next one falls due."""
-    make = Run.make
+    make = TrainingLoop.make
 
-    def making(run: Run, step: int) -> None:
-        make(run, step)
+    def making(loop: TrainingLoop, step: int) -> None:
+        make(loop, step)
         if step % 10 == 9:
-            aside.open.set()
+            runner.open.set()
 
-    begin = HeldAside.begin
+    submit = HeldRunner.submit
 
-    def beginning(aside: HeldAside, call: object) -> object:
-        if aside.begun < 3:  # the last one is waited for at once
-            aside.open.clear()
-        return begin(aside, call)
+    def submitting(runner: HeldRunner, call: object, *given: object) -> object:
+        if runner.submitted < 3:  # the last one is waited for at once
+            runner.open.clear()
+        return submit(runner, call, *given)
 
-    monkeypatch.setattr(Run, "make", making)
-    monkeypatch.setattr(HeldAside, "begin", beginning)
-    with HeldAside() as aside:
-        found = outcome(tmp_path / "aside", image_trial(), aside)
-        assert (aside.begun, aside.most) == (4, 1)
+    monkeypatch.setattr(TrainingLoop, "make", making)
+    monkeypatch.setattr(HeldRunner, "submit", submitting)
+    with HeldRunner() as runner:
+        found = outcome(tmp_path / "background", image_trial(), runner)
+        assert (runner.submitted, runner.most) == (4, 1)
     assert [each.step for each in found.history.evaluations] == [0, 10, 20, 30]
 
 
-def test_recordings_wait_until_nothing_runs_aside(tmp_path: Path) -> None:
+def test_recordings_wait_until_nothing_runs_in_the_background(tmp_path: Path) -> None:
     """The evaluations are held until somebody waits for them, which a recording must do first."""
 
     class Strict(Tapes):
         def record(self, *arguments: object) -> object:
-            assert aside.running == 0
+            assert runner.running == 0
             return super().record(*arguments)
 
     trial = image_trial(steps=8, evaluate_every=2)
     expected = outcome(tmp_path / "in-line", trial)
     recorder = Strict()
-    with ReleasedAside() as aside:
-        make, steps = Run.make, []
+    with ReleasedRunner() as runner:
+        make, steps = TrainingLoop.make, []
 
-        def making(run: Run, step: int) -> None:
-            steps.append((step, aside.running))
-            make(run, step)
+        def making(loop: TrainingLoop, step: int) -> None:
+            steps.append((step, runner.running))
+            make(loop, step)
             if step % 2 == 1:  # or the next evaluation would wait for ever
-                aside.open.set()
+                runner.open.set()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Run, "make", making)
-            found = outcome(tmp_path / "aside", trial, aside, recorder)
+            patch.setattr(TrainingLoop, "make", making)
+            found = outcome(tmp_path / "background", trial, runner, recorder)
     assert recorder.recordings > 0
     assert (2, 1) in steps, "an evaluation was under way before the recordings"
-    assert_same(tmp_path / "aside", found, tmp_path / "in-line", expected)
+    assert_same(tmp_path / "background", found, tmp_path / "in-line", expected)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()], ids=["failure", "interruption"])
 def test_a_step_that_fails_leaves_no_thread_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    make = Run.make
+    make = TrainingLoop.make
 
-    def making(run: Run, step: int) -> None:
+    def making(loop: TrainingLoop, step: int) -> None:
         if step == 12:
             raise error
-        make(run, step)
+        make(loop, step)
 
-    monkeypatch.setattr(Run, "make", making)
-    monkeypatch.setattr(trainer, "aside_for", lambda device, precision, **_: HeldAside())
+    monkeypatch.setattr(TrainingLoop, "make", making)
+    monkeypatch.setattr(training, "runner_for", lambda *_: HeldRunner())
     before = threading.active_count()
     with pytest.raises(type(error)):
-        train(image_trial(), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None)
+        train_alone(image_trial(), tmp_path)
     assert threading.active_count() == before
 
 
@@ -171,36 +186,36 @@ def test_an_evaluation_that_fails_is_the_trials_failure(tmp_path: Path, monkeypa
         return measure(evaluations, step, *generators)
 
     monkeypatch.setattr(Evaluations, "_measure", measuring)
-    monkeypatch.setattr(trainer, "aside_for", lambda device, precision, **_: Aside(device))
+    monkeypatch.setattr(training, "runner_for", lambda *_: BackgroundRunner(CPU))
     with pytest.raises(ValueError, match="too few samples"):
-        train(image_trial(), data_dir=None, device="cpu", threads=1, artifacts=tmp_path, emit=lambda _: None)
+        train_alone(image_trial(), tmp_path)
 
 
 @pytest.mark.parametrize("held", [False, True])
 def test_the_pace_is_of_blocks_alone_or_measured_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
-    """Four blocks alone are enough; with an evaluation beside two of them there are only two."""
+    """With an evaluation beside two of its four blocks, too few were exclusive."""
     trial = toy_trial()
-    alone: list[Run] = []
-    make, begin = Run.make, HeldAside.begin
+    timed: list[TrainingLoop] = []
+    make, submit = TrainingLoop.make, HeldRunner.submit
 
-    def making(run: Run, step: int) -> None:
-        make(run, step)
+    def making(loop: TrainingLoop, step: int) -> None:
+        make(loop, step)
         if step == trial.spec.steps - 1:
-            aside.open.set()
+            runner.open.set()
 
-    def beginning(aside: HeldAside, call: object) -> object:
-        future = begin(aside, call)
+    def submitting(runner: HeldRunner, call: object, *given: object) -> object:
+        future = submit(runner, call, *given)
         if not held:
-            aside.finish()
+            runner.wait()
         return future
 
-    monkeypatch.setattr(Run, "make", making)
-    monkeypatch.setattr(HeldAside, "begin", beginning)
-    monkeypatch.setattr(Run, "time_alone", lambda run: alone.append(run))
-    with HeldAside() as aside:
+    monkeypatch.setattr(TrainingLoop, "make", making)
+    monkeypatch.setattr(HeldRunner, "submit", submitting)
+    monkeypatch.setattr(timing, "time_exclusively", lambda loop, _: timed.append(loop) or loop.clock)
+    with HeldRunner() as runner:
         if not held:
-            aside.open.set()
-        outcome(tmp_path / "aside", trial, aside)
-    assert len(alone) == held
+            runner.open.set()
+        outcome(tmp_path / "background", trial, runner)
+    assert len(timed) == held

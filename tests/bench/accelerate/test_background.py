@@ -1,19 +1,17 @@
-"""What runs beside training: one call at a time, nothing lost, nothing of the process changed under a step's feet."""
+"""What runs in the background: one call at a time, nothing lost, nothing of the process changed under a step's feet."""
 
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import pytest
 import torch
-from held_aside import SECONDS
-from small_trials import toy_trial
+from held_background import SECONDS
 from torch import Tensor, nn
 
-from bench.training import aside as room
-from bench.training import pack, trainer
-from bench.training.aside import Aside, aside_for, overlaps
+from bench.accelerate.background import BackgroundRunner, can_overlap
+from bench.training.stepper import InlineRunner
 
 CPU = torch.device("cpu")
 
@@ -30,50 +28,19 @@ CPU = torch.device("cpu")
     ],
 )
 def test_evaluations_overlap_on_cuda_unless_they_change_how_steps_multiply(device, precision, expected):
-    assert overlaps(torch.device(device), precision) is expected
-
-
-@pytest.mark.parametrize("capture", [True, False])
-def test_evaluations_overlap_with_captured_steps_alone(monkeypatch, capture):
-    monkeypatch.setattr(room, "Aside", lambda device: nullcontext(device))
-    with aside_for(torch.device("cuda"), "fp32", capture=capture) as aside:
-        assert (aside is not None) is capture
-
-
-@pytest.mark.parametrize("capture", [True, False])
-def test_trials_and_packs_ask_for_what_goes_with_their_capture(monkeypatch, tmp_path, capture):
-    asked = []
-
-    def refusing(device, precision, *, capture):
-        asked.append((device.type, precision, capture))
-        raise InterruptedError
-
-    for trains in (trainer, pack):
-        monkeypatch.setattr(trains, "aside_for", refusing)
-        monkeypatch.setattr(trains, "recorder_for", lambda _: None)
-    common = {"data_dir": None, "device": "cpu", "threads": 1, "emit": lambda _: None, "capture": capture}
-    with pytest.raises(InterruptedError):
-        trainer.train(toy_trial(), artifacts=tmp_path, **common)
-    with pytest.raises(InterruptedError):
-        list(pack.train_pack([(toy_trial(), tmp_path, None)], **common))
-    assert asked == [("cpu", "fp32", capture)] * 2
-
-
-def test_in_line_there_is_nothing_aside():
-    with aside_for(CPU, "fp32", capture=True) as aside:
-        assert aside is None
+    assert can_overlap(torch.device(device), precision) is expected
 
 
 def test_calls_are_made_one_after_the_other_in_their_order():
     order, gate = [], threading.Event()
-    with Aside(CPU) as aside:
-        aside.begin(lambda: order.append("first"))
-        held = aside.begin(lambda: gate.wait(SECONDS) and order.append("held"))
-        following = aside.begin(lambda: order.append("following"))
+    with BackgroundRunner(CPU) as runner:
+        runner.submit(lambda: order.append("first"))
+        held = runner.submit(lambda: gate.wait(SECONDS) and order.append("held"))
+        following = runner.submit(lambda: order.append("following"))
         assert not held.done()
         assert not following.done()
         gate.set()
-        aside.finish()
+        runner.wait()
         assert held.done()
         assert following.done()
     assert order == ["first", "held", "following"]
@@ -82,8 +49,8 @@ def test_calls_are_made_one_after_the_other_in_their_order():
 def test_the_first_call_is_waited_for():
     """What it loads, it loads alone. The call ends only after the caller would have gone on."""
     gone_on = threading.Event()
-    with Aside(CPU) as aside:
-        first = aside.begin(lambda: gone_on.wait(0.2))
+    with BackgroundRunner(CPU) as runner:
+        first = runner.submit(lambda: gone_on.wait(0.2))
         gone_on.set()
         assert first.result() is False
 
@@ -92,10 +59,10 @@ def test_an_error_stays_with_whoever_asked():
     def failing() -> None:
         raise ValueError("no samples")
 
-    with Aside(CPU) as aside:
-        failed = aside.begin(failing)
-        other = aside.begin(lambda: 3)
-        aside.finish()
+    with BackgroundRunner(CPU) as runner:
+        failed = runner.submit(failing)
+        other = runner.submit(lambda: 3)
+        runner.wait()
         assert other.result() == 3
         with pytest.raises(ValueError, match="no samples"):
             failed.result()
@@ -113,11 +80,11 @@ def test_an_interruption_waits_for_what_is_under_way_and_forgets_the_rest():
         return "ended"
 
     before = threading.active_count()
-    with pytest.raises(KeyboardInterrupt), Aside(CPU) as aside:  # noqa: PT012 - the interruption comes inside
-        aside.begin(lambda: None)
-        current = aside.begin(under_way)
+    with pytest.raises(KeyboardInterrupt), BackgroundRunner(CPU) as runner:  # noqa: PT012 - the interruption comes inside
+        runner.submit(lambda: None)
+        current = runner.submit(under_way)
         assert started.wait(SECONDS)
-        waiting.append(aside.begin(lambda: None))
+        waiting.append(runner.submit(lambda: None))
         raise KeyboardInterrupt
     assert current.result() == "ended"
     assert threading.active_count() == before
@@ -129,12 +96,12 @@ def test_an_evaluation_beside_a_step_in_bfloat16_leaves_its_gradients_alone():
     nn.init.orthogonal_(layer.weight)
     images = torch.linspace(-1, 1, 64 * 64).reshape(64, 64).sin()
 
-    def gradient(aside: Aside | None) -> Tensor:
+    def gradient(runner: BackgroundRunner | None) -> Tensor:
         layer.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             real = layer(images)
-            if aside:
-                aside.begin(evaluation).result()
+            if runner:
+                runner.submit(evaluation).result()
             fake = layer(-2 * images)
         (real.float().square().mean() + fake.float().square().mean()).backward()
         assert layer.weight.grad is not None
@@ -146,8 +113,8 @@ def test_an_evaluation_beside_a_step_in_bfloat16_leaves_its_gradients_alone():
             return layer(images)
 
     expected = gradient(None)
-    with Aside(CPU) as aside:
-        assert torch.equal(gradient(aside), expected)
+    with BackgroundRunner(CPU) as runner:
+        assert torch.equal(gradient(runner), expected)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -157,7 +124,7 @@ def test_on_cuda_a_call_waits_for_what_was_queued_and_ends_when_the_device_does(
 
     class Stream:
         def __init__(self, device: torch.device) -> None:
-            self.name = "training" if device is None else "aside"
+            self.name = "training" if device is None else "background"
 
         def record_event(self) -> str:
             happened.append(f"{self.name} records")
@@ -184,31 +151,66 @@ def test_on_cuda_a_call_waits_for_what_was_queued_and_ends_when_the_device_does(
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(None))
     monkeypatch.setattr(torch.cuda, "stream", current)
-    with Aside(torch.device("cuda")) as aside:
-        future = aside.begin(call)
+    with BackgroundRunner(torch.device("cuda")) as runner:
+        future = runner.submit(call)
         assert (future.exception() is not None) is fails
-    expected = ["training records", "on aside", "aside waits for event", "call", "host waits for aside", "off aside"]
+    expected = [
+        "training records",
+        "on background",
+        "runner waits for event",
+        "call",
+        "host waits for runner",
+        "off runner",
+    ]
     assert happened == (expected[:-1] if fails else expected)
 
 
 def test_settings_of_a_thread_are_its_own():
     """What the thread beside training relies on; a release of torch may change it."""
-    with Aside(CPU) as aside, torch.autocast("cpu", dtype=torch.float16), torch.no_grad():
+    with BackgroundRunner(CPU) as runner, torch.autocast("cpu", dtype=torch.float16), torch.no_grad():
 
         def settings() -> tuple[object, ...]:
             return torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"), torch.is_grad_enabled()
 
         assert settings() == (True, torch.float16, False)
-        assert aside.begin(settings).result() == (False, torch.bfloat16, True)
+        assert runner.submit(settings).result() == (False, torch.bfloat16, True)
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=False):
-            assert aside.begin(lambda: torch.get_autocast_dtype("cuda")).result() == torch.float16
+            assert runner.submit(lambda: torch.get_autocast_dtype("cuda")).result() == torch.float16
 
 
 def test_the_thread_computes_with_as_many_threads_as_training():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with Aside(CPU) as aside:
-            assert aside.begin(torch.get_num_threads).result() == 1
+        with BackgroundRunner(CPU) as runner:
+            assert runner.submit(torch.get_num_threads).result() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_call_sees_what_it_was_given_as_it_was():
+    """The generator that is evaluated goes on being trained meanwhile."""
+    weights, gate = torch.ones(2), threading.Event()
+    with BackgroundRunner(CPU) as runner:
+        runner.submit(lambda: None)
+        future = runner.submit(lambda given: gate.wait(SECONDS) and given.sum().item(), weights)
+        weights.zero_()
+        gate.set()
+        assert future.result() == 2.0
+
+
+def test_in_line_a_call_is_made_at_once_and_its_error_is_its_futures():
+    def failing() -> None:
+        raise ValueError("no samples")
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    runner, weights = InlineRunner(), torch.ones(2)
+    assert runner.submit(lambda given: given, weights).result() is weights, "nothing goes on meanwhile"
+    failed = runner.submit(failing)
+    assert failed.done()
+    with pytest.raises(ValueError, match="no samples"):
+        failed.result()
+    with pytest.raises(KeyboardInterrupt):
+        runner.submit(interrupted)

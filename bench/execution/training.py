@@ -1,0 +1,122 @@
+"""The trials of one process, one or several: composed of the training loop and of what accelerates it, where asked for.
+
+The steps of several trials are made in turn, and on CUDA side by side. Each trial has everything of its own (networks,
+optimizers, streams of random numbers, monitors, and on CUDA a stream of the device), and makes the very steps that it
+would make alone: its numbers do not depend on what else is in the process, nor on how much. Throughput is no such
+number: when a trial has ended, the others stand still while its pace is measured.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+
+from bench.config.trial import Precision, Trial
+from bench.events import Progress
+from bench.store.record import Outcome
+from bench.training.build import prepare_process
+from bench.training.run import Run
+from bench.training.run_options import RunOptions
+from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
+
+Emit = Callable[[Progress], None]
+Current = Callable[[], AbstractContextManager[object]]
+"""Makes a context in which a trial's work is queued where it belongs."""
+
+
+def train(
+    trials: Sequence[tuple[Trial, Path]], options: RunOptions, emit: Emit
+) -> Iterator[tuple[int, Outcome | Exception]]:
+    """Train and evaluate trials in this process; yield each one's place and its outcome, or what it raised, at its end.
+
+    One trial's failure leaves the others as they are.
+
+    Args:
+        trials: what to train, each with an existing folder that receives its `generator.safetensors` and `samples.png`.
+        options: where and how. With `capture`, a method that cannot be captured is trained eagerly, and the outcome's
+            message says why.
+        emit: called with the trials' progress, a few times a second at most.
+
+    Raises:
+        ValueError: for trials of different precisions, which are a setting of the process.
+    """
+    precisions = sorted({trial.spec.precision for trial, _ in trials})
+    if len(precisions) != 1:
+        raise ValueError(f"the trials of a process have one precision, not {' and '.join(precisions) or 'none'}")
+    device = torch.device(options.device)
+    running: dict[int, _Lane] = {}
+    with runner_for(options, precisions[0]) as runner:
+        for index, (trial, artifacts) in enumerate(trials):
+            try:
+                prepare_process(trial, options.threads)
+                current = current_for(device, len(trials))
+                with current():
+                    run = Run(
+                        trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
+                        trials_in_process=len(trials),
+                    )  # fmt: skip
+                running[index] = _Lane(run, artifacts, current, device)
+            except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
+                yield index, error
+        while running:
+            for index, lane in list(running.items()):
+                result = lane.advance()
+                if result is not None:
+                    del running[index]
+                    yield index, result
+
+
+class _Lane:
+    """A trial on its way."""
+
+    def __init__(self, run: Run, artifacts: Path, current: Current, device: torch.device) -> None:
+        self._run = run
+        self._device = device
+        self._artifacts = artifacts
+        self._current = current
+        self._steps = run.steps()
+
+    def advance(self) -> Outcome | Exception | None:
+        """Make the trial's next step, with what is due before it; once there is none, return what came of the trial."""
+        try:
+            with self._current():
+                if next(self._steps, None) is not None:
+                    return None
+                if self._device.type == "cuda":
+                    torch.cuda.synchronize(self._device)  # the others stand still while this one's pace is measured
+                return self._run.conclude(self._artifacts)
+        except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
+            return error
+
+
+def runner_for(options: RunOptions, precision: Precision) -> AbstractContextManager[Runner]:
+    """Return a context with what evaluates trials of this precision.
+
+    Only captured steps have evaluations beside them: they are fast, so that evaluations are a larger share of a trial.
+    """
+    if not options.capture:
+        return nullcontext(InlineRunner())
+    from bench.accelerate.background import BackgroundRunner, can_overlap
+
+    device = torch.device(options.device)
+    return BackgroundRunner(device) if can_overlap(device, precision) else nullcontext(InlineRunner())
+
+
+def make_stepper_for(options: RunOptions, runner: Runner) -> MakeStepper:
+    """Return what makes a trial's stepper: eager, or captured; ValueError for a capture without CUDA."""
+    if not options.capture:
+        return EagerStepper
+    from bench.accelerate.capture import CapturedStepper, recorder_for
+
+    recorder = recorder_for(torch.device(options.device))
+    return lambda step, monitors: CapturedStepper(step, monitors, recorder, sync=runner.wait)
+
+
+def current_for(device: torch.device, trials: int) -> Current:
+    """Return what makes a trial's context: one of a stream of its own where several share a CUDA device."""
+    if device.type != "cuda" or trials == 1:
+        return nullcontext
+    from bench.accelerate.streams import own_stream
+
+    return own_stream(device)

@@ -1,0 +1,166 @@
+"""One trial from its description to its outcome: everything is built, then the loop trains it, then it is concluded."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from bench import data
+from bench.config.trial import Trial
+from bench.events import Progress
+from bench.metrics.inception import verified
+from bench.store.record import Outcome, Status
+from bench.training import artifacts as files
+from bench.training.average import MovingAverage
+from bench.training.blocks import BLOCK_STEPS
+from bench.training.build import build_step
+from bench.training.clock import BlockClock
+from bench.training.evaluations import Evaluations
+from bench.training.final_measures import inception_samples, measure_inception
+from bench.training.loop import TrainingLoop
+from bench.training.monitors import Curves, Monitors
+from bench.training.outcome import make_outcome
+from bench.training.run_options import RunOptions
+from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
+from bench.training.timing import peak_memory, time_pace, time_phases
+from bench.training.trajectory import status_of
+
+_PROGRESS_INTERVAL: Final = 0.25
+"""Seconds between two reports of a trial's progress, at least."""
+
+
+class Run:
+    """One trial while it trains. What is measured depends neither on the way its steps are made nor on its runner.
+
+    Args:
+        trial: what to train.
+        options: where and how.
+        emit: called with the trial's progress, a few times a second at most.
+        make_stepper: makes what makes the steps.
+        runner: makes the evaluations.
+        trials_in_process: how many trials train in this process at once.
+
+    Raises:
+        ValueError: for data or weights that cannot be had.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        options: RunOptions,
+        *,
+        emit: Callable[[Progress], None],
+        make_stepper: MakeStepper = EagerStepper,
+        runner: Runner | None = None,
+        trials_in_process: int = 1,
+    ) -> None:
+        spec = trial.spec
+        self._started = datetime.now(UTC)
+        self._trial = trial
+        self._emit = emit
+        self._last_emitted = 0.0
+        self._trials_in_process = trials_in_process
+        self._runner = runner or InlineRunner()
+        self._inception = options.inception_weights(data.workload(spec.workload))
+        if self._inception is not None:
+            verified(self._inception)  # before anything is trained; they are loaded when they are needed
+        self._device = device = torch.device(options.device)
+        self._arrays = arrays = data.load(spec.workload, options.data_folder, expected=spec.data_hash)
+        self._workload = workload = data.settled(data.workload(spec.workload), arrays)
+        evaluations = Evaluations(trial, workload, arrays, device, self._runner)
+        self.step = build_step(trial, torch.from_numpy(arrays.train).to(device), device, stack=workload.stack)
+        monitors = Monitors(BLOCK_STEPS, device)
+        self.loop = TrainingLoop(
+            spec=spec,
+            generator=self.step.generator,
+            stepper=make_stepper(self.step, monitors),
+            average=MovingAverage(self.step.generator),
+            monitors=monitors,
+            curves=Curves(),
+            evaluations=evaluations,
+            clock=BlockClock(device),
+            shares_process=trials_in_process > 1,
+        )
+
+    def steps(self) -> Iterator[int]:
+        """Train, pausing after every step."""
+        return self.loop.steps(self._report)
+
+    @property
+    def status(self) -> Status:
+        """What became of the trial."""
+        return status_of(self.loop.evaluations.distances, self.loop.curves.first_nonfinite_step)
+
+    def conclude(self, artifacts: Path) -> Outcome:
+        """Keep the artifacts, measure what is measured at the end, and return the outcome.
+
+        Args:
+            artifacts: an existing folder that receives `generator.safetensors` and `samples.png`.
+        """
+        self._runner.wait()  # what other trials of the process have under way
+        evaluations, generator = self.loop.evaluations, self.step.generator
+        lost = files.keep(generator, evaluations.samples, self._trial, self._workload, artifacts)
+        # Timing goes on training the generator: what Inception looks at is drawn before.
+        samples = None
+        if self._inception is not None and self.status != "nonfinite":
+            samples = inception_samples(evaluations, generator, self._workload, self._trial.spec, self._device)
+        cost = self._cost()
+        final = {}
+        if self._inception is not None:
+            started = time.perf_counter()
+            final = measure_inception(
+                samples, self._inception, self._workload, self._arrays, self._device, self._report
+            )
+            cost["inception_seconds"] = time.perf_counter() - started
+        return make_outcome(
+            self.loop,
+            status=self.status,
+            message="; ".join(filter(None, (self.loop.stepper.message, lost))),
+            final_metrics=final,
+            cost=cost,
+            started=self._started,
+        )
+
+    def _cost(self) -> dict[str, float | None]:
+        """Return what the run cost on this machine; only the count of images may cross machines.
+
+        The rates are those of the trial alone. The seconds of training and of evaluations are with whatever ran
+        meanwhile, and together may be more than the trial took. The peak of memory is the process's, and absent where
+        it is shared; with evaluations beside training it is of both at once.
+        """
+        spec, step, loop = self._trial.spec, self.step, self.loop
+        rate = time_pace(loop, self._device).steps_per_second()
+        phases = time_phases(step, loop.completed_steps, self._device)
+        shared = self._trials_in_process > 1
+        return {
+            "steps_per_second": rate,
+            "images_per_second": None if rate is None else rate * spec.batch_size,
+            "train_seconds": loop.clock.train_seconds(),
+            **phases,
+            "evaluation_seconds": loop.evaluations.seconds,
+            "discriminator_images": 2 * spec.batch_size * step.critic_steps * loop.completed_steps,
+            **({"pack": self._trials_in_process} if shared else {}),
+            **loop.stepper.cost(),
+            "peak_memory_bytes": None if shared else peak_memory(self._device),
+        }
+
+    def _report(self, doing: str = "") -> None:
+        loop, spec = self.loop, self._trial.spec
+        now = time.monotonic()
+        done = loop.completed_steps == spec.steps and not doing
+        if now - self._last_emitted < _PROGRESS_INTERVAL and not done:
+            return
+        self._last_emitted = now
+        self._emit(
+            Progress(
+                trial_id=self._trial.id,
+                step=loop.completed_steps,
+                steps=spec.steps,
+                images_per_second=(loop.clock.steps_per_second() or 0.0) * spec.batch_size,
+                distance=next(reversed(loop.evaluations.distances), None),
+                doing=doing,
+            )
+        )

@@ -1,0 +1,49 @@
+"""Where and how trials run. Nothing of it is part of a trial's identity. Importing it needs no torch."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.config.workload import Workload
+from bench.metrics.inception_weights import InceptionPlan, Weights
+
+
+class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What whoever starts a campaign chooses, and everybody down to the training loop reads.
+
+    No trained number depends on it, but for `threads` and `device`: they decide how sums are rounded.
+    """
+
+    device: str = "cpu"
+    """`cpu`, `cuda` or `cuda:N`."""
+    threads: int = 1
+    """Intra-op threads of the CPU, of each process."""
+    data_dir: str | None = None
+    """The folder of downloaded data sets, an absolute path; `None` for the default one."""
+    timeout_minutes: float = 240.0
+    """How long an attempt may take, where the executor can enforce it."""
+    capture: bool = False
+    """Whether steps are replayed as CUDA graphs where the method allows it, and evaluations made beside them."""
+    trials_per_process: int = 1
+    """How many trials of one workload may share a process."""
+    inception: InceptionPlan | None = None
+    """On which workloads FID, KID and the Inception score are measured, and with which weights."""
+
+    def __post_init__(self) -> None:
+        if self.trials_per_process < 1:
+            raise ValueError(f"a process trains at least one trial, not {self.trials_per_process}")
+
+    @property
+    def data_folder(self) -> Path | None:
+        """The folder of downloaded data sets as a path."""
+        return None if self.data_dir is None else Path(self.data_dir)
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long an attempt may take, in seconds."""
+        return 60 * self.timeout_minutes
+
+    def inception_weights(self, workload: Workload) -> Weights | None:
+        """Return what FID is measured with on a workload; `None` where it is not measured."""
+        plan = self.inception
+        return plan.weights if plan is not None and plan.covers(workload) else None
