@@ -37,7 +37,7 @@ imports: $(VENV)/.installed-dev  ## check that imports go one way
 	$(BIN)/lint-imports
 
 index: $(VENV)/.installed  ## regenerate the lists that `bench` reads: methods, metrics, costs
-	$(BIN)/python -m bench.plan
+	$(BIN)/python -m bench.index
 	$(BIN)/python -m bench.metrics.registry
 	$(BIN)/python -m bench.store.iteration_costs
 

@@ -1,8 +1,13 @@
 """The small frozen events of a campaign. Whoever shows progress reads this stream; nobody below prints."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from bench.config.trial import Trial
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps or bytes of it are done, and how many there are (0: unknown)."""
 
 
 class Progress(Struct, frozen=True, tag="progress"):

@@ -16,9 +16,8 @@ import losses
 from bench.common.threads import torch_threads
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION
 from bench.config.trial import Network, Optimizer, Spec, Trial, part_versions
-from bench.kernels.subjects import resolve
-from bench.plan import part_components
-from bench.probes.common import OnProgress
+from bench.events import OnProgress
+from bench.methods import part_components, resolve
 from bench.store.environment import environment
 from bench.store.golden import GOLDEN_SCHEMA, GoldenSetting, GoldenTraces, Trace, rounded
 from bench.training.build import build_step

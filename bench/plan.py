@@ -1,38 +1,22 @@
-"""From a suite to the ordered list of its trials, with every default written out, and what of it is still to be done.
+"""From a suite to the ordered list of its trials, with every default written out, and those that are still to run."""
 
-`python -m bench.plan` writes the index of the loss library, `bench/config/methods.json`, and its version beside it;
-`list` and `verify` read them without importing torch. Run it after adding a loss.
-"""
-
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
-
-import msgspec
 
 import losses
 from bench import data
-from bench.atlas.families import family_of, family_of_method
-from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE, PROTOCOL_VERSION
+from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.suite import Suite
-from bench.config.trial import PART, DiscriminatorNorm, Network, Optimizer, Spec, Trial, content_version
+from bench.config.trial import DiscriminatorNorm, Network, Optimizer, Spec, Trial, controlled_optimizer
 from bench.config.workload import Budget, Workload
-from bench.metrics import prepare, trained
-from bench.metrics.inception_weights import InceptionPlan
+from bench.extractors.inception_weights import InceptionPlan
+from bench.extractors.on_demand import train_if_lacking
+from bench.extractors.workload_extractor import measured_in, planned_component
+from bench.methods import part_components
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES
 from bench.training.version import components
-from losses import Kind, Method
-from losses.revisions import parts_within, revision_of
-
-_LIBRARY: Final = f"{losses.__name__}."
-_KINDS: Final[tuple[Kind, ...]] = ("method", "objective", "regularizer", "transform", "constraint")
-
-
-def controlled(learning_rate: float = CONTROLLED_LEARNING_RATE) -> Optimizer:
-    """Return the controlled track's optimiser: the same for every method on a workload."""
-    return Optimizer(name="adam", lr_generator=learning_rate, lr_discriminator=learning_rate, betas=CONTROLLED_BETAS)
+from losses import Method
 
 
 def expand(
@@ -58,10 +42,13 @@ def expand(
     methods = [losses.get(str(losses.game(expression).resolved)) for expression in suite.methods]
     _refuse_repetition("workload", suite.workloads, [workload.name for workload in workloads])
     _refuse_repetition("method", suite.methods, [str(method) for method in methods])
-    workloads = [data.resolve(workload.name, data_dir, on_progress, fetch=fetch) for workload in workloads]
+    workloads = [
+        measured_in(data.resolve(workload.name, data_dir, on_progress, fetch=fetch), suite.features)
+        for workload in workloads
+    ]
     if fetch:
         for workload in workloads:
-            prepare.train_if_lacking(workload, data_dir, on_progress)
+            train_if_lacking(workload, data_dir, on_progress)
     return [
         _trial(suite, workload, method, seed)
         for seed in range(suite.seeds)
@@ -98,58 +85,6 @@ def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | No
         ):
             todo.append((trial, record.attempt + 1))
     return todo
-
-
-def method_index() -> list[dict[str, str]]:
-    """Return the index of the loss library: of each method and part its name, kind, summary, formula and the like.
-
-    Methods come first; an `expression` is the canonical spelling of a method, and empty for a part; a `revision` is a
-    part's, and empty for a method.
-    """
-    described = [losses.describe(name, kind) for kind in _KINDS for name in losses.names(kind)]
-    return [
-        {
-            "name": each.name,
-            "kind": each.kind,
-            "summary": each.summary,
-            "expression": each.expression or "",
-            "formula": each.formula,
-            "citation": each.citation,
-            "alias_of": each.alias,
-            "revision": "" if each.kind == "method" else str(each.revision),
-            "family": _family(each.name, each.kind),
-        }
-        for each in described
-    ]
-
-
-def _family(name: str, kind: Kind) -> str:
-    """Return the name of the atlas page that explains a name; empty for what other packages register."""
-    meant = losses.get(name) if kind == "method" else losses.registry.part(name)
-    try:
-        return (family_of_method(meant) if isinstance(meant, Method) else family_of(meant)).page
-    except ValueError:  # the page is the other package's to write
-        return ""
-
-
-def index_path() -> Path:
-    """Return where the index is kept."""
-    return Path(__file__).parent / "config" / "methods.json"
-
-
-def encode_index() -> bytes:
-    """Return what the index file must contain."""
-    return msgspec.json.format(msgspec.json.encode(method_index()), indent=2) + b"\n"
-
-
-def version_path() -> Path:
-    """Return where the version of the loss library is kept."""
-    return Path(__file__).parent / "config" / "losses.version"
-
-
-def encode_version() -> bytes:
-    """Return what the version file must contain."""
-    return f"{losses.VERSION}\n".encode()
 
 
 def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial:
@@ -203,7 +138,7 @@ def _recipe(suite: Suite, method: Method) -> losses.Recipe | None:
 
 def _optimizer(recipe: losses.Recipe | None, workload: Workload) -> Optimizer:
     if recipe is None:
-        return controlled(workload.learning_rate)
+        return controlled_optimizer(workload.learning_rate)
     return Optimizer(
         name=recipe.optimizer,
         lr_generator=recipe.lr_generator,
@@ -245,40 +180,13 @@ def _refuse_unfit(method: Method, workload: Workload, batch_size: int) -> None:
 def _components(workload: Workload) -> dict[str, str]:
     if workload.extractor is None:
         return components(workload, losses.VERSION)
-    known = trained.known(workload.extractor, workload.content_hash)
-    extractor = known.component if known else f"{workload.extractor}:{trained.UNTRAINED}"
-    return components(workload, losses.VERSION, extractor)
-
-
-def part_components(method: Method) -> dict[str, str]:
-    """Name every part within a method by what its numbers are a function of.
-
-    That is its revision, or, for a part that this library does not ship, the content of its file; a part that has no
-    file either, because it was typed in, is known by its revision too.
-    """
-    found = {}
-    for part in parts_within(method):
-        path = None if part.__module__.startswith(_LIBRARY) else losses.plugins.file_of(part.__module__)
-        version = content_version(path.read_bytes()) if path else str(revision_of(part))
-        found[f"{PART}{part.name}"] = version
-    return found
+    return components(workload, losses.VERSION, planned_component(workload))
 
 
 def _refuse_repetition(what: str, spellings: Sequence[str], meanings: Sequence[str]) -> None:
     first: dict[str, str] = {}
     for spelling, meaning in zip(spellings, meanings, strict=True):
         if meaning in first:
-            both = " and ".join(dict.fromkeys(repr(each) for each in (first[meaning], spelling)))
+            both = " and ".join(dict.fromkeys(map(repr, (first[meaning], spelling))))
             raise ValueError(f"{what} {both}: the same one twice ({meaning}); name it once")
         first[meaning] = spelling
-
-
-def main() -> None:
-    """Write the index file and the version file."""
-    for path, content in ((index_path(), encode_index()), (version_path(), encode_version())):
-        path.write_bytes(content)
-        sys.stdout.write(f"wrote {path}\n")
-
-
-if __name__ == "__main__":
-    main()

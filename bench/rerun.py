@@ -28,7 +28,7 @@ from bench.events import Progress
 from bench.execution.interface import TRAINER, Executor, Finished, Task
 from bench.execution.local import LocalExecutor
 from bench.files.places import resolved
-from bench.plan import part_components
+from bench.methods import part_components
 from bench.store.journal import differing_fields, latest_attempts
 from bench.store.record import INFRASTRUCTURE_STATUSES, Environment, History, Record, make_record
 from bench.training.run_options import RunOptions

@@ -105,12 +105,12 @@ def _counted_gradients() -> Iterator[dict[str, int]]:
         counts["twice"] += 1
 
     def counting(*arguments: Any, **options: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - whatever torch takes
-        found: tuple[Tensor, ...] = plain(*arguments, **options)
+        gradients: tuple[Tensor, ...] = plain(*arguments, **options)
         if options.get("create_graph"):
             counts["all"] += 1
-            if found[0].requires_grad:
-                found[0].register_hook(note_second_use)
-        return found
+            if gradients[0].requires_grad:
+                gradients[0].register_hook(note_second_use)
+        return gradients
 
     with patch.object(torch.autograd, "grad", counting):
         yield counts

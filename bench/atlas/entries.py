@@ -85,12 +85,12 @@ def part_entry(part: type[Part]) -> list[str]:
             head,
             [
                 [
-                    f"`{each.name}`",
-                    f"`{format_value(each.default)}`",
-                    _range(part, each.name),
-                    prose(each.meaning, links()),
+                    f"`{parameter.name}`",
+                    f"`{format_value(parameter.default)}`",
+                    _range(part, parameter.name),
+                    prose(parameter.meaning, links()),
                 ]
-                for each in told.parameters
+                for parameter in told.parameters
             ],
         )
     lines += bullets([
@@ -149,7 +149,7 @@ def _range(part: type[Part], parameter: str) -> str:
 
 
 def _methods_with(part: type[Part]) -> list[str]:
-    return [name for name, method in methods().items() if any(type(each) is part for each in method.parts)]
+    return [name for name, method in methods().items() if any(type(member) is part for member in method.parts)]
 
 
 def _picture(objective: Objective) -> list[str]:

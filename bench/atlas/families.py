@@ -101,12 +101,12 @@ FAMILIES: Final[dict[str, Family]] = {
         vector=(
             "Distributions and spheres",
             "Discriminators that answer with a distribution or a point in space.",
-            "Try them to see whether a richer answer than one number stabilises the game.",
+            "Try them to see whether a richer answer than one number stabilizes the game.",
         ),
         legacy=(
             "What not to write",
             "A common mistake, kept as a measured reference.",
-            "Do not train with it; compare with it, to recognise the mistake in other code.",
+            "Do not train with it; compare with it, to recognize the mistake in other code.",
         ),
     ),
     **_families(

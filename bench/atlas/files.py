@@ -22,14 +22,14 @@ def directory() -> Path:
 def generate(folder: Path) -> int:
     """Write all pages and pictures, delete generated ones that have no place any more; return the number of files."""
     with torch_threads(1):
-        found = {folder / name: text for name, text in pages.all_pages().items()}
+        files = {folder / name: text for name, text in pages.all_pages().items()}
         for objective in pages.scalar_objectives():
-            found[folder / PICTURES / f"{objective.name}.svg"] = pictures.draw(objective)
-    for orphan in _generated(folder) - set(found):
+            files[folder / PICTURES / f"{objective.name}.svg"] = pictures.draw(objective)
+    for orphan in _generated(folder) - set(files):
         orphan.unlink()
-    for path, text in found.items():
+    for path, text in files.items():
         write_output(path, functools.partial(_write, text.encode()))
-    return len(found)
+    return len(files)
 
 
 def stale(folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def _write(content: bytes, path: Path) -> None:
 
 def _generated(folder: Path) -> set[Path]:
     """Return the files on disk that a run of the generator has made."""
-    found = {path for path in folder.glob("*.md") if (_read(path) or "").startswith(pages.MARK)}
-    return found | {
+    pages_on_disk = {path for path in folder.glob("*.md") if (_read(path) or "").startswith(pages.MARK)}
+    return pages_on_disk | {
         path for path in (folder / PICTURES).glob("*.svg") if pictures.stamp_in(_read(path) or "") is not None
     }

@@ -144,13 +144,13 @@ def _family_page(module: str, family: Family) -> str:
 def _legend(module: str) -> list[str]:
     """Return the symbols of the formulas, from the docstrings of the package and of the module."""
     package = module.rpartition(".")[0]
-    found = [
+    legends = [
         joined(block).removeprefix("Legend for every formula: ").removeprefix("Legend: ")
         for name in (f"{PACKAGE}objectives", package, module)
         for block in (sys.modules[name].__doc__ or "").split("\n\n")
         if block.startswith("Legend")
     ]
-    return [f"*Symbols.* {prose(' '.join(_sentence(each) for each in dict.fromkeys(found)), links())}", ""]
+    return [f"*Symbols.* {prose(' '.join(map(_sentence, dict.fromkeys(legends))), links())}", ""]
 
 
 def _sentence(text: str) -> str:

@@ -34,8 +34,8 @@ def stamp(objective: Objective) -> str:
 
 def stamp_in(svg: str) -> str | None:
     """Return the stamp of a drawn picture; None where it has none."""
-    found = _STAMP.search(svg)
-    return found.group() if found else None
+    match = _STAMP.search(svg)
+    return match.group() if match else None
 
 
 def bent(objective: Objective) -> tuple[bool, bool]:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
 
-from bench.files.places import resolved
+from bench.files.places import default_cache_dir, resolved
 
 State = Literal["ok", "note", "broken"]
 
@@ -145,42 +145,57 @@ def threads_check() -> Check:
 
 def weight_checks() -> list[Check]:
     """Compare the shipped classifiers with the hashes that are pinned for them; a random network has no file."""
-    pins = importlib.import_module("bench.metrics.pins")
+    specs = importlib.import_module("bench.extractors.specs")
     checks = []
-    for name, pin in pins.EXTRACTORS.items():
-        if pin.generated:
-            checks.append(Check(name, "ok", f"weights {pin.sha256[:12]} are drawn and checked whenever they are used"))
+    for name, spec in specs.EXTRACTORS.items():
+        if spec.source == "imagenet":
+            checks.append(_imagenet_check(name, spec.sha256))
             continue
-        if pin.trained_here:
+        if spec.source == "drawn":
+            checks.append(Check(name, "ok", f"weights {spec.sha256[:12]} are drawn and checked whenever they are used"))
+            continue
+        if spec.trained_here:
             checks.append(_trained_check(name))
             continue
-        path = files("bench.metrics").joinpath("weights", f"{name}.safetensors")
+        path = files("bench.extractors").joinpath("weights", f"{name}.safetensors")
         fix = "reinstall the package: its distances cannot be measured without these weights"
         if not path.is_file():
             checks.append(Check(name, "broken", f"weights are missing from {path}", fix))
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != pin.sha256:
-            checks.append(Check(name, "broken", f"weights are {digest[:12]}, pinned is {pin.sha256[:12]}", fix))
+        if digest != spec.sha256:
+            checks.append(Check(name, "broken", f"weights are {digest[:12]}, pinned is {spec.sha256[:12]}", fix))
         else:
             checks.append(Check(name, "ok", f"weights {digest[:12]}, as pinned"))
     return checks
 
 
+def _imagenet_check(name: str, expected: str) -> Check:
+    """Say whether photographs are measured in a network that has seen photographs; that they are not is no defect."""
+    weights = importlib.import_module("bench.extractors.imagenet_weights")
+    path = weights.weights_path()
+    if path is None:
+        found = "not installed; photographs are measured in the workload's own extractor"
+        return Check(name, "note", found, weights.HOW_TO_GET)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != expected:
+        return Check(name, "broken", f"weights are {digest[:12]}, pinned is {expected[:12]}", weights.HOW_TO_GET)
+    return Check(name, "ok", f"weights {digest[:12]}, as pinned; photographs are measured in its features")
+
+
 def _trained_check(name: str) -> Check:
     """Say whether a classifier that is not shipped is in the cache; that it is not is no defect."""
-    cache = importlib.import_module("bench.metrics.cache")
-    recipe = importlib.import_module("bench.metrics.recipes").recipe_of(name)
-    kept = list((cache.default_cache_dir() / "extractors").glob(f"{name}-*.safetensors"))
+    config = importlib.import_module("bench.extractors.training_configs").training_config(name)
+    kept = list((default_cache_dir() / "extractors").glob(f"{name}-*.safetensors"))
     if kept:
         return Check(name, "ok", f"trained here, in {', '.join(map(str, kept))}")
-    words = f"not trained yet; `prepare {recipe.workload}` does it (about {recipe.minutes:g} min), and so does `run`"
+    words = f"not trained yet; `prepare {config.workload}` does it (about {config.minutes:g} min), and so does `run`"
     return Check(name, "ok", words)
 
 
 def inception_check() -> Check:
     """Say whether FID can be measured without a download; that it cannot is no defect."""
-    weights = importlib.import_module("bench.metrics.inception_weights")
+    weights = importlib.import_module("bench.extractors.inception_weights")
     path = weights.cached_path()
     if not path.is_file():
         fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"

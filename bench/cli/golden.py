@@ -34,7 +34,7 @@ def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path,
     from bench.cli.progress import counted
     from bench.cli.reading import write_bytes
     from bench.golden import record_traces
-    from bench.kernels.subjects import resolve
+    from bench.methods import resolve
     from bench.report.formatting import plural
     from bench.store.golden import encode_golden
 

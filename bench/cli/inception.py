@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.config.trial import Trial
     from bench.config.workload import Workload
     from bench.data import OnProgress
-    from bench.metrics.inception_weights import InceptionPlan, Weights
+    from bench.extractors.inception_weights import InceptionPlan, Weights
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -62,8 +62,8 @@ def inception_plan(
         click.UsageError: the weights that are required or named cannot be used, or there is nothing to measure.
     """
     from bench import data
-    from bench.metrics import inception_weights as weights
-    from bench.metrics.inception_weights import InceptionPlan
+    from bench.extractors import inception_weights as weights
+    from bench.extractors.inception_weights import InceptionPlan
 
     if choice == "off":
         if file is not None:
@@ -97,7 +97,7 @@ def _required(
     file: Path | None, workloads: "Sequence[Workload]", report: "OnProgress | None", *, fetch: bool
 ) -> "Weights":
     from bench.config.protocol import INCEPTION_SHA256
-    from bench.metrics import inception_weights as weights
+    from bench.extractors import inception_weights as weights
 
     if not any(workload.has_single_images for workload in workloads):
         names = ", ".join(workload.name for workload in workloads)

@@ -24,7 +24,7 @@ from bench.config.protocol import CORE_NORM, REFERENCE_METHOD
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.kernels.measure import Event
+    from bench.costs.measure import Event
     from bench.store.kernels import KernelRecord, KernelSetting, Mode
 
 _BATCHES: Final = {"cpu": (64,), "cuda": (16, 64, 256, 1024)}
@@ -146,7 +146,7 @@ def _measure(methods: tuple[str, ...], results: Path, options: dict[str, Any]) -
     from bench.store.kernels import KernelStore
 
     device, settings, chosen = _chosen(methods, options)
-    from bench.kernels.measure import measure
+    from bench.costs.measure import measure
 
     counts = {"measured": 0, "known": 0, "refused": 0}
     planned = len(chosen) * len(settings)
@@ -173,14 +173,14 @@ def _chosen(methods: tuple[str, ...], options: dict[str, Any]) -> "tuple[str, li
     with usage_errors():
         device = resolve_device(options["device"])
         settings = _settings(device, options)
-        from bench.kernels.subjects import resolve
+        from bench.methods import resolve
 
         return device, settings, resolve(methods)
 
 
 def _words(event: "Event") -> str:
     """Say what came of a method; nothing where it was recorded before."""
-    from bench.kernels.measure import Measured, Refused
+    from bench.costs.measure import Measured, Refused
 
     if isinstance(event, Refused):
         return f"{event.label}: {event.reason}"
@@ -201,7 +201,7 @@ def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
     if not methods:
         raise click.UsageError("name the methods to watch, such as: python -m bench kernels nsgan-r1 --trace r1.json")
     device, settings, chosen = _chosen(methods, options)
-    from bench.kernels import tracing
+    from bench.costs import tracing
 
     setting = settings[0]
     if options["nvtx"] and device == "cpu":

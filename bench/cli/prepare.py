@@ -1,6 +1,6 @@
 """`prepare`: get everything that a workload needs before its first trial."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from bench.cli.voice import Verb, quiet, say
 if TYPE_CHECKING:
     from bench.config.trial import Trial
     from bench.metrics.prepare import Prepared
+    from bench.store.journal import Store
 
 _MANY: Final = 1_000_000
 """More trials than any machine runs at once: what is measured depends on the threads that a trial has then."""
@@ -40,6 +41,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
         names = list(dict.fromkeys(data.workload(name).name for name in workloads))
     from bench import campaign
     from bench.execution import device as devices
+    from bench.extractors import on_demand
     from bench.metrics import prepare as preparation
 
     report = data_progress()
@@ -49,7 +51,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
         with usage_errors():
             chosen = devices.resolve(device)
             for name in names if retrain else ():
-                preparation.check_trainable(name)
+                on_demand.check_trainable(name)
             threads = campaign.divide(_MANY, None, chosen)[1]
             for name in names:
                 if retrain:
@@ -88,7 +90,7 @@ def _retrain(
     name: str, data_dir: Path | None, report: Callable[[str, int, int], None], tell: Callable[[str], None]
 ) -> bool:
     """Train a classifier again, say what came of it, and return whether it is the one that is kept."""
-    from bench.metrics.prepare import retrain
+    from bench.extractors.on_demand import retrain
 
     repetition = retrain(name, data_dir, report)
     if repetition is None:
@@ -159,21 +161,56 @@ def data_progress() -> Callable[[str, int, int], None]:
 
 def untrained_notes(trials: "Iterable[Trial]") -> list[str]:
     """Say which classifiers `run` will train before the first of these trials, and how long that takes."""
-    from bench.metrics.recipes import recipe_of
+    from bench.extractors.specs import extractor_names
+    from bench.extractors.training_configs import training_config
 
     names = {
-        trial.spec.workload: trial.components["extractor"].partition(":")[0] for trial in trials if untrained(trial)
+        trial.spec.workload: extractor_names(trial.components["extractor"])[-1] for trial in trials if untrained(trial)
     }
     return [
         f"{workload}: its classifier {name} is not trained yet; `run` does that first (about "
-        f"{recipe_of(name).minutes:g} min), and so does `prepare {workload}`. The ids of its trials are "
+        f"{training_config(name).minutes:g} min), and so does `prepare {workload}`. The ids of its trials are "
         "not known before"
         for workload, name in names.items()
     ]
 
 
+def feature_notes(trials: "Iterable[Trial]", store: "Store") -> list[str]:
+    """Say in which features photographs are measured, where it is not obvious.
+
+    That is where those of a network that has seen photographs are not to be had, and where what is recorded was
+    measured in others than the planned ones, which keeps the two apart.
+    """
+    from bench import data
+    from bench.extractors.imagenet_weights import HOW_TO_GET, weights_path
+    from bench.extractors.specs import IMAGENET, extractor_names
+
+    def features(components: "Mapping[str, str]") -> str:
+        return next(iter(extractor_names(components.get("extractor", ""))), "")
+
+    planned = {trial.spec.workload: features(trial.components) for trial in trials}
+    notes = []
+    for workload, name in planned.items():
+        if not data.workload(workload).photographs:
+            continue
+        if name != IMAGENET and weights_path() is None:
+            notes.append(
+                f"{workload}: photographs are measured in {name}, since the weights of {IMAGENET}, which has seen "
+                f"photographs, are not installed; {HOW_TO_GET}"
+            )
+        records = store.latest(histories=False).values()
+        recorded = {features(record.components) for record in records if record.spec.workload == workload}
+        if recorded and name not in recorded:
+            choice = "own" if name == IMAGENET else "imagenet"
+            notes.append(
+                f"{workload}: what is recorded was measured in {' and '.join(sorted(recorded))}, and these trials are "
+                f"measured in {name}: they are not ranked together. `--set features={choice}` goes on with the others"
+            )
+    return notes
+
+
 def untrained(trial: "Trial") -> bool:
     """Whether the classifier of a trial is not trained yet, so that its id is not known."""
-    from bench.metrics.trained import UNTRAINED
+    from bench.extractors.classifier_store import UNTRAINED
 
     return trial.components.get("extractor", "").endswith(f":{UNTRAINED}")

@@ -30,7 +30,7 @@ from bench.report import formatting
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bench.probes.common import OnProgress
+    from bench.events import OnProgress
 
 PLAIN_INTERVAL: Final = 10.0
 """Plain progress lines come at most this often, in seconds, all trials together."""

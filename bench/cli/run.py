@@ -17,7 +17,7 @@ from bench.cli.options import (
     suite_options,
     usage_errors,
 )
-from bench.cli.prepare import data_progress, untrained, untrained_notes
+from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
 from bench.cli.voice import Verb, detail, say
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.config.suite import Suite
     from bench.config.trial import Trial
     from bench.execution.interface import Executor
-    from bench.metrics.inception_weights import InceptionPlan
+    from bench.extractors.inception_weights import InceptionPlan
     from bench.store.journal import Store
     from bench.training.run_options import RunOptions
 
@@ -128,13 +128,14 @@ def run(
         trials_per_process=trials_per_process,
         inception=fid,
     )
+    notes = feature_notes(trials, store)
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(suite, trials)])
 
     def begin() -> None:
         # What is run is part of what is told of its result, and comes before it: on stdout, unless that is JSON.
         if style == "table":
             click.echo(head)
-        for line in ([head] if style == "json" else []) + more_seeds(suite):
+        for line in ([head] if style == "json" else []) + notes + more_seeds(suite):
             if progress != "json":
                 say(line)
 
@@ -273,7 +274,7 @@ def _print_plan(
         return
     counts = f"{plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
     click.echo("; ".join([f"{suite.label}: {counts}", *budgets(suite, trials)]))
-    for note in untrained_notes(trials):
+    for note in untrained_notes(trials) + feature_notes(trials, store):
         click.echo(f"  {note}")
     for trial in trials:
         spec = trial.spec

@@ -26,6 +26,12 @@ FEW_SEEDS: Final = 2
 what is recorded is not run again, and ten of the longest budgets would be days."""
 
 
+Features = Literal["auto", "imagenet", "own"]
+"""In which features photographs are measured: those of a network that has seen ImageNet's, those of the workload's own
+extractor, or the first where its weights are installed.
+"""
+
+
 class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every method on every workload with seeds 0..seeds-1. `None` stands for the workload's own budget.
 
@@ -53,6 +59,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_invalid: bool = False
     timeout_minutes: float = 240.0
     losses: list[str] = []
+    features: Features = "auto"
 
     @property
     def label(self) -> str:

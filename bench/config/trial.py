@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.protocol import CONTROLLED_BETAS, CONTROLLED_LEARNING_RATE
 from bench.config.workload import workload_kind
 
 DiscriminatorNorm = Literal["ln", "none", "sn", "bn"]
@@ -43,6 +44,11 @@ class Optimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lr_generator: float
     lr_discriminator: float
     betas: tuple[float, float]
+
+
+def controlled_optimizer(learning_rate: float = CONTROLLED_LEARNING_RATE) -> Optimizer:
+    """Return the controlled track's optimizer: the same for every method on a workload."""
+    return Optimizer(name="adam", lr_generator=learning_rate, lr_discriminator=learning_rate, betas=CONTROLLED_BETAS)
 
 
 class Spec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -57,6 +57,10 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many single-channel images are stacked as channels; each draws its own index."""
     extractor: str | None = None
     """The frozen network in whose features distances are measured; none for toys."""
+    classifier: str | None = None
+    """The frozen classifier whose classes are the modes, where it is another network than the extractor."""
+    photographs: bool = False
+    """Whether the images are photographs in color, which may be measured in a network that has seen photographs."""
     mixture: Mixture | None = None
     scored_by: Literal["distance", "modes"] = "distance"
     quick: Budget | None = None

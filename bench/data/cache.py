@@ -125,12 +125,12 @@ def _read(target: Path) -> Arrays | None:
         manifest = json.loads(read_regular(target / _MANIFEST))
         if manifest["format"] != _FORMAT:
             raise _BrokenError(f"it has format {manifest['format']}, expected {_FORMAT}")
-        for file in (f"{each}.npy" for each in ARRAY_NAMES):
+        for file in (f"{name}.npy" for name in ARRAY_NAMES):
             with open_regular(target / file) as opened:  # a pipe would be waited for
-                found, size = os.fstat(opened.fileno()).st_size, manifest["sizes"][file]
-            if found != size:
-                raise _BrokenError(f"{file} has {found:,} bytes, expected {size:,}")
-        mapped = {each: np.asarray(np.load(target / f"{each}.npy", mmap_mode="c")) for each in ARRAY_NAMES}
+                actual, size = os.fstat(opened.fileno()).st_size, manifest["sizes"][file]
+            if actual != size:
+                raise _BrokenError(f"{file} has {actual:,} bytes, expected {size:,}")
+        mapped = {name: np.asarray(np.load(target / f"{name}.npy", mmap_mode="c")) for name in ARRAY_NAMES}
         arrays = Arrays(**mapped)
         if arrays.content_hash != manifest["content_hash"]:
             raise _BrokenError(f"its content hash is {arrays.content_hash[:16]}, not the one written beside it")
@@ -146,8 +146,8 @@ def _write(target: Path, arrays: Arrays) -> None:
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         partial.mkdir()
-        for each in ARRAY_NAMES:
-            np.save(partial / f"{each}.npy", getattr(arrays, each))
+        for name in ARRAY_NAMES:
+            np.save(partial / f"{name}.npy", getattr(arrays, name))
         sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
         manifest = {"format": _FORMAT, "content_hash": arrays.content_hash, "sizes": sizes}
         (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`celeba64`: 202,599 aligned faces (Liu et al., 2015), centre crop of 178x178 out of 178x218, resized to 64x64.
+"""`celeba64`: 202,599 aligned faces (Liu et al., 2015), center crop of 178x178 out of 178x218, resized to 64x64.
 
 CelebA's own training part (162,770 faces) is trained on and its test part (19,962) is held out; its validation part is
 left alone. Read from DIR/celeba, where torchvision puts it: `list_eval_partition.txt`, and either the folder
@@ -86,9 +86,9 @@ def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None)
         arrived = Path(partial) / target.name
         with _watched(Path(partial), target.name, on_progress) if on_progress else contextlib.nullcontext():
             gdown.download(id=address, output=str(arrived), quiet=True)
-        found = download.md5_of(arrived)
-        if found != md5:
-            raise OSError(f"Google sent something else for {target.name}: its MD5 is {found}, expected {md5}")
+        actual = download.md5_of(arrived)
+        if actual != md5:
+            raise OSError(f"Google sent something else for {target.name}: its MD5 is {actual}, expected {md5}")
         arrived.replace(target)
 
 
@@ -145,7 +145,7 @@ def _decode_all(
 
     images = np.empty((len(names), 3, SIZE, SIZE), dtype=np.uint8)
 
-    def place(index: int) -> None:
+    def decode_one(index: int) -> None:
         try:
             images[index] = pictures.decode(open_image(names[index]), SIZE)
         except Exception as error:
@@ -157,7 +157,7 @@ def _decode_all(
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         for start in range(0, len(names), _CHUNK):
             chunk = range(start, min(start + _CHUNK, len(names)))
-            for _ in pool.map(place, chunk):
+            for _ in pool.map(decode_one, chunk):
                 pass
             report(len(chunk))
     return images
@@ -193,9 +193,9 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
         return both(lambda name: folder / _IMAGES / name)
     archive = folder / _ARCHIVE
     expected = _sums()[_ARCHIVE][1]
-    found = download.md5_of(archive)
-    if found != expected:
-        raise DataError(f"{archive} is damaged or another file: its MD5 is {found}, expected {expected}. Get it anew.")
+    actual = download.md5_of(archive)
+    if actual != expected:
+        raise DataError(f"{archive} is damaged or another file: its MD5 is {actual}, expected {expected}. Get it anew.")
     with zipfile.ZipFile(archive) as packed:
         return both(lambda name: io.BytesIO(packed.read(f"{_IMAGES}/{name}")))
 
@@ -207,15 +207,15 @@ def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -
 def _missing(_workload: Workload, data_dir: Path) -> str:
     if _is_there(data_dir) or is_kept(kept_sets(data_dir), _PREPARATION):
         return ""
-    place = f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}"
-    return f"{place}; with gdown installed, `prepare celeba64` does"
+    how = f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}"
+    return f"{how}; with gdown installed, `prepare celeba64` does"
 
 
 FAMILY: Final = Family(
     workloads=(
         Workload(
             name="celeba64",
-            summary="182,732 faces, centre crop 178x178 resized to 64x64; 1.4 GB to be put in place",
+            summary="182,732 faces, center crop 178x178 resized to 64x64; 1.4 GB to be put in place",
             # Read from the data: decoders of JPEG differ in the last bit.
             content_hash="",
             network="dcgan-v2",
@@ -228,6 +228,7 @@ FAMILY: Final = Family(
             channels=3,
             image_size=SIZE,
             extractor="random-conv-v1",
+            photographs=True,
             inception_samples=50_000,
         ),
     ),

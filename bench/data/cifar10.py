@@ -1,4 +1,4 @@
-"""`cifar10`: 50,000 + 10,000 colour photographs of ten classes, 32x32 (Krizhevsky, 2009)."""
+"""`cifar10`: 50,000 + 10,000 color photographs of ten classes, 32x32 (Krizhevsky, 2009)."""
 
 import hashlib
 import pickle
@@ -55,10 +55,10 @@ def _unpickle(path: Path, md5: str) -> "tuple[NDArray[np.uint8], list[int]]":
         content = read_regular(path)
     except UnusableFileError as error:
         raise DataError(f"{path} {error}. Delete it, and it is unpacked or fetched again.") from error
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
+    actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if actual != md5:
         raise DataError(
-            f"{path} is damaged or another file: its MD5 is {found}, expected {md5}. "
+            f"{path} is damaged or another file: its MD5 is {actual}, expected {md5}. "
             f"Delete the folder {path.parent}, and it is unpacked or fetched again."
         )
     batch: dict[str, Any] = pickle.loads(content, encoding="latin1")  # noqa: S301 - the very bytes that were checked
@@ -78,7 +78,7 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
 
     def part(listed: list[list[str]]) -> "tuple[NDArray[np.uint8], NDArray[np.int64]]":
         batches = [_unpickle(data_dir / _FOLDER / name, md5) for name, md5 in listed]
-        labels = [label for _, found in batches for label in found]
+        labels = [label for _, of_batch in batches for label in of_batch]
         return np.concatenate([images for images, _ in batches]), np.asarray(labels, dtype=np.int64)
 
     train, train_labels = part(CIFAR10.train_list)
@@ -100,7 +100,7 @@ FAMILY: Final = Family(
     workloads=(
         Workload(
             name="cifar10",
-            summary="60,000 colour photographs of ten classes, 32x32; downloaded once (170 MB)",
+            summary="60,000 color photographs of ten classes, 32x32; downloaded once (170 MB)",
             # Read from the data: torchvision pins the files, not what is decoded from them.
             content_hash="",
             network="dcgan-v2",
@@ -112,6 +112,7 @@ FAMILY: Final = Family(
             modes=10,
             channels=3,
             extractor="cifar10-cnn-v1",
+            photographs=True,
             inception_samples=50_000,
         ),
     ),

@@ -1,7 +1,7 @@
 """`digits` and `stacked-digits`: scikit-learn's UCI digits, which come with the dependency.
 
-1,797 real images of 8x8 pixels and 17 grey levels. Levels are mapped to 0..255, and images are enlarged to 32x32
-bilinearly with half-pixel centres and clamped edges (what PyTorch calls `align_corners=False`). By a factor of four
+1,797 real images of 8x8 pixels and 17 gray levels. Levels are mapped to 0..255, and images are enlarged to 32x32
+bilinearly with half-pixel centers and clamped edges (what PyTorch calls `align_corners=False`). By a factor of four
 every weight is a multiple of 1/8, so the enlargement is done in integers and is exact on every machine.
 """
 
@@ -21,7 +21,7 @@ HOLD_OUT: Final = 5
 """Every fifth image is held out for testing: index % 5 == 4."""
 
 _FILE: Final = Path("data") / "digits.csv.gz"
-"""Rows of 64 grey levels and the label, inside scikit-learn's `datasets`."""
+"""Rows of 64 gray levels and the label, inside scikit-learn's `datasets`."""
 _LEVELS: Final = 16
 _SCALE: Final = 4
 
@@ -41,7 +41,7 @@ def _enlarge(images: "NDArray[np.int64]") -> "NDArray[np.int64]":
 
 
 def prepare(levels: "NDArray[np.int64]") -> "NDArray[np.uint8]":
-    """Turn grey levels 0..16 [N, 8, 8] into images 0..255 [N, 1, 32, 32]."""
+    """Turn gray levels 0..16 [N, 8, 8] into images 0..255 [N, 1, 32, 32]."""
     import numpy as np
 
     pixels = (levels * 255 + _LEVELS // 2) // _LEVELS
@@ -89,7 +89,7 @@ FAMILY: Final = Family(
         ),
         Workload(
             name="stacked-digits",
-            summary="three random digits as colour channels: 1,000 modes; no download",
+            summary="three random digits as color channels: 1,000 modes; no download",
             content_hash=CONTENT_HASH,
             network="dcgan-v2",
             width=32,

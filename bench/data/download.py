@@ -64,10 +64,10 @@ def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, o
                 digest.update(block)
                 if on_progress is not None:
                     on_progress(f"fetching {target.name}", file.tell(), total)
-        found = digest.hexdigest()
-        if not found.startswith(expected):
+        actual = digest.hexdigest()
+        if not actual.startswith(expected):
             what = digest.name.upper().replace("SHA", "SHA-")
-            raise OSError(f"{address} sent something else: {what} {found}, expected {expected}")
+            raise OSError(f"{address} sent something else: {what} {actual}, expected {expected}")
         partial.replace(target)
 
 

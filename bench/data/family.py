@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config.workload import Workload
+from bench.events import OnProgress as OnProgress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is being done to which file, how much of it is done, and how much there is (0: unknown)."""
 
 
 class DataError(ValueError):

@@ -1,4 +1,4 @@
-"""`fashion-mnist`: 60,000 + 10,000 grey photographs of clothes in MNIST's format (Xiao et al., 2017)."""
+"""`fashion-mnist`: 60,000 + 10,000 gray photographs of clothes in MNIST's format (Xiao et al., 2017)."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ FAMILY: Final = Family(
     workloads=(
         Workload(
             name="fashion-mnist",
-            summary="70,000 grey photographs of clothes, 28x28 padded to 32x32; downloaded once (31 MB)",
+            summary="70,000 gray photographs of clothes, 28x28 padded to 32x32; downloaded once (31 MB)",
             # Read from the data: torchvision pins the packed files alone.
             content_hash="",
             network="dcgan-v2",

@@ -88,18 +88,18 @@ class IdxFiles:
         """Decode the four files; raise DataError naming what is missing or damaged."""
         import numpy as np
 
-        found: dict[str, NDArray[np.uint8]] = {}
+        decoded: dict[str, NDArray[np.uint8]] = {}
         for part, name in _FILES.items():
             path = self._present(data_dir, name)
             if path is None:
                 raise self._absent(data_dir, "it is not there")
-            found[part] = _read_file(path, dimensions=1 if part.endswith("labels") else 3)
+            decoded[part] = _read_file(path, dimensions=1 if part.endswith("labels") else 3)
         pad = ((0, 0), (0, 0), (_PADDING, _PADDING), (_PADDING, _PADDING))
         return Arrays(
-            train=np.pad(found["train"][:, np.newaxis], pad),
-            train_labels=found["train_labels"].astype(np.int64),
-            test=np.pad(found["test"][:, np.newaxis], pad),
-            test_labels=found["test_labels"].astype(np.int64),
+            train=np.pad(decoded["train"][:, np.newaxis], pad),
+            train_labels=decoded["train_labels"].astype(np.int64),
+            test=np.pad(decoded["test"][:, np.newaxis], pad),
+            test_labels=decoded["test_labels"].astype(np.int64),
         )
 
     def load(self, _workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:

@@ -1,4 +1,4 @@
-"""`imagefolder:PATH`: anybody's own images, of any size and mode, as 32x32 or 64x64 colour images.
+"""`imagefolder:PATH`: anybody's own images, of any size and mode, as 32x32 or 64x64 color images.
 
 Images are found in PATH and all folders in it, by the ending of their names, and sorted by their path. If PATH has
 folders `train` and `test`, these are the two parts; otherwise a tenth is held out, chosen by a hash of each path.
@@ -91,6 +91,7 @@ def workload(name: str) -> Workload:
         channels=3,
         image_size=size,
         extractor="random-conv-v1",
+        photographs=True,
     )
 
 
@@ -112,12 +113,12 @@ def find(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
     """Return the image files below a folder, relative to it, sorted. What is hidden, and folders that are links, are
     left out.
     """
-    found = []
-    for place, inner, files in os.walk(folder):
+    paths = []
+    for parent, inner, files in os.walk(folder):
         inner[:] = [name for name in inner if not name.startswith(".")]
         images = (name for name in files if name.lower().endswith(endings) and not name.startswith("."))
-        found += [(Path(place) / name).relative_to(folder) for name in images]
-    return sorted(found, key=Path.as_posix)
+        paths += [(Path(parent) / name).relative_to(folder) for name in images]
+    return sorted(paths, key=Path.as_posix)
 
 
 def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]]:
@@ -186,7 +187,7 @@ class _Decoder:
         images = np.empty((len(paths), 3, self._size, self._size), dtype=np.uint8)
         readable = np.ones(len(paths), dtype=bool)
 
-        def place(index: int) -> str:
+        def decode_one(index: int) -> str:
             try:
                 images[index] = pictures.decode(self._folder / paths[index], self._size)
             except Exception as error:  # noqa: BLE001 - pillow's decoders have no common error
@@ -197,7 +198,7 @@ class _Decoder:
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
             for start in range(0, len(paths), _CHUNK):
                 chunk = range(start, min(start + _CHUNK, len(paths)))
-                self.unreadable += [complaint for complaint in pool.map(place, chunk) if complaint]
+                self.unreadable += [complaint for complaint in pool.map(decode_one, chunk) if complaint]
                 self._report(len(chunk))
         return images if readable.all() else images[readable]
 

@@ -1,4 +1,4 @@
-"""`mnist`: 60,000 + 10,000 handwritten digits; `stacked-mnist`: three of them as colour channels, 1,000 modes."""
+"""`mnist`: 60,000 + 10,000 handwritten digits; `stacked-mnist`: three of them as color channels, 1,000 modes."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ FAMILY: Final = Family(
         ),
         Workload(
             name="stacked-mnist",
-            summary="three random digits of MNIST's training part as colour channels: 1,000 modes",
+            summary="three random digits of MNIST's training part as color channels: 1,000 modes",
             content_hash=CONTENT_HASH,
             network="dcgan-v2",
             width=64,

@@ -19,7 +19,7 @@ FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
     """Read an image file as uint8 [3, size, size].
 
-    The image is turned upright as its EXIF says, converted to RGB (grey is repeated, 16-bit greys keep their upper
+    The image is turned upright as its EXIF says, converted to RGB (gray is repeated, 16-bit grays keep their upper
     eight bits, what is transparent is laid over white), cropped to its central square and resized by pillow's bilinear
     filter, which averages over all pixels that a smaller one stands for.
 
@@ -52,7 +52,7 @@ def _to_rgb(image: "Image") -> "Image":
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers, whose white is not known")
     if image.mode.startswith("I"):
-        # Pillow clips 16-bit greys at 255, which would make them white.
+        # Pillow clips 16-bit grays at 255, which would make them white.
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         layered = image.convert("RGBA")

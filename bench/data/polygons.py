@@ -1,7 +1,7 @@
 """`polygons`: white triangles on black, 32x32, drawn here (after Lucic et al., 2018, "Are GANs created equal?").
 
 A triangle's interior angles are uniform among all triples of at least 20 degrees; it is inscribed in a circle of 0.75
-times half the image's side, rotated uniformly, and shifted so that the mean of its vertices is the image's centre. The
+times half the image's side, rotated uniformly, and shifted so that the mean of its vertices is the image's center. The
 published generator converts an angle to radians twice, so that its triangles are hardly rotated; these are.
 
 Vertices are rounded to 1/512 pixel and everything after that is done in integers, so that images are the same on every
@@ -52,8 +52,8 @@ def triangles(stream: str, count: int) -> "NDArray[np.float64]":
     arcs = np.concatenate([np.zeros((count, 1)), np.cumsum(2.0 * angles, axis=1)], axis=1)
     directions = np.radians(arcs) + math.tau * turn[:, np.newaxis]
     points = SCALE * SIZE / 2 * np.stack([np.cos(directions), np.sin(directions)], axis=2)
-    centred: NDArray[np.float64] = points - points.mean(axis=1, keepdims=True) + SIZE / 2
-    return centred
+    centered: NDArray[np.float64] = points - points.mean(axis=1, keepdims=True) + SIZE / 2
+    return centered
 
 
 def draw(vertices: "NDArray[np.float64]") -> "NDArray[np.uint8]":
@@ -85,7 +85,7 @@ def _crossings(corners: "NDArray[np.int64]") -> "tuple[NDArray[np.int16], NDArra
 
     lines = _UNIT // (2 * _LINES) * (2 * np.arange(_LINES * SIZE) + 1)
     (x, y), (next_x, next_y) = (
-        np.moveaxis(each[..., np.newaxis], 2, 0) for each in (corners, np.roll(corners, -1, axis=1))
+        np.moveaxis(points[..., np.newaxis], 2, 0) for points in (corners, np.roll(corners, -1, axis=1))
     )
     crossed = (y <= lines) != (next_y <= lines)
     rise = np.where(next_y == y, 1, next_y - y)  # a level side crosses no line

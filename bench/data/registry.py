@@ -21,8 +21,8 @@ DATA_VARIABLE = "GAN_LOSS_BENCH_DATA"
 def families() -> tuple[Family, ...]:
     """Return all families, in the order of their modules' names; those that need a download come last."""
     package = importlib.import_module("bench.data")
-    found = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"bench.data.{name}") for name in found]
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = [importlib.import_module(f"bench.data.{name}") for name in names]
     registered = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
     return tuple(sorted(registered, key=lambda family: family.missing is not None))
 
@@ -46,8 +46,8 @@ def _find(name: str) -> tuple[Workload, Family]:
     if colon and head in formed:
         family, form = formed[head]
         return form.workload(name), family
-    usages = {form.usage if each == head else each: form.usage for each, (_, form) in formed.items()}
-    known = {**{each: each for each in entries}, **usages}
+    usages = {form.usage if prefix == head else prefix: form.usage for prefix, (_, form) in formed.items()}
+    known = {**dict(zip(entries, entries, strict=True)), **usages}
     near = nearest_name(head if colon else name, known)
     hint = "" if near is None else f" (did you mean {known[near]!r}?)"
     raise ValueError(f"unknown workload {name!r}{hint}; there are {', '.join(known.values())}")
@@ -128,17 +128,17 @@ def load(
 
 def verify(entry: Workload, arrays: Arrays, expected: str = "") -> None:
     """Raise DataError unless the arrays are those that the workload pins, or those expected where it pins none."""
-    found = content_hash(arrays)
+    actual = content_hash(arrays)
     if not entry.content_hash:
-        if expected not in ("", found):
+        if expected not in ("", actual):
             raise DataError(
                 f"the data of {entry.name} has changed since the trial was planned: its content hash is "
-                f"{found[:16]}..., planned was {expected[:16]}.... Run the same command again: it plans with what is "
+                f"{actual[:16]}..., planned was {expected[:16]}.... Run the same command again: it plans with what is "
                 "there now"
             )
-    elif found != entry.content_hash:
+    elif actual != entry.content_hash:
         raise DataError(
-            f"the data of workload {entry.name!r} is not the data it pins: its content hash is {found[:16]}..., "
+            f"the data of workload {entry.name!r} is not the data it pins: its content hash is {actual[:16]}..., "
             f"expected {entry.content_hash[:16]}.... Results on other data would not be comparable; "
             "delete the files and load them again, or install a scikit-learn that ships the original digits."
         )

@@ -17,19 +17,23 @@ from bench.config.protocol import AVERAGE
 
 Unit = Literal["", "share", "nats", "count"]
 
-Kind = Literal["measured", "constant", "summary"]
-"""Measured on samples at every evaluation; known from the real data alone; or a whole run's, as its best distance."""
+MetricKind = Literal["measured", "constant", "summary"]
+"""Measured on samples at every evaluation; known from the real data alone; or of a whole run, such as the best
+distance.
+"""
 
-Need = Literal[
+MetricInput = Literal[
     "features", "logits", "classes", "train", "test", "training_images", "modes", "points", "mixture", "inception"
 ]
 """What a metric is computed from.
 
-`features` and `logits` are the extractor's, of the samples; `classes` is how often each mode occurs in the training
-part; `train` and `test` are the real parts' moments and features; `training_images` are the single training images,
-which a workload of random stacks does not have; `modes` is how many samples fell into each mode, of classes or of a
-mixture; `points` and `mixture` are a toy's samples and the distribution they should have. `inception` is Inception and
-its weights, which a run may do without: what needs it is measured once, when a trial has ended.
+- features, logits: the extractor's features and logits of the samples.
+- classes: how often each mode occurs in the training part.
+- train, test: the moments and features of the real training and test parts.
+- training_images: the single training images, which a workload of random stacks does not have.
+- modes: how many samples fell into each mode, which is a class or a component of a mixture.
+- points, mixture: the samples of a toy, and the distribution that they should have.
+- inception: Inception and its weights, which a run may do without. What needs it is measured once, after training.
 """
 
 
@@ -45,9 +49,9 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bounds: tuple[float | None, float | None]
     """The smallest and the largest value it can have; None where there is none."""
     version: str
-    """Raised, together with `pins.VERSION`, when the metric gives another number for the same samples."""
-    kind: Kind
-    needs: tuple[Need, ...]
+    """Raised, together with `METRICS_VERSION`, when the metric gives another number for the same samples."""
+    kind: MetricKind
+    needs: tuple[MetricInput, ...]
 
 
 def _read() -> Mapping[str, Metric]:

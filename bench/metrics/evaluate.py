@@ -10,9 +10,8 @@ from torch import Tensor
 
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, settled
-from bench.metrics import trained
-from bench.metrics.extractors import load_extractor
-from bench.metrics.neighbours import PRECISION_NEIGHBOUR
+from bench.extractors import workload_extractor
+from bench.metrics.neighbors import PRECISION_NEIGHBOR
 from bench.metrics.reference import load_or_build
 from bench.metrics.registry import applicable
 from bench.metrics.samples import ImageSamples, PointSamples, RealImages, RealPoints
@@ -62,6 +61,7 @@ class Evaluator:
         Raises:
             ValueError: the extractor's weights are not there, or are not those that were planned.
         """
+        workload = workload_extractor.as_recorded(workload, extractor)
         count = samples or workload.samples or settled(workload, arrays).samples
         with full_precision(device):
             self._sampled: _Sampled = (
@@ -70,7 +70,7 @@ class Evaluator:
                 else _Images(workload, arrays, device, count, cache_dir, extractor)
             )
             self.constants: Scores = {
-                each.about.name: each(self._sampled.real) for each in applicable(workload, "constant")
+                metric.about.name: metric(self._sampled.real) for metric in applicable(workload, "constant")
             }
         self._device = device
         self._metrics = applicable(workload, "measured")
@@ -87,11 +87,11 @@ class Evaluator:
             ValueError: the samples have another type or shape, or are too few.
         """
         if samples.is_floating_point() and not bool(samples.isfinite().all()):
-            return dict.fromkeys(each.about.name for each in self._metrics)
+            return dict.fromkeys(metric.about.name for metric in self._metrics)
         self._sampled.check(samples)
         with full_precision(self._device):
             wrapped = self._sampled.wrap(samples.to(self._device))
-            return {each.about.name: each(wrapped) for each in self._metrics}
+            return {metric.about.name: metric(wrapped) for metric in self._metrics}
 
 
 @contextmanager
@@ -121,24 +121,24 @@ class _Images:
         cache_dir: Path | None,
         expected: str,
     ) -> None:
-        assert workload.extractor is not None
         self._workload = workload
         self._device = device
         data_hash = content_hash(arrays)
-        self._extractor = load_extractor(workload.extractor, device, data_hash=data_hash)
-        known = trained.known(workload.extractor, data_hash)
-        assert known is not None
-        if expected not in ("", known.component):
+        self._extractor = workload_extractor.load(workload, device, data_hash)
+        identity = workload_extractor.identity(workload, data_hash)
+        assert identity is not None
+        if expected not in ("", identity.component):
             raise ValueError(
-                f"the extractor of {workload.name} has changed since the trial was planned: it is {known.component}, "
-                f"planned was {expected}. Run the same command again: it plans with what is there now"
+                f"the extractor of {workload.name} has changed since the trial was planned: it is "
+                f"{identity.component}, planned was {expected}. Run the same command again: it plans with what there "
+                "is now"
             )
         reference = load_or_build(workload, arrays, self._extractor, device, cache_dir, count)
-        self.real = RealImages(workload, reference, count, known.accuracy)
+        self.real = RealImages(workload, reference, count, identity.accuracy)
 
     def check(self, samples: Tensor) -> None:
-        if len(samples) <= PRECISION_NEIGHBOUR:
-            raise ValueError(f"{len(samples)} samples are too few to evaluate; at least {PRECISION_NEIGHBOUR + 1}")
+        if len(samples) <= PRECISION_NEIGHBOR:
+            raise ValueError(f"{len(samples)} samples are too few to evaluate; at least {PRECISION_NEIGHBOR + 1}")
         size = self._workload.image_size
         expected = (self._workload.channels, size, size)
         if samples.dtype != torch.uint8 or samples.shape[1:] != expected:

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
-from bench.metrics.kernel import kid
-from bench.metrics.neighbours import COVERAGE_NEIGHBOUR, NEIGHBOUR_IMAGES, PRECISION_NEIGHBOUR, compare
+from bench.metrics.kernel_distance import kernel_distance
+from bench.metrics.neighbors import COVERAGE_NEIGHBOR, NEIGHBOR_IMAGES, PRECISION_NEIGHBOR, compare
 from bench.metrics.order import shuffled
 from bench.metrics.vendi import vendi_score
 
@@ -48,12 +48,12 @@ def spread(features: Tensor, stream: str) -> float:
         return math.nan
     trace = moments(features).covariance.trace().item()
     first, second = count // 2, count - count // 2
-    found = []
+    distances = []
     for deal in range(DEALS):
         halves = [moments(half) for half in shuffled(features, f"{stream}/{deal}").split([first, second])]
         covariances = [Moments(torch.zeros_like(half.mean), half.covariance) for half in halves]
-        found.append(frechet_distance(covariances[0], square_root(covariances[0].covariance), covariances[1]))
-    return trace + sum(found) / len(found) / (1.0 / first + 1.0 / second)
+        distances.append(frechet_distance(covariances[0], square_root(covariances[0].covariance), covariances[1]))
+    return trace + sum(distances) / len(distances) / (1.0 / first + 1.0 / second)
 
 
 @dataclass(frozen=True)
@@ -120,29 +120,29 @@ def measure_floors(
         name: of the workload's kind, for the random streams.
         count: how many samples an evaluation has.
         between: the Fréchet distance of the test part to the training part.
-        reference: what neighbours are found among: features of at most `NEIGHBOUR_IMAGES` reference images, and the
+        reference: what neighbors are found among: features of at most `NEIGHBOR_IMAGES` reference images, and the
             radii around them.
     """
     floor, bias, gap = distance_floors(real, name, count, between)
     # Stacks are drawn from the test part in any case: how few images they are made of moves no share by much.
-    beside = real.fresh or real.stack > 1
+    has_fresh = real.fresh or real.stack > 1
     pairs: Iterable[_Pair]
-    if beside:
-        pairs = [(shuffled(real.test, f"{name}/floors/test", min(count, NEIGHBOUR_IMAGES)), *reference)]
+    if has_fresh:
+        pairs = [(shuffled(real.test, f"{name}/floors/test", min(count, NEIGHBOR_IMAGES)), *reference)]
     else:
         pairs = ((*dealt, None) for dealt in deals(real.reference, count, f"{name}/floors"))
     shares, distance = _reached(pairs)
-    alike = shuffled(real.test if beside else real.reference, f"{name}/floors/vendi", count)
-    return Floors(floor, bias, gap, kid_floor=distance, neighbourhood=shares, vendi=vendi_score(alike))
+    as_many = shuffled(real.test if has_fresh else real.reference, f"{name}/floors/vendi", count)
+    return Floors(floor, bias, gap, kid_floor=distance, neighbourhood=shares, vendi=vendi_score(as_many))
 
 
 def distance_floors(real: RealFeatures, name: str, count: int, between: float) -> tuple[float, float, float]:
     """Return the floor of the Fréchet distance, the part of it that finite samples add, and the gap they open."""
     stacked = real.stack > 1
     error = SamplingError(
-        images=spread(shuffled(real.images, f"{name}/floors/images", NEIGHBOUR_IMAGES), f"{name}/floors/halves"),
+        images=spread(shuffled(real.images, f"{name}/floors/images", NEIGHBOR_IMAGES), f"{name}/floors/halves"),
         stack=real.stack,
-        stacks=spread(real.reference[:NEIGHBOUR_IMAGES], f"{name}/floors/halves/stacks") if stacked else 0.0,
+        stacks=spread(real.reference[:NEIGHBOR_IMAGES], f"{name}/floors/halves/stacks") if stacked else 0.0,
     )
     fakes = error.share(real.stack * count, count)
     tested = error.share(len(real.test_images), len(real.test))
@@ -159,10 +159,10 @@ def usable_floor(candidates: Iterable[float], fitted: Moments) -> float:
     it comes from a part that is a copy of the other, or from images that are all the same.
     """
     smallest = _SMALLEST * (fitted.mean.square().sum() + fitted.covariance.trace()).item()
-    return next((each for each in candidates if math.isfinite(each) and each > smallest), math.nan)
+    return next((floor for floor in candidates if math.isfinite(floor) and floor > smallest), math.nan)
 
 
-def deals(features: Tensor, fakes: int, stream: str, limit: int = NEIGHBOUR_IMAGES) -> Iterator[tuple[Tensor, Tensor]]:
+def deals(features: Tensor, fakes: int, stream: str, limit: int = NEIGHBOR_IMAGES) -> Iterator[tuple[Tensor, Tensor]]:
     """Deal real images [N, d] into sets that stand to each other as fakes and the reference do.
 
     Args:
@@ -177,9 +177,9 @@ def deals(features: Tensor, fakes: int, stream: str, limit: int = NEIGHBOUR_IMAG
     """
     fakes, reals = min(fakes, limit), min(len(features), limit)
     total = min(len(features), fakes + reals)
-    # What compares neighbours needs one more of either kind than it looks at.
-    most = total - COVERAGE_NEIGHBOUR - 1
-    first = max(PRECISION_NEIGHBOUR + 1, min(most, round(total * fakes / (fakes + reals))))
+    # What compares neighbors needs one more of either kind than it looks at.
+    most = total - COVERAGE_NEIGHBOR - 1
+    first = max(PRECISION_NEIGHBOR + 1, min(most, round(total * fakes / (fakes + reals))))
     for deal in range(max(1, min(DEALS, limit // total))):
         drawn = shuffled(features, f"{stream}/{deal}", total)
         yield drawn[:first], drawn[first:]
@@ -189,8 +189,8 @@ def _reached(pairs: Iterable[_Pair]) -> tuple[tuple[float, ...], float]:
     """Return precision, recall, density and coverage, and the kernel distance, in the mean over pairs of real sets."""
     shares, distances = [], []
     for fakes, reals, radii in pairs:
-        found = compare(fakes, reals, radii)
-        shares.append([found.precision, found.recall, found.density, found.coverage])
-        distances.append(kid(fakes, reals))
+        shared = compare(fakes, reals, radii)
+        shares.append([shared.precision, shared.recall, shared.density, shared.coverage])
+        distances.append(kernel_distance(fakes, reals))
     means = torch.tensor(shares, dtype=torch.float64).mean(0)
     return tuple(means.tolist()), sum(distances) / len(distances)

@@ -26,11 +26,11 @@ class Moments:
 
 
 def moments(features: Tensor) -> Moments:
-    """Return the moments of features [N, d], N >= 2. Centred before multiplying, so nothing cancels."""
+    """Return the moments of features [N, d], N >= 2. Centered before multiplying, so nothing cancels."""
     exact = features.double()
     mean = exact.mean(0)
-    centred = exact - mean
-    return Moments(mean, centred.T @ centred / (len(features) - 1))
+    centered = exact - mean
+    return Moments(mean, centered.T @ centered / (len(features) - 1))
 
 
 def moments_in_blocks(features: Tensor, device: torch.device, block: int = 8192) -> Moments:
@@ -38,8 +38,8 @@ def moments_in_blocks(features: Tensor, device: torch.device, block: int = 8192)
     mean = features.mean(0, dtype=torch.float64).to(device)
     products = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=device)
     for part in features.split(block):
-        centred = part.to(device).double() - mean
-        products += centred.T @ centred
+        centered = part.to(device).double() - mean
+        products += centered.T @ centered
     return Moments(mean, products / (len(features) - 1))
 
 

@@ -1,8 +1,8 @@
 """FID, KID and the Inception score, on torch-fidelity's Inception: the numbers that papers print under these names.
 
-The network is torch-fidelity's own, with the weights of TensorFlow's graph of 2015-12-05 and its resizing to 299x299;
-only what is done with features and logits is ours, in double precision. Convolutions run channels-last in float32,
-which changes the last bits of a feature and takes two thirds of the time on a CPU.
+The network is torch-fidelity's own (`bench.extractors.inception_network`). What is computed from its features and
+logits is ours, in double precision and on the device of the run: torch-fidelity computes KID in float32 on the CPU, and
+refuses sets smaller than a subset.
 
 The score: exp E KL(p(y|x) || p(y)), mean of ten splits (Salimans et al., 2016). KID: the mean unbiased squared MMD of
 100 random subsets of 1,000 (Bińkowski et al., 2018). Subsets and splits are drawn as torch-fidelity draws them.
@@ -10,9 +10,7 @@ The score: exp E KL(p(y|x) || p(y)), mean of ten splits (Salimans et al., 2016).
 
 import contextlib
 import hashlib
-import io
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,42 +23,31 @@ from bench.common.threads import torch_threads
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash
-from bench.files.regular import UnusableFileError, read_regular
-from bench.metrics import kept
-from bench.metrics.cache import default_cache_dir
+from bench.extractors import inception_network
+from bench.extractors.inception_network import OnImages, embed, load
+from bench.extractors.inception_weights import Weights
+from bench.files.places import default_cache_dir
+from bench.metrics import tensor_cache
 from bench.metrics.evaluate import Scores, full_precision
-from bench.metrics.extractors import batches
 from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
-from bench.metrics.inception_weights import HOW_TO_GET, Weights
-from bench.metrics.kernel import squared_mmd
+from bench.metrics.kernel_distance import squared_mmd
 from bench.metrics.order import shuffled
-from bench.metrics.pins import VERSION
-from bench.metrics.registry import Entry, entries
+from bench.metrics.registry import RegisteredMetric, registered
+from bench.metrics.version import METRICS_VERSION
 from bench.store.environment import usable_cpus
 
 if TYPE_CHECKING:
     from bench.data import OnProgress
 
-OnImages = Callable[[int], None]
-"""Called with how many more images have gone through Inception."""
-
-LAYERS: Final = ("2048", "logits_unbiased")
-"""torch-fidelity's names of what FID and KID, and of what the Inception score is computed from."""
-
 SAMPLES: Final = "fid_samples"
 KID_IMAGES: Final = 50_000
 """KID draws its subsets from no more training images than this."""
 
-_BATCH: Final = 64
-"""torch-fidelity's: features depend on it in their last bits."""
 _SUBSETS: Final = 100
 _SUBSET_SIZE: Final = 1000
 _SPLITS: Final = 10
 _SEED: Final = 2020
-_KEPT: Final = ("mean", "covariance", "root", "features", "floor")
-
-_LARGEST_WEIGHTS: Final = 2**30
-"""Bytes of a file of weights; the official one has a tenth of it."""
+_TENSORS: Final = ("mean", "covariance", "root", "features", "floor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,80 +81,6 @@ def samples_of(workload: Workload, samples: int) -> int:
     return declared if samples >= workload.samples else min(declared, samples)
 
 
-def load(weights: Weights, device: torch.device) -> nn.Module:
-    """Load torch-fidelity's Inception: uint8 [N, 3, H, W] -> (features [N, 2048], unbiased logits [N, 1008]).
-
-    Raises:
-        ValueError: the file has changed since it was identified, or holds no weights of this network.
-    """
-    content = verified(weights)
-    try:
-        # First without running anything that a file of unknown origin may hold; torch-fidelity would run it.
-        torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        LookupError,
-    ) as error:
-        raise ValueError(
-            f"{weights.path} holds no weights of {INCEPTION}: it is cut short, or no file of tensors; {HOW_TO_GET}"
-        ) from error
-    try:
-        # Imported here: it takes seconds, and only runs with Inception need it.
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-        network: nn.Module = FeatureExtractorInceptionV3(
-            INCEPTION, list(LAYERS), feature_extractor_weights_path=io.BytesIO(content)
-        )
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{weights.path} holds no weights of {INCEPTION}: names or shapes of its tensors are others; {HOW_TO_GET}"
-        ) from error
-    return network.to(device).to(memory_format=torch.channels_last)
-
-
-def verified(weights: Weights) -> bytes:
-    """Return the content of the file.
-
-    Raises:
-        ValueError: it cannot be read, or is not what it was when it was identified.
-    """
-    try:
-        content = read_regular(Path(weights.path), largest=_LARGEST_WEIGHTS)
-    except UnusableFileError as error:
-        raise ValueError(f"the Inception weights {weights.path} {error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != weights.sha256:
-        raise ValueError(
-            f"{weights.path} has changed since the run began: SHA-256 {found[:12]}..., it was {weights.label}...; "
-            "run the same command again"
-        )
-    return content
-
-
-@torch.no_grad()
-def embed(
-    network: nn.Module, images: Tensor, device: torch.device, on_images: OnImages | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return Inception's features and unbiased logits of uint8 images [N, 1 or 3, H, W], on the CPU.
-
-    A grey image is repeated as three channels.
-    """
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"Inception takes uint8 images [N, 1 or 3, H, W], not {images.dtype} {[*images.shape]}")
-    pieces = []
-    for batch in batches(images, _BATCH):
-        features, logits = network(batch.to(device).expand(-1, 3, -1, -1))
-        pieces.append((features.cpu(), logits.cpu()))
-        if on_images is not None:
-            on_images(len(batch))
-    return torch.cat([features for features, _ in pieces]), torch.cat([logits for _, logits in pieces])
-
-
 def kid(
     fakes: Tensor,
     reals: Tensor,
@@ -187,8 +100,8 @@ def kid(
     def drawn(features: Tensor) -> Tensor:
         return features[torch.from_numpy(draws.choice(len(features), size, replace=False))].to(device)
 
-    found = [squared_mmd(drawn(fakes), drawn(reals)) for _ in range(subsets)]
-    return float(np.mean(found))
+    distances = [squared_mmd(drawn(fakes), drawn(reals)) for _ in range(subsets)]
+    return float(np.mean(distances))
 
 
 def inception_score(logits: Tensor, *, splits: int = _SPLITS, seed: int = _SEED) -> float | None:
@@ -234,7 +147,7 @@ class Inception:
         self._device = device
         self._network = load(weights, device)
         path = _cache_path(workload, arrays, weights, device, cache_dir or default_cache_dir())
-        stored = kept.once(path, _KEPT, lambda: _build(workload, arrays, self._network, device, on_progress))
+        stored = tensor_cache.once(path, _TENSORS, lambda: _build(workload, arrays, self._network, device, on_progress))
         self._reals = InceptionReals(
             train=Moments(stored["mean"].to(device), stored["covariance"].to(device)),
             root=stored["root"].to(device),
@@ -247,8 +160,8 @@ class Inception:
         with full_precision(self._device):
             features, logits = embed(self._network, images, self._device, on_images)
             samples = InceptionSamples(self._reals, features, logits, self._device)
-            measured = {each.about.name: each(samples) for each in _registered("measured")}
-        constants = {each.about.name: each(self._reals) for each in _registered("constant")}
+            measured = {metric.about.name: metric(samples) for metric in _registered("measured")}
+        constants = {metric.about.name: metric(self._reals) for metric in _registered("constant")}
         return {**constants, **measured, SAMPLES: float(len(images))}
 
 
@@ -267,11 +180,11 @@ def prepare(
 
 def unmeasurable() -> Scores:
     """Return what stands in a record where there were no finite images to measure."""
-    return dict.fromkeys(each.about.name for each in _registered("measured"))
+    return dict.fromkeys(metric.about.name for metric in _registered("measured"))
 
 
-def _registered(kind: str) -> list[Entry]:
-    return [each for each in entries() if "inception" in each.about.needs and each.about.kind == kind]
+def _registered(kind: str) -> list[RegisteredMetric]:
+    return [metric for metric in registered() if "inception" in metric.about.needs and metric.about.kind == kind]
 
 
 @contextlib.contextmanager
@@ -292,7 +205,14 @@ def _settled(device: torch.device) -> Iterator[None]:
 
 def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:
     """Return the file that what is known of the real images is kept in, under everything the numbers depend on."""
-    what = (content_hash(arrays), INCEPTION, *LAYERS, weights.sha256, f"metrics {VERSION}", ",".join(_KEPT))
+    what = (
+        content_hash(arrays),
+        INCEPTION,
+        *inception_network.LAYERS,
+        weights.sha256,
+        f"metrics {METRICS_VERSION}",
+        ",".join(_TENSORS),
+    )
     machine = (device.type, str(torch.__version__), str(usable_cpus()))
     key = hashlib.sha256("\n".join((workload.kind, *what, *machine)).encode()).hexdigest()
     return folder / f"inception-{workload.kind}-{key[:16]}.safetensors"

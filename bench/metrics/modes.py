@@ -16,8 +16,8 @@ _SCORE_BLOCK = 4096
 def mode_indices(logits: Tensor) -> Tensor:
     """Return the mode [N] of each sample: sum over channels c of class_c k^c, for logits [N, k] or [N, C, k]."""
     classes = logits.argmax(-1).reshape(len(logits), -1)
-    place = logits.shape[-1] ** torch.arange(classes.shape[1], device=logits.device)
-    return (classes * place).sum(1)
+    place_values = logits.shape[-1] ** torch.arange(classes.shape[1], device=logits.device)
+    return (classes * place_values).sum(1)
 
 
 def unreadable_share(logits: Tensor) -> float:

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash, streams
-from bench.metrics import kept, trained
-from bench.metrics.cache import default_cache_dir
-from bench.metrics.extractors import embed
+from bench.extractors.embedding import embed
+from bench.extractors.workload_extractor import identity
+from bench.files.places import default_cache_dir
+from bench.metrics import tensor_cache
 from bench.metrics.floors import RealFeatures, measure_floors
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
 from bench.metrics.modes import classifier_score, stacked_frequencies, unreadable_share
-from bench.metrics.neighbours import (
-    NEIGHBOUR_IMAGES,
+from bench.metrics.neighbors import (
+    NEIGHBOR_IMAGES,
     authentic_share,
     median_distance,
     nearest,
@@ -28,7 +29,7 @@ from bench.metrics.neighbours import (
     real_radii,
 )
 from bench.metrics.order import shuffled
-from bench.metrics.pins import VERSION
+from bench.metrics.version import METRICS_VERSION
 
 TRAINING_IMAGES: Final = 60_000
 """Copies are looked for among no more training images than this."""
@@ -73,7 +74,7 @@ class Reference:
     frequencies: Tensor
     """How often each mode occurs in the training part."""
     features: Tensor
-    """Features of at most `NEIGHBOUR_IMAGES` of the reference images, chosen by a fixed permutation."""
+    """Features of at most `NEIGHBOR_IMAGES` of the reference images, chosen by a fixed permutation."""
     precision_radii: Tensor
     coverage_radii: Tensor
     kid_floor: Tensor
@@ -130,7 +131,7 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
         return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
     kept = shuffled(train, f"{workload.kind}/reference/training", TRAINING_IMAGES)
     radii = nearest_other(kept)
-    squared, indices = nearest(shuffled(test, f"{workload.kind}/reference/copies", NEIGHBOUR_IMAGES), kept)
+    squared, indices = nearest(shuffled(test, f"{workload.kind}/reference/copies", NEIGHBOR_IMAGES), kept)
     return {
         "training": kept,
         "training_nearest": radii,
@@ -168,7 +169,7 @@ def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torc
     fitted, tested, trained = moments(real.reference), moments(real.test), moments(real.train)
     test_root = square_root(tested.covariance)
     between = frechet_distance(tested, test_root, trained)
-    features = shuffled(real.reference, f"{workload.kind}/reference/order", NEIGHBOUR_IMAGES)
+    features = shuffled(real.reference, f"{workload.kind}/reference/order", NEIGHBOR_IMAGES)
     radii = real_radii(features)
     floors = measure_floors(real, workload.kind, count, between, (features, radii))
     return Reference(
@@ -204,9 +205,9 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
     """
     assert workload.extractor is not None
     # With a cache of its own a classifier is still the user's: nothing but references is kept in `cache_dir`.
-    known = trained.known(workload.extractor, content_hash(arrays))
-    assert known is not None, f"{workload.extractor} is not trained"
-    parts = (content_hash(arrays), known.component, f"metrics {VERSION}", f"{count} samples")
+    known = identity(workload, content_hash(arrays))
+    assert known is not None, f"the classifier of {workload.name} is not trained"
+    parts = (content_hash(arrays), known.component, f"metrics {METRICS_VERSION}", f"{count} samples")
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
@@ -224,8 +225,8 @@ def load_or_build(
     path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir(), count)
     names = [field.name for field in dataclasses.fields(Reference)]
 
-    def measure() -> kept.Tensors:
-        found = _tensors(build(workload, arrays, extractor, device, count))
-        return {name: tensor.contiguous().cpu() for name, tensor in found.items()}
+    def measure() -> tensor_cache.Tensors:
+        tensors = _tensors(build(workload, arrays, extractor, device, count))
+        return {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
 
-    return Reference(**kept.once(path, names, measure)).to(device)
+    return Reference(**tensor_cache.once(path, names, measure)).to(device)

@@ -17,15 +17,16 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bench.config.workload import Workload
-from bench.metrics.catalogue import Kind, Metric, Need, Unit
-from bench.metrics.pins import extractor_pin
+from bench.extractors.specs import extractor_spec
+from bench.extractors.workload_extractor import reader_of_classes
+from bench.metrics.catalogue import Metric, MetricInput, MetricKind, Unit
 
 _Measure = TypeVar("_Measure", bound=Callable[[Any], float | None])
 Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegisteredMetric:
     """A metric's description, and the function that computes it; a summary of a run has none."""
 
     about: Metric
@@ -36,15 +37,15 @@ class Entry:
         return self.compute(given)
 
 
-_ENTRIES: Final[dict[str, Entry]] = {}
+_REGISTERED: Final[dict[str, RegisteredMetric]] = {}
 
 
 def _add(about: Metric, compute: Callable[[Any], float | None] | None) -> None:
-    if about.name in _ENTRIES:
+    if about.name in _REGISTERED:
         raise ValueError(f"there are two metrics called {about.name!r}: give one of them another name")
     if not about.summary:
         raise ValueError(f"metric {about.name!r} has no summary: begin its docstring with a line that says what it is")
-    _ENTRIES[about.name] = Entry(about, compute)
+    _REGISTERED[about.name] = RegisteredMetric(about, compute)
 
 
 def _summary(function: Callable[..., object]) -> str:
@@ -53,12 +54,12 @@ def _summary(function: Callable[..., object]) -> str:
 
 
 def _decorator(
-    kind: Kind,
+    kind: MetricKind,
     title: str,
     unit: Unit,
     higher_is_better: bool | None,  # noqa: FBT001 - private, and called by keyword
     bounds: Bounds,
-    needs: Iterable[Need],
+    needs: Iterable[MetricInput],
     version: str,
 ) -> Callable[[_Measure], _Measure]:
     def register(function: _Measure) -> _Measure:
@@ -82,7 +83,7 @@ def _decorator(
 def metric(
     title: str,
     *,
-    needs: Iterable[Need],
+    needs: Iterable[MetricInput],
     higher_is_better: bool | None,
     unit: Unit = "",
     bounds: Bounds = (None, None),
@@ -96,7 +97,7 @@ def metric(
         higher_is_better: None where neither direction is.
         unit: the unit of the number; empty for a distance, which has the features' own.
         bounds: the smallest and largest possible value, None where there is none.
-        version: raised with `pins.VERSION` when its numbers change.
+        version: raised with `METRICS_VERSION` when its numbers change.
 
     Raises:
         ValueError: another metric has the function's name, or its docstring lacks the first line.
@@ -105,7 +106,7 @@ def metric(
 
 
 def constant(
-    title: str, *, needs: Iterable[Need], unit: Unit = "", bounds: Bounds = (None, None), version: str = "1"
+    title: str, *, needs: Iterable[MetricInput], unit: Unit = "", bounds: Bounds = (None, None), version: str = "1"
 ) -> Callable[[_Measure], _Measure]:
     """Register a function of the real data as what is printed beside a metric: a floor, a ceiling or a bias."""
     return _decorator("constant", title, unit, None, bounds, needs, version)
@@ -116,7 +117,7 @@ def describe(
     title: str,
     summary: str,
     *,
-    needs: Iterable[Need],
+    needs: Iterable[MetricInput],
     higher_is_better: bool | None,
     bounds: Bounds,
     version: str = "1",
@@ -143,29 +144,30 @@ def _discover() -> None:
         importlib.import_module(f"bench.metrics.measures.{name}")
 
 
-def entries() -> list[Entry]:
+def registered() -> list[RegisteredMetric]:
     """Return every metric, in the order of the files that define them."""
     _discover()
-    return list(_ENTRIES.values())
+    return list(_REGISTERED.values())
 
 
-def offers(workload: Workload) -> frozenset[Need]:
+def offers(workload: Workload) -> frozenset[MetricInput]:
     """Return what a workload has for metrics to be computed from."""
     if workload.is_toy:
         return frozenset({"points", "mixture", "modes"})
-    assert workload.extractor is not None
-    found: set[Need] = {"features", "train", "test"}
-    if extractor_pin(workload.extractor).classes > 0:
-        found |= {"logits", "classes", "modes"}
+    reader = reader_of_classes(workload)
+    assert reader is not None
+    offered: set[MetricInput] = {"features", "train", "test"}
+    if extractor_spec(reader).classes > 0:
+        offered |= {"logits", "classes", "modes"}
     if workload.stack == 1:
-        found.add("training_images")
-    return frozenset(found)
+        offered.add("training_images")
+    return frozenset(offered)
 
 
-def applicable(workload: Workload, kind: Kind) -> list[Entry]:
+def applicable(workload: Workload, kind: MetricKind) -> list[RegisteredMetric]:
     """Return the metrics of one kind whose needs the workload meets."""
     offered = offers(workload)
-    return [entry for entry in entries() if entry.about.kind == kind and offered.issuperset(entry.about.needs)]
+    return [metric for metric in registered() if metric.about.kind == kind and offered.issuperset(metric.about.needs)]
 
 
 def index_path() -> Path:
@@ -175,7 +177,7 @@ def index_path() -> Path:
 
 def encode_index() -> bytes:
     """Return what the file of descriptions must contain."""
-    return msgspec.json.format(msgspec.json.encode([entry.about for entry in entries()]), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode([entry.about for entry in registered()]), indent=2) + b"\n"
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.config.workload import Mixture, Workload
 from bench.data import Arrays
-from bench.metrics.extractors import embed
+from bench.extractors.embedding import embed
 from bench.metrics.modes import histogram_divergence, mode_indices
-from bench.metrics.neighbours import NEIGHBOUR_IMAGES
+from bench.metrics.neighbors import NEIGHBOR_IMAGES
 from bench.metrics.order import shuffled
 from bench.metrics.reference import Reference
 from bench.metrics.toys import high_quality_counts
@@ -115,8 +115,8 @@ class ImageSamples(_Samples[RealImages]):
 
     @cached_property
     def few(self) -> Tensor:
-        """Features of at most `NEIGHBOUR_IMAGES` samples, for what compares all pairs: a fixed random choice."""
-        return shuffled(self.features, "evaluation/few", NEIGHBOUR_IMAGES)
+        """Features of at most `NEIGHBOR_IMAGES` samples, for what compares all pairs: a fixed random choice."""
+        return shuffled(self.features, "evaluation/few", NEIGHBOR_IMAGES)
 
 
 class PointSamples(_Samples[RealPoints]):

@@ -1,7 +1,7 @@
 """Measures of samples in the plane against a known Gaussian mixture.
 
 Mode counts follow Srivastava et al. (VEEGAN), 2017, and Lin et al. (PacGAN), 2018: a sample belongs to the nearest
-centre, and is of high quality if it lies within three standard deviations of it.
+center, and is of high quality if it lies within three standard deviations of it.
 """
 
 import math

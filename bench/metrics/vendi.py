@@ -8,7 +8,7 @@ def vendi_score(features: Tensor) -> float:
     """Return exp(-sum_i l_i log l_i), l the eigenvalues of K/N, of features [N, d] under the cosine kernel.
 
     K_ij = x_i.y_j / (|x_i| |x_j|), so that tr K/N = 1 and the score lies between 1 (all alike) and the smaller of N and
-    d (all orthogonal). K/N has the eigenvalues of the d x d matrix X^T X / N of normalised rows X, which is what is
+    d (all orthogonal). K/N has the eigenvalues of the d x d matrix X^T X / N of normalized rows X, which is what is
     computed, in float64: N may be large. Features that are all zero have no direction; they count as alike, and as
     orthogonal to all others.
 

@@ -1,4 +1,4 @@
-"""From the typed description of a network to an initialised module."""
+"""From the typed description of a network to an initialized module."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ Draw = Callable[[str, tuple[int, ...]], Tensor]
 
 
 def build_generator(network: Network, normal: Draw) -> nn.Module:
-    """Build the generator on the CPU and initialise it from `normal`."""
+    """Build the generator on the CPU and initialize it from `normal`."""
     if network.name == "mlp-v1":
         points = mlp.PointGenerator(latent_size=network.latent_size, width=network.width)
-        mlp.initialise(points, normal)
+        mlp.initialize(points, normal)
         return points
     images = dcgan.Generator(
         latent_size=network.latent_size,
@@ -25,19 +25,19 @@ def build_generator(network: Network, normal: Draw) -> nn.Module:
         channels=network.channels,
         image_size=network.image_size,
     )
-    dcgan.initialise(images, normal)
+    dcgan.initialize(images, normal)
     return images
 
 
 def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, outputs: int = 1) -> Discriminator:
-    """Build the discriminator on the CPU and initialise it from `normal`; it returns (logits [B], features [B, d]).
+    """Build the discriminator on the CPU and initialize it from `normal`; it returns (logits [B], features [B, d]).
 
     A method may join `pack` samples to one input, which widens the first layer, and may read `outputs` numbers of each,
     which widens the last; the weights of all other layers are the same for every method.
     """
     if network.name == "mlp-v1":
         points = mlp.PointDiscriminator(width=network.width, pack=pack, outputs=outputs)
-        mlp.initialise(points, normal)
+        mlp.initialize(points, normal)
         return points
     if network.name == "dcgan-v1":
         raise ValueError("dcgan-v1 is of protocol 1.0: its generators can be sampled, and nothing trains it any more")
@@ -48,7 +48,7 @@ def build_discriminator(network: Network, normal: Draw, *, pack: int = 1, output
         norm=network.d_norm,
         outputs=outputs,
     )
-    dcgan.initialise(images, normal)
+    dcgan.initialize(images, normal)
     if network.d_norm == "sn":
         SpectralNorm().wrap(images)  # in place: every weight is divided by its largest singular value from here on
     return images

@@ -73,7 +73,7 @@ class Discriminator(nn.Module):
 
     `norm` stands where Radford has BatchNorm. Convolutions that no affine norm follows carry a bias when the norm is
     `none` or `sn`: a bias-free LeakyReLU network without norm is homogeneous, D(0) = 0, and could not offset its
-    logit, which would handicap every loss that is not shift-invariant. `sn` is applied after initialisation.
+    logit, which would handicap every loss that is not shift-invariant. `sn` is applied after initialization.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ def _weight_std(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
     return math.sqrt(squared_gain / layer.weight[0].numel())
 
 
-def initialise(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
+def initialize(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
     """Set weights and norm gains each from its own draw, and biases to 0.
 
     Convolutions start from N(0, 0.02) and gains from N(1, 0.02), but for the layers of a discriminator that no affine

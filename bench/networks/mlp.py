@@ -47,7 +47,7 @@ class PointDiscriminator(nn.Module):
         return self.head(features).squeeze(1), features
 
 
-def initialise(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
+def initialize(module: nn.Module, normal: Callable[[str, tuple[int, ...]], Tensor]) -> None:
     """Set weights to N(0, 2 / fan_in) (He et al., ICCV 2015, arXiv 1502.01852) and biases to 0."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Linear):

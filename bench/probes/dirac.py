@@ -22,7 +22,8 @@ from torch import Tensor, nn
 import losses
 from bench.common.threads import torch_threads
 from bench.config.trial import Optimizer
-from bench.probes.common import OnProgress, label
+from bench.events import OnProgress
+from bench.methods import label
 from bench.training.batches import Batches
 from bench.training.step import TrainingStep
 from losses import Constraint, Method
@@ -42,7 +43,7 @@ STEADY: Final = 4.0
 """It falls steadily, as a convergent linear system does, when it falls in each quarter of the second half, at rates
 that differ by no more than this factor: a spiral seen from the side is not quite even."""
 
-Verdict = Literal["convergent", "near", "slow", "not convergent", "overflow"]
+Convergence = Literal["convergent", "near", "slow", "not convergent", "overflow"]
 """What became of a trajectory.
 
 - convergent: near the equilibrium, and falling steadily over the second half.
@@ -76,7 +77,7 @@ _UNGIVEN: Final = {
     "second_latents": "compares the samples of different latents",
     "weights": "reads layers of weights",
 }
-"""What parts need that a world of two numbers cannot give."""
+"""What parts need that a game of two numbers cannot give."""
 
 
 class PointMass(nn.Module):
@@ -101,7 +102,7 @@ class Slope(nn.Module):
         return -self.psi * points
 
 
-class DiracWorld:
+class DiracGan:
     """Both players, the method and its training step, for a method without `refusal`."""
 
     def __init__(
@@ -119,7 +120,7 @@ class DiracWorld:
 
     @property
     def position(self) -> tuple[float, float]:
-        """Where the world is: (theta, psi)."""
+        """Where the game is: (theta, psi)."""
         return self.generator.theta.item(), self.discriminator.psi.item()
 
     @property
@@ -170,12 +171,12 @@ class Trajectory:
     def rate(self) -> float | None:
         """The slope of log(radius) by steps, by least squares over the second half; None for an overflow.
 
-        A linearised flow with eigenvalue v has log|1 + h v| here under simultaneous steps of size h.
+        A linearized flow with eigenvalue v has log|1 + h v| here under simultaneous steps of size h.
         """
         return None if self.overflowed else self._slope(len(self.positions) // 2, len(self.positions))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Convergence:
         """What became of it, by `ARRIVED`, `DECAYING` and `STEADY`."""
         radii = self.radii
         if self.overflowed:
@@ -210,7 +211,7 @@ class Trajectory:
 
 
 def refusal(method: Method) -> str | None:
-    """Say why a method has no meaning in a world of two numbers; None where it has one."""
+    """Say why a method has no meaning in a game of two numbers; None where it has one."""
     if method.outputs > 1:
         return f"{method.name}: {method.objective.name} reads {method.outputs} outputs a sample; a Dirac-GAN has one"
     if method.pack > 1:
@@ -221,9 +222,9 @@ def refusal(method: Method) -> str | None:
             return f"{method.name}: {part.name} {_UNGIVEN[lacking[0]]}, of which a Dirac-GAN has none"
         if isinstance(part, Constraint) and _leaves_unchanged(part):
             return f"{method.name}: {part.name} changes layers of weights, of which a Dirac-GAN has none"
-    world = DiracWorld(method, batch_size=_ANY_BATCH)
+    game = DiracGan(method, batch_size=_ANY_BATCH)
     try:
-        world.move_together(0)
+        game.move_together(0)
     except ValueError as error:
         return f"{method.name} cannot run in a Dirac-GAN: {error}"
     return None
@@ -245,16 +246,16 @@ def follow(
     batch_size: int = BATCH_SIZE,
 ) -> Trajectory:
     """Follow a method from (1, 1) under a schedule, if it has no `refusal`."""
-    world = DiracWorld(method, critic_steps=schedule.critic_steps, batch_size=batch_size, step_size=step_size)
-    positions = [world.position]
+    game = DiracGan(method, critic_steps=schedule.critic_steps, batch_size=batch_size, step_size=step_size)
+    positions = [game.position]
     for index in range(steps):
         if schedule.together:
-            world.move_together(index)
+            game.move_together(index)
         else:
-            world.move_in_turn(index)
-        if not math.isfinite(world.radius):
+            game.move_in_turn(index)
+        if not math.isfinite(game.radius):
             break
-        positions.append(world.position)
+        positions.append(game.position)
     return Trajectory(label(method), str(method), schedule, positions, steps)
 
 
@@ -292,7 +293,9 @@ def to_csv(trajectories: Iterable[Trajectory]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "expression", "schedule", "step", "theta", "psi", "radius"])
-    for each in trajectories:
-        for step, ((theta, psi), radius) in enumerate(zip(each.positions, each.radii, strict=True)):
-            writer.writerow([each.method, each.expression, each.schedule.name, step, theta, psi, radius])
+    for trajectory in trajectories:
+        for step, ((theta, psi), radius) in enumerate(zip(trajectory.positions, trajectory.radii, strict=True)):
+            writer.writerow(
+                [trajectory.method, trajectory.expression, trajectory.schedule.name, step, theta, psi, radius]
+            )
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""The pictures of the probes: colours that colour-blind readers can tell apart, and words beside the lines."""
+"""The pictures of the probes: colors that color-blind readers can tell apart, and words beside the lines."""
 
 import math
 import textwrap
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _INK: Final = "#4a525c"
 _GRID: Final = "#d9dde2"
-_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Okabe and Ito's palette without its yellow, which is too faint for a line."""
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
-"""Once the colours are used up, the next dash tells lines of one colour apart."""
+"""Once the colors are used up, the next dash tells lines of one color apart."""
 _MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^")
 SETTINGS: Final = settings(ink=_INK, font_size=9)
 """To be in force while a figure is drawn and saved: `with matplotlib.rc_context(SETTINGS)`."""
@@ -47,9 +47,9 @@ def draw_gradients(curves: Sequence[Curve]) -> "Figure":
         ]
         if not shown:
             continue
-        colour, dash = _style(index)
-        axes.plot(*zip(*shown, strict=True), color=colour, linestyle=dash, linewidth=1.7)
-        ends.append((shown[-1], curve.method, colour))
+        color, dash = _style(index)
+        axes.plot(*zip(*shown, strict=True), color=color, linestyle=dash, linewidth=1.7)
+        ends.append((shown[-1], curve.method, color))
     # Linear from 0 to 1, so that the untrained discriminator has a place.
     axes.set_xscale("symlog", linthresh=1, linscale=0.5)
     axes.set_yscale("log")
@@ -66,7 +66,7 @@ def draw_gradients(curves: Sequence[Curve]) -> "Figure":
 
 
 def _style(index: int) -> tuple[str, Any]:
-    return _COLOURS[index % len(_COLOURS)], _DASHES[index // len(_COLOURS) % len(_DASHES)]
+    return _COLORS[index % len(_COLORS)], _DASHES[index // len(_COLORS) % len(_DASHES)]
 
 
 def _open_frame(axes: "Axes") -> None:
@@ -76,13 +76,13 @@ def _open_frame(axes: "Axes") -> None:
 
 
 def _label_ends(axes: "Axes", ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
-    """Write each line's name to the right of its end, moved apart where names would overlap, with a thin leader."""
+    """Write each line's name to the right of its end. Names that would overlap are moved apart."""
     low, high = (math.log10(limit) for limit in axes.get_ylim())
     heights = [(math.log10(point[1]) - low) / (high - low) for point, _, _ in ends]
-    for (point, name, colour), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+    for (point, name, color), height in zip(ends, spread(heights, _LABEL_GAP), strict=True):
         axes.annotate(
-            name, point, xytext=(1.06, place), textcoords="axes fraction", color=colour, va="center", fontsize=8.5,
-            annotation_clip=False, arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 0},
+            name, point, xytext=(1.06, height), textcoords="axes fraction", color=color, va="center", fontsize=8.5,
+            annotation_clip=False, arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 0},
         )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
     """Draw the way of (theta, psi) to or around the equilibrium: a panel a method, a line a schedule."""
     from matplotlib.figure import Figure
 
-    methods = list(dict.fromkeys(each.method for each in trajectories))
+    methods = list(dict.fromkeys(trajectory.method for trajectory in trajectories))
     columns = min(_COLUMNS, len(methods))
     rows = math.ceil(len(methods) / columns)
     figure = Figure(figsize=(max(5.6, 2.4 * columns), 0.6 + 2.6 * rows), layout="constrained")
@@ -98,7 +98,7 @@ def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
     for axes in panels[len(methods) :]:
         axes.set_visible(False)
     for axes, method in zip(panels, methods, strict=False):
-        _fill(axes, [each for each in trajectories if each.method == method])
+        _fill(axes, [trajectory for trajectory in trajectories if trajectory.method == method])
         axes.set_title(textwrap.fill(method, _TITLE_WIDTH), fontsize=9)
     for axes in panels[max(0, len(methods) - columns) : len(methods)]:
         axes.set_xlabel("θ, the generator")
@@ -110,13 +110,14 @@ def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
 
 
 def _fill(axes: "Axes", trajectories: Sequence[Trajectory]) -> None:
-    reached = max(abs(value) for each in trajectories for position in each.positions for value in position)
+    reached = max(abs(value) for trajectory in trajectories for position in trajectory.positions for value in position)
     limit = min(_WIDEST, max(_NARROWEST, 1.1 * reached))
-    for index, each in enumerate(trajectories):
-        shown = _until_far(each.positions)
+    for index, trajectory in enumerate(trajectories):
+        shown = _until_far(trajectory.positions)
         axes.plot(
-            *zip(*shown, strict=True), color=_COLOURS[index], linestyle=_DASHES[index], linewidth=1.1,
-            marker=_MARKERS[index], markevery=[-1], markersize=5, markerfacecolor="none", label=each.schedule.label,
+            *zip(*shown, strict=True), color=_COLORS[index], linestyle=_DASHES[index], linewidth=1.1,
+            marker=_MARKERS[index], markevery=[-1], markersize=5, markerfacecolor="none",
+            label=trajectory.schedule.label,
         )  # fmt: skip
     axes.plot(1, 1, marker="x", color=_INK, markersize=5)
     axes.plot(0, 0, marker="+", color=_INK, markersize=9)

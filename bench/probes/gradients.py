@@ -22,7 +22,8 @@ from bench.common.threads import torch_threads
 from bench.config.protocol import CORE_NORM
 from bench.config.suite import Suite
 from bench.config.trial import Trial
-from bench.probes.common import OnProgress, label
+from bench.events import OnProgress
+from bench.methods import label
 from bench.training import artifacts
 from bench.training.build import build_step
 from bench.training.observations import discriminator_statistics, generator_statistics, stacked
@@ -42,7 +43,7 @@ _PER_DECADE: Final = 6
 _EARLY: Final = 10
 """The end is held against the first one in so many updates."""
 
-Verdict = Literal["vanishing", "steady", "exploding", "nonfinite"]
+Trend = Literal["vanishing", "steady", "exploding", "nonfinite"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Curve:
         return last.generator_gradient_norm / max(norms) if finite and max(norms) > 0 else None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Trend:
         """What became of the gradient, by `VANISHING` and `EXPLODING`."""
         if self.ratio is None:
             return "nonfinite"
@@ -114,7 +115,7 @@ def measuring_points(updates: int) -> list[int]:
     """Return at how many updates to measure: 0, the last, every power of ten, and six a decade between."""
     count = math.ceil(math.log10(updates) * _PER_DECADE) + 1
     spaced = {round(10 ** (index / _PER_DECADE)) for index in range(count)}
-    return sorted({0, updates, *(each for each in spaced if each < updates)})
+    return sorted({0, updates, *(count for count in spaced if count < updates)})
 
 
 def probe(
@@ -170,9 +171,9 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
     for done in range(updates + 1):
         measured = _generator_statistics(step) if done in wanted else None
         row = step.discriminator_gradients(step.batch("discriminator", done))
-        found = discriminator_statistics(stacked([row]))
+        statistics = discriminator_statistics(stacked([row]))
         if measured is not None:
-            points.append(Point(done, *measured, found["discriminator_accuracy"].item()))
+            points.append(Point(done, *measured, statistics["discriminator_accuracy"].item()))
             if on_progress is not None:
                 on_progress(name, done, updates)
         if done < updates:
@@ -183,9 +184,9 @@ def follow(step: TrainingStep, updates: int, *, name: str = "", on_progress: OnP
 def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
     """Return [norm, signal, weight] of the generator's phase; what parts remember is as if nobody had looked."""
     remembered = {part: {name: tensor.clone() for name, tensor in own.items()} for part, own in step.state.items()}
-    found = generator_statistics(stacked([step.generator_gradients(step.batch("generator", 0))]))
+    statistics = generator_statistics(stacked([step.generator_gradients(step.batch("generator", 0))]))
     step.criterion.state = remembered
-    norm, signal, weight = (found[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
+    norm, signal, weight = (statistics[f"generator_{name}"].item() for name in ("gradient_norm", "signal", "weight"))
     return norm, signal, weight
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.config.protocol import AVERAGE, PUBLISHABLE_SEEDS
 from bench.config.workload import Workload
+from bench.extractors.specs import extractor_names
 from bench.statistics.blocks import block_means
 from bench.statistics.board import LeaderboardRow, Quality, WorkloadColumn
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey
@@ -181,7 +182,9 @@ def _spread(records: Sequence[Record]) -> Spread | None:
 def column_of(cells: Cells, workload: Workload, reach: Reach | None) -> WorkloadColumn:
     """Return what the numbers of a workload are compared with: floors, ceilings and the counting seeds."""
     records = cells.group.records_on(workload.name)
-    measure = "sliced W2" if workload.extractor is None else f"FD[{workload.extractor}, {records[0].spec.samples:,}]"
+    # What the records were measured in, which need not be what this machine would measure in.
+    extractor = next(iter(extractor_names(records[0].components.get("extractor", ""))), workload.extractor)
+    measure = "sliced W2" if workload.extractor is None else f"FD[{extractor}, {records[0].spec.samples:,}]"
     quality = _quality(workload)
     floor = median([record.metrics.get("unreadable_floor") for record in records])
     readable = None if floor is None else 1.0 - floor

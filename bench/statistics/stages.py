@@ -11,7 +11,7 @@ from bench.config.protocol import AVERAGE
 from bench.config.workload import Workload, primary_of
 from bench.statistics.scores import is_result
 from bench.store.record import Record, UnreadHistory, content_digest
-from bench.training.verdict import status_of
+from bench.training.trajectory import status_of
 
 _OF_THE_WHOLE = ("distance_best", "fd_best", "sliced_w2_best")
 """Metrics of all evaluations together."""

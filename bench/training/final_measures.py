@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from bench.config.trial import Spec
 from bench.config.workload import Workload
 from bench.data import Arrays
+from bench.extractors.inception_weights import Weights
 from bench.metrics.evaluate import Scores
 from bench.metrics.inception import Inception, samples_of, unmeasurable
-from bench.metrics.inception_weights import Weights
 from bench.training.batches import to_uint8
 from bench.training.evaluations import Evaluations
 from bench.training.sampling import further_latents

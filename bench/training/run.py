@@ -11,7 +11,7 @@ import torch
 from bench import data
 from bench.config.trial import Trial
 from bench.events import Progress
-from bench.metrics.inception import verified
+from bench.extractors.inception_network import verified
 from bench.store.record import Outcome, Status
 from bench.training import artifacts as files
 from bench.training.average import MovingAverage

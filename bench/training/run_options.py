@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.config.workload import Workload
-from bench.metrics.inception_weights import InceptionPlan, Weights
+from bench.extractors.inception_weights import InceptionPlan, Weights
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,8 @@
 from typing import Final
 
 from bench.config.workload import Workload
-from bench.metrics import pins
+from bench.extractors import specs
+from bench.metrics.version import METRICS_VERSION
 
 ENGINE_VERSION: Final = "3"
 """The training engine's arithmetic; raised whenever a change alters any trained number."""
@@ -18,7 +19,7 @@ def components(workload: Workload, losses_version: str, extractor: str | None = 
     found = {
         "engine": ENGINE_VERSION,
         "losses": losses_version,
-        "metrics": pins.VERSION,
+        "metrics": METRICS_VERSION,
         "data": workload.content_hash,
     }
     if workload.extractor is not None:
@@ -27,4 +28,4 @@ def components(workload: Workload, losses_version: str, extractor: str | None = 
 
 
 def _shipped(extractor: str) -> str:
-    return "" if pins.extractor_pin(extractor).trained_here else pins.extractor_component(extractor)
+    return "" if specs.extractor_spec(extractor).trained_here else specs.extractor_component(extractor)

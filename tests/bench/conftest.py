@@ -85,6 +85,29 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _without_imagenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photographs are measured in the workloads' own extractors, whatever is installed here."""
+    from bench.extractors import imagenet_weights
+
+    monkeypatch.setattr(imagenet_weights, "_PACKAGE", "not_installed")
+
+
+@pytest.fixture(scope="session")
+def _imagenet_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import imagenet_file
+
+    return imagenet_file.write(tmp_path_factory.mktemp("imagenet")).parents[2]
+
+
+@pytest.fixture
+def imagenet(_without_imagenet: None, _imagenet_package: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Made-up weights of EfficientNet-Lite0 as those that are installed and pinned; their file."""
+    import imagenet_file
+
+    return imagenet_file.install(monkeypatch, _imagenet_package)
+
+
 @pytest.fixture(scope="session")
 def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights for Inception."""
@@ -98,9 +121,9 @@ def small_inception() -> Iterator[None]:
     """Inception on images of 75x75 and with 192 features, a twentieth of the work; also for torch-fidelity itself."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    from bench.metrics import inception
+    from bench.extractors import inception_network
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FeatureExtractorInceptionV3, "INPUT_IMAGE_SIZE", 75)
-        patch.setattr(inception, "LAYERS", ("192", "logits_unbiased"))
+        patch.setattr(inception_network, "LAYERS", ("192", "logits_unbiased"))
         yield

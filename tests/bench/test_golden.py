@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench import golden
-from bench.kernels.subjects import everything, resolve
+from bench.methods import everything, resolve
 from bench.statistics.gates.comparison import Comparison, compare_golden
 from bench.statistics.gates.verdicts import GateSettings
 from bench.store.golden import encode_golden, read_golden

@@ -10,16 +10,7 @@ import losses
 from bench import data
 from bench.config.suite import Suite, load_suite, shipped_suites
 from bench.config.trial import Trial
-from bench.plan import (
-    encode_index,
-    encode_version,
-    expand,
-    index_path,
-    method_index,
-    pending,
-    use_losses_of,
-    version_path,
-)
+from bench.plan import expand, pending, use_losses_of
 from bench.store.journal import Store
 from bench.store.record import Record, Status
 from losses import registry
@@ -232,22 +223,6 @@ def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
     assert pending(trials, store) == [(trials[2], 2), (trials[3], 0)]
     keep(trials[2], 2, "ok")
     assert pending(trials, store) == [(trials[3], 0)]
-
-
-def test_index_file_has_not_drifted() -> None:
-    assert index_path().read_bytes() == encode_index(), "run: python -m bench.plan"
-    assert version_path().read_bytes() == encode_version(), "run: python -m bench.plan"
-
-
-def test_index_has_every_name_of_every_kind() -> None:
-    index = method_index()
-    kinds = ("method", "objective", "regularizer", "transform", "constraint")
-    assert [(each["kind"], each["name"]) for each in index] == [
-        (kind, name) for kind in kinds for name in losses.names(kind)
-    ]
-    for each in index:
-        assert each["summary"]
-        assert bool(each["expression"]) == (each["kind"] == "method")
 
 
 def test_smoke_is_small() -> None:

@@ -10,7 +10,7 @@ import losses
 from bench import campaign, data, rerun
 from bench.config.trial import Optimizer
 from bench.execution.inline import InlineExecutor
-from bench.plan import part_components
+from bench.methods import part_components
 from bench.report.joint_checks import joint_contradictions
 from bench.report.self_checks import self_contradictions
 from bench.store.journal import Store

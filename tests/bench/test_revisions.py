@@ -16,7 +16,7 @@ from bench.config.suite import Suite
 from bench.config.trial import Trial, part_versions
 from bench.events import TrialStarted
 from bench.execution.inline import InlineExecutor
-from bench.kernels.subjects import everything
+from bench.methods import everything
 from bench.statistics.ranking import rank
 from bench.store.journal import Store
 from bench.store.record import Record

@@ -18,7 +18,7 @@ from torch._dynamo.backends import registry as registered
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses
-from bench.kernels.profiling import outermost_operators
+from bench.costs.profiling import outermost_operators
 from losses import contract, fusion, registry
 
 OBJECTIVES = losses.names("objective")

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 import losses
-from bench.kernels.profiling import outermost_operators
+from bench.costs.profiling import outermost_operators
 from losses import fusion, registry
 
 BATCH = 64

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from bench.config.trial import Network
-from bench.metrics.extractors import embed, load_extractor
+from bench.extractors.embedding import embed
+from bench.extractors.loading import load_extractor
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
-from bench.metrics.kernel import kid
+from bench.metrics.kernel_distance import kernel_distance
 from bench.metrics.modes import classifier_score, mode_indices, unreadable_share
-from bench.metrics.neighbours import compare, nearest, real_radii
+from bench.metrics.neighbors import compare, nearest, real_radii
 from bench.networks import build_generator
 
 CPU = torch.device("cpu")
@@ -89,7 +90,7 @@ def test_an_evaluation_by_part_and_its_time(rng, capsys):
     images, seconds["generate"] = timed(generate)
     (features, logits), seconds["extract"] = timed(lambda: embed(extractor, images, CPU))
     _, seconds["FD"] = timed(lambda: frechet_distance(reference, root, moments(features)))
-    _, seconds["KID"] = timed(lambda: kid(features, few))
+    _, seconds["KID"] = timed(lambda: kernel_distance(features, few))
     found, seconds["neighbours"] = timed(lambda: compare(features, few, radii))
     _, seconds["copies (60k)"] = timed(lambda: nearest(features, reals))
     _, seconds["modes"] = timed(lambda: (mode_indices(logits), unreadable_share(logits), classifier_score(logits)))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import losses
-from bench.kernels.paths import Paths
+from bench.costs.paths import Paths
 from bench.store.kernels import KernelSetting
 
 SETTING = KernelSetting(batch_size=16, image_size=32, channels=3, width=16, d_norm="ln", precision="fp32", mode="eager")

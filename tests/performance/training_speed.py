@@ -35,11 +35,11 @@ from small_trials import make_trial
 from bench import campaign
 from bench.accelerate.capture import WARM_UP, CapturedStepper, recorder_for
 from bench.config.trial import Network, Precision, Trial
+from bench.costs.blocks import Call, Effort, interleave
+from bench.costs.machine import measure_rates
+from bench.costs.traffic import count
 from bench.execution.local import LocalExecutor
 from bench.execution.training import current_for
-from bench.kernels.blocks import Call, Effort, interleave
-from bench.kernels.machine import measure_rates
-from bench.kernels.traffic import count
 from bench.store.journal import Store
 from bench.training.blocks import BLOCK_STEPS
 from bench.training.build import build_step

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from bench.metrics.catalogue import Need
+from bench.metrics.catalogue import MetricInput
 from bench.metrics.registry import describe
 
-_NEEDS: Final[dict[str, tuple[str, str, tuple[Need, ...]]]] = {
+_NEEDS: Final[dict[str, tuple[str, str, tuple[MetricInput, ...]]]] = {
     "fd": ("FD", "FD", ("features", "train")),
     "sliced_w2": ("sliced W2", "Sliced W2", ("points", "mixture")),
     "distance": ("distance", "Primary distance", ()),

@@ -49,6 +49,6 @@ def sliced_w2_floor(real: RealPoints) -> float | None:
     The mean over several such sets, of which a single one scatters by a tenth to a fifth. None if they are all at one
     place.
     """
-    found = [toys.sliced_w2(toys.projections(points), real.once(_fresh)) for points in real.train]
-    floor = sum(found) / len(found)
+    distances = [toys.sliced_w2(toys.projections(points), real.once(_fresh)) for points in real.train]
+    floor = sum(distances) / len(distances)
     return floor if floor > 0.0 else None

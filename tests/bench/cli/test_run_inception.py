@@ -11,8 +11,8 @@ from small_trials import train_alone
 from bench import campaign, data
 from bench.config.protocol import INCEPTION, INCEPTION_METRICS
 from bench.execution.local import LocalExecutor
+from bench.extractors.inception_weights import InceptionPlan, cached_path, identify
 from bench.metrics import inception
-from bench.metrics.inception_weights import InceptionPlan, cached_path, identify
 from bench.store.journal import Store
 from bench.store.record import Outcome
 from bench.training.run_options import RunOptions
@@ -158,7 +158,7 @@ def test_on_a_gpu_auto_takes_what_is_in_the_cache(run, at_home, photos, inceptio
     at_home.parent.mkdir(parents=True)
     at_home.write_bytes(b"cut short")
     assert plan(color) is None, "damaged, which nobody asked about"
-    monkeypatch.setattr("bench.metrics.inception_weights.FILE", "weights.pth")
+    monkeypatch.setattr("bench.extractors.inception_weights.FILE", "weights.pth")
     shutil.copy(inception_file, at_home.parent / "weights.pth")
     assert plan(color) == InceptionPlan(weights=identify(at_home.parent / "weights.pth"))
     assert plan("digits") is None

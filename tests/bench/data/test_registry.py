@@ -62,7 +62,7 @@ def test_an_unknown_workload_is_answered_with_the_nearest():
 
 def test_importing_and_listing_needs_no_heavy_package():
     code = (
-        "import sys, bench.data, bench.metrics.pins, bench.metrics.catalogue; bench.data.names();"
+        "import sys, bench.data, bench.extractors.specs, bench.metrics.catalogue; bench.data.names();"
         "print([m for m in ('torch', 'torchvision', 'numpy', 'sklearn', 'scipy', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

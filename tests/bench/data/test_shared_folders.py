@@ -11,7 +11,7 @@ import torch
 
 from bench.data import cache, download
 from bench.data.family import Arrays
-from bench.metrics import kept
+from bench.metrics import tensor_cache
 
 
 def arrays() -> Arrays:
@@ -30,7 +30,7 @@ def decode(folder: Path) -> None:
 
 
 def measure(folder: Path) -> None:
-    kept.once(folder / "kept" / "it.safetensors", ["a"], lambda: {"a": torch.ones(2)})
+    tensor_cache.once(folder / "kept" / "it.safetensors", ["a"], lambda: {"a": torch.ones(2)})
 
 
 @pytest.mark.parametrize("write", [fetch, decode, measure])

@@ -1,36 +1,12 @@
-"""Real digits and random features, for everything that measures."""
-
-from collections.abc import Iterator
+"""What tests of metrics share, and features of known moments."""
 
 import pytest
 import torch
+from measuring import digits as digits
+from measuring import digits_extractor as digits_extractor
+from measuring import one_thread as one_thread
+from measuring import rng as rng
 from torch import Tensor
-
-from bench import data
-from bench.metrics.extractors import Extractor, load_extractor
-
-
-@pytest.fixture(scope="session")
-def digits() -> data.Arrays:
-    return data.load("digits")
-
-
-@pytest.fixture(scope="session")
-def digits_extractor() -> Extractor:
-    return load_extractor("digits-cnn-v1")
-
-
-@pytest.fixture
-def rng() -> torch.Generator:
-    return torch.Generator().manual_seed(7)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

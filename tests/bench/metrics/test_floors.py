@@ -12,11 +12,12 @@ from gaussian_bias import fd_bias
 
 from bench import data
 from bench.data import Arrays
+from bench.extractors.embedding import embed
+from bench.extractors.loading import load_extractor
 from bench.metrics.evaluate import Evaluator
-from bench.metrics.extractors import embed, load_extractor
 from bench.metrics.floors import DEALS, RealFeatures, deals, distance_floors, measure_floors, spread, usable_floor
 from bench.metrics.frechet import Moments, moments
-from bench.metrics.neighbours import compare, real_radii
+from bench.metrics.neighbors import compare, real_radii
 from bench.metrics.reference import arranged
 
 CPU = torch.device("cpu")

@@ -1,6 +1,5 @@
 """Inception: torch-fidelity as the oracle, what is kept of the real images, and files that are no weights."""
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench import data
 from bench.config.protocol import INCEPTION_METRICS
-from bench.metrics import inception, kept
+from bench.extractors import inception_network
+from bench.extractors.inception_network import embed, load
+from bench.extractors.inception_weights import identify
+from bench.metrics import inception
 from bench.metrics.catalogue import CATALOGUE
-from bench.metrics.inception import Inception, embed, inception_score, kid, load, samples_of, unmeasurable
-from bench.metrics.inception_weights import identify
+from bench.metrics.inception import Inception, inception_score, kid, samples_of, unmeasurable
 
 CPU = torch.device("cpu")
 COLOUR = data.workload("imagefolder:photos")
@@ -153,7 +154,7 @@ def test_grey_images_are_repeated_as_three_channels(weights, tmp_path):
 def test_batches_do_not_matter(weights, images, monkeypatch):
     network, few = load(weights, CPU), torch.from_numpy(images["fakes"][:20])
     whole = embed(network, few, CPU)
-    monkeypatch.setattr(inception, "_BATCH", 7)
+    monkeypatch.setattr(inception_network, "_BATCH", 7)
     seen = []
     pieces = embed(network, few, CPU, seen.append)
     assert seen == [7, 7, 6]
@@ -176,7 +177,7 @@ def test_the_cache_is_keyed_by_everything_the_numbers_depend_on(weights, images,
     other = type(weights)(path=weights.path, sha256="0" * 64)
     found = {path(), path(images["train"][::-1].copy()), path(used=other), path(device=torch.device("cuda"))}
     found.add(path(workload=data.workload("imagefolder:photos?size=64")))
-    monkeypatch.setattr(inception, "LAYERS", ("768", "logits_unbiased"))
+    monkeypatch.setattr(inception_network, "LAYERS", ("768", "logits_unbiased"))
     assert len({*found, path()}) == 6
 
 
@@ -255,61 +256,3 @@ def test_a_file_that_changes_under_way_is_noticed(tmp_path, inception_file):
     path.unlink()
     with pytest.raises(ValueError, match="cannot be read"):
         load(found, CPU)
-
-
-class TestKept:
-    NAMES = ("one", "two")
-
-    def build(self):
-        return {"one": torch.arange(6.0).reshape(2, 3), "two": torch.tensor(0.5, dtype=torch.float64)}
-
-    def test_gives_back_what_was_built(self, tmp_path):
-        built = kept.once(tmp_path / "new" / "it.safetensors", self.NAMES, self.build)
-        again = kept.once(tmp_path / "new" / "it.safetensors", self.NAMES, lambda: pytest.fail("built again"))
-        assert all(torch.equal(built[name], again[name]) for name in self.NAMES)
-        assert again["two"].shape == ()
-
-    @pytest.mark.parametrize(
-        ("damage", "reason"),
-        [
-            (lambda content: content[: len(content) // 2], "cannot be read"),
-            (lambda content: b"", "cannot be read"),
-            (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is damaged"),
-        ],
-    )
-    def test_what_is_broken_is_noticed_and_built_again(self, tmp_path, caplog, damage, reason):
-        path = tmp_path / "it.safetensors"
-        kept.once(path, self.NAMES, self.build)
-        whole = path.read_bytes()
-        path.write_bytes(damage(whole))
-        with caplog.at_level(logging.WARNING):
-            found = kept.once(path, self.NAMES, self.build)
-        assert torch.equal(found["one"], self.build()["one"])
-        assert reason in caplog.text
-        assert path.read_bytes() == whole
-
-    def test_a_folder_that_cannot_be_written_costs_only_time(self, tmp_path, caplog):
-        (tmp_path / "file").write_text("in the way")
-        with caplog.at_level(logging.WARNING):
-            assert kept.once(tmp_path / "file" / "it", self.NAMES, self.build)["two"] == 0.5
-        assert "cannot be kept" in caplog.text
-
-    def test_two_at_once_build_it_once(self, tmp_path):
-        import threading
-        import time
-
-        calls = []
-
-        def build():
-            calls.append(1)
-            time.sleep(0.2)
-            return self.build()
-
-        threads = [
-            threading.Thread(target=kept.once, args=(tmp_path / "it.safetensors", self.NAMES, build)) for _ in range(3)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(calls) == 1

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from bench.metrics.extractors import embed, load_extractor
+from bench.extractors.embedding import embed
+from bench.extractors.loading import load_extractor
 from bench.metrics.frechet import frechet_distance, moments, square_root
-from bench.metrics.kernel import squared_mmd
-from bench.metrics.neighbours import compare
+from bench.metrics.kernel_distance import squared_mmd
+from bench.metrics.neighbors import compare
 
 SUBSETS, SUBSET_SIZE, SEED = 20, 300, 2020
 

@@ -39,7 +39,7 @@ def test_images_sorted_by_class_have_the_numbers_of_shuffled_ones(evaluator, dig
 
 
 def test_where_few_samples_are_compared_they_are_no_first_ones(evaluator, digits, monkeypatch):
-    monkeypatch.setattr(samples_module, "NEIGHBOUR_IMAGES", 300)
+    monkeypatch.setattr(samples_module, "NEIGHBOR_IMAGES", 300)
     images = torch.from_numpy(digits.train)
     by_class = images[torch.from_numpy(np.argsort(digits.train_labels, kind="stable"))]
     scores = evaluator.evaluate(by_class)

@@ -88,7 +88,7 @@ def test_the_cache_is_keyed_by_content(tmp_path, digits, monkeypatch):
     paths.add(path(workload=msgspec.structs.replace(DIGITS, extractor="mnist-cnn-v1")))
     paths.add(path(device=torch.device("cuda")))
     paths.add(path(count=1000))
-    monkeypatch.setattr(reference, "VERSION", "another")
+    monkeypatch.setattr(reference, "METRICS_VERSION", "another")
     paths.add(path())
     assert len(paths) == 7
 

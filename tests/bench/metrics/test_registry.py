@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from bench import data
-from bench.metrics import measures, pins, registry
+from bench.extractors import specs
+from bench.metrics import measures, registry
 from bench.metrics.catalogue import CATALOGUE
 from bench.metrics.evaluate import Evaluator
-from bench.metrics.registry import applicable, encode_index, entries, index_path, metric, offers
+from bench.metrics.registry import applicable, encode_index, index_path, metric, offers, registered
 
 CPU = torch.device("cpu")
 OF_THE_EXTRACTOR = "extractor_accuracy"
@@ -20,8 +21,8 @@ OF_THE_EXTRACTOR = "extractor_accuracy"
 @pytest.fixture
 def open_registry(monkeypatch):
     """A registry that forgets at the end of the test what was added."""
-    entries()
-    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
+    registered()
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
     yield
     registry._discover.cache_clear()
     sys.modules.pop("bench.metrics.measures.spread", None)
@@ -29,7 +30,7 @@ def open_registry(monkeypatch):
 
 def test_the_file_of_descriptions_has_not_drifted():
     assert index_path().read_bytes() == encode_index(), "run: make index"
-    assert {entry.about.name: entry.about for entry in entries()} == CATALOGUE
+    assert {metric.about.name: metric.about for metric in registered()} == CATALOGUE
 
 
 def test_every_metric_is_described():
@@ -71,15 +72,15 @@ def test_numbers_lie_within_their_bounds(name, digits, rng):
 
 def test_a_workload_has_the_metrics_whose_needs_it_meets(monkeypatch):
     def names(workload):
-        return {entry.about.name for kind in ("measured", "constant") for entry in applicable(workload, kind)}
+        return {metric.about.name for kind in ("measured", "constant") for metric in applicable(workload, kind)}
 
     digits, stacked, ring = (names(data.workload(name)) for name in ("digits", "stacked-digits", "ring8"))
     assert digits - stacked == {"neighbour_ratio", "authentic", "authentic_ceiling"}
     assert stacked <= digits
     assert digits & ring == {"modes", "kl_uniform", "kl_uniform_floor"}
     # Features of an extractor that knows no classes have distances and neighbours, and neither modes nor confidence.
-    classless = dataclasses.replace(pins.extractor_pin("digits-cnn-v1"), classes=0)
-    monkeypatch.setattr(registry, "extractor_pin", lambda _: classless)
+    classless = dataclasses.replace(specs.extractor_spec("digits-cnn-v1"), classes=0)
+    monkeypatch.setattr(registry, "extractor_spec", lambda _: classless)
     assert offers(data.workload("digits")) == {"features", "train", "test", "training_images"}
     left = names(data.workload("digits"))
     assert {"fd", "kid", "precision", "coverage", "authentic"} <= left

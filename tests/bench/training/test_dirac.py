@@ -7,7 +7,7 @@ fields. Their alternating scheme moves the generator first. The world is that of
 import pytest
 
 import losses
-from bench.probes.dirac import SCHEDULES, STEPS, DiracWorld, Schedule, follow
+from bench.probes.dirac import SCHEDULES, STEPS, DiracGan, Schedule, follow
 
 SIMULTANEOUS, ALTERNATING, FIVE = SCHEDULES
 
@@ -48,7 +48,7 @@ def test_radii_with_five_critic_steps(expression: str, _together: float, _in_tur
 
 def test_the_engines_own_order_converges_with_r1_and_orbits_without() -> None:
     def radius_after_run(expression: str) -> float:
-        world = DiracWorld(losses.get(expression), batch_size=2)
+        world = DiracGan(losses.get(expression), batch_size=2)
         for index in range(STEPS):
             world.step.run(index)
         return world.radius
@@ -58,7 +58,7 @@ def test_the_engines_own_order_converges_with_r1_and_orbits_without() -> None:
 
 
 def test_instance_noise_converges_up_to_its_own_noise() -> None:
-    world = DiracWorld(losses.get("bce_mm + instance_noise(sigma=0.7)"), batch_size=512)
+    world = DiracGan(losses.get("bce_mm + instance_noise(sigma=0.7)"), batch_size=512)
     for index in range(STEPS):
         world.step.run(index)
     assert 0 < world.radius < 0.1

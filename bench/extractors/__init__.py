@@ -1,0 +1,1 @@
+"""The frozen networks in whose features images are measured. `specs` and `training_configs` import no torch."""

@@ -1,0 +1,65 @@
+"""Tensors kept on disk: measured once, by one process while others wait, and checked whenever they are read."""
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from bench.data.cache import wait_for
+from bench.extractors.digest import digest
+from bench.files.writing import replace_whole
+
+Tensors = dict[str, Tensor]
+
+_log = logging.getLogger(__name__)
+
+
+def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Tensors:
+    """Return the tensors of these names that the file keeps, or build them and keep them there.
+
+    Args:
+        path: of the file. Whatever the tensors depend on has to be in its name.
+        names: of the tensors, all of them.
+        build: measures them; called by one process at a time. It returns contiguous tensors on the CPU.
+
+    What is not what was written is built again, with a warning. A cache that cannot be written costs time, never a run.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = wait_for(path.with_name(f".{path.stem}.lock"), f"measuring the data for {path.name}")
+    except OSError as error:
+        _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)
+        return _read(path, names) or build()
+    with lock:
+        stored = _read(path, names)
+        if stored is None:
+            stored = build()
+            _write(path, stored)
+        return stored
+
+
+def _read(path: Path, names: Collection[str]) -> Tensors | None:
+    """Return what the file keeps; None where there is none, or where it is not what was written."""
+    if not path.is_file():
+        return None
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, safetensors.SafetensorError) as error:
+        _log.warning("%s cannot be read (%s); it is built again", path, error)
+        return None
+    if set(tensors) != set(names) or digest(tensors) != metadata.get("sha256"):
+        _log.warning("%s is damaged; it is built again", path)
+        return None
+    return tensors
+
+
+def _write(path: Path, tensors: Tensors) -> None:
+    try:
+        replace_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
+    except OSError as error:
+        _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)

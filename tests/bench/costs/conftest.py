@@ -1,0 +1,114 @@
+"""Small settings, a device without a GPU, and a registry that forgets the losses of a test."""
+
+import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import losses
+from bench.costs.blocks import Effort
+from bench.store.kernels import KernelSetting
+from losses import registry
+
+SMALL = KernelSetting(batch_size=8, image_size=32, channels=1, width=4, d_norm="ln", precision="fp32", mode="eager")
+QUICK = Effort(block_seconds=0.0005, seconds=0.01, least=2, most=2, staged_calls=2)
+NAP = 0.1
+
+
+@pytest.fixture
+def small() -> KernelSetting:
+    return SMALL
+
+
+@pytest.fixture
+def quick() -> Effort:
+    return QUICK
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    """Two regularisers of known cost: `nap` sleeps 100 ms in its forward, `products` makes k matrix products."""
+    monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
+
+    @losses.register("nap")
+    @dataclass(frozen=True)
+    class Nap(losses.Regularizer):
+        phase = "discriminator"
+        every: int = losses.parameter(1, ge=1)
+
+        def __call__(self, context):
+            time.sleep(NAP)
+            return context.real_logits.square().mean()
+
+    @losses.register("products")
+    @dataclass(frozen=True)
+    class Products(losses.Regularizer):
+        phase = "discriminator"
+        count: int = losses.parameter(1, ge=1)
+        every: int = losses.parameter(1, ge=1)
+
+        def __call__(self, context):
+            square = torch.ones(256, 256)
+            for _ in range(self.count):
+                square @ square
+            return context.real_logits.square().mean()
+
+
+class FakeEvent:
+    """`torch.cuda.Event` by the wall clock."""
+
+    def __init__(self, *, enable_timing):
+        assert enable_timing
+        self.at = None
+        self.waited = False
+
+    def record(self):
+        self.at = time.perf_counter()
+
+    def synchronize(self):
+        self.waited = True
+
+    def elapsed_time(self, later):
+        assert later.waited, "an event is read once the device has come past it"
+        return 1000 * (later.at - self.at)
+
+
+@pytest.fixture
+def fake_cuda(monkeypatch):
+    """The parts of `torch.cuda` that time and capture, on the CPU: a graph records calls by running them again."""
+    told = []
+
+    class Graph:
+        def __init__(self):
+            told.append("graph")
+
+        def register_generator_state(self, generator):
+            told.append("generator")
+
+        def replay(self):
+            told.append("replay")
+
+    class Context:
+        def __init__(self, what):
+            self.what = what
+
+        def __enter__(self):
+            told.append(self.what)
+
+        def __exit__(self, *_):
+            told.append(f"end of {self.what}")
+
+    stream = SimpleNamespace(wait_stream=lambda _: None, device=torch.device("cuda"))
+    fakes = {
+        "Event": FakeEvent,
+        "CUDAGraph": Graph,
+        "graph": lambda _, stream: Context("capture"),
+        "stream": lambda _: Context("aside"),
+        "Stream": lambda _: stream,
+        "current_stream": lambda _: stream,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    return told

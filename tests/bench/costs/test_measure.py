@@ -1,0 +1,141 @@
+"""From methods to records: a wrong timing is caught, and what is recorded is not measured again."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from bench.costs.blocks import Effort
+from bench.costs.measure import Known, Measured, Refused, measure
+from bench.methods import everything, resolve
+from bench.store.kernels import KernelStore
+
+NAP = 0.1
+CAREFUL = Effort(block_seconds=0.002, seconds=0.0, least=4, most=4, staged_calls=4)
+
+
+def measured(methods, setting, folder, effort):
+    events = list(measure(resolve(methods), [setting], KernelStore(folder), device="cpu", threads=1, effort=effort))
+    return [event.record for event in events if isinstance(event, Measured)]
+
+
+def test_a_record_has_every_path_with_its_blocks_and_its_profile(small, quick, tmp_path):
+    (record,) = measured(["bce_ns + r1 + msgan"], small, tmp_path, quick)
+    paths = [timing.path for timing in record.timings]
+    assert paths[-4:] == ["penalty", "terms", "d_step", "g_step"]
+    for timing in record.timings:
+        assert len(timing.blocks) == len(timing.reference_blocks) == 4
+        assert all(seconds > 0 for seconds in [*timing.blocks, *timing.reference_blocks])
+        assert timing.profile.kernels > 0
+        assert timing.profile.bytes > 0
+    assert record.timing("penalty").reference == "d_step"
+    assert record.timing("terms").reference == "g_step"
+    for path, ranges in {
+        "penalty": {"D real", "D fake", "penalty r1", "input gradient", "double backward", "objective", "rest"},
+        "terms": {"G fake", "G other", "D fake", "penalty msgan", "double backward", "objective", "rest"},
+        "d_step": {"D real", "D fake", "penalty r1", "input gradient", "D backward", "D update", "G fake"},
+        "g_step": {"G fake", "G other", "D fake", "penalty msgan", "G backward", "G update"},
+    }.items():
+        assert set(record.timing(path).stages) >= ranges
+    assert KernelStore(tmp_path).records() == [record]
+
+
+@pytest.mark.parametrize(("d_norm", "shared"), [("ln", True), ("bn", False)])
+def test_reals_and_fakes_share_a_forward_in_penalty_and_step_where_they_do_in_training(
+    d_norm, shared, small, quick, tmp_path
+):
+    setting = msgspec.structs.replace(small, d_norm=d_norm)
+    (record,) = measured(["bce_ns + drift"], setting, tmp_path, quick)
+    for path in ("penalty", "d_step"):
+        assert ("D real and fake" in record.timing(path).stages) is shared
+        assert ("D real" in record.timing(path).stages) is not shared
+
+
+def test_a_known_sleep_is_found_in_the_penalty_and_in_the_step(small, tmp_path, planted):
+    (record,) = measured(["bce_ns + nap"], small, tmp_path, CAREFUL)
+    penalty, step = record.timing("penalty"), record.timing("d_step")
+    assert NAP <= min(penalty.blocks) < 2.5 * NAP
+    assert NAP <= penalty.stages["penalty nap"] < 2 * NAP
+    assert penalty.stages["penalty nap"] == max(penalty.stages.values())
+    assert NAP <= step.stages["penalty nap"] < 2 * NAP
+    added = min(step.blocks) - min(step.reference_blocks)
+    assert 0.5 * NAP < added < 3 * NAP
+    assert step.profile.launch_share > 0.3, "a sleep is no operator's time"
+
+
+def test_a_lazy_sleep_is_spread_over_its_interval(small, tmp_path, planted):
+    often = replace(CAREFUL, staged_calls=12)
+    (record,) = measured(["bce_ns + nap(every=4)"], small, tmp_path, often)
+    step = record.timing("d_step")
+    assert step.calls % 4 == 0
+    assert NAP / 4 <= step.stages["penalty nap"] < 2 * NAP / 4
+    assert min(step.blocks) >= NAP / 4
+
+
+def test_known_extra_work_is_found_in_proportion(small, tmp_path, planted):
+    few, many = (
+        measured([f"bce_ns + products(count={count})"], small, tmp_path, CAREFUL)[0].timing("penalty")
+        for count in (10, 40)
+    )
+    assert many.profile.flops - few.profile.flops == 30 * 2 * 256**3
+    assert many.profile.kernels - few.profile.kernels == 30
+    spent = many.stages["penalty products"] / few.stages["penalty products"]
+    assert spent == pytest.approx(4.0, rel=0.5)
+
+
+def test_what_is_recorded_is_not_measured_again(small, quick, tmp_path):
+    store, told = KernelStore(tmp_path), []
+    tell = {"device": "cpu", "threads": 1, "effort": quick, "on_progress": lambda *each: told.append(each)}
+    list(measure(resolve(["nsgan"]), [small], store, **tell))
+    before = store.path(store.records()[0].id).read_bytes()
+    told.clear()
+    (known,) = measure(resolve(["bce_ns"]), [small], store, **tell)
+    assert isinstance(known, Known)
+    assert known.label == "nsgan"
+    assert told == [("nsgan", 1, 1)]
+    assert store.path(known.id).read_bytes() == before
+    other = msgspec.structs.replace(small, batch_size=4)
+    (again,) = measure(resolve(["nsgan"]), [other], store, **tell)
+    assert isinstance(again, Measured)
+
+
+def test_what_cannot_be_run_is_told_and_the_others_go_on(small, quick, tmp_path):
+    odd = msgspec.structs.replace(small, batch_size=7)
+    events = list(
+        measure(resolve(["pacgan2", "hinge"]), [odd], KernelStore(tmp_path), device="cpu", threads=1, effort=quick)
+    )
+    assert [type(event) for event in events] == [Refused, Measured]
+    assert "batch of 7" in events[0].reason
+
+
+def test_without_names_everything_is_measured_once():
+    methods = resolve([])
+    assert len(methods) == len({str(method) for method in methods}) == len(everything())
+    parts = {part.name for method in methods for part in method.parts}
+    assert {"nsgan", "wgan-gp"} <= {method.name for method in methods}
+    assert {"r1", "gp1", "ttur", "spectral_norm", "diffaug"} <= parts
+
+
+def test_a_part_is_measured_alone():
+    assert [method.short for method in resolve(["r1", "hinge", "hinge + r1(gamma=1)"])] == [
+        "bce_ns + r1",
+        "hinge",
+        "hinge + r1(gamma=1)",
+    ]
+    with pytest.raises(ValueError, match="nsgan"):
+        resolve(["nsgna"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_fourth_of_the_library_can_be_measured(small, tmp_path):
+    least = Effort(block_seconds=0.0, seconds=0.0, least=1, most=1, staged_calls=1)
+    # Every fourth, from the names that differ most: all of them take as many minutes as the rest of the slow tests.
+    some = sorted(resolve([]), key=str)[::4]
+    events = list(measure(some, [small], KernelStore(tmp_path), device="cpu", threads=1, effort=least))
+    assert all(isinstance(event, Measured) for event in events)
+    for event in events:
+        step = event.record.timing("d_step")
+        assert math.isfinite(step.ratio.median)
+        assert step.stages["D backward"] > 0
