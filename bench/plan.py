@@ -68,6 +68,20 @@ def use_losses_of(files: Iterable[Path]) -> None:
         losses.plugins.name_file(path)
 
 
+def shard_of(trials: Sequence[Trial], part: int, count: int) -> list[Trial]:
+    """Return one of so many parts of a plan: every `count`-th trial, beginning with the `part`-th, counted from 1.
+
+    Every trial is in exactly one part, and the parts are equally long but for one trial.
+
+    Raises:
+        ValueError: there are fewer trials than parts, so that this one is empty.
+    """
+    chosen = list(trials[part - 1 :: count])
+    if not chosen:
+        raise ValueError(f"part {part} of {count} is empty: there are {len(trials)} trials; ask for fewer parts")
+    return chosen
+
+
 def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | None = None) -> list[tuple[Trial, int]]:
     """Return the trials without a conclusive record, in their order, each with the number of the attempt to make.
 

@@ -32,6 +32,16 @@ if TYPE_CHECKING:
 _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
 
 
+def _shard(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[int, int] | None:
+    """Read `I/N`."""
+    if given is None:
+        return None
+    part, slash, count = given.partition("/")
+    if not (slash and part.isdecimal() and count.isdecimal() and 1 <= int(part) <= int(count)):
+        raise click.UsageError(f"--shard takes I/N with I from 1 to N, such as 3/8, not {given!r}")
+    return int(part), int(count)
+
+
 @click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
 @click.option(
@@ -55,6 +65,10 @@ _INTERRUPTED: Final = "stopped; what was finished is recorded, and the same comm
     help="Trials of one workload that share a process, for a GPU: the same numbers. Not yet run on a GPU by the "
     "authors.",
 )  # fmt: skip
+@click.option(
+    "--shard", callback=_shard, metavar="I/N",
+    help="Only the I-th of N equal parts of the plan, for a job array. Give each job its own --results, then `merge`.",
+)  # fmt: skip
 @results_option
 @data_option
 @inception_options
@@ -71,6 +85,7 @@ def run(
     workers: int | None,
     capture: bool,
     trials_per_process: int,
+    shard: tuple[int, int] | None,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -91,12 +106,14 @@ def run(
     from bench.report.formatting import plural
 
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
-    from bench.plan import expand, pending
+    from bench.plan import expand, pending, shard_of
 
     # Lines of JSON have the whole of stderr.
     report = None if progress == "json" else data_progress()
     with usage_errors():
         trials = expand(suite, data_dir, report, fetch=not dry_run)
+        if shard is not None:
+            trials = shard_of(trials, *shard)
     store = open_store(results)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)

@@ -10,7 +10,7 @@ import losses
 from bench import data
 from bench.config.suite import Suite, load_suite, shipped_suites
 from bench.config.trial import Trial
-from bench.plan import expand, pending, use_losses_of
+from bench.plan import expand, pending, shard_of, use_losses_of
 from bench.store.journal import Store
 from bench.store.record import Record, Status
 from losses import registry
@@ -249,3 +249,16 @@ def test_a_file_of_losses_that_is_not_there_or_broken_is_told_with_its_line(tmp_
     (tmp_path / "broken.py").write_text("import losses\n\nlosses.get('nothing')\n")
     with pytest.raises(ValueError, match=r"broken\.py, line 3: ValueError: unknown loss 'nothing'"):
         use_losses_of([tmp_path / "broken.py"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_every_trial_is_in_exactly_one_part_of_a_plan(count):
+    trials = list(range(8))
+    parts = [shard_of(trials, part, count) for part in range(1, count + 1)]
+    assert sorted(trial for part in parts for trial in part) == trials
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_an_empty_part_of_a_plan_is_refused():
+    with pytest.raises(ValueError, match="part 3 of 4 is empty: there are 2 trials"):
+        shard_of([0, 1], 3, 4)

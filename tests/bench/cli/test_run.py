@@ -310,3 +310,27 @@ def test_a_process_has_at_least_one_trial(bench, tmp_path):
     result = bench("run", *SMALL, "--trials-per-process", "0", "--results", tmp_path / "r")
     assert result.exit_code == 2
     assert "--trials-per-process" in result.stderr
+
+
+def test_the_parts_of_a_plan_make_the_whole(bench, tmp_path):
+    def planned(*more):
+        document = json.loads(bench("run", *SMALL, *more, "--dry-run", "--json", "--results", tmp_path).stdout)
+        return [trial["trial"] for trial in document["trials"]]
+
+    whole = planned()
+    parts = [planned("--shard", f"{part}/2") for part in (1, 2)]
+    assert sorted(parts[0] + parts[1]) == sorted(whole)
+    assert all(parts)
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/", "a/b", "-1/2", "1/0"])
+def test_a_part_that_there_is_not_is_bad_input(bench, tmp_path, shard):
+    result = bench("run", *SMALL, "--dry-run", "--results", tmp_path, "--shard", shard)
+    assert result.exit_code == 2
+    assert "--shard takes I/N" in result.stderr
+
+
+def test_an_empty_part_is_bad_input(bench, tmp_path):
+    result = bench("run", *SMALL, "--dry-run", "--results", tmp_path, "--shard", "99/99")
+    assert result.exit_code == 2
+    assert "part 99 of 99 is empty" in result.stderr
