@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable
 
-.PHONY: help run test slow browser lint types imports index atlas regenerate constraints clean
+.PHONY: help run test slow coverage browser lint types imports index atlas regenerate constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +17,13 @@ run: $(VENV)/.installed  ## train the quick suite and print the leaderboard
 	$(BIN)/python -m bench run
 
 test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GPU)
-	$(BIN)/python -m pytest --numprocesses=auto
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 slow: $(VENV)/.installed-dev  ## run the tests that train for longer
-	$(BIN)/python -m pytest -m slow --timeout=1800 --numprocesses=auto
+	$(BIN)/python -m pytest -m slow --timeout=1800 --numprocesses=auto --dist=worksteal
+
+coverage: $(VENV)/.installed-dev  ## run the same tests, list the lines they do not reach, and hold the floor
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one
 	$(BIN)/python -m pytest -m browser
@@ -51,7 +54,7 @@ constraints: $(VENV)/.installed-browser  ## write constraints.txt from the versi
 	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia-|cuda-|triton=|pip=|setuptools=)' > constraints.txt
 
 clean:  ## remove .venv and caches; results stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,7 +1,7 @@
-"""Golden traces: a few steps of the real training step for every loss, on made-up images, so that a change is noticed.
+"""Golden traces: the first training steps of every loss on generated images, by which changes are noticed.
 
-The networks are small, the images are noise that a counter-based stream gives, and everything is float32 on one thread
-of the CPU: a trace is a function of the code, of torch and, in its last digits, of the processor.
+The networks are small, the images are noise from a counter-based stream, and everything is float32 on one thread of the
+CPU. A trace depends on the code, on torch and, in its last digits, on the processor.
 """
 
 import math
@@ -28,8 +28,8 @@ from bench.training.version import ENGINE_VERSION
 from losses import Method
 
 SETTING: Final = GoldenSetting(
-    # The learning rate is a hundredth of the protocol's: Adam enlarges roundings, and a LeakyReLU that one turns over
-    # moves a gradient norm by a per cent. So small an update still shows where it is a wrong one.
+    # The learning rate is a hundredth of the protocol's. Adam enlarges rounding errors, and a LeakyReLU whose input
+    # changes its sign moves a gradient norm by one percent. Even so small an update shows whether it is wrong.
     network=Network(name="dcgan-v2", width=8, channels=1, image_size=32, latent_size=100, d_norm=CORE_NORM),
     optimizer=Optimizer(name="adam", lr_generator=2e-6, lr_discriminator=2e-6, betas=(0.5, 0.999)),
     images="golden/images",
@@ -40,14 +40,14 @@ SETTING: Final = GoldenSetting(
 )
 
 _LEFT_OUT: Final = frozenset({"discriminator_accuracy", "generator_dead_fraction", "diversity_ratio"})
-"""Shares of a batch, which one rounding at a threshold moves by a whole sample, and what no loss is a part of."""
+"""Left out of traces: shares of a batch, which one rounding error can move by a sample, and what no loss affects."""
 
 
 def record_traces(methods: Sequence[str] = (), *, on_progress: OnProgress | None = None) -> GoldenTraces:
-    """Record the traces of methods: names, expressions or parts; without any, of everything in the library.
+    """Record the traces of methods, given as names, expressions or parts; of the whole library if there are none.
 
     Raises:
-        ValueError: for a name or an expression that the library does not have, or one that the batch does not fit.
+        ValueError: the library does not have a name or expression, or the batch does not fit it.
     """
     chosen = {method.name: method for method in resolve(methods)}
     for name, method in chosen.items():
@@ -78,7 +78,7 @@ def made_up_images(setting: GoldenSetting) -> Tensor:
 
 
 def _processor() -> str:
-    """Return the processor's model and the instructions that torch takes on it: "AMD EPYC, AVX512"."""
+    """Return the model of the processor and the instruction set that torch uses, such as "AMD EPYC, AVX512"."""
     model, _, _ = environment("cpu", 1).cpu.rpartition(" x")  # of how many cores is no matter to one thread
     return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 

@@ -22,20 +22,20 @@ from losses import Method
 def expand(
     suite: Suite, data_dir: Path | None = None, on_progress: data.OnProgress | None = None, *, fetch: bool = True
 ) -> list[Trial]:
-    """Return the suite's trials, seed by seed: after each seed every method has as many runs as the others.
+    """Return the suite's trials, seed by seed, so that after each seed all methods have the same number of runs.
 
     Args:
         suite: what is asked for.
-        data_dir: where data lies whose content no workload pins, as in `data.resolve`; the other data is not read.
-        on_progress: is told how the reading of such data gets on, and the training of a classifier.
-        fetch: whether such data may be downloaded, and a classifier trained that a workload is measured in and lacks.
-            Otherwise its trials stand for those that there will be: they have another id, and cannot be run.
+        data_dir: where data lies whose content no workload pins, as in `data.resolve`. Other data is not read.
+        on_progress: called while such data is read, and while a classifier is trained.
+        fetch: whether such data may be downloaded, and a missing classifier trained. Otherwise the trials that need it
+            are placeholders: they have another id, and cannot be run.
 
     Raises:
         DataError: data that a workload does not pin is not there or cannot be read.
-        ValueError: an unknown workload or method; one that is named twice, in whatever spelling; a method that has no
-            recipe, on the paper track; one that is not well defined under BatchNorm, unless the suite allows it; one
-            that cannot run on the workload's data or with the batch size.
+        ValueError: a workload or method is unknown, or named twice, in any spelling; a method has no recipe, on the
+            paper track; it is not well defined under BatchNorm, unless the suite allows it; it cannot run on the data
+            of the workload or with the batch size; features are asked for whose weights are not installed.
     """
     workloads = [data.workload(name) for name in suite.workloads]
     # An alias is trained, recorded and ranked under the name of what it stands for.
@@ -58,10 +58,10 @@ def expand(
 
 
 def use_losses_of(files: Iterable[Path]) -> None:
-    """Make the losses that Python files register known by name, here and in the processes that train.
+    """Register the losses of Python files, in this process and in those that train.
 
     Raises:
-        ValueError: a file that is not there or cannot be imported.
+        ValueError: a file is not there or cannot be imported.
     """
     for path in files:
         losses.plugins.import_file(path)
@@ -83,10 +83,10 @@ def shard_of(trials: Sequence[Trial], part: int, count: int) -> list[Trial]:
 
 
 def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | None = None) -> list[tuple[Trial, int]]:
-    """Return the trials without a conclusive record, in their order, each with the number of the attempt to make.
+    """Return the trials without a conclusive record, in their order, each with the number of its next attempt.
 
-    A trial that timed out or broke is tried again; one whose loss failed is not, since that is its result. Where FID is
-    required, so is one whose record has none, or has it with other weights.
+    A trial that timed out or broke is tried again. One whose loss failed is not, since that is its result. If FID is
+    required, a trial whose record has none, or has it with other weights, is tried again too.
     """
     latest = store.latest(histories=False)
     todo = []

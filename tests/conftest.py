@@ -1,5 +1,6 @@
 """What every test of the tree shares: nothing is downloaded, nothing is written into the user's own caches."""
 
+import gc
 import os
 import tarfile
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Run benchmarks once and untimed unless they are asked for: no test passes or fails by the clock."""
     if not (config.getoption("benchmark_only") or config.getoption("benchmark_enable")):
         config.option.benchmark_disable = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what lives until the end: ten thousand tests and the modules they import.
+
+    Each full collection would walk over all of it, and what measures times makes several a test.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ lazy term that falls due, an update whose ratio is measured.
 Each kind runs eagerly first, as training steps like any other, which pays for plans, caches and the optimizers' state.
 """
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple, Protocol
 
 import torch
@@ -47,13 +48,22 @@ class Recorder(Protocol):
 
 
 class CudaGraphs:
-    """Records by CUDA graphs, on a stream of its own, as torch asks for."""
+    """Records by CUDA graphs, on the stream that is current when it is made, or on one of its own.
+
+    The default stream cannot be recorded. torch hands out 32 streams in turn, so that the fewer a trial has, the more
+    trials share none. All recordings of one recorder lie in one pool of memory: they are replayed one after the other,
+    and nothing that one of them makes is read by the next.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device)
+        current = torch.cuda.current_stream(device)
+        is_default = current == torch.cuda.default_stream(device)
+        self._device = device
+        self._stream = torch.cuda.Stream(device) if is_default else current
+        self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, call: Callable[[], object]) -> None:
-        current = torch.cuda.current_stream(self._stream.device)
+        current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             call()
@@ -63,10 +73,45 @@ class CudaGraphs:
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
-        with torch.cuda.graph(graph, stream=self._stream):  # nothing runs yet
-            call()
+        try:
+            with _workspaces_of_its_own(), torch.cuda.stream(self._stream):
+                self._capture(graph, call)
+        except BaseException:
+            torch.cuda.synchronize(self._device)
+            raise
         graph.replay()
         return graph.replay
+
+    def _capture(self, graph: torch.cuda.CUDAGraph, call: Callable[[], object]) -> None:
+        """Record a call, of which nothing runs yet.
+
+        This is what `torch.cuda.graph` does, but for two things. It stops the device and empties its caches before each
+        recording. And where a call fails, the end of the recording fails too: there that second error is raised, which
+        says nothing of the cause, and the stream of the recording stays the current one.
+        """
+        graph.capture_begin(pool=self._pool)
+        try:
+            call()
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # it fails as well, and the first error is the one to tell
+                graph.capture_end()
+            raise
+        graph.capture_end()
+
+
+@contextlib.contextmanager
+def _workspaces_of_its_own() -> Iterator[None]:
+    """Let cuBLAS ask for new workspaces inside, and for new ones again afterwards.
+
+    It keeps one for each stream, and a recording goes on using the one that it was made with. Made inside, it lies in
+    the recording's own pool and lives as long; otherwise another recording of the stream that is dropped would free it
+    (PyTorch issue 193402). The graphs of torch.compile are recorded in the same way.
+    """
+    torch._C._cuda_clearCublasWorkspaces()
+    try:
+        yield
+    finally:
+        torch._C._cuda_clearCublasWorkspaces()
 
 
 def recorder_for(device: torch.device) -> Recorder:
@@ -146,6 +191,8 @@ class CapturedStepper:
                 self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.random_generators)
             except RuntimeError as error:
                 self._give_up(first_line(error))
+                # The recording has drawn numbers and begun the loss: the update begins again.
+                batch = self._step.batch(phase, index)
             else:
                 return False
         self._recorder.run(call)
@@ -166,9 +213,16 @@ class CapturedStepper:
             self._monitors.watch_generator(self._step.update_generator(batch, measured=measured))
 
     def _in_place(self, call: Callable[[], None]) -> None:
-        """Make a call, and write what it put in place of the parts' state to where the state was."""
+        """Make a call, and write what it put in place of the parts' state to where the state was.
+
+        Where the call fails the state is as it was before: what a recording that failed has put there is no number.
+        """
         before = {part: dict(own) for part, own in self._step.state.items()}
-        call()
+        try:
+            call()
+        except BaseException:
+            self._step.criterion.state = before
+            raise
         for part, own in self._step.state.items():
             for name, value in own.items():
                 kept = before.get(part, {}).get(name)

@@ -1,4 +1,4 @@
-"""The loss atlas, `docs/atlas`: every part and method with what it says, what it costs and how it looks.
+"""The loss atlas, `docs/atlas`: the formula, cost and curves of every part and method.
 
-Its numbers are measured on the library as it is, so the pages cannot say anything that the code does not do.
+Its numbers are measured on the library itself, so the pages cannot disagree with the code.
 """

@@ -1,7 +1,7 @@
-"""What one phase of a method costs, counted while it runs on tiny networks instead of asserted.
+"""What one phase of a method costs, counted while it runs on tiny networks.
 
-A forward counts as the part of a batch that goes through the network, so two batches joined to one count as two. An
-input gradient counts as a double backward where the phase's own backward pass goes through it.
+Forwards are counted in batches, so two batches joined into one count as two. An input gradient counts as a double
+backward if the phase's own backward pass goes through it.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class Cost:
 
 
 def count(method: Method) -> tuple[Cost, Cost]:
-    """Return what the discriminator's and the generator's phase cost on a step on which every lazy term is due.
+    """Return the costs of the discriminator's and the generator's phase in a step in which every lazy term is due.
 
     The discriminator's phase includes the forward that makes its fakes.
     """

@@ -1,4 +1,4 @@
-"""The entries of the pages: what one part, or one method, says of itself, costs and looks like."""
+"""The entries of the pages: description, cost and picture of one part or one method."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ _NEEDS: Final = {
     "real_gradient": "the critic's gradient at the real images",
     "fake_gradient": "the critic's gradient at the generated images",
     "input_gradient": "the critic's gradient at points of its own",
-    "features": "a discriminator that returns its features too",
+    "features": "a discriminator that also returns its features",
     "frozen_features": "a frozen network (the library has one)",
     "generator": "the generator and the latents in the discriminator's phase",
     "second_latents": "one more forward of the generator",
@@ -29,11 +29,11 @@ _NEEDS: Final = {
     "state": "memory between steps",
     "step": "the count of steps",
     "weights": "the trained network as a module",
-    "logit_per_image": "one logit an image, so no packing",
+    "logit_per_image": "one logit for each image, so no packing",
 }
 _LIMITS: Final = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"))
 WINNING: Final = f"a = {signals.WINNING:g}, b = −{signals.WINNING:g}"
-"""Where the discriminator wins, in words."""
+"""The logits at which the discriminator wins, as text."""
 
 
 @cache
@@ -50,7 +50,7 @@ def methods() -> dict[str, Method]:
 
 @cache
 def links() -> dict[str, str]:
-    """Return where each name is explained; a name that is both a part and a method leads to the part."""
+    """Return the link to each name's explanation. For a name of both a part and a method it is the part's."""
     named = {name: method_link(name) for name in methods()}
     return named | {part.name: _part_link(part) for part in library()}
 

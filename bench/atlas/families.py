@@ -1,4 +1,4 @@
-"""The families: which modules of the loss library have a page, in what order, and how each is introduced."""
+"""The families: the modules of the loss library that have a page, their order, and their introductions."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,12 +8,12 @@ from losses import Method, Objective, Part
 Group = Literal["Objectives", "Terms of the discriminator", "Terms of the generator", "Transforms", "Constraints"]
 
 PACKAGE: Final = "losses."
-"""Parts that other packages register are theirs to describe."""
+"""Other packages describe the parts that they register."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """One page: its name, its title, what it is in a sentence (the index prints it), and when to try it."""
+    """One page: its name, its title, a sentence that says what it is (also in the index), and when to try it."""
 
     page: str
     group: Group
@@ -41,37 +41,37 @@ FAMILIES: Final[dict[str, Family]] = {
         least_squares=(
             "Least squares",
             "Logits pulled to target values by squares.",
-            "Try it when a logistic generator starves: its push grows with the distance from the target.",
+            "Try it when a logistic generator's gradient is too weak: it grows with the distance from the target.",
         ),
         absolute=(
             "Absolute differences",
             "Logits pulled to target values, equally hard at every distance.",
-            "Try it as the robust cousin of least squares; its asymmetric form needs a bound on the critic's slope.",
+            "Try it as a robust alternative to least squares; its asymmetric form needs a bound on the critic's slope.",
         ),
         hinge=(
             "Hinge",
-            "A discriminator that stops pushing once a logit is past its margin.",
-            "Try it with `spectral_norm`, its usual company; the variants differ in the generator alone.",
+            "A discriminator whose gradient is zero once a logit is beyond its margin.",
+            "Try it with `spectral_norm`, the usual combination; the variants differ only in the generator.",
         ),
         wasserstein=(
             "Wasserstein",
             "The plain difference of mean logits.",
-            "Never alone: add a penalty, a clip or a normalization that bounds the critic's slope.",
+            "Never use it alone: add a penalty, clipping or a normalization that bounds the critic's slope.",
         ),
         f_divergence=(
             "f-divergences",
             "The variational bounds of f-GAN, one for each divergence.",
-            "Try them to see what a divergence's shape does; the exponential ones want a small learning rate.",
+            "Try them to compare the shapes of divergences; the exponential ones need a small learning rate.",
         ),
         alpha=(
             "Alpha-loss",
             "A logistic loss bent towards the exponential or the zero-one loss by one number.",
-            "Try it to ask how hard confident mistakes should count, for each player by itself.",
+            "Try it to set how much confident mistakes count, separately for each player.",
         ),
         importance=(
             "Importance weights",
-            "Losses that read the density ratio off the logits.",
-            "Try them when the discriminator is good enough that its logits mean something.",
+            "Losses that compute the density ratio from the logits.",
+            "Try them with a discriminator that is good enough for its logits to mean something.",
         ),
         relativistic=(
             "Relativistic",
@@ -81,12 +81,12 @@ FAMILIES: Final[dict[str, Family]] = {
         contrastive=(
             "Contrastive",
             "One image against the whole other batch, through a log-sum-exp.",
-            "Try them with a batch size that stays put: their values and their push depend on it.",
+            "Try them with a constant batch size: their values and gradients depend on it.",
         ),
         kernel=(
             "Kernels and energy distance",
             "Distances between two batches of vector heads.",
-            "Try them where one logit says too little; `mmd_rq` with a light gradient penalty is the usual form.",
+            "Try them where one logit is too little; `mmd_rq` with a weak gradient penalty is the usual form.",
         ),
         transport=(
             "Optimal transport",
@@ -96,7 +96,7 @@ FAMILIES: Final[dict[str, Family]] = {
         moments=(
             "Moments",
             "The distance between the means, or the covariances, of vector heads.",
-            "Try them with `weight_clip`, which is what makes the distance a bounded one.",
+            "Try them with `weight_clip`, which keeps the distance bounded.",
         ),
         vector=(
             "Distributions and spheres",
@@ -125,36 +125,36 @@ FAMILIES: Final[dict[str, Family]] = {
         lipschitz=(
             "Worst-case slopes",
             "Penalties on the steepest point, a high power of the slope, or a direction sought out.",
-            "Try them where a mean over random points misses the steep places.",
+            "Try them where a mean over random points misses the steep regions.",
         ),
         slope_gap=(
             "The gap of slopes",
             "The critic should be as steep on the real images as on the generated ones.",
-            "Try `diggan` on little data; it leaves the size of the slopes to the objective and other penalties.",
+            "Try `diggan` on small data sets; it does not limit the slopes themselves.",
         ),
         smoothness=(
             "Smoothness without double backward",
-            "Equal answers about an image and a noisy copy of it.",
+            "Equal logits for an image and a noisy copy of it.",
             "Try `ar1` where a double backward is too slow or BatchNorm forbids a gradient penalty.",
         ),
         consistency=(
             "Consistency",
-            "Equal answers about an image and its mirrored, moved or neighboring copy.",
+            "Equal logits for an image and a mirrored, shifted or nearby copy of it.",
             "Try it on small data sets, and with a normalized discriminator.",
         ),
         anchors=(
             "Anchors",
             "Logits held near zero, or near the other side's running mean.",
-            "Try `drift` against wandering Wasserstein critics, and `lecam` on little data.",
+            "Try `drift` against Wasserstein critics whose logits drift away, and `lecam` on small data sets.",
         ),
         lagrangian=(
             "Lagrangian constraints",
             "The critic's size held at 1 by an augmented Lagrangian.",
-            "Try them with `wasserstein`, in place of a penalty whose weight would have to be tuned.",
+            "Try them with `wasserstein`, instead of a penalty whose weight has to be tuned.",
         ),
         slicing=(
             "Slicing",
-            "The direction of the last layer, trained by a loss of its own.",
+            "The direction of the last layer, which has a loss of its own.",
             "Try it on top of any objective of single logits, always together with `san_head`.",
         ),
         potential=(
@@ -170,7 +170,7 @@ FAMILIES: Final[dict[str, Family]] = {
         weights=(
             "Weights",
             "Decay, orthogonality and the memory of past weights.",
-            "Try `ortho` or `l2_d` as a cheap addition; historical averages are for games that circle.",
+            "Try `ortho` or `l2_d` as a cheap addition; historical averages help games that run in circles.",
         ),
     ),
     **_families(
@@ -179,7 +179,7 @@ FAMILIES: Final[dict[str, Family]] = {
         matching=(
             "Matching",
             "The generated batch should have the real one's features, as a set.",
-            "Try `fm` or `mmd_feat` as the generator's whole loss (with `bce_d`), or as a steadying addition.",
+            "Try `fm` or `mmd_feat` as the generator's whole loss (with `bce_d`), or as a stabilizing addition.",
         ),
         correlation=(
             "Correlation",
@@ -194,7 +194,7 @@ FAMILIES: Final[dict[str, Family]] = {
         jacobian=(
             "The generator's slope",
             "How far the image moves when the latent does.",
-            "Try `jacobian_clamp` for a well-conditioned generator; `gp_pathlen` is dear, and lazy for that reason.",
+            "Try `jacobian_clamp` for a well-conditioned generator; `gp_pathlen` is expensive, so it is lazy.",
         ),
     ),
     **_families(
@@ -203,17 +203,17 @@ FAMILIES: Final[dict[str, Family]] = {
         augmentation=(
             "Augmentation",
             "Every image that the discriminator sees is changed at random, real and fake alike.",
-            "Try it whenever the data set is small enough for the discriminator to learn it by heart.",
+            "Try it whenever the data set is so small that the discriminator can memorize it.",
         ),
         adaptive=(
             "Adaptive augmentation",
-            "Augmentation, or noise, only as strong as the discriminator's overfitting asks for.",
-            "Try it where the right strength is not known; it starts at none, or next to none.",
+            "Augmentation, or noise, whose strength follows the discriminator's overfitting.",
+            "Try it where the right strength is not known; it starts at zero, or almost zero.",
         ),
         noise=(
             "Instance noise",
             "Noise on every input of the discriminator.",
-            "Try it as the plainest way to make the two distributions overlap.",
+            "Try it as the simplest way to make the two distributions overlap.",
         ),
         packing=(
             "Packing",
@@ -237,12 +237,12 @@ FAMILIES: Final[dict[str, Family]] = {
         clipping=(
             "Clipping",
             "The critic's weights clamped into a box.",
-            "Try it as the historical reference; it bounds the slope, and leaves a simple critic.",
+            "Try it as the historical reference; it bounds the slope, but makes the critic simple.",
         ),
         pace=(
             "Pace",
             "How often and how fast the discriminator is updated.",
-            "Try it before anything cleverer when one player outruns the other.",
+            "Try it first when one player is far ahead of the other.",
         ),
     ),
 }

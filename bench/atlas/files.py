@@ -1,8 +1,8 @@
 """The atlas as files: written, and compared with what is on disk.
 
-Pages are compared byte for byte. Pictures are compared by the numbers they were drawn from, which each carries in its
-description, because versions of matplotlib draw the same numbers with other bytes. What was not generated is never
-touched.
+Pages are compared byte for byte. Pictures are compared by the hash of the numbers that they were drawn from, which
+is in their description, because versions of matplotlib draw the same numbers with other bytes. Files that were not
+generated are never changed.
 """
 
 import functools
@@ -20,7 +20,7 @@ def directory() -> Path:
 
 
 def generate(folder: Path) -> int:
-    """Write all pages and pictures, delete generated ones that have no place any more; return the number of files."""
+    """Write all pages and pictures, and delete generated ones that are no longer needed. Return the number of files."""
     with torch_threads(1):
         files = {folder / name: text for name, text in pages.all_pages().items()}
         for objective in pages.scalar_objectives():

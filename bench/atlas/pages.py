@@ -1,4 +1,4 @@
-"""The pages: one a family, and an index of all methods. All on them is read off the library or measured on it."""
+"""The pages: one for each family, and an index of all methods. Their content comes from the library itself."""
 
 import sys
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ NOT_INCLUDED: Final = "not-included.md"
 """Written by hand."""
 
 _CAPTION: Final = [
-    f"*Pictures.* One logit moves over [−{signals.LIMIT}, {signals.LIMIT}], all others of both batches stay at 0, and "
-    f"its effect is multiplied by the batch size, {signals.BATCH}: where a loss reads the logits one by one this is "
-    "its term in them, up to a constant, and elsewhere it is one image's own say.",
+    f"*Pictures.* One logit varies over [−{signals.LIMIT}, {signals.LIMIT}], and all others of both batches stay at 0. "
+    f"Its effect is multiplied by the batch size, {signals.BATCH}. For a loss that is a mean over logits the curve is "
+    "the function of one logit, up to a constant. For other losses it is the influence of one image.",
     "",
 ]
 
@@ -42,9 +42,9 @@ def all_pages() -> dict[str, str]:
 def _index() -> str:
     lines = [
         MARK, "", "# The loss atlas", "",
-        f"Every loss of the library, one page a family: {len(methods())} methods made of {len(library())} parts.",
-        "Formulas and sources come from the code's own documentation; readings, signals, costs and pictures are",
-        f"measured on it. What was left out, and why: [{NOT_INCLUDED}]({NOT_INCLUDED}).",
+        f"Every loss of the library, with a page for each family: {len(methods())} methods, {len(library())} parts.",
+        "Formulas and sources come from the documentation in the code; values, signals, costs and pictures are",
+        f"measured on the code. What was left out, and why: [{NOT_INCLUDED}]({NOT_INCLUDED}).",
         "To run one: `python -m bench run --method NAME`.", "",
         "## Families", "", *_families_table(),
         "## Methods", "", *_reading_guide(), *_methods_table(),
@@ -71,12 +71,12 @@ def _families_table() -> list[str]:
 def _reading_guide() -> list[str]:
     baseline = [counted.compact for counted in cost.count(methods()["nsgan"])]
     return [
-        "- **L_D(0)**: the discriminator's loss where it answers 0 to everything (vector heads: a vector of zeros).",
+        "- **L_D(0)**: the discriminator's loss where all logits are 0 (vector heads: vectors of zeros).",
         f"- **G signal**: the sum over the batch of dL_G/db where D wins, {WINNING}, B = {signals.BATCH}; **bold** "
         f"where it vanishes (weaker than {signals.VANISHING:g}) or explodes (beyond {signals.EXPLODING:g}), – for "
-        "vector heads. This and L_D(0) are the objective's alone, without terms and transforms.",
+        "vector heads. This and L_D(0) are those of the objective, without terms and transforms.",
         "- **D phase, G phase**: D forwards / double backwards / G forwards of one update, with every lazy term due, "
-        f"counted while it ran. The baseline is {baseline[0]} and {baseline[1]}; **bold** is dearer.",
+        f"counted while it ran. The baseline is {baseline[0]} and {baseline[1]}; **bold** is more expensive.",
         "- **BN**: what BatchNorm in the discriminator does to it. **→**: an alias, trained and ranked under the other "
         "name.",
         "",

@@ -1,4 +1,4 @@
-"""One small SVG an objective: value and gradient over logits, in colors that read on white and on dark pages alike."""
+"""A small SVG for each objective: value and gradient over logits, in colors for both light and dark pages."""
 
 import io
 import re
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STYLE_VERSION: Final = 1
-"""Raised when the drawing changes: pictures made before count as stale, though their numbers are the same."""
+"""Raised when the drawing changes, so that older pictures count as outdated although their numbers are the same."""
 
 _STAMP: Final = re.compile(r"curves ([0-9a-f]{16}), style (\d+)")
 _INK: Final = "#7d8590"
@@ -22,13 +22,13 @@ _STYLES: Final = (
     {"color": "#1f9d61", "linestyle": (0, (1.5, 3.5)), "linewidth": 2.6},
 )
 BEND: Final = 10.0
-"""Where an axis turns from linear to logarithmic, if the curves leave the linear range."""
+"""Where an axis changes from linear to logarithmic, if the curves leave the linear range."""
 _LINEAR: Final = 1000.0
 _SETTINGS: Final = settings(ink=_INK, font_size=8) | {"path.simplify_threshold": 0.2}
 
 
 def stamp(objective: Objective) -> str:
-    """Return what a picture says of the numbers it was drawn from."""
+    """Return the text by which a picture identifies the numbers that it was drawn from."""
     return f"curves {signals.digest(objective)}, style {STYLE_VERSION}"
 
 

@@ -1,6 +1,6 @@
-"""What an objective says at chosen logits: its reading at zero, its push on a losing generator, its curves.
+"""An objective at chosen logits: its value at zero, its push on a losing generator, its curves.
 
-All is computed in float64 with a batch of 8, except the curves of what is to be shown in float32.
+Everything is computed in float64 with a batch of 8, except curves that show a defect of float32.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ VANISHING: Final = 0.1
 EXPLODING: Final = 10.0
 
 IN_SINGLE_PRECISION: Final = frozenset({"bce_ns_eps"})
-"""What is drawn in float32, because its defect is one of that precision."""
+"""Drawn in float32, because the defect to be shown is one of that precision."""
 
 _STEP: Final = 0.25
 _DIGEST_FLOOR: Final = 1e-6

@@ -136,15 +136,16 @@ def run(
         _fetch_data(todo, data_dir, report)
         measure_real_images(fid, todo, data_dir, chosen, report)
     executor, threads = _executor(kind, -(-len(trials) // trials_per_process), workers, chosen)
-    chosen_options = RunOptions(
-        device=chosen,
-        threads=threads,
-        data_dir=None if data_dir is None else str(resolved(data_dir)),
-        timeout_minutes=suite.timeout_minutes,
-        capture=capture,
-        trials_per_process=trials_per_process,
-        inception=fid,
-    )
+    with usage_errors():
+        chosen_options = RunOptions(
+            device=chosen,
+            threads=threads,
+            data_dir=None if data_dir is None else str(resolved(data_dir)),
+            timeout_minutes=suite.timeout_minutes,
+            capture=capture,
+            trials_per_process=trials_per_process,
+            inception=fid,
+        )
     notes = feature_notes(trials, store)
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(suite, trials)])
 

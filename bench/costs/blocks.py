@@ -1,7 +1,7 @@
-"""Timing one path beside the reference: blocks of calls in the order A B B A, so that both meet the same machine.
+"""Time a call against a reference, in blocks of calls in the order A B B A.
 
-A slow second, a clock that falls and a neighbor's load hit both sides of a ratio alike, and what drifts evenly cancels
-inside each A B B A.
+A slow second, a falling clock or another process slows both sides of the ratio, and a steady drift cancels inside each
+A B B A.
 """
 
 import gc
@@ -16,10 +16,10 @@ from bench.training.clock import elapsed, now
 
 @dataclass(frozen=True)
 class Call:
-    """What is timed: `run(i)` makes the i-th call, each on other inputs than the one before.
+    """What is timed: `run(i)` makes the i-th call, on other inputs than the call before.
 
-    Calls come in multiples of `interval`, on which a lazy term falls due once; `reset` puts back, untimed and before
-    every block, what calls change.
+    Calls come in multiples of `interval`, in which a lazy term is due once. `reset` undoes the changes made by calls.
+    It runs before every block and is not timed.
     """
 
     run: Callable[[int], object]
@@ -29,14 +29,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: blocks of `block_seconds`, and of A B B A at least `least`, at most `most`, as fit."""
+    """How long to measure: blocks of `block_seconds`, and between `least` and `most` rounds A B B A in `seconds`."""
 
     block_seconds: float = 0.01
     seconds: float = 2.0
     least: int = 3
     most: int = 10
     staged_calls: int = 5
-    """How many calls are taken apart into their ranges, at least."""
+    """At least this many calls are split into their ranges."""
 
 
 DEFAULT_EFFORT: Final = Effort()
@@ -44,7 +44,7 @@ DEFAULT_EFFORT: Final = Effort()
 
 @dataclass(frozen=True)
 class Blocks:
-    """Seconds a call of each block, in order, and how many calls a block has."""
+    """The seconds per call in each block, in order, and the number of calls in a block."""
 
     subject: list[float]
     reference: list[float]
@@ -53,24 +53,24 @@ class Blocks:
 
 
 class _Side:
-    """One of the two calls, with its warm-up done and the size of its blocks chosen."""
+    """One of the two calls, after its warm-up and with the size of its blocks."""
 
     def __init__(self, call: Call, effort: Effort, *, cuda: bool) -> None:
         self._call, self._cuda = call, cuda
         self._next = 0
         self.samples: list[float] = []
         self.calls = call.interval
-        self.block()  # the first time pays for memory, plans and caches
+        self.block()  # the first run allocates memory and fills caches
         seconds = self.block()
         while seconds * self.calls < effort.block_seconds:
-            # By steps, since the first calls are slower than those of a long block.
+            # In steps, since the first calls are slower than those of a long block.
             wanted = effort.block_seconds / max(seconds, 1e-9) / call.interval
             self.calls = min(math.ceil(wanted), 10 * self.calls // call.interval) * call.interval
             seconds = self.block()
         self.block_seconds = seconds * self.calls
 
     def block(self) -> float:
-        """Run one block; return the seconds of one of its calls."""
+        """Run one block. Return its seconds per call."""
         self._call.reset()
         first, run = self._next, self._call.run
         started = now(cuda=self._cuda)
@@ -94,7 +94,7 @@ def interleave(subject: Call, reference: Call, effort: Effort = DEFAULT_EFFORT, 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from running inside; what it would have collected is collected before."""
+    """Collect garbage now, and keep the collector from running inside."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()

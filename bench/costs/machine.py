@@ -1,4 +1,4 @@
-"""The machine that is measured: its fingerprint, what its GPU says of itself, and the best it can do."""
+"""The machine that is measured: its fingerprint, the state of its GPU, and its highest rates."""
 
 import hashlib
 import importlib
@@ -35,7 +35,7 @@ def describe(device: torch.device, threads: int, precision: Precision) -> Machin
 
 
 def read_accelerator(index: int) -> Accelerator | None:
-    """Ask nvidia-ml-py about a GPU; None where the package (the extra `gpu`) or the driver's library is missing."""
+    """Ask nvidia-ml-py about a GPU; None if the package (the extra `gpu`) or the driver is missing."""
     try:
         nvml: Any = importlib.import_module("pynvml")
     except ImportError:
@@ -61,7 +61,7 @@ def read_accelerator(index: int) -> Accelerator | None:
 
 
 def _asked(nvml: Any, question: Callable[..., int], *arguments: object) -> int | None:  # noqa: ANN401 - a module
-    """Return an answer, or None where this GPU does not give it."""
+    """Return an answer, or None if this GPU does not give it."""
     try:
         return question(*arguments)
     except nvml.NVMLError:
@@ -73,7 +73,7 @@ def _text(answer: str | bytes) -> str:
 
 
 def measure_rates(device: torch.device, precision: Precision) -> Rates:
-    """Measure the best of a few large matrix products in this precision, and of a few large copies."""
+    """Measure the fastest of a few large matrix products in this precision, and of a few large copies."""
     cuda = device.type == "cuda"
     size, words = (8192, 2**28) if cuda else (1024, 2**24)
     kind = torch.bfloat16 if precision == "bf16" else torch.float32

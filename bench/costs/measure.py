@@ -1,4 +1,4 @@
-"""From methods and settings to records: each path timed beside the reference, profiled and stored as it is done."""
+"""From methods and settings to records: each path is timed against the reference, profiled and stored at once."""
 
 import math
 import statistics
@@ -41,7 +41,7 @@ class Measured(Struct, frozen=True, tag="measured"):
 
 
 class Known(Struct, frozen=True, tag="known"):
-    """A method was recorded before, on this machine and in this setting."""
+    """A method has a record from this machine in this setting already."""
 
     label: str
     setting: KernelSetting
@@ -69,17 +69,17 @@ def measure(
     effort: Effort = DEFAULT_EFFORT,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Event]:
-    """Measure every method in every setting that the store does not hold, and store each as soon as it is done.
+    """Measure every method in every setting that the store has no record of, and store each record at once.
 
     Args:
         methods: in the order in which they are measured.
-        settings: one table each; the precision is set for the whole process while it is measured.
-        store: where the records go, and where what is known is looked up.
+        settings: one table each. The precision is set for the whole process while it is measured.
+        store: where records are read and written.
         device: "cpu", "cuda" or "cuda:N".
         threads: intra-op threads of the CPU, part of the machine's fingerprint; by default torch's own number, which
             is $OMP_NUM_THREADS or that of the cores.
         effort: how long each path is measured.
-        on_progress: told of a method how many of its paths are done.
+        on_progress: called with the label of a method and how many of its paths are done.
     """
     where = torch.device(device)
     threads = threads or torch.get_num_threads()
@@ -139,7 +139,7 @@ def _measure_setting(
 
 
 def _reference(setting: KernelSetting, device: torch.device) -> dict[str, Call]:
-    """Return the reference's calls in this mode, and the eager ones of what the mode has none of."""
+    """Return the reference's calls in this mode, and eager calls for paths that the mode cannot run."""
     method = losses.get(REFERENCE_METHOD)
     eager = Paths(method, msgspec.structs.replace(setting, mode="eager"), device).calls()
     return eager if setting.mode == "eager" else eager | modes.calls(Paths(method, setting, device), setting.mode)[0]
@@ -186,9 +186,9 @@ def _timing(path: str, call: Call, reference: dict[str, Call], device: torch.dev
 
 
 def _stages(call: Call, device: torch.device, effort: Effort) -> dict[str, float]:
-    """Return the median seconds of each range of a call; "rest" is what lies outside all of them.
+    """Return the median seconds of each range of a call; "rest" is the time outside all ranges.
 
-    What a lazy term takes is spread over its interval: a median for each place in it, and their mean.
+    The time of a lazy term is spread over its interval: it is the mean of a median for each call of the interval.
     """
     watch = Stopwatch(cuda=device.type == "cuda")
     taken: defaultdict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in range(call.interval)])

@@ -1,4 +1,4 @@
-"""Other ways than one operator after another: calls captured in a CUDA graph, and losses that are fused."""
+"""Other ways to run a call than operator by operator: captured in a CUDA graph, or fused."""
 
 import functools
 from collections.abc import Collection
@@ -20,7 +20,7 @@ _LOSSES_AND_TERMS: Final = ("loss", "generator_loss", "penalty", "terms")
 
 
 def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
-    """Return what of a method can be run in a mode, and why the rest cannot.
+    """Return the calls of a method that can run in a mode, and notes on why the others cannot.
 
     - eager: everything.
     - captured: the losses, the terms, and whole steps as `bench run --capture` replays them.
@@ -34,7 +34,7 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
     for path in [path for path in wanted if path in eager]:
         try:
             runnable[path] = _compiled(paths, path) if mode == "compiled" else _captured(eager[path], path, paths)
-        except RuntimeError as error:  # what both torch.cuda and torch.compile raise where they cannot
+        except RuntimeError as error:  # torch.cuda and torch.compile both raise it where they cannot
             notes.append(f"{path} cannot be {mode}: {first_line(error)}")
     return runnable, notes
 
@@ -46,7 +46,7 @@ def _captured(call: Call, path: str, paths: Paths) -> Call:
 
 
 def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
-    """Record a player's updates, each kind of them once; the new call places an update and replays its kind."""
+    """Record each kind of a player's updates once. The new call replays the kind of the update that is due."""
     captured = CapturedStepper(paths.step, Monitors(1, paths.device), recorder_for(paths.device))
     for index in range((WARM_UP + 1) * call.interval):
         captured.update(phase, index)
@@ -56,10 +56,10 @@ def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
 
 
 def capture(call: Call, recorder: Recorder, generators: Collection[torch.Generator] = ()) -> Call:
-    """Record a call once for each of its inputs; the new call replays them in turn.
+    """Record a call once for each of its inputs. The new call replays them in turn.
 
     Raises:
-        RuntimeError: it cannot be recorded, because it waits for the device or allocates elsewhere.
+        RuntimeError: it cannot be recorded, because it waits for the device or allocates memory elsewhere.
     """
     call.reset()
     for index in range(WARM_UP):

@@ -2,17 +2,17 @@
 
 | path | one call |
 |---|---|
-| `loss.forward` | the objective's discriminator loss of logits at hand |
-| `loss.backward` | its gradient by the logits, from a graph at hand |
-| `loss.double_backward` | the gradient of that gradient, from a graph at hand |
+| `loss.forward` | the objective's discriminator loss of given logits |
+| `loss.backward` | its gradient by the logits, from an existing graph |
+| `loss.double_backward` | the gradient of that gradient, from an existing graph |
 | `loss` | forward and backward together, as in a step |
 | `generator_loss`, `.forward`, `.backward` | the same of the generator's loss |
 | `penalty` | terms of the discriminator's phase: forwards of D, input gradients, the backward to D's weights |
 | `terms` | terms of the generator's phase: the forwards, and the backward to G's weights |
 | `d_step`, `g_step` | one update of that player by the engine's own step |
 
-Inputs rotate, so that no call finds its own inputs in the cache. Lazy terms are due in `penalty` and `terms`; in the
-steps they fall due as they do in training.
+Inputs rotate, so that no call finds its own inputs in the cache. Lazy terms are due in every call of `penalty` and
+`terms`. In the steps they are due as in training.
 """
 
 import math
@@ -40,9 +40,9 @@ LATENT_SIZE: Final = 100
 IMAGES: Final = 512
 """How many images there are to draw batches from."""
 ROTATION: Final = 4
-"""How many inputs a path has where it does not draw them itself."""
+"""How many inputs a path rotates through if it does not draw its own."""
 DOUBLE_BACKWARD: Final = "double backward"
-"""The range in which a term's gradient by the weights is taken."""
+"""The range in which a term is differentiated by the weights."""
 
 PATHS: Final = (
     *("loss", "loss.forward", "loss.backward", "loss.double_backward"),
@@ -50,14 +50,14 @@ PATHS: Final = (
     *("penalty", "terms", "d_step", "g_step"),
 )
 REFERENCE_PATHS: Final = {path: path for path in PATHS} | {"penalty": "d_step", "terms": "g_step"}
-"""Which path of the reference method each is measured beside: it has no terms, so they are held against its steps."""
+"""The path of the reference that each path is timed against. It has no terms, so terms are compared with its steps."""
 
 
 class Paths:
-    """One method in one setting on one device: everything of it that is timed, as calls.
+    """One method in one setting on one device, with everything that is timed as calls.
 
     Raises:
-        ValueError: a batch that the method's packs do not divide.
+        ValueError: the method's packs do not divide the batch.
     """
 
     def __init__(self, method: Method, setting: KernelSetting, device: torch.device) -> None:
@@ -72,7 +72,7 @@ class Paths:
         self.step = build_step(_trial(method, setting), pixels.to(torch.uint8), device)
         self._streams = PartGenerators(0, tuple(part.name for part in method.parts), device)
         self._state: dict[Phase, dict[str, dict[str, Tensor]]] = {"discriminator": {}, "generator": {}}
-        self.step.criterion.constrain()  # what is put back later is what a constraint would have left
+        self.step.criterion.constrain()  # the weights that are restored later satisfy the constraints
         self._kept = [(tensor, tensor.detach().clone()) for tensor in self._tensors()]
 
     def calls(self) -> dict[str, Call]:
@@ -105,7 +105,7 @@ class Paths:
             yield from network.buffers()
 
     def _restore(self) -> None:
-        """Put the weights back, so that a method whose training diverges is not timed on infinities."""
+        """Restore the weights, so that a method whose training diverges is not timed on infinities."""
         with torch.no_grad():
             for tensor, kept in self._kept:
                 tensor.copy_(kept)
@@ -132,7 +132,7 @@ class Paths:
         return objective.generator, [(fake,) for _, fake in self.logits]
 
     def whole_loss(self, name: str, loss: Callable[..., Tensor] | None = None) -> Call:
-        """Return forward and backward of a loss as one call; another function may stand for it."""
+        """Return forward and backward of a loss as one call, or those of another function in its place."""
         plain, inputs = self.loss(name)
         chosen = loss or plain
 
@@ -145,7 +145,7 @@ class Paths:
         return Call(both)
 
     def _loss_calls(self, name: str) -> dict[str, Call]:
-        """Return the passes of a loss on logits that there are: a linear one has no second derivative."""
+        """Return the passes of a loss that exist: a linear loss has no second derivative."""
         loss, inputs = self.loss(name)
         calls = {
             name: self.whole_loss(name),

@@ -1,4 +1,4 @@
-"""One call under torch.profiler: how many kernels, how much of the time they run, which, and how much memory."""
+"""One call under torch.profiler: how many kernels it launched, which took longest, and how much memory it used."""
 
 import math
 import time
@@ -21,15 +21,15 @@ _MEMORY: Final = "[memory]"
 
 
 def profile(call: Callable[[], object], device: torch.device, seconds: float) -> Profile:
-    """Run a call a few times, and say what it launched.
+    """Run a call under the profiler, and return what it launched.
 
     Args:
         call: has been run before; every run does the same work.
         device: where it works.
         seconds: its time without the profiler.
 
-    On CUDA a kernel is one that the device ran, memory copies included. On the CPU it is an operator that no other
-    operator called, and both its time and the wall clock's are taken under the profiler, which slows small ones down.
+    On CUDA a kernel is anything that the device ran, including memory copies. On the CPU it is an operator that no
+    other operator called. Its time and the wall-clock time are taken under the profiler, which slows small ones down.
     """
     flops, bytes_moved = traffic.count(call)
     cuda = device.type == "cuda"
@@ -75,7 +75,7 @@ def _inside_operator(event: "FunctionEvent") -> bool:
 
 
 def device_kernels(events: "Sequence[FunctionEvent]") -> list[tuple[str, float]]:
-    """Return the name and the seconds of each kernel that the device ran; ranges drawn over them are none."""
+    """Return the name and the seconds of each kernel that the device ran, without the ranges that mark them."""
     return [
         (event.name, event.self_device_time_total / 1e6)
         for event in events
@@ -93,7 +93,7 @@ def top_kernels(ran: Sequence[tuple[str, float]]) -> list[Kernel]:
 
 
 def _peak(profiler: torch.profiler.profile) -> int:
-    """Return the most bytes that were held above the start, from the CPU allocator's own notes."""
+    """Return the most bytes held above those at the start, from the events of the CPU allocator."""
     ran: Any = profiler.profiler
     events = ran.kineto_results.events()
     notes = sorted((note.start_ns(), note.nbytes()) for note in events if note.name() == _MEMORY)

@@ -17,7 +17,7 @@ class _Span:
 
 
 class Stopwatch:
-    """Opens ranges for `losses.profiling.watching` and adds up their times; on CUDA by events, without waiting."""
+    """Times the ranges of `losses.profiling.watching`. On CUDA it uses events and does not wait for the device."""
 
     def __init__(self, *, cuda: bool) -> None:
         self._cuda = cuda
@@ -36,7 +36,7 @@ class Stopwatch:
             (self._open[-1].inside if self._open else self._finished).append(span)
 
     def take(self) -> dict[str, float]:
-        """Return the seconds of each name since the last look, in the order of their ends; waits for the device."""
+        """Return the seconds of each name since the last call, in the order of their ends. Waits for the device."""
         seconds: defaultdict[str, float] = defaultdict(float)
         for span in self._finished:
             _add(span, seconds)

@@ -1,4 +1,4 @@
-"""Whole steps with their ranges named, for a trace to look at or for a profiler that watches from outside."""
+"""Whole steps with named ranges, for a trace or for an external profiler."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +21,7 @@ WATCHED_STEPS: Final = 20
 
 
 def watcher(device: torch.device, *, nvtx: bool) -> Watcher:
-    """Return what names the ranges: torch's own profiler, and where it is asked for on CUDA, NVTX as well."""
+    """Return the function that opens ranges: torch's own, and on request on CUDA also NVTX's."""
     if not nvtx or device.type != "cuda":
         return record_function
 
@@ -38,10 +38,10 @@ def run_steps(
 ) -> None:
     """Make steps of each method, both players in turn, with a range around each step and all ranges inside.
 
-    Each method makes one step unwatched before, which pays for what only a first step does.
+    Each method first makes one step without ranges, because a first step takes longer.
 
     Raises:
-        ValueError: for a batch that a method's packs do not divide.
+        ValueError: a method's packs do not divide the batch.
     """
     configure(setting.precision)
     where = torch.device(device)
@@ -68,7 +68,7 @@ def _warm(paths: Paths) -> Paths:
 def write_trace(
     path: Path, methods: Sequence[Method], setting: KernelSetting, device: str, *, nvtx: bool = False
 ) -> None:
-    """Write a Chrome trace of a few steps of each method; `chrome://tracing` and ui.perfetto.dev open it.
+    """Write a Chrome trace of a few steps of each method, for `chrome://tracing` or ui.perfetto.dev.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""What a call computes and moves, counted operator by operator while it runs."""
+"""The operations and bytes of a call, counted operator by operator while it runs."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,9 +15,9 @@ _ALLOCATIONS: Final = ("aten::empty", "aten::new_empty")
 def count(call: Callable[[], object]) -> tuple[int, int]:
     """Return the floating-point operations and the bytes of a call.
 
-    Operations are those of matrix products and convolutions, a multiplication and an addition each, in every pass, by
-    the formulas of `torch.utils.flop_counter`; elementwise work is left to the bytes. Bytes are what each operator
-    reads and writes when it is launched on its own, as eager operators are: views and allocations move nothing.
+    Operations are the multiplications and additions of matrix products and convolutions in every pass, by the formulas
+    of `torch.utils.flop_counter`. Elementwise operators count by their bytes only. Bytes are what each operator reads
+    and writes if it is launched on its own, as eager operators are. Views and allocations move nothing.
     """
     counter = _Counter()
     with counter:
@@ -26,7 +26,7 @@ def count(call: Callable[[], object]) -> tuple[int, int]:
 
 
 class _Counter(TorchDispatchMode):
-    # torch's own FlopCounterMode follows modules by hooks that input gradients at leaves do not bear.
+    # torch's own FlopCounterMode puts hooks on modules, which fail for input gradients at leaves.
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0

@@ -1,4 +1,4 @@
-"""The data every method is trained on: one file a family, one registry. Importing it needs neither torch nor numpy."""
+"""The data that methods are trained on: a file for each family, and a registry. Its import needs no torch or numpy."""
 
 from bench.data.family import Arrays, DataError, OnProgress, content_hash
 from bench.data.registry import default_data_dir, families, load, names, resolve, settled, workload

@@ -3,8 +3,8 @@
     FOLDER/<name>/train.npy ...     the arrays
     FOLDER/<name>/manifest.json     their content hash and the size of each file
 
-A set appears whole, by a rename. Whatever is read is checked against its manifest, by size and by hash; what fails is
-set aside under another name, never deleted, and made again. One process makes a set, others wait for it.
+A rename makes a whole set appear at once. What is read is checked against the manifest, by size and hash. A damaged set
+is renamed, never deleted, and decoded again. One process decodes a set while others wait for it.
 """
 
 import json
@@ -24,35 +24,35 @@ from bench.files.regular import open_regular, read_regular
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _PATIENCE_SECONDS: Final = 3.0
-"""So long another process may be busy before it is said what is being waited for."""
+"""After this long a message says which process is being waited for."""
 
 _log = logging.getLogger(__name__)
 
 
 class _BrokenError(Exception):
-    """A kept set is not what was written. The message says how."""
+    """A set in the cache is not what was written. The message says what is wrong."""
 
 
 def kept_sets(data_dir: Path) -> Path:
-    """Return the folder of all kept sets, beside the downloads."""
+    """Return the folder of decoded sets, next to the downloads."""
     return data_dir / "decoded"
 
 
 def is_kept(folder: Path, name: str) -> bool:
-    """Whether a set of this name is in the folder of kept sets; it is checked only when it is read."""
+    """Whether a set of this name is in the folder of decoded sets. It is checked only when it is read."""
     return (folder / name).is_dir()
 
 
 def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
-    """Return a data set from the cache, or build it and keep it there.
+    """Return a data set from the cache, or decode it and write it there.
 
     Args:
-        folder: of all kept sets.
-        name: of this one. Whatever the decoded arrays depend on has to be in it.
+        folder: of decoded sets.
+        name: of this one. It must contain everything that the decoded arrays depend on.
         build: decodes the set; called by one process at a time.
 
-    The arrays are mapped copy-on-write: pages are shared between processes, and nothing that is written to an array
-    reaches the disk. A cache that cannot be written costs time, never a run.
+    The arrays are mapped copy-on-write: processes share pages, and nothing that is written to an array reaches the
+    disk. A cache that cannot be written costs time, but ends no run.
     """
     target = folder / name
     try:
@@ -72,14 +72,14 @@ def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
 
 
 def wait_for(path: Path, work: str) -> FileLock:
-    """Take the lock that one process at a time holds, and say after a while what is waited for.
+    """Take a lock that one process at a time can hold. After a while, say what is being waited for.
 
     Args:
         path: of the lock's file, which stays.
-        work: what whoever holds it is doing: "decoding celeba64".
+        work: what the process that holds it is doing, such as "decoding celeba64".
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
     """
     lock = FileLock(path)
     try:
@@ -98,7 +98,7 @@ def _read_or_build(target: Path, build: Callable[[], Arrays]) -> Arrays:
     except _BrokenError as error:
         aside = target.with_name(f"{target.name}.broken-{secrets.token_hex(4)}")
         target.rename(aside)
-        _log.warning("%s is damaged (%s); it is set aside as %s and made again", target, error, aside.name)
+        _log.warning("%s is damaged (%s); it is renamed to %s and decoded again", target, error, aside.name)
         kept = None
     if kept is not None:
         return kept
@@ -112,10 +112,10 @@ def _read_or_build(target: Path, build: Callable[[], Arrays]) -> Arrays:
 
 
 def _read(target: Path) -> Arrays | None:
-    """Map a kept set; None where there is none.
+    """Map a decoded set into memory; None if there is none.
 
     Raises:
-        _BrokenError: something of it is missing, cut short or changed.
+        _BrokenError: part of it is missing, cut short or changed.
     """
     import numpy as np
 
@@ -140,7 +140,7 @@ def _read(target: Path) -> Arrays | None:
 
 
 def _write(target: Path, arrays: Arrays) -> None:
-    """Write a set beside its place and move it there whole."""
+    """Write a set into a temporary folder next to the target, then rename the folder."""
     import numpy as np
 
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")

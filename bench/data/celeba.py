@@ -1,7 +1,7 @@
 """`celeba64`: 202,599 aligned faces (Liu et al., 2015), center crop of 178x178 out of 178x218, resized to 64x64.
 
-CelebA's own training part (162,770 faces) is trained on and its test part (19,962) is held out; its validation part is
-left alone. Read from DIR/celeba, where torchvision puts it: `list_eval_partition.txt`, and either the folder
+CelebA's training part (162,770 faces) is trained on, its test part (19,962) is held out, and its validation part is not
+used. It is read from DIR/celeba, where torchvision puts it: `list_eval_partition.txt`, and either the folder
 `img_align_celeba` or the archive `img_align_celeba.zip`, which need not be unpacked.
 """
 
@@ -63,7 +63,7 @@ def _sums() -> dict[str, tuple[str, str]]:
 
 
 def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
-    """Fetch the two files from Google's store, where torchvision has them from too."""
+    """Download the two files from Google Drive, as torchvision does."""
     listed = _sums()
     folder = data_dir / _FOLDER
     try:
@@ -77,9 +77,9 @@ def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
 
 
 def _fetch(address: str, md5: str, target: Path, on_progress: OnProgress | None) -> None:
-    """Download one file into a folder of its own, and move it to its place once it is whole.
+    """Download one file into a temporary folder, and move it to the target once it is whole.
 
-    gdown tells nobody how it gets on; how much has arrived is seen by the size of that folder.
+    gdown reports no progress, so the size of that folder shows how much has arrived.
     """
     gdown = importlib.import_module("gdown")
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as partial:
@@ -121,9 +121,9 @@ def _text(path: Path) -> str:
     try:
         return read_regular(path).decode()
     except UnusableFileError as error:
-        raise DataError(f"{path} {error}; get it anew") from error
+        raise DataError(f"{path} {error}; download it again") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text; get it anew") from error
+        raise DataError(f"{path} is not text; download it again") from error
 
 
 def read_partition(path: Path) -> dict[str, list[str]]:
@@ -140,7 +140,7 @@ def read_partition(path: Path) -> dict[str, list[str]]:
 def _decode_all(
     names: list[str], open_image: Callable[[str], Path | IO[bytes]], report: Callable[[int], None]
 ) -> "NDArray[np.uint8]":
-    """Decode images side by side: pillow leaves Python's lock while it works."""
+    """Decode images in threads: pillow releases Python's global lock while it works."""
     import numpy as np
 
     images = np.empty((len(names), 3, SIZE, SIZE), dtype=np.uint8)
@@ -150,8 +150,8 @@ def _decode_all(
             images[index] = pictures.decode(open_image(names[index]), SIZE)
         except Exception as error:
             raise DataError(
-                f"CelebA's image {names[index]} cannot be read ({error}); get {_ARCHIVE} anew, since results on a part "
-                "of it would not be comparable"
+                f"CelebA's image {names[index]} cannot be read ({error}); download {_ARCHIVE} again, since results on "
+                "a part of it would not be comparable"
             ) from error
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
@@ -195,7 +195,9 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     expected = _sums()[_ARCHIVE][1]
     actual = download.md5_of(archive)
     if actual != expected:
-        raise DataError(f"{archive} is damaged or another file: its MD5 is {actual}, expected {expected}. Get it anew.")
+        raise DataError(
+            f"{archive} is damaged or another file: its MD5 is {actual}, expected {expected}. Download it again."
+        )
     with zipfile.ZipFile(archive) as packed:
         return both(lambda name: io.BytesIO(packed.read(f"{_IMAGES}/{name}")))
 

@@ -48,18 +48,18 @@ def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
 
 
 def _unpickle(path: Path, md5: str) -> "tuple[NDArray[np.uint8], list[int]]":
-    """Read one batch. Its MD5 is checked first: unpickling bytes of unknown content would run what is in them."""
+    """Read one batch. Its MD5 is checked first, because unpickling unknown bytes could run any code."""
     import numpy as np
 
     try:
         content = read_regular(path)
     except UnusableFileError as error:
-        raise DataError(f"{path} {error}. Delete it, and it is unpacked or fetched again.") from error
+        raise DataError(f"{path} {error}. Delete it, and it is unpacked or downloaded again.") from error
     actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if actual != md5:
         raise DataError(
             f"{path} is damaged or another file: its MD5 is {actual}, expected {md5}. "
-            f"Delete the folder {path.parent}, and it is unpacked or fetched again."
+            f"Delete the folder {path.parent}, and it is unpacked or downloaded again."
         )
     batch: dict[str, Any] = pickle.loads(content, encoding="latin1")  # noqa: S301 - the very bytes that were checked
     return np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32), list(batch["labels"])

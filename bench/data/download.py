@@ -1,4 +1,4 @@
-"""Downloads: from the addresses and against the sums that torchvision and torch-fidelity list, whole or not at all."""
+"""Downloads from the addresses that torchvision and torch-fidelity list, checked against their hashes."""
 
 import hashlib
 import os
@@ -13,13 +13,13 @@ from bench.files.regular import UnusableFileError, open_regular
 from bench.files.writing import partial_file
 
 OFFLINE_VARIABLE: Final = "GAN_LOSS_BENCH_OFFLINE"
-"""Set to anything but 0 or nothing, it switches downloads off."""
+"""Any value but 0 or the empty string switches downloads off."""
 
 _BLOCK: Final = 1 << 16
 
 
 def why_not() -> str:
-    """Return why nothing may be downloaded; nothing if it may."""
+    """Return why nothing may be downloaded; an empty string if it may."""
     switched_off = os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
     return f"downloads are switched off by ${OFFLINE_VARIABLE}" if switched_off else ""
 
@@ -42,7 +42,7 @@ def fetch(addresses: Sequence[str], md5: str, target: Path, on_progress: OnProgr
 
 
 def fetch_sha256(address: str, prefix: str, target: Path, on_progress: OnProgress | None) -> None:
-    """Download one file whose SHA-256 begins so.
+    """Download one file whose SHA-256 begins with `prefix`.
 
     Raises:
         OSError: the address does not have it, or it cannot be written.
@@ -51,9 +51,9 @@ def fetch_sha256(address: str, prefix: str, target: Path, on_progress: OnProgres
 
 
 def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, on_progress: OnProgress | None) -> None:
-    """Download a file beside its place and move it there whole, so that no reader ever sees half of it.
+    """Download a file under a temporary name and rename it once it is whole, so that no reader sees half of it.
 
-    The digest that is given is fed with the file; what it says has to begin with what is expected.
+    `digest` is an empty hash. That of the file must begin with `expected`.
     """
     with partial_file(target) as partial:
         # The addresses are torchvision's own.
@@ -85,6 +85,6 @@ def md5_of(path: Path) -> str:
 
 
 def by_hand(name: str, data_dir: Path) -> str:
-    """Return the command that has torchvision download a data set of its own, ready for a shell."""
+    """Return the shell command by which torchvision downloads one of its data sets."""
     code = f"import torchvision; torchvision.datasets.{name}({str(data_dir)!r}, download=True)"
     return f"python -c {shlex.quote(code)}"

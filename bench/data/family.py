@@ -1,4 +1,4 @@
-"""What a family of data sets gives: its workloads, and the loader that turns one of them into arrays."""
+"""What a family of data sets provides: its workloads, and the loader that turns one of them into arrays."""
 
 import functools
 import hashlib
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class DataError(ValueError):
-    """A data set is missing, unreadable or not the one its workload pins. The message says how to mend it."""
+    """A data set is missing, unreadable or not the one its workload pins. The message says how to fix it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """A decoded data set, in the form the trainer puts on its device. Nobody writes into it.
+    """A decoded data set, in the form that the trainer puts on its device. Nothing writes into it.
 
     Images are uint8 [N, C, H, W] (one channel where they are to be stacked); the points of a toy are float32 [N, 2].
     Labels are int64 [N], zeros where there are no classes.
@@ -49,29 +49,29 @@ ARRAY_NAMES = ("train", "train_labels", "test", "test_labels")
 
 @dataclass(frozen=True)
 class Form:
-    """How workloads are written that read a folder of the user's own."""
+    """How a workload that reads a folder of the user is named."""
 
     prefix: str
-    """What stands before the colon."""
+    """The part of the name before the colon."""
     usage: str
     example: str
     summary: str
     workload: Callable[[str], Workload]
-    """The workload that a name stands for, under its canonical name; ValueError for what is no such name."""
+    """Return the workload that a name stands for, under its canonical name; ValueError if it is not such a name."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A module of this package that has one of these as `FAMILY` adds its workloads to the registry."""
+    """A module of this package adds workloads to the registry by having one of these as `FAMILY`."""
 
     workloads: tuple[Workload, ...]
     load: Callable[[Workload, Path, OnProgress | None], Arrays]
-    """Decode a workload's data, given the data folder. Whether it is the pinned data is checked by the registry."""
+    """Decode a workload's data, given the data folder. The registry checks whether it is the pinned data."""
     missing: Callable[[Workload, Path], str] | None = None
-    """Say what has to be got before the workload can be loaded, and how; nothing if it is there. None: never any."""
+    """Say what must be downloaded before the workload can be loaded, and how; empty if it is there. None: never any."""
     form: Form | None = None
     samples: Callable[[Arrays], int] | None = None
-    """How many samples an evaluation has, where the workload leaves that to its data."""
+    """Return how many samples an evaluation has, where that depends on the data."""
 
 
 def content_hash(arrays: Arrays) -> str:

@@ -1,7 +1,7 @@
 """Data sets in MNIST's format: four idx files of 28x28 images and labels, padded with zeros to 32x32.
 
-The files are read where torchvision lays them, FOLDER/<its name>/raw, packed or not, and fetched from torchvision's
-mirrors when they are missing. Reading needs numpy alone, and is as quick as reading a cache of it would be.
+The files are read from where torchvision puts them, FOLDER/<its name>/raw, compressed or not, and downloaded from
+torchvision's mirrors if they are missing. Reading needs only numpy, and is as fast as a cache would be.
 """
 
 import gzip
@@ -40,20 +40,20 @@ def parse(content: bytes, dimensions: int, source: Path) -> "NDArray[np.uint8]":
     if content[:4] != magic:
         raise DataError(
             f"{source} is not an idx file of {dimensions}-dimensional bytes: it starts with {content[:4].hex(' ')}, "
-            f"expected {magic.hex(' ')}. Delete it, and it is fetched again."
+            f"expected {magic.hex(' ')}. Delete it, and it is downloaded again."
         )
     start = 4 + 4 * dimensions
     shape = tuple(int.from_bytes(content[4 * axis : 4 * axis + 4], "big") for axis in range(1, dimensions + 1))
     if len(content) - start != math.prod(shape):
         raise DataError(
             f"{source} is damaged: its header promises {' x '.join(map(str, shape))} bytes of values, "
-            f"and {max(len(content) - start, 0)} follow. Delete it, and it is fetched again."
+            f"and {max(len(content) - start, 0)} follow. Delete it, and it is downloaded again."
         )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
 def _decompressed(content: bytes) -> bytes:
-    """Unpack, but no more than a file of this kind has: a few bytes can stand for any number of zeros."""
+    """Unpack, but not more than a file of this kind has: a few bytes can expand to any number of zeros."""
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
         unpacked = packed.read(LARGEST + 1)
     if len(unpacked) > LARGEST:
@@ -67,15 +67,15 @@ def _read_file(path: Path, dimensions: int) -> "NDArray[np.uint8]":
         if path.suffix == ".gz":
             content = _decompressed(content)
     except UnusableFileError as error:
-        raise DataError(f"{path} {error}. Delete it, and it is fetched again.") from error
+        raise DataError(f"{path} {error}. Delete it, and it is downloaded again.") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}). Delete it, and it is fetched again.") from error
+        raise DataError(f"{path} cannot be read ({error}). Delete it, and it is downloaded again.") from error
     return parse(content, dimensions, path)
 
 
 @dataclass(frozen=True)
 class IdxFiles:
-    """One data set of this format, under the name of its class in torchvision, which is its folder's name too."""
+    """One data set of this format. Its name is that of its class in torchvision and of its folder."""
 
     name: str
     megabytes: int
@@ -85,7 +85,7 @@ class IdxFiles:
         return data_dir / self.name / "raw"
 
     def read(self, data_dir: Path) -> Arrays:
-        """Decode the four files; raise DataError naming what is missing or damaged."""
+        """Decode the four files; raise DataError if one is missing or damaged."""
         import numpy as np
 
         decoded: dict[str, NDArray[np.uint8]] = {}
@@ -103,7 +103,7 @@ class IdxFiles:
         )
 
     def load(self, _workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
-        """Decode the files, after fetching those that are missing."""
+        """Decode the files, after downloading those that are missing."""
         if any(self._present(data_dir, name) is None for name in _FILES.values()):
             if reason := download.why_not():
                 raise self._absent(data_dir, reason)
@@ -111,7 +111,7 @@ class IdxFiles:
         return self.read(data_dir)
 
     def missing(self, workload: Workload, data_dir: Path) -> str:
-        """Say how to get the files, if one is missing."""
+        """Say how to get the files if one is missing."""
         if all(self._present(data_dir, name) is not None for name in _FILES.values()):
             return ""
         return (

@@ -1,7 +1,7 @@
-"""`imagefolder:PATH`: anybody's own images, of any size and mode, as 32x32 or 64x64 color images.
+"""`imagefolder:PATH`: a folder of your own images, of any size and mode, as 32x32 or 64x64 color images.
 
-Images are found in PATH and all folders in it, by the ending of their names, and sorted by their path. If PATH has
-folders `train` and `test`, these are the two parts; otherwise a tenth is held out, chosen by a hash of each path.
+Images are found in PATH and all folders in it, by the ending of their names, and sorted by path. If PATH has folders
+`train` and `test`, these are the two parts. Otherwise a tenth is held out, chosen by a hash of each path.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ SIZES: Final = (32, 64)
 ENDINGS: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MIN_TRAIN: Final = 450
 MIN_TEST: Final = 50
-"""Fewer images than these say nothing about 128 features."""
+"""Fewer images say nothing about 128 features."""
 _LEAST_TOGETHER: Final = MIN_TRAIN + MIN_TEST
 SAMPLES: Final = (1_000, 10_000)
 """The fewest and the most samples of an evaluation."""
@@ -37,26 +37,26 @@ SAMPLES: Final = (1_000, 10_000)
 _PREPARATION: Final = "imagefolder-v1"
 _PARTS: Final = ("train", "test")
 _OTHER_PARTS: Final = ("dev", "eval", "holdout", "test", "testing", "train", "training", "val", "valid", "validation")
-"""What people call parts of a data set, in whatever case."""
+"""Common names of parts of a data set, in lower case."""
 _OTHER_ENDINGS: Final = (
     *(".apng", ".avif", ".dng", ".eps", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm"),
     *(".pcx", ".pdf", ".pnm", ".psd", ".raw", ".svg", ".tga"),
 )
-"""Images that are not read: where they lie beside others, it is said that they are left out."""
+"""Images that are not read. A message says so if there are any."""
 _OPTION: Final = re.compile(r"\w*=.*|\d{2,3}", re.DOTALL)
-"""What after a question mark is meant as an option, rightly or wrongly, and is no end of a folder's name."""
+"""Text after a question mark that is meant as an option, valid or not, and not as the end of a folder's name."""
 _NAMED: Final = 3
-"""So many unreadable files are named; the others are counted."""
+"""How many unreadable files are named; the others are counted."""
 _CHUNK: Final = 1000
 
 _log = logging.getLogger(__name__)
 
 
 def workload(name: str) -> Workload:
-    """Return the workload that `imagefolder:PATH` or `imagefolder:PATH?size=64` stands for. No file is looked at.
+    """Return the workload that `imagefolder:PATH` or `imagefolder:PATH?size=64` stands for. No file is read.
 
     Raises:
-        ValueError: there is no path, or something else than a size after the question mark.
+        ValueError: there is no path, or what follows the question mark is not a valid size.
     """
     path, mark, option = name.removeprefix(f"{PREFIX}:").rpartition("?")
     sizes = {f"size={size}": size for size in SIZES}
@@ -98,8 +98,8 @@ def workload(name: str) -> Workload:
 def evaluation_samples(arrays: Arrays) -> int:
     """Return how many samples an evaluation has: twice as many as there are images, within the bounds of `SAMPLES`.
 
-    A distance is as uncertain as 1/samples + 1/images, which no number of samples brings below 1/images: at twice the
-    images it is half as much more, and of ten thousand samples for five hundred photographs most are in vain.
+    The uncertainty of a distance is proportional to 1/samples + 1/images. Twice as many samples as images add half to
+    the part that no number of samples can remove; more samples would be mostly wasted.
     """
     fewest, most = SAMPLES
     return max(fewest, min(most, 2 * (len(arrays.train) + len(arrays.test))))
@@ -110,9 +110,7 @@ def _folder_of(entry: Workload) -> Path:
 
 
 def find(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
-    """Return the image files below a folder, relative to it, sorted. What is hidden, and folders that are links, are
-    left out.
-    """
+    """Return the image files below a folder, relative to it and sorted, without hidden files and linked folders."""
     paths = []
     for parent, inner, files in os.walk(folder):
         inner[:] = [name for name in inner if not name.startswith(".")]
@@ -124,9 +122,8 @@ def find(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
 def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]]:
     """Divide relative paths into a training and a test part, each in the order it had.
 
-    With `has_parts` the first folder of a path says to which part it belongs, and files elsewhere belong to none.
-    Otherwise the last tenth by the SHA-256 of the path is held out: a choice that no name's order, and no other
-    machine, can shift.
+    With `has_parts` the first folder of a path is its part, and files elsewhere belong to none. Otherwise the last
+    tenth by the SHA-256 of the path is held out. That choice depends on no order of names and on no machine.
     """
     if has_parts:
         train, test = ([path for path in paths if path.parts[0] == part] for part in _PARTS)
@@ -137,7 +134,7 @@ def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]
 
 
 def _looked_up(folder: Path) -> list[Path]:
-    """Find the images, or say what is wrong with the path."""
+    """Find the images; raise DataError if there are none."""
     if not folder.is_dir():
         existing = next(parent for parent in folder.parents if parent.is_dir())
         reason = "is a file" if folder.exists() else f"does not exist ({existing} does)"
@@ -149,7 +146,7 @@ def _looked_up(folder: Path) -> list[Path]:
 
 
 def _key(folder: Path, paths: list[Path], size: int) -> str:
-    """Name everything that the decoded arrays depend on, by what the file system tells without reading a file."""
+    """Return a name for everything that the decoded arrays depend on, without reading a file."""
     import PIL
 
     digest = hashlib.sha256(f"{_PREPARATION} {size} pillow {PIL.__version__}\n".encode())
@@ -157,19 +154,19 @@ def _key(folder: Path, paths: list[Path], size: int) -> str:
         try:
             state = (folder / path).stat()
             about = f"{state.st_size}\0{state.st_mtime_ns}"
-        except OSError:  # a link that leads nowhere; it is named with all others that cannot be read
+        except OSError:  # a broken link; it is listed with the other files that cannot be read
             about = "unusable"
         digest.update(_bytes_of(path) + f"\0{about}\n".encode())
     return f"{PREFIX}-{size}-{digest.hexdigest()[:16]}"
 
 
 def _bytes_of(path: Path) -> bytes:
-    """Return a path as the file system has it, which need not be text."""
+    """Return the bytes of a path in the file system, which need not be valid text."""
     return path.as_posix().encode("utf-8", "surrogateescape")
 
 
 class _Decoder:
-    """Decodes many files side by side, and keeps count of those that cannot be read."""
+    """Decodes many files in threads, and lists those that cannot be read."""
 
     def __init__(self, folder: Path, size: int, total: int, on_progress: OnProgress | None) -> None:
         self.unreadable: list[str] = []
@@ -180,7 +177,7 @@ class _Decoder:
         self._on_progress = on_progress
 
     def decode(self, paths: list[Path]) -> "NDArray[np.uint8]":
-        """Return the images of those files that can be read, in their order."""
+        """Return the images of the readable files, in their order."""
         import numpy as np
         from PIL import UnidentifiedImageError
 
@@ -236,7 +233,7 @@ def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress 
 
 
 def _say_once(folder: Path, paths: list[Path]) -> None:
-    """Say in this process once what is not taken of a folder, or not as its names suggest."""
+    """Warn, once in a process, about files that are left out and folders that are not used as their names suggest."""
     for note in _notes(folder, paths):
         if (folder, note) not in _said:
             _said.add((folder, note))

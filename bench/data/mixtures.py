@@ -1,4 +1,4 @@
-"""`ring8` and `grid25`: the 2-D Gaussian mixtures on which mode collapse is usually shown.
+"""`ring8` and `grid25`: two Gaussian mixtures in the plane that are often used to show mode collapse.
 
 Centres and widths are those of the published ring and grid (Srivastava et al., VEEGAN, 2017; Lin et al., PacGAN, 2018).
 The points are used as they are, without scaling.
@@ -47,8 +47,8 @@ def draw(mixture: Mixture, stream: str, modes: "NDArray[np.int64]") -> "NDArray[
 def _load(workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     """Draw an independent training sample, and a test sample with equally many points of every mode.
 
-    The test sample stands for the mixture itself in the sliced Wasserstein distance, whose value would otherwise be
-    mostly the chance imbalance of the test sample's own modes.
+    The test sample stands for the mixture itself in the sliced Wasserstein distance. With unequal modes, that distance
+    would be mostly the random imbalance of the test sample.
     """
     import numpy as np
 

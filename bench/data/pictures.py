@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""All that is opened, whatever a file is called: some others start programs, as pillow's EPS does Ghostscript."""
+"""The only formats that are opened, whatever the file name: some others run programs, such as Ghostscript for EPS."""
 
 
 def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
     """Read an image file as uint8 [3, size, size].
 
-    The image is turned upright as its EXIF says, converted to RGB (gray is repeated, 16-bit grays keep their upper
-    eight bits, what is transparent is laid over white), cropped to its central square and resized by pillow's bilinear
-    filter, which averages over all pixels that a smaller one stands for.
+    The image is rotated as its EXIF data says and converted to RGB: gray is repeated, 16-bit grays keep their upper
+    eight bits, and transparent parts are put on white. Then it is cropped to its central square and resized by pillow's
+    bilinear filter, which averages when it makes an image smaller.
 
     Raises:
-        UnusableFileError: it is no regular file.
-        Exception: whatever pillow says of a file it cannot read; its decoders have no common error.
+        UnusableFileError: it is not a regular file.
+        Exception: any error of pillow, whose decoders have no common error.
     """
     import numpy as np
     from PIL import Image, ImageOps

@@ -4,8 +4,8 @@ A triangle's interior angles are uniform among all triples of at least 20 degree
 times half the image's side, rotated uniformly, and shifted so that the mean of its vertices is the image's center. The
 published generator converts an angle to radians twice, so that its triangles are hardly rotated; these are.
 
-Vertices are rounded to 1/512 pixel and everything after that is done in integers, so that images are the same on every
-machine. Each of a pixel's eight scan lines is covered exactly along the line.
+Vertices are rounded to 1/512 pixel, and everything after that uses integers, so that images are the same on every
+machine. A pixel has eight scan lines, and the coverage along each line is exact.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The one registry of workloads: every module of this package that has a `FAMILY`."""
+"""The registry of workloads: every module of this package that has a `FAMILY`."""
 
 import functools
 import importlib
@@ -61,8 +61,8 @@ def names() -> list[str]:
 def workload(name: str) -> Workload:
     """Return the workload of this name; raise ValueError naming the nearest one if there is none.
 
-    No data is read: of a workload that pins no content, the hash is empty, and the number of samples may be 0 where its
-    data decides on it. `resolve` fills them in, and `settled` does where the data is at hand.
+    No data is read. If the workload pins no content, its hash is empty, and its number of samples may be 0 if that
+    depends on the data. `resolve` reads the data and fills both in; `settled` does so from data in memory.
     """
     return _find(name)[0]
 
@@ -70,16 +70,16 @@ def workload(name: str) -> Workload:
 def resolve(
     name: str, data_dir: Path | None = None, on_progress: OnProgress | None = None, *, fetch: bool = True
 ) -> Workload:
-    """Return the workload of this name with all that its content decides, for which it is read where none is pinned.
+    """Return the workload of this name with everything that depends on its data. It is read unless its hash is pinned.
 
     Args:
         name: of a workload; ValueError if there is none.
-        data_dir: where downloaded data lies or is put; `default_data_dir()` when None.
-        on_progress: is told how a download or a decoding gets on.
-        fetch: whether the data may be downloaded for it.
+        data_dir: where downloaded data lies or is put; `default_data_dir()` if None.
+        on_progress: called during a download and decoding.
+        fetch: whether the data may be downloaded.
 
     Raises:
-        DataError: the data is not there, or cannot be had or read.
+        DataError: the data is not there, cannot be downloaded or cannot be read.
     """
     entry, family = _find(name)
     if entry.content_hash:
@@ -87,12 +87,12 @@ def resolve(
     folder = data_dir if data_dir is not None else default_data_dir()
     lacking = "" if fetch or family.missing is None else family.missing(entry, folder)
     if lacking:
-        raise DataError(f"what is planned on {name} is known by its data, which is not in {folder} yet: {lacking}")
+        raise DataError(f"trials on {name} are identified by its data, which is not in {folder} yet: {lacking}")
     return settled(entry, family.load(entry, folder, on_progress))
 
 
 def settled(entry: Workload, arrays: Arrays) -> Workload:
-    """Return a workload with what its data decides: the content hash and the number of samples, unless it says them."""
+    """Return a workload with the content hash and number of samples of its data, where it has none of its own."""
     family = _find(entry.name)[1]
     samples = family.samples(arrays) if family.samples is not None and not entry.samples else entry.samples
     return msgspec.structs.replace(entry, content_hash=entry.content_hash or content_hash(arrays), samples=samples)
@@ -111,12 +111,12 @@ def load(
 
     Args:
         name: of a workload; ValueError if there is none.
-        data_dir: where downloaded data lies or is put; `default_data_dir()` when None.
-        on_progress: is told how a download or a decoding gets on.
-        expected: the content hash of the data that a trial was planned on, checked where the workload pins none.
+        data_dir: where downloaded data lies or is put; `default_data_dir()` if None.
+        on_progress: called during a download and decoding.
+        expected: the content hash of the data that a trial was planned on, checked if the workload pins none.
 
     Raises:
-        DataError: the data cannot be had, cannot be read, or differs from the pinned or expected content.
+        DataError: the data is not there, cannot be read, or differs from the pinned or expected content.
     """
     entry, family = _find(name)
     folder = data_dir if data_dir is not None else default_data_dir()
@@ -127,7 +127,7 @@ def load(
 
 
 def verify(entry: Workload, arrays: Arrays, expected: str = "") -> None:
-    """Raise DataError unless the arrays are those that the workload pins, or those expected where it pins none."""
+    """Raise DataError unless the arrays are those that the workload pins, or the expected ones if it pins none."""
     actual = content_hash(arrays)
     if not entry.content_hash:
         if expected not in ("", actual):

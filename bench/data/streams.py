@@ -1,7 +1,7 @@
 """Counter-based random numbers that are the same in every release of numpy.
 
-numpy keeps the bits of its bit generators stable, but not the distributions of `Generator` (NEP 19). What is drawn
-once and belongs to a workload's definition is therefore made here from Philox's raw words.
+numpy keeps the output of its bit generators stable, but not the distributions of `Generator` (NEP 19). So random
+numbers that belong to the definition of a workload are made here from the raw words of Philox.
 """
 
 import hashlib

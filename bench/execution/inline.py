@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.events import Progress
-from bench.execution.interface import Finished, Message, Started, Task
+from bench.execution.interface import Message, Started, Task
 from bench.execution.worker import run_tasks
 
 
@@ -31,10 +31,10 @@ class InlineExecutor:
                 Path(task.log).unlink(missing_ok=True)
                 yield Started(task=task)
             progress: list[Progress] = []
-            for task, outcome in run_tasks(tasks, progress.append):
+            for end in run_tasks(tasks, progress.append):
                 yield from progress
                 progress.clear()
-                yield Finished(task=task, outcome=outcome)
+                yield end
 
     def cancel(self) -> None:
         self._submitted.clear()

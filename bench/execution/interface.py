@@ -32,6 +32,10 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Path(self.scratch) / "artifacts"
 
 
+class NeedsOwnProcess(Exception):  # noqa: N818 - what is to be done about it
+    """Raised for a trial that failed because of the others in its process, and may end well without them."""
+
+
 class Started(Struct, frozen=True, tag="started"):
     """The attempt has begun."""
 
@@ -41,8 +45,8 @@ class Started(Struct, frozen=True, tag="started"):
 class Finished(Struct, frozen=True, tag="finished"):
     """The attempt has an outcome, of whatever status.
 
-    `lost` says that the process vanished without one (a signal, the out-of-memory killer) and that the outcome was
-    written in its name: the only failure of which a second attempt in the same campaign may go better.
+    `lost` says that a second attempt, in a process of its own, may go better: the process vanished without an outcome
+    (a signal, the out-of-memory killer), which was written in its name, or other trials were in the way.
     """
 
     task: Task
@@ -67,6 +71,8 @@ class Concluded(Struct, frozen=True, tag="concluded"):
     trial_id: str
     outcome: Outcome | None = None
     """The outcome itself, where it could not be written to its file; `None` where the file has it."""
+    lost: bool = False
+    """As in `Finished`."""
 
 
 class Executor(Protocol):

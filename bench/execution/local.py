@@ -23,10 +23,12 @@ import msgspec
 
 from bench.common.threads import thread_variables
 from bench.events import Progress
+from bench.execution.device import VISIBLE_GPUS, visible_gpu
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
 from bench.execution.listening import CappedLog, Listener
 from bench.execution.worker import OUTCOME_FILE, now, write_log
 from bench.store.record import Outcome, Status
+from bench.training.run_options import RunOptions
 
 _GRACE_SECONDS: Final = 3.0
 """Between asking a process to end and ending it."""
@@ -97,7 +99,7 @@ class LocalExecutor:
         Of a process that has to be stopped nobody knows which task it hangs in: those that are open run again alone.
         """
         log = _prepare(tasks, note)
-        process = self._launch(tasks[0].options.threads)
+        process = self._launch(tasks[0].options)
         if process is None:
             return
         for task in tasks:
@@ -120,7 +122,7 @@ class LocalExecutor:
         for task in open_:
             self._messages.put(_conclude(task, process.returncode, announcement, limit if timed_out else None))
 
-    def _launch(self, threads: int) -> "subprocess.Popen[bytes] | None":
+    def _launch(self, options: RunOptions) -> "subprocess.Popen[bytes] | None":
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
             if self._cancelled:
@@ -131,7 +133,7 @@ class LocalExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_child_environment(threads),
+                env=_child_environment(options),
                 start_new_session=True,
             )
             self._running.add(process)
@@ -153,7 +155,7 @@ class LocalExecutor:
         announcements: list[Announcement] = []
         listener = Listener(process, lambda line: self._take(line, announcements, open_tasks), CappedLog(log))
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
-            os.write(process.stdin.fileno(), msgspec.json.encode(tasks) + b"\n")
+            os.write(process.stdin.fileno(), msgspec.json.encode([_on_its_one_device(task) for task in tasks]) + b"\n")
         timed_out = False
         try:
             process.wait(limit)
@@ -175,17 +177,25 @@ class LocalExecutor:
         elif isinstance(message, Concluded):
             task = open_tasks.pop(message.trial_id, None)
             if task is not None:
-                self._messages.put(Finished(task=task, outcome=message.outcome or _outcome(task)))
+                self._messages.put(Finished(task=task, outcome=message.outcome or _outcome(task), lost=message.lost))
         else:
             self._messages.put(message)
         return True
 
 
-def _child_environment(threads: int) -> dict[str, str]:
-    """Return the parent's environment with the child's threads, and the very search path that the parent has."""
+def _child_environment(options: RunOptions) -> dict[str, str]:
+    """Return the parent's environment with the child's threads, its GPU, and the very search path of the parent."""
     search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
-    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **thread_variables(threads)}
-    return {**os.environ, **own}
+    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **thread_variables(options.threads)}
+    gpu = visible_gpu(options.device, os.environ)
+    return {**os.environ, **own, **({} if gpu is None else {VISIBLE_GPUS: gpu})}
+
+
+def _on_its_one_device(task: Task) -> Task:
+    """Return the task as the child is told of it, which sees one GPU and calls it `cuda`."""
+    if task.options.device.partition(":")[0] != "cuda":
+        return task
+    return msgspec.structs.replace(task, options=msgspec.structs.replace(task.options, device="cuda"))
 
 
 def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:

@@ -6,6 +6,7 @@ would make alone: its numbers do not depend on what else is in the process, nor 
 number: when a trial has ended, the others stand still while its pace is measured.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,8 +15,10 @@ import torch
 
 from bench.config.trial import Precision, Trial
 from bench.events import Progress
+from bench.execution.interface import NeedsOwnProcess
 from bench.store.record import Outcome
 from bench.training.build import prepare_process
+from bench.training.materials import Materials
 from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
@@ -45,26 +48,41 @@ def train(
     if len(precisions) != 1:
         raise ValueError(f"the trials of a process have one precision, not {' and '.join(precisions) or 'none'}")
     device = torch.device(options.device)
+    materials = Materials(options)
     running: dict[int, _Lane] = {}
     with runner_for(options, precisions[0]) as runner:
         for index, (trial, artifacts) in enumerate(trials):
             try:
-                prepare_process(trial, options.threads)
+                prepare_process(trial, options)
                 current = current_for(device, len(trials))
                 with current():
                     run = Run(
                         trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
-                        trials_in_process=len(trials),
+                        materials=materials, trials_in_process=len(trials),
                     )  # fmt: skip
                 running[index] = _Lane(run, artifacts, current, device)
             except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
                 yield index, error
-        while running:
-            for index, lane in list(running.items()):
-                result = lane.advance()
-                if result is not None:
-                    del running[index]
-                    yield index, result
+        yield from _in_turn(running, device, company=len(trials) - 1)
+
+
+def _in_turn(
+    running: "dict[int, _Lane]", device: torch.device, *, company: int
+) -> Iterator[tuple[int, Outcome | Exception]]:
+    """Make the steps of all trials in turn until each has ended."""
+    while running:
+        for index, lane in list(running.items()):
+            result = lane.advance()
+            if result is None:
+                continue
+            del running[index]
+            if isinstance(result, torch.OutOfMemoryError) and company:
+                result = NeedsOwnProcess(f"no memory was left beside {company} other trials: {result}")
+            yield index, result
+            if isinstance(result, Exception) and not recovers(device):
+                for other in running:
+                    yield other, NeedsOwnProcess(f"the GPU failed with another trial of the process: {result}")
+                return
 
 
 class _Lane:
@@ -79,15 +97,42 @@ class _Lane:
 
     def advance(self) -> Outcome | Exception | None:
         """Make the trial's next step, with what is due before it; once there is none, return what came of the trial."""
+        result: Outcome | Exception
         try:
             with self._current():
                 if next(self._steps, None) is not None:
                     return None
                 if self._device.type == "cuda":
                     torch.cuda.synchronize(self._device)  # the others stand still while this one's pace is measured
-                return self._run.conclude(self._artifacts)
+                result = self._run.conclude(self._artifacts)
         except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
-            return error
+            result = error
+            forget_frames(error)
+        del self._run, self._steps  # the others want the memory
+        return result
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let an error be kept without the variables of the frames it came through, which hold a trial's networks."""
+    each: BaseException | None = error
+    while each is not None:
+        traceback.clear_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
+
+
+def recovers(device: torch.device) -> bool:
+    """Give back the memory of a trial that failed; say whether its device still computes.
+
+    After some errors CUDA refuses everything for the rest of the process.
+    """
+    if device.type != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize(device)
+        torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return True
 
 
 def runner_for(options: RunOptions, precision: Precision) -> AbstractContextManager[Runner]:

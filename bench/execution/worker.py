@@ -24,7 +24,7 @@ from bench.common.errors import first_line
 from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
-from bench.execution.interface import Announcement, Concluded, Task
+from bench.execution.interface import Announcement, Concluded, Finished, NeedsOwnProcess, Task
 from bench.files.writing import replace_whole
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome
@@ -37,8 +37,8 @@ Trainer = Callable[..., Iterator[tuple[int, Outcome | Exception]]]
 """`train(trials, options, emit)`, as `bench.execution.training.train`."""
 
 
-def run_tasks(tasks: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator[tuple[Task, Outcome]]:
-    """Run attempts in this process; yield each with its outcome as it ends.
+def run_tasks(tasks: Sequence[Task], emit: Callable[[Progress], None]) -> Iterator[Finished]:
+    """Run attempts in this process; tell of each as it ends.
 
     Whatever training raises becomes the outcome of the attempts that had not ended, and its traceback goes to their
     logs.
@@ -50,12 +50,15 @@ def run_tasks(tasks: Sequence[Task], emit: Callable[[Progress], None]) -> Iterat
     try:
         train = find_trainer(tasks[0].trainer)
         for index, made in train([(task.trial, task.artifacts) for task in tasks], tasks[0].options, emit):
-            task = open_tasks.pop(index)
-            outcome = _failed(task, made, started_at) if isinstance(made, Exception) else made
-            yield task, _placed(outcome, task)
+            yield _finished(open_tasks.pop(index), made, started_at)
     except Exception as error:  # noqa: BLE001 - any failure is these attempts' result, not the program's
         for task in open_tasks.values():
-            yield task, _placed(_failed(task, error, started_at), task)
+            yield _finished(task, error, started_at)
+
+
+def _finished(task: Task, made: Outcome | Exception, started_at: str) -> Finished:
+    outcome = _failed(task, made, started_at) if isinstance(made, Exception) else made
+    return Finished(task=task, outcome=_placed(outcome, task), lost=isinstance(made, NeedsOwnProcess))
 
 
 def find_trainer(name: str) -> Trainer:
@@ -98,9 +101,9 @@ def main() -> None:
     tasks = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     _send(lines, Announcement(environment=_environment(tasks[0]), commit=commit(), started_at=now()))
-    for task, outcome in run_tasks(tasks, lambda progress: _send(lines, progress)):
-        unwritten = None if _is_written(task, outcome) else outcome
-        _send(lines, Concluded(trial_id=task.trial.id, outcome=unwritten))
+    for end in run_tasks(tasks, lambda progress: _send(lines, progress)):
+        unwritten = None if _is_written(end.task, end.outcome) else end.outcome
+        _send(lines, Concluded(trial_id=end.task.trial.id, outcome=unwritten, lost=end.lost))
 
 
 def _placed(outcome: Outcome, task: Task) -> Outcome:

@@ -1,6 +1,6 @@
-"""The weights of Inception: where they lie, whether they are the official ones, how to get them. It needs no torch.
+"""The weights of Inception: where they are, whether they are the official ones, how to get them. It imports no torch.
 
-They are no part of a trial's identity: a record says by their hash which ones its numbers were measured with.
+They are not part of a trial's identity. A record has the hash of the weights that its numbers were measured with.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ URL: Final = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0
 SIZE: Final = "91 MB"
 
 _NAMED_HASH: Final = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
-"""Where torch.hub's files carry the first digits of their SHA-256."""
+"""Where the names of torch.hub's files have the first digits of their SHA-256."""
 
 HOW_TO_GET: Final = f"get {URL} where there is a network, and name the file with --inception-weights"
 
@@ -40,23 +40,23 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """The twelve digits that records carry."""
+        """The first twelve digits, as records have them."""
         return self.sha256[:12]
 
 
 class InceptionPlan(Struct, frozen=True, kw_only=True):
-    """With which weights a campaign measures FID, KID and IS, and on which workloads."""
+    """The weights with which a campaign measures FID, KID and IS, and the workloads on which it does."""
 
     weights: Weights
     required: bool = False
-    """Measure all that is made of images, gray ones too, and take trials without these numbers for unfinished."""
+    """Measure all workloads of images, gray ones too, and treat trials without these numbers as unfinished."""
 
     def covers(self, workload: Workload) -> bool:
         return workload.has_single_images if self.required else workload.has_color
 
     def misses(self, workload: Workload, record: Record) -> bool:
-        """Whether the trial has to be run again, since its record lacks what is required with these weights."""
-        # Of weights that are still to be fetched, fewer digits are known than a record has.
+        """Whether the trial must run again, since its record lacks required numbers with these weights."""
+        # Of weights that are not downloaded yet, fewer digits are known than a record has.
         measured = (record.inception_weights or "").startswith(self.weights.label)
         return self.required and self.covers(workload) and not measured
 
@@ -69,10 +69,10 @@ def cached_path() -> Path:
 
 
 def identify(path: Path) -> Weights:
-    """Return a file of weights with the hash of its content; what is in it is checked when it is loaded.
+    """Return a file of weights with the hash of its content. The weights are checked when they are loaded.
 
     Raises:
-        ValueError: it cannot be read, or its name carries the hash of another content.
+        ValueError: it cannot be read, or its name has the hash of another content.
     """
     try:
         with open_regular(path) as file:
@@ -89,10 +89,10 @@ def identify(path: Path) -> Weights:
 
 
 def fetch(on_progress: OnProgress | None = None) -> Weights:
-    """Return the official weights, downloaded where torch-fidelity would put them unless they are there already.
+    """Return the official weights. Download them to where torch-fidelity puts them, unless they are there.
 
     Raises:
-        ValueError: they are not there and cannot be downloaded, or what is there is damaged.
+        ValueError: they are not there and cannot be downloaded, or the file is damaged.
     """
     target = cached_path()
     if not target.is_file():

@@ -29,8 +29,8 @@ SIZE: Final = 112
 PROJECTION_SHA256: Final = "d81ca765b1ec00301cb8ab24b11d6da9a15c82c1929af2a994b5df36edeb651e"
 _MEAN, _SCALE = 127.0, 128.0
 """Pixels are (x - 127) / 128, as in the network's training."""
-_GAIN: Final = 10.0
-"""Makes distances of a size that is easily read; their order is not touched."""
+_GAIN: Final = 4.0
+"""Scales distances to a size that is easy to read. It does not change their order."""
 
 _LARGEST_WEIGHTS: Final = 2**26
 

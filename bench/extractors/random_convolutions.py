@@ -1,9 +1,9 @@
 """`random-conv-v1`: a convolutional network whose weights are random and fixed, for data without a classifier.
 
-It has never seen an image. Random convolutions respond to colors, edges and textures and, by where they respond, to
-layout; a distance in their features therefore sees noise, blur, wrong colors and missing kinds of picture. It knows no
-objects: a picture of nonsense with the statistics of a good one is as good. Numbers in it order the losses of one table
-and compare with nothing else. In return it needs no label and no download, and is the same on every machine.
+It has never seen an image. Random convolutions respond to colors, edges and textures, and to where these are. So a
+distance in their features detects noise, blur, wrong colors and missing kinds of images. It does not detect wrong
+objects: nonsense with the statistics of a good image is as good. Compare its numbers only within one table. It needs no
+labels and no download, and is the same on every machine.
 """
 
 import hashlib
@@ -24,14 +24,15 @@ _CELLS: Final = 4
 """The last stage is averaged over 4x4 cells of the image, whatever its size."""
 _BITS: Final = 24
 _GAIN: Final = 10.0
-"""Makes distances of a size that is easily read; their order is not touched."""
+"""Scales distances to a size that is easy to read. It does not change their order."""
 
 
 def weights(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Draw the weights of one layer, [outputs, inputs, ...]: uniform, variance 2 / fan-in, each output's mean 0.
 
-    An output without mean answers to differences only. Otherwise every layer would mostly repeat how bright the one
-    before it is. All but the last rounding is done in integers, so that the bits do not depend on the machine.
+    Weights of mean 0 make an output respond to differences only. Otherwise every layer would mostly repeat the mean
+    brightness of the layer before. Everything but the last rounding is done in integers, so that the bits do not depend
+    on the machine.
     """
     outputs, fan_in = shape[0], math.prod(shape[1:])
     drawn = streams.integers(f"random-conv-v1/{name}", outputs * fan_in, 1 << _BITS).reshape(outputs, fan_in)
@@ -45,8 +46,8 @@ def weights(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
 class RandomConvolutions(nn.Module):
     """Map uint8 images [N, 1 or 3, H, W] to features [N, 128], float32, and to no logits: [N, 0].
 
-    A 5x5 convolution with stride two and two 3x3 convolutions with average pooling, ReLU in each; what is left is
-    averaged over 4x4 cells and mixed to 128 features by a random matrix. Gray images are repeated as three channels.
+    A 5x5 convolution with stride two, then two 3x3 convolutions with average pooling, each with ReLU. The result is
+    averaged over 4x4 cells, and a random matrix maps it to 128 features. Gray images are repeated as three channels.
     """
 
     def __init__(self, spec: ExtractorSpec) -> None:

@@ -1,1 +1,1 @@
-"""What is measured on a frozen generator's samples. `pins` and `catalogue` need no torch; the rest does."""
+"""The metrics of a frozen generator's samples. `catalogue` and `version` import no torch; the rest does."""

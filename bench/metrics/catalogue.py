@@ -1,7 +1,7 @@
-"""What each metric is called, which way is better and what it needs, for tables and figures, without torch.
+"""The name, direction and needs of each metric, for tables and figures, without torch.
 
-The metrics describe themselves where they are defined (`bench.metrics.registry`); `python -m bench.metrics.registry`
-writes those descriptions into `metrics.json`, from which they are read here.
+Metrics are described where they are defined (`bench.metrics.registry`). `python -m bench.metrics.registry` writes the
+descriptions to `metrics.json`, which is read here.
 """
 
 from collections.abc import Mapping
@@ -44,10 +44,10 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str
     unit: Unit
     higher_is_better: bool | None
-    """None where neither direction is better."""
+    """None if neither direction is better."""
     summary: str
     bounds: tuple[float | None, float | None]
-    """The smallest and the largest value it can have; None where there is none."""
+    """The smallest and the largest possible value; None for no bound."""
     version: str
     """Raised, together with `METRICS_VERSION`, when the metric gives another number for the same samples."""
     kind: MetricKind
@@ -60,24 +60,23 @@ def _read() -> Mapping[str, Metric]:
 
 
 CATALOGUE: Final = _read()
-"""Every metric of the raw generator that a record can hold, by name; `about` knows those of its average, too."""
+"""Every metric of the raw generator that a record can hold, by name. `about` also knows those of its average."""
 
 
 def has_average(metric: Metric) -> bool:
-    """Say whether the metric is measured on the generator's moving average as well, when a run has ended.
+    """Whether the metric is also measured on the generator's moving average at the end of a run.
 
-    What depends on the samples is, and so is the run's distance; floors and ceilings are shared, and Inception looks at
-    the raw generator alone.
+    Metrics of the samples are, and so is the run's distance. Floors and ceilings are shared. Inception measures the raw
+    generator only.
     """
     return metric.name == "distance" or (metric.kind == "measured" and "inception" not in metric.needs)
 
 
 @lru_cache(maxsize=4096)
 def about(name: str) -> Metric | None:
-    """Return what a record's metric is; None of one that nobody has described.
+    """Return the description of a metric in a record; None if there is none.
 
-    `ema_NAME` is NAME of the moving average of the generator's weights: its description is made from NAME's, here and
-    nowhere else.
+    `ema_NAME` is NAME measured on the moving average of the generator's weights. Its description is made from NAME's.
     """
     own = CATALOGUE.get(name)
     raw = CATALOGUE.get(name.removeprefix(AVERAGE))

@@ -1,4 +1,4 @@
-"""All metrics of a workload at once: hand `Evaluator` the samples of a frozen generator, get numbers by name."""
+"""All metrics of a workload at once: `Evaluator` turns samples of a frozen generator into numbers by name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +31,11 @@ class _Sampled(Protocol):
 
 
 class Evaluator:
-    """Everything that is measured on samples of one workload.
+    """Measures samples of one workload.
 
     Attributes:
         primary: the metric that is the workload's distance: `fd` for images, `sliced_w2` for toys.
-        constants: what is printed beside the metrics and does not depend on the samples, such as floors.
+        constants: numbers that do not depend on the samples and are printed beside the metrics, such as floors.
     """
 
     def __init__(
@@ -47,19 +47,20 @@ class Evaluator:
         samples: int | None = None,
         extractor: str = "",
     ) -> None:
-        """Measure the real data, or read from the cache what was measured before.
+        """Measure the real data, or read earlier measurements from the cache.
 
         Args:
             workload: what is evaluated.
             arrays: its data.
             device: where features are computed.
-            cache_dir: where measurements of the real data are kept; a folder in the user's cache when None.
-            samples: how many samples an evaluation will have, for the floors; the workload's number when None, or the
+            cache_dir: where measurements of the real data are kept; a folder in the user's cache if None.
+            samples: how many samples an evaluation will have, for the floors; the workload's number if None, or the
                 one that its data decides on.
-            extractor: the name and version of the extractor that a trial was planned with, which is checked.
+            extractor: the component `extractor` of the trial. The images are measured in the extractor that it names,
+                and its weights are checked.
 
         Raises:
-            ValueError: the extractor's weights are not there, or are not those that were planned.
+            ValueError: the extractor's weights are missing, or are not those that were planned.
         """
         workload = workload_extractor.as_recorded(workload, extractor)
         count = samples or workload.samples or settled(workload, arrays).samples
@@ -78,7 +79,7 @@ class Evaluator:
 
     @torch.no_grad()
     def evaluate(self, samples: Tensor) -> Scores:
-        """Return every metric of the samples; all of them None if a sample is not finite.
+        """Return every metric of the samples; all are None if a sample is not finite.
 
         Args:
             samples: uint8 images [N, C, 32, 32] with N > 3, or floating-point points [N, 2] for a toy.
@@ -96,7 +97,7 @@ class Evaluator:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Measure in float32 proper, whatever precision the networks are trained in; restored afterwards."""
+    """Measure in full float32, whatever precision the networks are trained in. Restore the settings afterwards."""
     products = torch.get_float32_matmul_precision()
     convolutions = torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")

@@ -1,14 +1,14 @@
-"""What as many fresh real images as there are fakes would get against the reference: the floors and the ceilings.
+"""Floors and ceilings: what fresh real images would get if they were measured like fakes, and as many.
 
-Where the test part is large and no part of the reference, its images are the fresh ones. Elsewhere there are none, and
-the reference itself is dealt at random into images that play the fakes and images that play the reference. What is
-measured so depends on how many images are compared, and is carried over to the numbers that an evaluation has:
+Where the test part is large and not part of the reference, its images are the fresh ones. Elsewhere there are none.
+There the reference is split at random: some of its images stand for fakes, the others for the reference. What is
+measured depends on how many images are compared, so it is converted to the numbers of an evaluation:
 
-- The Fréchet distance of k to l images of one distribution is in the mean b (1/k + 1/l), to first order. What Gaussians
-  of the same covariance have for b is 25 % too small in random features, so that b is measured between halves of the
-  reference. From 500 images on, all that the first order leaves out is less than 10 %.
-- Precision, recall, density and coverage depend on the proportion of fakes to reference images far more than on their
-  numbers: the deal has that proportion.
+- The Fréchet distance of k to l images of one distribution has the mean b (1/k + 1/l), to first order. The formula for
+  b of Gaussian features gives 25 % too little in random features, so b is measured between halves of the reference.
+  From 500 images on, the terms left out are below 10 %.
+- Precision, recall, density and coverage depend on the ratio of fakes to reference images far more than on their
+  numbers. The split has that ratio.
 - The kernel distance is unbiased at any size.
 """
 
@@ -30,7 +30,7 @@ Radii = tuple[Tensor, Tensor]
 _Pair = tuple[Tensor, Tensor, Radii | None]
 
 DEALS: Final = 16
-"""How often the reference is dealt: in the mean over so many b is known to 2 to 4 %."""
+"""How often the reference is split. The mean over this many splits is b within 2 to 4 %."""
 
 _SMALLEST: Final = 1e-10
 """A floor below this share of the features' second moment is a rounding error."""
@@ -39,8 +39,8 @@ _SMALLEST: Final = 1e-10
 def spread(features: Tensor, stream: str) -> float:
     """Return b of E FD = b (1/k + 1/l), FD being the Fréchet distance of k to l images of one distribution.
 
-    The mean over `DEALS` random halvings of the features [N, d], in their units squared. Of the distance between the
-    means the expectation is known, tr S (1/k + 1/l) with the covariance S; only the covariances' part is measured,
+    It is the mean over `DEALS` random halvings of the features [N, d], in their units squared. The distance between the
+    means has a known expectation, tr S (1/k + 1/l) with the covariance S. Only the part of the covariances is measured,
     which halves the scatter. NaN with fewer than four images.
     """
     count = len(features)
@@ -58,26 +58,26 @@ def spread(features: Tensor, stream: str) -> float:
 
 @dataclass(frozen=True)
 class SamplingError:
-    """What finite samples alone add to the Fréchet distance: the `share` of the one set and that of the other.
+    """What finite samples alone add to the Fréchet distance: the `share` of one set plus that of the other.
 
-    Stacks of C images are in the mean C times as far apart as the single images they are drawn from; that only so many
-    stacks are drawn adds to it.
+    Stacks of C images are on average C times as far apart as the single images they are drawn from. The finite number
+    of stacks adds to that.
     """
 
     images: float
     """The `spread` of single images."""
     stack: int = 1
     stacks: float = 0.0
-    """The `spread` of stacks that are drawn from the same single images; 0 where nothing is stacked."""
+    """The `spread` of stacks that are drawn from the same single images; 0 without stacks."""
 
     def share(self, images: int, stacks: int) -> float:
-        """Return the share of a set of so many stacks that are drawn from so many single images."""
+        """Return the share of a set of `stacks` stacks that are drawn from `images` single images."""
         return self.stack * self.images / images + self.stacks / stacks
 
 
 @dataclass(frozen=True, eq=False)
 class RealFeatures:
-    """A workload's real images in the extractor's features [N, d]: what is measured, and of what it is made."""
+    """A workload's real images in the extractor's features [N, d]: the sets that are measured."""
 
     train: Tensor
     test: Tensor
@@ -88,26 +88,26 @@ class RealFeatures:
     test_images: Tensor
     """The single images of the test part."""
     fresh: bool
-    """Whether the test images are no part of the reference, and enough to measure what such images get."""
+    """Whether the test images are not part of the reference, and are enough to be measured as fresh images."""
     stack: int = 1
 
 
 @dataclass(frozen=True)
 class Floors:
-    """What real images reach beside the fakes of an evaluation. Distances have the features' units squared."""
+    """What real images get under the conditions of an evaluation. Distances have the features' units squared."""
 
     floor: float
-    """The Fréchet distance of fresh real images, as many as there are fakes, to the reference; NaN if nothing tells."""
+    """The Fréchet distance to the reference of as many fresh real images as there are fakes; NaN if it is unknown."""
     bias: float
     """What finite samples alone add to it."""
     gap: float
-    """By how much finite samples alone bring unseen images nearer to the training part than to the test part."""
+    """How much nearer finite samples alone bring unseen images to the training part than to the test part."""
     kid_floor: float
     """The kernel distance of fresh real images to the reference."""
     neighbourhood: tuple[float, ...]
-    """Precision, recall, density and coverage of fresh real images, in the proportion of fakes to the reference."""
+    """Precision, recall, density and coverage of fresh real images, at the ratio of fakes to the reference."""
     vendi: float
-    """The Vendi score of as many real images as there are fakes, or of all there are."""
+    """The Vendi score of as many real images as there are fakes, or of all if there are fewer."""
 
 
 def measure_floors(
@@ -120,11 +120,11 @@ def measure_floors(
         name: of the workload's kind, for the random streams.
         count: how many samples an evaluation has.
         between: the Fréchet distance of the test part to the training part.
-        reference: what neighbors are found among: features of at most `NEIGHBOR_IMAGES` reference images, and the
+        reference: where neighbors are looked for: features of at most `NEIGHBOR_IMAGES` reference images, and the
             radii around them.
     """
     floor, bias, gap = distance_floors(real, name, count, between)
-    # Stacks are drawn from the test part in any case: how few images they are made of moves no share by much.
+    # Stacks are always drawn from the test part: the small number of its images changes no share by much.
     has_fresh = real.fresh or real.stack > 1
     pairs: Iterable[_Pair]
     if has_fresh:
@@ -137,7 +137,7 @@ def measure_floors(
 
 
 def distance_floors(real: RealFeatures, name: str, count: int, between: float) -> tuple[float, float, float]:
-    """Return the floor of the Fréchet distance, the part of it that finite samples add, and the gap they open."""
+    """Return the floor of the Fréchet distance, the part that finite samples add, and the gap that they open."""
     stacked = real.stack > 1
     error = SamplingError(
         images=spread(shuffled(real.images, f"{name}/floors/images", NEIGHBOR_IMAGES), f"{name}/floors/halves"),
@@ -155,29 +155,29 @@ def distance_floors(real: RealFeatures, name: str, count: int, between: float) -
 def usable_floor(candidates: Iterable[float], fitted: Moments) -> float:
     """Return the first of several estimates of the floor that is a distance; NaN if none is.
 
-    One that is not finite, not positive, or a rounding error beside the features' second moment |m|^2 + tr S is none:
-    it comes from a part that is a copy of the other, or from images that are all the same.
+    An estimate is no distance if it is not finite, not positive, or a rounding error compared with the features' second
+    moment |m|^2 + tr S. Such values come from a part that is a copy of the other, or from identical images.
     """
     smallest = _SMALLEST * (fitted.mean.square().sum() + fitted.covariance.trace()).item()
     return next((floor for floor in candidates if math.isfinite(floor) and floor > smallest), math.nan)
 
 
 def deals(features: Tensor, fakes: int, stream: str, limit: int = NEIGHBOR_IMAGES) -> Iterator[tuple[Tensor, Tensor]]:
-    """Deal real images [N, d] into sets that stand to each other as fakes and the reference do.
+    """Split real images [N, d] into two sets of the sizes that fakes and the reference have, or at least their ratio.
 
     Args:
         features: of the reference images, N at least 10.
         fakes: how many samples an evaluation has.
         stream: the name of the random stream.
-        limit: how many of either kind are compared at most.
+        limit: the most images of either kind that are compared.
 
     Yields:
-        Some images in the place of the fakes, and the others, in the proportion that fakes and reference images have;
-        the fewer there are, the more often, up to `DEALS` times.
+        Images that stand for fakes, and images that stand for the reference. Small sets are split more often, up to
+        `DEALS` times.
     """
     fakes, reals = min(fakes, limit), min(len(features), limit)
     total = min(len(features), fakes + reals)
-    # What compares neighbors needs one more of either kind than it looks at.
+    # Comparing k neighbors needs k + 1 images of either kind.
     most = total - COVERAGE_NEIGHBOR - 1
     first = max(PRECISION_NEIGHBOR + 1, min(most, round(total * fakes / (fakes + reals))))
     for deal in range(max(1, min(DEALS, limit // total))):
@@ -186,7 +186,7 @@ def deals(features: Tensor, fakes: int, stream: str, limit: int = NEIGHBOR_IMAGE
 
 
 def _reached(pairs: Iterable[_Pair]) -> tuple[tuple[float, ...], float]:
-    """Return precision, recall, density and coverage, and the kernel distance, in the mean over pairs of real sets."""
+    """Return the means over pairs of real sets: precision, recall, density and coverage; and the kernel distance."""
     shares, distances = [], []
     for fakes, reals, radii in pairs:
         shared = compare(fakes, reals, radii)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 _LARGE: Final = 1024
-"""From so many dimensions on the square root is triangular, and the products with it take a third of the time."""
+"""From this many dimensions on the square root is triangular, and products with it take a third of the time."""
 
 _BLOCKS: Final = 8
 
@@ -34,7 +34,7 @@ def moments(features: Tensor) -> Moments:
 
 
 def moments_in_blocks(features: Tensor, device: torch.device, block: int = 8192) -> Moments:
-    """Return the moments of features [N, d], N >= 2, that no device has to hold at once in double precision."""
+    """Return the moments of features [N, d], N >= 2, without holding all of them on a device in double precision."""
     mean = features.mean(0, dtype=torch.float64).to(device)
     products = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=device)
     for part in features.split(block):
@@ -46,8 +46,8 @@ def moments_in_blocks(features: Tensor, device: torch.device, block: int = 8192)
 def square_root(covariance: Tensor) -> Tensor:
     """Return a root R of a positive semi-definite matrix A [d, d], R R^T = A; eigenvalues below 0 are rounding errors.
 
-    Below 1,024 dimensions it is the symmetric one, from there on a lower triangular one: as a Cholesky factor, but one
-    that also singular matrices have.
+    Below 1,024 dimensions it is the symmetric root. From there on it is a lower triangular one, like a Cholesky factor,
+    but it also exists for singular matrices.
     """
     values, vectors = torch.linalg.eigh(covariance)
     scaled = vectors * values.clamp(min=0.0).sqrt()
@@ -76,8 +76,8 @@ def _product(root: Tensor, covariance: Tensor) -> Tensor:
 def frechet_distance(reference: Moments, root: Tensor, other: Moments) -> float:
     """Return the Fréchet distance of `other` to a reference whose covariance has the `square_root` `root`.
 
-    tr (A B)^(1/2) is the sum of the square roots of the eigenvalues of R^T B R with A = R R^T, which unlike A B is
-    symmetric. The reference's root comes from outside because it is computed once, the rest at every evaluation.
+    tr (A B)^(1/2) is the sum of the square roots of the eigenvalues of R^T B R with A = R R^T. Unlike A B, that matrix
+    is symmetric. The caller gives the reference's root because it is computed once, the rest at every evaluation.
     """
     values = torch.linalg.eigvalsh(_product(root, other.covariance), UPLO="L")
     cross = values.clamp(min=0.0).sqrt().sum()

@@ -52,7 +52,7 @@ _TENSORS: Final = ("mean", "covariance", "root", "features", "floor")
 
 @dataclass(frozen=True, eq=False)
 class InceptionReals:
-    """What is known of the real images, on the device but for the features."""
+    """Statistics of the real images. They are on the device, except for the features."""
 
     train: Moments
     root: Tensor
@@ -75,7 +75,7 @@ class InceptionSamples:
 def samples_of(workload: Workload, samples: int) -> int:
     """Return how many generated images FID is computed from in a trial whose evaluations have so many samples.
 
-    The workload's number; a trial that was given fewer samples than the workload's own gets no more here either.
+    It is the workload's number. A trial that was given fewer samples than the workload's own gets no more here either.
     """
     declared = workload.inception_samples
     return declared if samples >= workload.samples else min(declared, samples)
@@ -92,7 +92,7 @@ def kid(
 ) -> float:
     """Return the mean unbiased squared MMD of random subsets of features [N, d] and [M, d], N and M at least 2.
 
-    A subset is smaller than `size` where there are not as many of either.
+    A subset is smaller than `size` if either set has fewer features.
     """
     size = min(size, len(fakes), len(reals))
     draws = np.random.RandomState(seed)
@@ -119,7 +119,7 @@ def inception_score(logits: Tensor, *, splits: int = _SPLITS, seed: int = _SEED)
 
 
 class Inception:
-    """FID, KID and the Inception score of one workload, and what stands beside them."""
+    """FID, KID and the Inception score of one workload, with their floor."""
 
     def __init__(
         self,
@@ -130,15 +130,15 @@ class Inception:
         cache_dir: Path | None = None,
         on_progress: "OnProgress | None" = None,
     ) -> None:
-        """Load the network, and measure the real images or read from the cache what was measured before.
+        """Load the network. Measure the real images, or read earlier measurements from the cache.
 
         Args:
             workload: made of images, and no stacks.
             arrays: its data.
             weights: of the network.
             device: where it computes.
-            cache_dir: where measurements of the real images are kept; a folder in the user's cache when None.
-            on_progress: is told how many of the images have been measured.
+            cache_dir: where measurements of the real images are kept; a folder in the user's cache if None.
+            on_progress: called with how many images have been measured.
 
         Raises:
             ValueError: the weights cannot be used.
@@ -156,7 +156,7 @@ class Inception:
         )
 
     def measure(self, images: Tensor, on_images: OnImages | None = None) -> Scores:
-        """Return every metric of generated uint8 images [N, C, H, W], N > 1, the constants and how many there were."""
+        """Return the metrics of generated uint8 images [N, C, H, W], N > 1, the constants, and the number of images."""
         with full_precision(self._device):
             features, logits = embed(self._network, images, self._device, on_images)
             samples = InceptionSamples(self._reals, features, logits, self._device)
@@ -168,7 +168,7 @@ class Inception:
 def prepare(
     workload: Workload, arrays: Arrays, weights: Weights, device: str, on_progress: "OnProgress | None" = None
 ) -> None:
-    """Try the weights and measure the real images, so that trials find in the cache what they need.
+    """Check the weights and measure the real images, so that trials find the results in the cache.
 
     Raises:
         ValueError: the weights cannot be used.
@@ -179,7 +179,7 @@ def prepare(
 
 
 def unmeasurable() -> Scores:
-    """Return what stands in a record where there were no finite images to measure."""
+    """Return what a record has where there were no finite images to measure."""
     return dict.fromkeys(metric.about.name for metric in _registered("measured"))
 
 
@@ -189,9 +189,9 @@ def _registered(kind: str) -> list[RegisteredMetric]:
 
 @contextlib.contextmanager
 def _settled(device: torch.device) -> Iterator[None]:
-    """Compute as every process of this machine would, whatever it trains in and with how many threads.
+    """Use settings that do not depend on the trial: its precision and its number of threads.
 
-    Real images are measured by whoever comes first, and bits are compared between runs.
+    The first process that needs them measures the real images, and bits are compared between runs.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark
@@ -204,7 +204,7 @@ def _settled(device: torch.device) -> Iterator[None]:
 
 
 def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:
-    """Return the file that what is known of the real images is kept in, under everything the numbers depend on."""
+    """Return the file that keeps the statistics of the real images. Its name holds everything they depend on."""
     what = (
         content_hash(arrays),
         INCEPTION,
@@ -242,7 +242,7 @@ def _images(array: "np.ndarray[Any, np.dtype[Any]]") -> Tensor:
 
 
 class _Counter:
-    """Adds up images, and tells a data set's progress."""
+    """Adds up images and reports the progress."""
 
     def __init__(self, name: str, total: int, on_progress: "OnProgress | None") -> None:
         self._name = name

@@ -1,6 +1,7 @@
 """The kernel distance (Bińkowski et al., 2018): an unbiased estimate of the squared MMD under a cubic kernel.
 
-Being unbiased it can be used with few samples, and comes out slightly negative when the two sets cannot be told apart.
+The estimate is unbiased, so it can be used with few samples. It comes out slightly negative if the two sets cannot be
+told apart. In Inception's features it is called KID.
 """
 
 import math
@@ -11,7 +12,7 @@ from torch import Tensor
 from bench.metrics.order import shuffled
 
 BLOCK = 1000
-"""Most samples of either set that are compared at once."""
+"""The most samples of either set that are compared at once."""
 
 
 def _cubic_kernel(first: Tensor, second: Tensor) -> Tensor:
@@ -26,7 +27,7 @@ def squared_mmd(first: Tensor, second: Tensor) -> float:
     first, second = first.double(), second.double()
 
     def within(features: Tensor) -> Tensor:
-        # Left out before the sum: of a feature of 1e6 the diagonal is 1e30, and subtracted it takes all digits along.
+        # Left out before the sum: for features of 1e6 the diagonal is 1e30, and subtracting it would lose all digits.
         others = _cubic_kernel(features, features).fill_diagonal_(0.0)
         return others.sum() / (len(features) * (len(features) - 1))
 
@@ -36,8 +37,8 @@ def squared_mmd(first: Tensor, second: Tensor) -> float:
 def kernel_distance(fakes: Tensor, reals: Tensor, block: int = BLOCK) -> float:
     """Return the mean squared MMD over disjoint blocks of both sets [n, d] and [m, d], n and m at least 2.
 
-    Every sample of the smaller set is used once, and as many of the larger as fill the blocks. Both sets are permuted
-    first, each by a fixed permutation of its own: a block of samples that came sorted by class is far from any other.
+    Every sample of the smaller set is used once, and as many of the larger set as fill the blocks. Both sets are first
+    put into a fixed random order, because a block of samples that came sorted by class is far from any other.
     """
     blocks = math.ceil(min(len(fakes), len(reals)) / block)
     fakes = shuffled(fakes, "kernel-distance/fakes", blocks * block)

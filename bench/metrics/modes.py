@@ -1,4 +1,4 @@
-"""Which modes of a data set were found, and how evenly: counts over classes, and the divergence of their histogram."""
+"""Which modes of a data set samples cover, and how evenly: counts of classes and the divergence of their histogram."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 READABLE = 0.9
-"""A sample is unreadable if the classifier gives no class of some channel more than this probability."""
+"""A sample is unreadable if, for one of its channels, the classifier gives no class this probability."""
 
 
 _SCORE_BLOCK = 4096
@@ -23,7 +23,7 @@ def mode_indices(logits: Tensor) -> Tensor:
 def unreadable_share(logits: Tensor) -> float:
     """Return the share of samples with a channel whose largest class probability is below `READABLE`.
 
-    The classifier names a class for garbage too; this share says how far to trust the mode counts.
+    The classifier names a class for garbage too. This share says how far the mode counts can be trusted.
     """
     confidence = logits.softmax(-1).amax(-1).reshape(len(logits), -1).amin(1)
     return (confidence < READABLE).double().mean().item()
@@ -32,8 +32,8 @@ def unreadable_share(logits: Tensor) -> float:
 def classifier_score(logits: Tensor) -> float:
     """Return exp E KL(p(y|x) || p(y)), between 1 and the number of modes, for logits [N, k] or [N, C, k].
 
-    The inception score (Salimans et al., 2016) in the data set's own classifier, without splits. A mode y of C channels
-    has p(y|x) = prod_c p_c(y_c|x), whose entropy is the sum of the channels'.
+    It is the Inception score (Salimans et al., 2016) in the data set's own classifier, without splits. A mode y of C
+    channels has p(y|x) = prod_c p_c(y_c|x), whose entropy is the sum of the channels' entropies.
     """
     confidences = logits.double().log_softmax(-1).reshape(len(logits), -1, logits.shape[-1])
     conditional = -(confidences.exp() * confidences).sum((1, 2)).mean()
@@ -48,15 +48,15 @@ def classifier_score(logits: Tensor) -> float:
 
 
 def captured(counts: Tensor, at_least: float = 1.0) -> int:
-    """Return how many modes have at least so many samples, for counts [K]."""
+    """Return how many modes have at least `at_least` samples, for counts [K]."""
     return int((counts >= at_least).sum())
 
 
 def histogram_divergence(counts: Tensor, expected: Tensor) -> float | None:
     """Return KL(p || q) in nats of the histogram p of counts [K] from the frequencies q [K]; None without a sample.
 
-    Modes without samples add nothing, as 0 log 0 = 0. A mode with samples that q says cannot occur gives infinity,
-    which is returned as None: q is a frequency in real data, and such a divergence says nothing.
+    Modes without samples add nothing, as 0 log 0 = 0. A sampled mode that does not occur in the real data makes the
+    divergence infinite. That says nothing about the samples, so it is returned as None.
     """
     total = counts.sum().item()
     if total == 0:

@@ -2,8 +2,9 @@
 
 Precision and recall: Kynkäänniemi et al., 2019, k = 3. Density and coverage: Naeem et al., 2020, k = 5. A sample set's
 manifold is the union of balls around its points, each reaching to the point's k-th nearest neighbor in the set.
-The first of each pair says nothing without the second: samples all alike have it for nothing where reals are crowded.
-Distances are taken a block of rows at a time, so 10,000 against 60,000 points need some hundred megabytes.
+Precision says nothing without recall, nor density without coverage: identical samples in a crowded place have a high
+precision and density. Distances are computed a block of rows at a time, so 10,000 against 60,000 points need a few
+hundred megabytes.
 """
 
 from collections.abc import Iterator
@@ -17,12 +18,12 @@ PRECISION_NEIGHBOR: Final = 3
 COVERAGE_NEIGHBOR: Final = 5
 
 NEIGHBOR_IMAGES: Final = 10_000
-"""Precision, recall, density, coverage and the kernel distance look at no more images of either kind than this."""
+"""Precision, recall, density, coverage and the kernel distance use at most this many images of either kind."""
 
 _BLOCK_ELEMENTS: Final = 16 * 1024 * 1024
 
 _FAR: Final = 1e4
-"""How many times the typical squared length the largest may be before float32 blurs who is nearer to that point."""
+"""If the largest squared length is more than this many times the typical one, float32 is too coarse for distances."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,16 @@ class Neighborhood:
     recall: float
     """Share of reals within the fakes' manifold."""
     density: float
-    """Mean number of the reals' balls a fake lies in, over k; 1 is expected where the two agree."""
+    """Mean number of the reals' balls that a fake lies in, divided by k. Its expectation is 1 if the two agree."""
     coverage: float
-    """Share of reals whose ball holds a fake; 1 - 2^-k is expected where the two agree."""
+    """Share of reals whose ball holds a fake. Its expectation is 1 - 2^-k if the two agree."""
 
 
 def _squared_distances(points: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Yield the index of the first row and the squared distances [rows, M], block by block of `points`.
 
-    Distances do not change under a shift, and |x|^2 + |y|^2 - 2 x.y has the smallest rounding errors near the origin:
-    all points are shifted by the median of `others`, which a single one far away does not move as it moves the mean.
+    A shift changes no distance, and |x|^2 + |y|^2 - 2 x.y has the smallest rounding errors near the origin. So all
+    points are shifted by the median of `others`, which, unlike the mean, a single point far away does not move.
     """
     center = others.float().median(0).values
     points, others = points.float() - center, others.float() - center
@@ -58,14 +59,14 @@ def _squared_distances(points: Tensor, others: Tensor) -> Iterator[tuple[int, Te
 
 
 def _some_are_far(points: Tensor, others: Tensor) -> bool:
-    """Say whether a centered point is so far away that its distances need float64, which takes twice the time."""
+    """Whether a centered point is so far away that distances need float64, which takes twice the time."""
     squares = others.square().sum(1)
     largest = torch.maximum(points.square().sum(1).max(), squares.max())
     return bool(largest > _FAR * squares.median())
 
 
 def _squared_distances_within(points: Tensor) -> Iterator[Tensor]:
-    """Yield the squared distances [rows, N] among the points, block by block; infinity of each to itself."""
+    """Yield the squared distances [rows, N] among the points, block by block. That of a point to itself is infinite."""
     for start, distances in _squared_distances(points, points):
         rows = torch.arange(len(distances), device=points.device)
         distances[rows, start + rows] = torch.inf
@@ -81,13 +82,13 @@ def squared_radii(points: Tensor, neighbors: tuple[int, ...]) -> list[Tensor]:
 
 
 def nearest(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the squared distance [N] of points [N, d] to their nearest of `others` [M, d], and which it is [N]."""
+    """Return the squared distance [N] of points [N, d] to the nearest of `others` [M, d], and its index [N]."""
     minima = [block.min(1) for _, block in _squared_distances(points, others)]
     return torch.cat([minimum.values for minimum in minima]), torch.cat([minimum.indices for minimum in minima])
 
 
 def nearest_other(points: Tensor) -> Tensor:
-    """Return the squared distance [N] of each of the points [N, d], N >= 2, to its nearest other one."""
+    """Return the squared distance [N] of each of the points [N, d], N >= 2, to the nearest other point."""
     return torch.cat([block.amin(1) for block in _squared_distances_within(points)])
 
 
@@ -97,18 +98,18 @@ def median_distance(squared: Tensor) -> float:
 
 
 def authentic_share(squared: Tensor, indices: Tensor, radii: Tensor) -> float:
-    """Return the share of samples farther from their nearest training point than that is from its nearest other one.
+    """Return the share of samples that are farther from a training point than other training points are.
 
     Args:
-        squared: squared distances [N] of the samples to their nearest training point.
-        indices: which training point [N] that is.
-        radii: squared distances [M] of the training points to the nearest other one.
+        squared: squared distances [N] of the samples to the nearest training point.
+        indices: of that training point [N].
+        radii: squared distances [M] of the training points to the nearest other training point.
     """
     return (squared > radii[indices]).double().mean().item()
 
 
 def real_radii(reals: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the squared radii of the reals' balls for precision and for density and coverage."""
+    """Return the squared radii of the reals' balls: for precision, and for density and coverage."""
     precision_radii, coverage_radii = squared_radii(reals, (PRECISION_NEIGHBOR, COVERAGE_NEIGHBOR))
     return precision_radii, coverage_radii
 
@@ -119,7 +120,7 @@ def compare(fakes: Tensor, reals: Tensor, radii: tuple[Tensor, Tensor] | None = 
     Args:
         fakes: features of generated samples.
         reals: features of real ones.
-        radii: `real_radii(reals)` where they are known already.
+        radii: `real_radii(reals)`, if they are known already.
     """
     precision_radii, coverage_radii = radii if radii is not None else real_radii(reals)
     (fake_radii,) = squared_radii(fakes, (PRECISION_NEIGHBOR,))

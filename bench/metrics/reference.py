@@ -1,4 +1,4 @@
-"""What is known about the real images of a workload in an extractor's features: computed once, kept on disk."""
+"""Statistics of a workload's real images in an extractor's features, computed once and kept on disk."""
 
 import dataclasses
 import hashlib
@@ -32,12 +32,12 @@ from bench.metrics.order import shuffled
 from bench.metrics.version import METRICS_VERSION
 
 TRAINING_IMAGES: Final = 60_000
-"""Copies are looked for among no more training images than this."""
+"""Copies are looked for among at most this many training images."""
 
 _SMALL: Final = 10_000
-"""A data set with fewer images than this lends both its parts to the reference: moments of one alone are too rough.
+"""Of a data set with fewer images than this, both parts are the reference: moments of one part are too rough.
 
-A test part with fewer is too rough a measure of what fresh images get.
+A test part with fewer images is too small to measure what fresh images get.
 """
 
 _STACKS: Final = 26_000
@@ -45,7 +45,7 @@ _STACKS: Final = 26_000
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Statistics of real images. Every field is a tensor (numbers are 0-dimensional), so the whole is easily stored."""
+    """Statistics of real images. Every field is a tensor (a number is 0-dimensional), so that all are stored alike."""
 
     mean: Tensor
     covariance: Tensor
@@ -57,36 +57,36 @@ class Reference:
     test_root: Tensor
     test_count: Tensor
     train_mean: Tensor
-    """Of the training part alone, which is the whole reference unless the data set is small."""
+    """Of the training part alone. It is the whole reference unless the data set is small."""
     train_covariance: Tensor
     train_root: Tensor
     train_count: Tensor
     between: Tensor
     """The Fréchet distance of the test part to the training part."""
     floor: Tensor
-    """The Fréchet distance of as many fresh real images as an evaluation has samples; NaN where nothing tells it."""
+    """The Fréchet distance of as many fresh real images as an evaluation has samples; NaN if it is unknown."""
     bias: Tensor
     """What finite samples alone add to the distance of such images to the reference."""
     gap: Tensor
-    """By how much finite samples alone bring any images nearer to the training part than to the test part."""
+    """How much nearer finite samples alone bring any images to the training part than to the test part."""
     unreadable: Tensor
-    """The share of real test images that the extractor cannot read; NaN of one that has no classes."""
+    """The share of real test images that the classifier cannot read; NaN without a classifier."""
     frequencies: Tensor
     """How often each mode occurs in the training part."""
     features: Tensor
-    """Features of at most `NEIGHBOR_IMAGES` of the reference images, chosen by a fixed permutation."""
+    """Features of at most `NEIGHBOR_IMAGES` reference images, a fixed random choice."""
     precision_radii: Tensor
     coverage_radii: Tensor
     kid_floor: Tensor
     """The kernel distance of fresh real images to the reference."""
     neighbourhood: Tensor
-    """Precision, recall, density and coverage [4] of fresh real images, in the proportion of fakes to the reference."""
+    """Precision, recall, density and coverage [4] of fresh real images, at the ratio of fakes to the reference."""
     vendi: Tensor
-    """The Vendi score of as many real images as an evaluation has samples, or of all there are."""
+    """The Vendi score of as many real images as an evaluation has samples, or of all if there are fewer."""
     classifier_score: Tensor
-    """That of the real test images."""
+    """The classifier score of the real test images."""
     training: Tensor
-    """Features of at most `TRAINING_IMAGES` training images [M, d]; none for a workload of random stacks."""
+    """Features of at most `TRAINING_IMAGES` training images [M, d]; empty for a workload of random stacks."""
     training_nearest: Tensor
     """The squared distance [M] of each of them to its nearest other one."""
     test_nearest: Tensor
@@ -125,7 +125,7 @@ def _scalar(value: float) -> Tensor:
 
 
 def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor]:
-    """Measure how near the real test images come to single training images [N, d]."""
+    """Measure how close the real test images come to single training images [N, d]."""
     if workload.stack > 1:
         empty = {"training": train[:0], "training_nearest": train[:0, 0]}
         return {**empty, "test_nearest": _scalar(0.0), "test_authentic": _scalar(0.0)}
@@ -141,7 +141,7 @@ def _copies(train: Tensor, test: Tensor, workload: Workload) -> dict[str, Tensor
 
 
 def arranged(workload: Workload, train: Tensor, test: Tensor) -> RealFeatures:
-    """Say what is measured against what, given the features of single images [N, d] of either part."""
+    """Return the sets that are compared, given the features of single images [N, d] of either part."""
     stack, name = workload.stack, workload.kind
     fresh = len(test) >= _SMALL
     if stack > 1:
@@ -199,17 +199,17 @@ def build(workload: Workload, arrays: Arrays, extractor: nn.Module, device: torc
 
 
 def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_dir: Path, count: int) -> Path:
-    """Return the file a reference is kept in, given how many samples an evaluation has.
+    """Return the file that keeps a reference, given how many samples an evaluation has.
 
-    Its name holds everything the numbers depend on, never a bare label.
+    Its name is a hash of everything that the numbers depend on.
     """
     assert workload.extractor is not None
-    # With a cache of its own a classifier is still the user's: nothing but references is kept in `cache_dir`.
+    # Only references are kept in `cache_dir`; the classifier is always in the user's cache.
     known = identity(workload, content_hash(arrays))
     assert known is not None, f"the classifier of {workload.name} is not trained"
     parts = (content_hash(arrays), known.component, f"metrics {METRICS_VERSION}", f"{count} samples")
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
-    # Devices, releases of torch and threads differ in the last bits, and bits are compared between runs.
+    # Devices, releases of torch and numbers of threads give other last bits, and bits are compared between runs.
     machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
     key = hashlib.sha256("\n".join((workload.kind, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
     return cache_dir / f"reference-{workload.kind}-{key[:16]}.safetensors"
@@ -218,9 +218,9 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
 def load_or_build(
     workload: Workload, arrays: Arrays, extractor: nn.Module, device: torch.device, cache_dir: Path | None, count: int
 ) -> Reference:
-    """Return the reference for evaluations of `count` samples from the cache, or build it and keep it there.
+    """Return the reference for evaluations of `count` samples from the cache, or build it and write it there.
 
-    The cache is the user's where no folder is given.
+    It is the user's cache if no folder is given.
     """
     path = cache_path(workload, arrays, device, cache_dir if cache_dir is not None else default_cache_dir(), count)
     names = [field.name for field in dataclasses.fields(Reference)]

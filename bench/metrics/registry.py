@@ -1,8 +1,8 @@
-"""The one registry of metrics: every function that a module of `bench.metrics.measures` declares with a decorator.
+"""The registry of metrics: every function that a module of `bench.metrics.measures` declares with a decorator.
 
-A metric is a function of one argument, what was sampled (`ImageSamples` or `PointSamples`); a constant is one of what
-is real (`RealImages` or `RealPoints`). Its name is the function's, its summary the first line of the docstring.
-`python -m bench.metrics.registry` writes the descriptions to `metrics.json`, which `list` reads without torch.
+A metric is a function of the samples (`ImageSamples` or `PointSamples`), a constant one of the real data (`RealImages`
+or `RealPoints`). Its name is the function's, its summary the first line of the docstring. `list` reads the descriptions
+without torch from `metrics.json`, which `python -m bench.metrics.registry` writes.
 """
 
 import functools
@@ -27,7 +27,7 @@ Bounds = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class RegisteredMetric:
-    """A metric's description, and the function that computes it; a summary of a run has none."""
+    """A metric's description and the function that computes it. A summary of a run has no function."""
 
     about: Metric
     compute: Callable[[Any], float | None] | None
@@ -89,14 +89,14 @@ def metric(
     bounds: Bounds = (None, None),
     version: str = "1",
 ) -> Callable[[_Measure], _Measure]:
-    """Register a function of the samples as a metric, measured at every evaluation of each workload that has its needs.
+    """Register a function of the samples as a metric, for every evaluation of a workload that has what it needs.
 
     Args:
-        title: what a table's column is headed with.
-        needs: what it is computed from; a workload without it does not have the metric.
-        higher_is_better: None where neither direction is.
-        unit: the unit of the number; empty for a distance, which has the features' own.
-        bounds: the smallest and largest possible value, None where there is none.
+        title: the heading of its column in a table.
+        needs: what it is computed from. A workload without one of these does not have the metric.
+        higher_is_better: None if neither direction is better.
+        unit: of the number; empty for a distance, which has the features' own.
+        bounds: the smallest and the largest possible value; None for no bound.
         version: raised with `METRICS_VERSION` when its numbers change.
 
     Raises:
@@ -108,7 +108,7 @@ def metric(
 def constant(
     title: str, *, needs: Iterable[MetricInput], unit: Unit = "", bounds: Bounds = (None, None), version: str = "1"
 ) -> Callable[[_Measure], _Measure]:
-    """Register a function of the real data as what is printed beside a metric: a floor, a ceiling or a bias."""
+    """Register a function of the real data that is printed beside a metric: a floor, a ceiling or a bias."""
     return _decorator("constant", title, unit, None, bounds, needs, version)
 
 
@@ -122,7 +122,7 @@ def describe(
     bounds: Bounds,
     version: str = "1",
 ) -> None:
-    """Register the description of a number that the engine derives from a run's evaluations."""
+    """Register the description of a number that the engine computes from the evaluations of a run."""
     about = Metric(
         name=name,
         title=title,
@@ -151,7 +151,7 @@ def registered() -> list[RegisteredMetric]:
 
 
 def offers(workload: Workload) -> frozenset[MetricInput]:
-    """Return what a workload has for metrics to be computed from."""
+    """Return what a workload offers metrics to be computed from."""
     if workload.is_toy:
         return frozenset({"points", "mixture", "modes"})
     reader = reader_of_classes(workload)
@@ -165,13 +165,13 @@ def offers(workload: Workload) -> frozenset[MetricInput]:
 
 
 def applicable(workload: Workload, kind: MetricKind) -> list[RegisteredMetric]:
-    """Return the metrics of one kind whose needs the workload meets."""
+    """Return the metrics of one kind that a workload has everything for."""
     offered = offers(workload)
     return [metric for metric in registered() if metric.about.kind == kind and offered.issuperset(metric.about.needs)]
 
 
 def index_path() -> Path:
-    """Return where the descriptions are kept."""
+    """Return the path of the file of descriptions."""
     return Path(__file__).parent / "metrics.json"
 
 

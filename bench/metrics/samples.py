@@ -1,4 +1,4 @@
-"""What a metric may look at: the samples of one evaluation and the real data, each tensor computed once, on demand."""
+"""What a metric may use: the samples of one evaluation and the real data. Each tensor is computed once, on demand."""
 
 from collections.abc import Callable, Hashable
 from functools import cached_property
@@ -19,7 +19,7 @@ from bench.metrics.toys import high_quality_counts
 _Value = TypeVar("_Value")
 
 _POINT_SETS = 5
-"""How many sets of training points at most are measured as if they were samples."""
+"""The most sets of training points that are measured as if they were samples."""
 
 
 class _Shared:
@@ -27,14 +27,14 @@ class _Shared:
         self._known: dict[Hashable, object] = {}
 
     def once(self, compute: Callable[[Self], _Value]) -> _Value:
-        """Return compute(self), computed at the first call only: what several metrics have in common."""
+        """Return compute(self). It is computed at the first call only, so that several metrics can share it."""
         if compute not in self._known:
             self._known[compute] = compute(self)
         return cast(_Value, self._known[compute])
 
 
 class RealImages(_Shared):
-    """The real images of a workload, how many samples an evaluation has, and how well the classifier reads images."""
+    """The real images of a workload, the number of samples of an evaluation, and the accuracy of the classifier."""
 
     def __init__(self, workload: Workload, reference: Reference, count: int, accuracy: float | None) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class ImageSamples(_Samples[RealImages]):
 
     @cached_property
     def few(self) -> Tensor:
-        """Features of at most `NEIGHBOR_IMAGES` samples, for what compares all pairs: a fixed random choice."""
+        """Features of at most `NEIGHBOR_IMAGES` samples, a fixed random choice, for metrics that compare all pairs."""
         return shuffled(self.features, "evaluation/few", NEIGHBOR_IMAGES)
 
 

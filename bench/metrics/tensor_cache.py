@@ -1,4 +1,4 @@
-"""Tensors kept on disk: measured once, by one process while others wait, and checked whenever they are read."""
+"""A cache of tensors on disk. One process measures while others wait, and what is read is checked."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -18,20 +18,20 @@ _log = logging.getLogger(__name__)
 
 
 def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Tensors:
-    """Return the tensors of these names that the file keeps, or build them and keep them there.
+    """Return the tensors in a file, or build them and write them there.
 
     Args:
-        path: of the file. Whatever the tensors depend on has to be in its name.
-        names: of the tensors, all of them.
-        build: measures them; called by one process at a time. It returns contiguous tensors on the CPU.
+        path: of the file. Its name must contain everything that the tensors depend on.
+        names: of all tensors.
+        build: computes them; called by one process at a time. It returns contiguous tensors on the CPU.
 
-    What is not what was written is built again, with a warning. A cache that cannot be written costs time, never a run.
+    A damaged file is built again, with a warning. A cache that cannot be written costs time, but ends no run.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = wait_for(path.with_name(f".{path.stem}.lock"), f"measuring the data for {path.name}")
     except OSError as error:
-        _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)
+        _log.warning("measurements of the data cannot be kept in %s (%s)", path.parent, error)
         return _read(path, names) or build()
     with lock:
         stored = _read(path, names)
@@ -42,7 +42,7 @@ def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Te
 
 
 def _read(path: Path, names: Collection[str]) -> Tensors | None:
-    """Return what the file keeps; None where there is none, or where it is not what was written."""
+    """Return the tensors in the file; None if there is no file or it is damaged."""
     if not path.is_file():
         return None
     try:
@@ -62,4 +62,4 @@ def _write(path: Path, tensors: Tensors) -> None:
     try:
         replace_whole(path, safetensors.torch.save(tensors, {"sha256": digest(tensors)}))
     except OSError as error:
-        _log.warning("what is measured of the data cannot be kept in %s (%s)", path.parent, error)
+        _log.warning("measurements of the data cannot be kept in %s (%s)", path.parent, error)

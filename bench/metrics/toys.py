@@ -39,15 +39,15 @@ def projections(points: Tensor) -> Tensor:
 def _sorted(rows: Tensor) -> Tensor:
     if rows.device.type != "cpu":
         return rows.sort(dim=1).values
-    # Ten times as fast as torch, which sorts the places of the numbers with them.
+    # Ten times as fast as torch, which also sorts the indices.
     return torch.from_numpy(np.sort(rows.numpy(), axis=1))
 
 
 def _squared_w2_on_lines(first: Tensor, second: Tensor) -> Tensor:
     """Return the squared 2-Wasserstein distances [L] of sorted numbers [L, N] and [L, M], exactly, also where N != M.
 
-    On a line W2^2 is the integral over [0, 1] of the squared difference of the quantile functions, which here are
-    steps that change at multiples of 1/N and of 1/M.
+    On a line W2^2 is the integral over [0, 1] of the squared difference of the quantile functions. Here these are step
+    functions, with steps at multiples of 1/N and of 1/M.
     """
     sizes = [x.shape[1] for x in (first, second)]
     levels = [torch.arange(1, size + 1, dtype=torch.float64, device=first.device) / size for size in sizes]
@@ -63,6 +63,6 @@ def sliced_w2(first: Tensor, second: Tensor) -> float:
     """Return the sliced 2-Wasserstein distance of two sets of points, each by its `projections`.
 
     The root of the mean over 64 evenly spaced directions of the squared W2 distance of the projections (Rabin et al.,
-    2011). In the plane even directions are exact for all purposes, and nothing is drawn at random. Units: the data's.
+    2011). In the plane, evenly spaced directions are accurate enough. Nothing is drawn at random. Units: the data's.
     """
     return _squared_w2_on_lines(first, second).mean().sqrt().item()

@@ -1,4 +1,4 @@
-"""The fixed networks of the protocol. A network here is frozen: a change of any number is a new name."""
+"""The fixed networks of the protocol. They are frozen: a network that changes any number gets a new name."""
 
 from bench.networks.build import build_discriminator, build_generator
 

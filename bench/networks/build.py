@@ -10,7 +10,7 @@ from losses.constraints.normalization import SpectralNorm
 
 Discriminator = dcgan.Discriminator | mlp.PointDiscriminator
 Draw = Callable[[str, tuple[int, ...]], Tensor]
-"""Standard normals for the parameter of that name: a draw by name cannot shift another parameter's."""
+"""Returns standard normals for the parameter of that name, which do not depend on other parameters."""
 
 
 def build_generator(network: Network, normal: Draw) -> nn.Module:

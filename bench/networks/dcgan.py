@@ -2,10 +2,10 @@
 
 One 4x4 stage, then stride-2 stages up to the image: three at 32x32 (channels 4w, 2w, w), four at 64x64 (8w ... w).
 
-Radford's weights, N(0, 0.02), are made for a network whose norms set the scale of every layer. A discriminator without
-one starts almost blind with them: its logits of noise spread by 0.005 (one channel, width 32) to 0.02 (three, width
-64), where the scale of He et al. (ICCV 2015, arXiv 1502.01852), which keeps a signal's size from layer to layer, gives
-0.6. So that is the scale of the layers that no affine norm follows.
+Radford's weights, N(0, 0.02), suit a network whose norms set the scale of every layer. A discriminator without norms
+hardly reacts to its input with them: its logits of noise have a standard deviation of 0.005 (one channel, width 32) to
+0.02 (three channels, width 64). With the scale of He et al. (ICCV 2015, arXiv 1502.01852), which keeps the size of a
+signal from layer to layer, it is 0.6. So layers that no affine norm follows have that scale.
 """
 
 import math
@@ -30,7 +30,7 @@ def _stage_channels(width: int, image_size: int) -> list[int]:
 
 
 class _FirstStage(nn.ConvTranspose2d):
-    """A transposed convolution of a single point, [B, C, 1, 1]: a matrix product, and several times as fast as one."""
+    """A transposed convolution of a single point, [B, C, 1, 1], as a matrix product, which is several times as fast."""
 
     def forward(self, points: Tensor, output_size: list[int] | None = None) -> Tensor:
         inward, outward, height, width = self.weight.shape
@@ -40,7 +40,7 @@ class _FirstStage(nn.ConvTranspose2d):
 
 
 class _Head(nn.Conv2d):
-    """A convolution by a kernel as large as the map, to [B, outputs, 1, 1]: a matrix product, too."""
+    """A convolution by a kernel as large as the map, to [B, outputs, 1, 1], also as a matrix product."""
 
     def forward(self, maps: Tensor) -> Tensor:
         pixels, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (maps, self.weight))
@@ -69,11 +69,11 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images [B, channels, size, size] to (logits [B], features [B, 4w]): features are the last stage's spatial mean.
 
-    With `outputs` above 1 the last layer is that wide and the logits are [B, outputs]: nothing else may change.
+    With `outputs` above 1 the last layer is that wide and the logits are [B, outputs]; nothing else changes.
 
-    `norm` stands where Radford has BatchNorm. Convolutions that no affine norm follows carry a bias when the norm is
-    `none` or `sn`: a bias-free LeakyReLU network without norm is homogeneous, D(0) = 0, and could not offset its
-    logit, which would handicap every loss that is not shift-invariant. `sn` is applied after initialization.
+    `norm` replaces Radford's BatchNorm. If it is `none` or `sn`, convolutions have a bias. A LeakyReLU network without
+    norm and bias is homogeneous, D(0) = 0. It could not shift its logits, which would be a handicap for every loss that
+    is not shift-invariant. `sn` is applied after initialization.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Discriminator(nn.Module):
 
 
 def _leaky_relu() -> nn.Module:
-    # In place: the largest maps of a step are half as many, and nothing but this layer reads what comes before it.
+    # In place: it halves the number of the largest maps of a step, and only this layer reads its input.
     return nn.LeakyReLU(_LEAK, inplace=True)
 
 

@@ -1,10 +1,9 @@
 """The Dirac-GAN of Mescheder, Geiger and Nowozin (ICML 2018, arXiv 1801.04406), driven through the real training step.
 
-Real data is a point mass at 0, the generator a point mass at theta, and the discriminator a line of slope psi: the
-smallest GAN there is, whose only equilibrium is (theta, psi) = (0, 0). Whether gradient descent reaches it tells
-whether a method converges locally. The authors' discriminator is large on fakes and ours on reals, so ours is
-D(x) = -psi * x: then theta and psi are theirs, and so is the start (1, 1). Their alternating scheme moves the generator
-first.
+Real data is a point mass at 0, the generator a point mass at theta, and the discriminator a line of slope psi. It is
+the smallest GAN there is, and its only equilibrium is (theta, psi) = (0, 0). A method converges locally if gradient
+descent reaches it. The authors' discriminator is large on fakes and ours on reals, so ours is D(x) = -psi * x. Then
+theta, psi and the start (1, 1) are theirs. Their alternating scheme moves the generator first.
 """
 
 import csv
@@ -31,7 +30,7 @@ from losses import Constraint, Method
 STEP_SIZE: Final = 0.2
 STEPS: Final = 500
 BATCH_SIZE: Final = 512
-"""All points of a batch are equal, so its size matters only to parts that draw random numbers: it averages them."""
+"""All points of a batch are equal. Its size matters only to parts that draw random numbers, which it averages."""
 
 _ANY_BATCH: Final = 4
 
@@ -40,11 +39,11 @@ ARRIVED: Final = 0.05
 DECAYING: Final = -1e-3
 """Its radius falls when log(radius) changes by less than this a step."""
 STEADY: Final = 4.0
-"""It falls steadily, as a convergent linear system does, when it falls in each quarter of the second half, at rates
-that differ by no more than this factor: a spiral seen from the side is not quite even."""
+"""It falls steadily, as that of a convergent linear system, when it falls in each quarter of the second half, at rates
+that differ by at most this factor. The radius of an elliptical spiral does not fall quite evenly."""
 
 Convergence = Literal["convergent", "near", "slow", "not convergent", "overflow"]
-"""What became of a trajectory.
+"""How a trajectory ended.
 
 - convergent: near the equilibrium, and falling steadily over the second half.
 - near: near it, but not falling steadily: a small orbit, a clipped slope, or noise.
@@ -56,7 +55,7 @@ Convergence = Literal["convergent", "near", "slow", "not convergent", "overflow"
 
 @dataclass(frozen=True)
 class Schedule:
-    """In what order the players move: both from the same point, or the generator and then `critic_steps` times D."""
+    """The order of the players' moves: both from the same point, or the generator and then D `critic_steps` times."""
 
     name: str
     label: str
@@ -77,7 +76,7 @@ _UNGIVEN: Final = {
     "second_latents": "compares the samples of different latents",
     "weights": "reads layers of weights",
 }
-"""What parts need that a game of two numbers cannot give."""
+"""What parts may need that a game of two numbers does not have."""
 
 
 class PointMass(nn.Module):
@@ -103,7 +102,7 @@ class Slope(nn.Module):
 
 
 class DiracGan:
-    """Both players, the method and its training step, for a method without `refusal`."""
+    """The two players and the training step of a method that has no `refusal`."""
 
     def __init__(
         self, method: Method, *, critic_steps: int = 1, batch_size: int = BATCH_SIZE, step_size: float = STEP_SIZE
@@ -120,7 +119,7 @@ class DiracGan:
 
     @property
     def position(self) -> tuple[float, float]:
-        """Where the game is: (theta, psi)."""
+        """The current (theta, psi)."""
         return self.generator.theta.item(), self.discriminator.psi.item()
 
     @property
@@ -129,7 +128,7 @@ class DiracGan:
         return math.hypot(*self.position)
 
     def move_together(self, index: int) -> None:
-        """Make step `index` of simultaneous descent: both gradients are taken before anybody moves."""
+        """Make step `index` of simultaneous descent: both gradients are computed before either player moves."""
         self.step.discriminator_gradients(self.step.batch("discriminator", index * self.step.critic_steps))
         self.step.generator_gradients(self.step.batch("generator", index))
         self.step.apply_discriminator()
@@ -146,9 +145,9 @@ class DiracGan:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The way of one method under one schedule: (theta, psi) at the start and after each step.
+    """The path of one method under one schedule: (theta, psi) at the start and after each step.
 
-    It ends early where a number ceased to be finite; the last position is then the last finite one.
+    It ends early, with the last finite position, if a number is not finite.
     """
 
     method: str
@@ -156,7 +155,7 @@ class Trajectory:
     schedule: Schedule
     positions: Sequence[tuple[float, float]]
     steps: int
-    """How many were to be made."""
+    """How many were planned."""
 
     @property
     def radii(self) -> list[float]:
@@ -177,7 +176,7 @@ class Trajectory:
 
     @property
     def verdict(self) -> Convergence:
-        """What became of it, by `ARRIVED`, `DECAYING` and `STEADY`."""
+        """How it ended, by `ARRIVED`, `DECAYING` and `STEADY`."""
         radii = self.radii
         if self.overflowed:
             return "overflow"
@@ -198,7 +197,7 @@ class Trajectory:
         return linear_regression(*zip(*tail, strict=True)).slope if len(tail) > 1 else None
 
     def to_json(self) -> dict[str, object]:
-        """Return what came of it, without the positions."""
+        """Return the result, without the positions."""
         return {
             "method": self.method,
             "expression": self.expression,
@@ -211,7 +210,7 @@ class Trajectory:
 
 
 def refusal(method: Method) -> str | None:
-    """Say why a method has no meaning in a game of two numbers; None where it has one."""
+    """Say why a method cannot be used in a game of two numbers; None if it can."""
     if method.outputs > 1:
         return f"{method.name}: {method.objective.name} reads {method.outputs} outputs a sample; a Dirac-GAN has one"
     if method.pack > 1:
@@ -231,7 +230,7 @@ def refusal(method: Method) -> str | None:
 
 
 def _leaves_unchanged(constraint: Constraint) -> bool:
-    """Whether a constraint that is meant to wrap the discriminator finds nothing in this one to work on."""
+    """Whether a constraint that wraps the discriminator finds nothing to change in this one."""
     if type(constraint).wrap is Constraint.wrap:
         return False
     return len(list(constraint.wrap(Slope()).modules())) == 1
@@ -269,7 +268,7 @@ def probe(
     """Follow each method under each of `SCHEDULES`, method by method.
 
     Raises:
-        ValueError: for an unknown method, or the first one that has no meaning here; nothing is run then.
+        ValueError: a method is unknown or has a `refusal`. Nothing is run then.
     """
     methods = [losses.game(expression) for expression in expressions]
     for method in methods:

@@ -1,4 +1,4 @@
-"""The pictures of the probes: colors that color-blind readers can tell apart, and words beside the lines."""
+"""The figures of the probes, in colors that color-blind readers can tell apart, with labels at the lines."""
 
 import math
 import textwrap
@@ -18,7 +18,7 @@ _GRID: Final = "#d9dde2"
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Okabe and Ito's palette without its yellow, which is too faint for a line."""
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
-"""Once the colors are used up, the next dash tells lines of one color apart."""
+"""After the last color, lines of the same color have another dash."""
 _MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^")
 SETTINGS: Final = settings(ink=_INK, font_size=9)
 """To be in force while a figure is drawn and saved: `with matplotlib.rc_context(SETTINGS)`."""
@@ -28,11 +28,11 @@ _LABEL_GAP: Final = 0.042
 _COLUMNS: Final = 5
 _TITLE_WIDTH: Final = 26
 _NARROWEST, _WIDEST = 1.6, 4.0
-"""Between which half-widths a panel's frame lies; a trajectory that goes further leaves it for good."""
+"""The smallest and the largest half-width of a panel. A trajectory that goes further leaves it for good."""
 
 
 def draw_gradients(curves: Sequence[Curve]) -> "Figure":
-    """Draw the generator's gradient norm over the discriminator's updates, both logarithmic, one line a method."""
+    """Draw the generator's gradient norm over the discriminator's updates, both logarithmic, a line for each method."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.2, 0.6 + max(4.2, 0.22 * len(curves))), layout="constrained")
@@ -87,7 +87,7 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[tuple[float, float], str, str
 
 
 def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
-    """Draw the way of (theta, psi) to or around the equilibrium: a panel a method, a line a schedule."""
+    """Draw the path of (theta, psi) to or around the equilibrium: a panel for each method, a line for each schedule."""
     from matplotlib.figure import Figure
 
     methods = list(dict.fromkeys(trajectory.method for trajectory in trajectories))
@@ -127,6 +127,6 @@ def _fill(axes: "Axes", trajectories: Sequence[Trajectory]) -> None:
 
 
 def _until_far(positions: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """Return the positions up to the first one far out of the widest frame: what follows would cross it at random."""
+    """Return the positions up to the first one far outside the widest frame: later lines would cross it at random."""
     far = (step for step, position in enumerate(positions) if max(map(abs, position)) > 2 * _WIDEST)
     return positions[: next(far, len(positions)) + 1]

@@ -1,8 +1,8 @@
 """The over-trained discriminator of Arjovsky and Bottou (ICLR 2017, arXiv 1701.04862): does a loss's gradient vanish?
 
-The generator is frozen and a fresh discriminator is trained against it with the method's own loss. After k updates, for
-some k, the gradient that the generator would get is measured and thrown away. Every method sees the same start, batches
-and latents; the generator's phase is always that of step 0, because the generator has made none.
+The generator is frozen, and a new discriminator is trained against it with the method's own loss. After some numbers of
+updates, the gradient that the generator would get is measured, but not applied. Every method has the same start,
+batches and latents. The generator's phase is always that of step 0, because the generator makes no step.
 """
 
 import csv
@@ -37,11 +37,11 @@ BATCH_SIZE: Final = 32
 
 VANISHING: Final = 0.1
 EXPLODING: Final = 10.0
-"""The norm at the end over the largest of the first tenth: below the first it vanishes, above the second explodes."""
+"""The last norm over the largest of the first tenth: below the first number it vanishes, above the second explodes."""
 
 _PER_DECADE: Final = 6
 _EARLY: Final = 10
-"""The end is held against the first one in so many updates."""
+"""The last norm is compared with those of the first updates, one in this many."""
 
 Trend = Literal["vanishing", "steady", "exploding", "nonfinite"]
 
@@ -75,8 +75,8 @@ class Curve:
     def ratio(self) -> float | None:
         """The last gradient norm over the largest of the first tenth of the updates; None where it is not finite.
 
-        An untrained discriminator is flat, whatever the loss, so that its own slope is no measure: one that has begun
-        to tell the two apart is.
+        The slope of an untrained discriminator is small for every loss, so it is no reference. A discriminator that has
+        begun to tell the two apart is.
         """
         last = self.points[-1]
         norms = [point.generator_gradient_norm for point in self.points if point.updates <= last.updates / _EARLY]
@@ -85,7 +85,7 @@ class Curve:
 
     @property
     def verdict(self) -> Trend:
-        """What became of the gradient, by `VANISHING` and `EXPLODING`."""
+        """How the gradient developed, by `VANISHING` and `EXPLODING`."""
         if self.ratio is None:
             return "nonfinite"
         if self.ratio < VANISHING:

@@ -11,20 +11,22 @@ from bench.config.trial import Trial
 from bench.networks import build_discriminator, build_generator
 from bench.training.batches import Batches
 from bench.training.memory import keep_freed_memory
-from bench.training.precision import configure
+from bench.training.precision import choose_device, configure
+from bench.training.run_options import RunOptions
 from bench.training.seeding import Stream
 from bench.training.step import TrainingStep
 
 
-def prepare_process(trial: Trial, threads: int) -> None:
-    """Set what holds for the whole process: threads, memory and precision.
+def prepare_process(trial: Trial, options: RunOptions) -> None:
+    """Set what holds for the whole process: the device, threads, memory and precision.
 
     Raises:
         ValueError: for a trial of another protocol version.
     """
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
-    torch.set_num_threads(threads)
+    choose_device(torch.device(options.device))
+    torch.set_num_threads(options.threads)
     keep_freed_memory()
     configure(trial.spec.precision)
 

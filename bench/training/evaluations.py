@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.protocol import AVERAGE
-from bench.config.trial import Trial
+from bench.config.trial import Spec
 from bench.config.workload import Workload
-from bench.data import Arrays
 from bench.metrics.evaluate import Evaluator, Scores
 from bench.store.record import Evaluation
 from bench.training.batches import to_uint8
@@ -38,19 +37,19 @@ class Evaluations:
         seconds: the time they took, whatever ran meanwhile.
     """
 
-    def __init__(self, trial: Trial, workload: Workload, arrays: Arrays, device: torch.device, runner: Runner) -> None:
-        """Measure the real data, and draw the latents that every evaluation of the workload has.
+    def __init__(
+        self, spec: Spec, workload: Workload, evaluator: Evaluator, device: torch.device, runner: Runner
+    ) -> None:
+        """Draw the latents that every evaluation of the workload has.
 
         Args:
-            trial: what is evaluated.
+            spec: of the trial that is evaluated.
             workload: the trial's.
-            arrays: the workload's data.
+            evaluator: measures its samples.
             device: where everything is computed.
             runner: makes the evaluations.
         """
-        spec = trial.spec
-        planned = trial.components.get("extractor", "")
-        self._evaluator = Evaluator(workload, arrays, device, samples=spec.samples, extractor=planned)
+        self._evaluator = evaluator
         self._latents = evaluation_latents(workload, spec, device)
         self._precision = spec.precision
         self._workload = workload

@@ -237,7 +237,7 @@ class _Copy:
         self._rows.copy_(rows, non_blocking=rows.is_cuda)
         self._event = torch.cuda.Event() if rows.is_cuda else None
         if self._event is not None:
-            self._event.record()
+            self._event.record(torch.cuda.current_stream(rows.device))
 
     def wait(self) -> Tensor:
         if self._event is not None:

@@ -1,10 +1,20 @@
-"""Precision is part of the trial: this is where it is switched on, and the only place."""
+"""What a process computes with: its device, and its precision, which is part of the trial and switched on only here."""
 
 from contextlib import AbstractContextManager
 
 import torch
 
 from bench.config.trial import Precision
+
+
+def choose_device(device: torch.device) -> None:
+    """Make a CUDA device this thread's current one.
+
+    An event is recorded on the current device's stream unless it is told another: on `cuda:1` times would be near 0,
+    and what is copied to the host would be read before it is there.
+    """
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
 
 
 def configure(precision: Precision) -> None:

@@ -21,6 +21,7 @@ from bench.training.clock import BlockClock
 from bench.training.evaluations import Evaluations
 from bench.training.final_measures import inception_samples, measure_inception
 from bench.training.loop import TrainingLoop
+from bench.training.materials import Materials
 from bench.training.monitors import Curves, Monitors
 from bench.training.outcome import make_outcome
 from bench.training.run_options import RunOptions
@@ -41,6 +42,7 @@ class Run:
         emit: called with the trial's progress, a few times a second at most.
         make_stepper: makes what makes the steps.
         runner: makes the evaluations.
+        materials: what it has in common with the other trials of the process.
         trials_in_process: how many trials train in this process at once.
 
     Raises:
@@ -55,6 +57,7 @@ class Run:
         emit: Callable[[Progress], None],
         make_stepper: MakeStepper = EagerStepper,
         runner: Runner | None = None,
+        materials: Materials | None = None,
         trials_in_process: int = 1,
     ) -> None:
         spec = trial.spec
@@ -68,10 +71,10 @@ class Run:
         if self._inception is not None:
             verified(self._inception)  # before anything is trained; they are loaded when they are needed
         self._device = device = torch.device(options.device)
-        self._arrays = arrays = data.load(spec.workload, options.data_folder, expected=spec.data_hash)
-        self._workload = workload = data.settled(data.workload(spec.workload), arrays)
-        evaluations = Evaluations(trial, workload, arrays, device, self._runner)
-        self.step = build_step(trial, torch.from_numpy(arrays.train).to(device), device, stack=workload.stack)
+        materials = materials or Materials(options)
+        self._workload, self._arrays, images = materials.of(spec)
+        evaluations = Evaluations(spec, self._workload, materials.evaluator(trial), device, self._runner)
+        self.step = build_step(trial, images, device, stack=self._workload.stack)
         monitors = Monitors(BLOCK_STEPS, device)
         self.loop = TrainingLoop(
             spec=spec,

@@ -1,11 +1,15 @@
 """Where and how trials run. Nothing of it is part of a trial's identity. Importing it needs no torch."""
 
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
 from bench.config.workload import Workload
 from bench.extractors.inception_weights import InceptionPlan, Weights
+
+MOST_TRIALS_PER_PROCESS: Final = 16
+"""torch has 32 CUDA streams, which it hands out in turn: a trial has one or two of them, and evaluations another."""
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +36,11 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.trials_per_process < 1:
             raise ValueError(f"a process trains at least one trial, not {self.trials_per_process}")
+        if self.trials_per_process > MOST_TRIALS_PER_PROCESS:
+            raise ValueError(
+                f"a process trains at most {MOST_TRIALS_PER_PROCESS} trials, not {self.trials_per_process}: more would "
+                "share CUDA streams; use more --workers"
+            )
 
     @property
     def data_folder(self) -> Path | None:

@@ -144,6 +144,13 @@ def test_what_a_lost_process_had_not_finished_is_retried_alone(store: Store, tri
     assert attempts == expected
 
 
+def test_a_trial_that_did_not_fit_beside_others_is_retried_alone(store: Store, trial: MakeTrial) -> None:
+    trials = [trial("large"), trial(), trial("large", 1)]
+    events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=3), trainer=FAKE))
+    assert {event.trial_id for event in of(events, TrialRetried)} == {trials[0].id, trials[2].id}
+    assert {event.status for event in of(events, TrialFinished)} == {"ok"}
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 def test_groups_have_one_workload_and_precision_and_keep_the_order(trial: MakeTrial, size: int) -> None:
     def named(workload: str, seed: int, precision: str = "fp32") -> tuple[Trial, int]:
@@ -160,17 +167,19 @@ def test_groups_have_one_workload_and_precision_and_keep_the_order(trial: MakeTr
     assert [[attempt for _, attempt in group] for group in groups(todo, size)] == expected[size]
 
 
-def test_a_process_without_trials_is_refused() -> None:
+def test_a_process_without_trials_or_with_too_many_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one trial, not 0"):
         RunOptions(trials_per_process=0)
+    with pytest.raises(ValueError, match="at most 16 trials, not 17"):
+        RunOptions(trials_per_process=17)
 
 
 def test_trials_that_share_a_process_have_the_records_of_trials_alone(tmp_path: Path) -> None:
     settings = {"methods": ["nsgan", "wgan-gp"], "seeds": 2, "steps": 60, "evaluate_every": 30, "samples": 100}
     trials = expand(load_suite("smoke", settings))
     stores = [Store(tmp_path / name) for name in ("alone", "shared")]
-    for store, size in zip(stores, (1, 3), strict=True):
-        events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=size)))
+    for store, executor, size in zip(stores, (InlineExecutor(), LocalExecutor(1)), (1, 3), strict=True):
+        events = list(run(trials, executor, store, RunOptions(trials_per_process=size)))
         assert len(of(events, TrialFinished)) == 4
     assert deterministic(stores[0]) == deterministic(stores[1])
     assert [record.cost.get("pack") for record in stores[1].records()].count(3) == 3

@@ -79,7 +79,7 @@ def test_a_folder_of_images_is_planned_by_its_content(tmp_path: Path, photos: Pa
 
 
 def test_data_that_nobody_has_yet_cannot_be_planned_on(tmp_path: Path) -> None:
-    with pytest.raises(data.DataError, match="what is planned on fashion-mnist is known by its data"):
+    with pytest.raises(data.DataError, match="trials on fashion-mnist are identified by its data"):
         expand(suite(workloads=["fashion-mnist"]), tmp_path, fetch=False)
     with pytest.raises(ValueError, match="the same one twice"):
         expand(suite(workloads=["imagefolder:/a/b", "imagefolder:/a/../a/b?size=32"]), tmp_path)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from made_logits import logits, objective
+from slow_cases import mostly_slow
 from torch import Tensor
 from torch._dynamo.backends import registry as registered
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,6 +23,8 @@ from bench.costs.profiling import outermost_operators
 from losses import contract, fusion, registry
 
 OBJECTIVES = losses.names("objective")
+SOME = ("bce_ns", "lsgan", "fgan_kl", "kl_wgan", "ra_ls", "rp_bce", "softmax_gan", "wasserstein")
+"""One of each shape of graph: by each sample, with powers and exponentials, with means of the batch, in pairs."""
 WHERE = ("ordinary", "all far up", "all far down", "far apart", "wrong way round", "both ways")
 CONTRACT = (
     *("scalar", "derivative", "signs", "huge logits", "repeated batch", "order"),
@@ -72,7 +75,7 @@ def assert_computes_the_same(
     assert_equal(*of_fakes, **tolerance)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", mostly_slow(OBJECTIVES, fast=SOME))
 def test_value_and_gradient_are_the_plain_ones(name: str) -> None:
     plain = objective(name)
     fused = fusion.fused(plain, backend="eager")
@@ -88,7 +91,9 @@ def test_in_float32_they_are_near(name: str) -> None:
     assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["bce_ns", "rc_hinge", "softmax_gan", "mmd_rq"])
+@pytest.mark.parametrize(
+    "name", mostly_slow(["bce_ns", "rc_hinge", "softmax_gan", "mmd_rq"], fast=["bce_ns", "softmax_gan"])
+)
 def test_they_are_after_torch_has_taken_the_graph_apart(name: str) -> None:
     plain = objective(name)
     a, b = made("ordinary", plain.outputs)
@@ -104,7 +109,9 @@ def test_parameters_count(spelling: str) -> None:
     assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"])
+@pytest.mark.parametrize(
+    "name", mostly_slow(["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"], fast=["bce_ns", "ra_ls"])
+)
 def test_a_fused_class_keeps_the_contract(name: str) -> None:
     made_class = type(fusion.fused(objective(name), backend="eager"))
     found = {finding.check: finding for finding in contract.examine(made_class) if finding.check in CONTRACT}

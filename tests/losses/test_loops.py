@@ -69,6 +69,7 @@ def test_the_loop_in_bfloat16_goes_on_from_its_checkpoint_as_if_nothing_had_happ
     assert all(abs(number) < 100 for number in numbers(whole))
 
 
+@pytest.mark.slow  # test_processes.py has the same of threads
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 def test_two_processes_end_where_one_does() -> None:
     one, two = (numbers(run("two_processes.py", "--steps", "6", "--processes", count)) for count in ("1", "2"))

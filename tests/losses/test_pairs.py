@@ -231,6 +231,7 @@ def lived(name: str, batch: int, *, penalty: bool) -> tuple[TensorMemory, Kept]:
     return memory, kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [False, True])
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_memory_is_bounded_for_4096_samples(name: str, penalty: bool) -> None:
@@ -239,6 +240,19 @@ def test_memory_is_bounded_for_4096_samples(name: str, penalty: bool) -> None:
     assert memory.largest == pairs.LIMIT == 2**22
     assert kept.size < 2 * MIB
     assert 32 * MIB < memory.peak < 160 * MIB
+
+
+@pytest.mark.parametrize("penalty", [False, True])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_memory_is_bounded_by_the_limit_and_not_by_the_pairs(
+    name: str, penalty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above with fewer samples: all pairs at once have tensors of 2^22 elements, 16 times the limit."""
+    monkeypatch.setattr(pairs, "LIMIT", 2**18)
+    memory, kept = lived(name, 512, penalty=penalty)
+    assert memory.largest == pairs.LIMIT
+    assert kept.size < MIB / 2
+    assert 2 * MIB < memory.peak < 10 * MIB
 
 
 def test_the_counts_of_memory_are_right_where_they_can_be_worked_out() -> None:

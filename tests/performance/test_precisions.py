@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import precisions
 
+from bench.execution.inline import InlineExecutor
+
 
 @pytest.mark.parametrize(
     ("found", "within"),
@@ -24,7 +26,9 @@ def test_a_run_without_a_distance_is_no_match():
     assert precisions.line("bf16", [10.0, float("inf")], [10.0, 14.0]) == ("| bf16 | 10, inf | – | – |", False)
 
 
-def test_both_precisions_of_a_toy_are_trained_and_compared(capsys):
+def test_both_precisions_of_a_toy_are_trained_and_compared(capsys, monkeypatch):
+    # In this process: four others would each import torch first.
+    monkeypatch.setattr(precisions, "LocalExecutor", lambda workers: InlineExecutor())
     with pytest.raises(SystemExit) as ended:
         precisions.main(["--workload", "ring8", "--seeds", "2", "--steps", "3"])
     fp32, bf16 = capsys.readouterr().out.splitlines()[2:]

@@ -1,7 +1,7 @@
 """Does a generator repeat its training images? Diagnostics, never part of a ranking.
 
-None of them is proof on its own: a generator far from the data has high ratios and is `authentic` throughout. Read them
-beside their floors, for generators whose distance is good.
+None of them is proof on its own: a generator far from the data has high ratios and is always `authentic`. Read them
+next to their floors, and only for generators whose distance is good.
 """
 
 import math
@@ -19,9 +19,9 @@ from bench.metrics.samples import ImageSamples, RealImages
 def fd_gap(samples: ImageSamples) -> float | None:
     """FD to the test part less FD to the training part, over the FD of the two.
 
-    Copies of the training part get 1, copies of the test part -1. Unseen images get the value beside it, which is
-    above 0 where the test part is the smaller one, since distances to fewer images are biased upwards more. None if the
-    parts have no distance.
+    Copies of the training part get 1, copies of the test part -1. Unseen images get `fd_gap_floor`. That is above 0 if
+    the test part is the smaller one, since distances to fewer images are biased upwards more. None if the parts have no
+    distance.
     """
     real = samples.reference
     between = real.between.item()

@@ -1,8 +1,8 @@
 """Precision, recall, density and coverage, and what fresh real images reach.
 
-Precision says nothing without recall, nor density without coverage: samples that are all alike and hit a crowded place
-have the first of each pair for nothing. On `mnist` the untrained generator has a precision of 1.00, uniform noise has
-.92, and black images have a density of .40. Whoever shows the first shows the second beside it.
+Precision says nothing without recall, nor density without coverage: identical samples in a crowded place have a high
+precision and density. On `mnist` the untrained generator has a precision of 1.00, uniform noise has .92, and black
+images have a density of .40. Always show the second of each pair beside the first.
 """
 
 from bench.metrics.neighbors import Neighborhood, compare

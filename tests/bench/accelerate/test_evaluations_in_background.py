@@ -37,7 +37,7 @@ def image_trial(**changes: object) -> Trial:
 
 def outcome(folder: Path, trial: Trial, runner: Runner | None = None, recorder: Tapes | None = None) -> Outcome:
     folder.mkdir()
-    prepare_process(trial, 1)
+    prepare_process(trial, RunOptions())
 
     def captured(step: TrainingStep, monitors: Monitors) -> CapturedStepper:
         assert recorder is not None
@@ -61,9 +61,9 @@ def assert_same(folder: Path, found: Outcome, other: Path, expected: Outcome) ->
     [
         toy_trial(),
         toy_trial(steps=1, evaluate_every=1),
-        toy_trial(optimizer=EXPLOSIVE, steps=400, evaluate_every=100),
+        pytest.param(toy_trial(optimizer=EXPLOSIVE, steps=400, evaluate_every=100), marks=pytest.mark.slow),
         image_trial(),
-        image_trial(precision="bf16"),
+        pytest.param(image_trial(precision="bf16"), marks=pytest.mark.slow),
     ],
     ids=["toy", "one step", "not finite", "images", "bfloat16"],
 )
@@ -75,7 +75,7 @@ def test_a_trial_is_the_same_with_its_evaluations_in_the_background(tmp_path: Pa
     assert found.cost["evaluation_seconds"] > 0
 
 
-@pytest.mark.parametrize("recorded", [False, True], ids=["plain", "on tapes"])
+@pytest.mark.parametrize("recorded", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "on tapes"])
 def test_what_is_evaluated_is_the_generator_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: bool
 ) -> None:

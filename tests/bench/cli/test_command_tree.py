@@ -1,11 +1,13 @@
 """Rules that every verb keeps, held by walking the whole tree of commands."""
 
+import functools
 import json
 
 import click
 import pytest
 from planted_kernels import noisy_kernels
 
+from bench.cli import checks
 from bench.cli.main import OVERVIEW, cli
 from bench.store.journal import Store
 from bench.store.kernels import KernelStore
@@ -126,6 +128,7 @@ def test_stdout_is_json_and_nothing_else(bench, results, tmp_path, monkeypatch, 
 
     registry.parts()
     monkeypatch.setattr(registry, "_parts", dict(registry._parts))
+    monkeypatch.setattr(checks, "probe", functools.cache(checks.probe))  # doctor's processes, which import torch, once
     own = tmp_path / f"{'_'.join(words)}_losses.py"
     own.write_text(LOSSES)
     KernelStore(results).append(noisy_kernels("nsgan", 1))

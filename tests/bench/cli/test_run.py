@@ -227,6 +227,7 @@ def test_status_counts_what_is_there(bench, pretend, tmp_path):
     assert "Everything is recorded." in done.stdout
 
 
+@pytest.mark.slow  # test_run_inception.py trains on the same folder at every change
 def test_a_folder_of_images_from_the_command_to_the_report(bench, photos, tmp_path):
     (photos / "broken.png").write_bytes(b"")
     workload = f"imagefolder:{photos}"

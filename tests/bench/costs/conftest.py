@@ -87,6 +87,12 @@ def fake_cuda(monkeypatch):
         def register_generator_state(self, generator):
             told.append("generator")
 
+        def capture_begin(self, *, pool):
+            told.append("capture")
+
+        def capture_end(self):
+            told.append("end of capture")
+
         def replay(self):
             told.append("replay")
 
@@ -104,10 +110,11 @@ def fake_cuda(monkeypatch):
     fakes = {
         "Event": FakeEvent,
         "CUDAGraph": Graph,
-        "graph": lambda _, stream: Context("capture"),
+        "graph_pool_handle": lambda: (0, 1),
         "stream": lambda _: Context("aside"),
         "Stream": lambda _: stream,
         "current_stream": lambda _: stream,
+        "default_stream": lambda _: stream,
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(torch.cuda, name, fake)

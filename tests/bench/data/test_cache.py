@@ -124,7 +124,7 @@ def test_a_damaged_set_is_set_aside_and_made_again(tmp_path, kept, caplog, damag
     with caplog.at_level(logging.WARNING):
         assert cache.decoded(tmp_path, "set", small).content_hash == small().content_hash
     assert reason in caplog.text
-    assert "is set aside as set.broken-" in caplog.text
+    assert "is renamed to set.broken-" in caplog.text
     assert len(list(tmp_path.glob("set.broken-*"))) == 1
     assert cache.decoded(tmp_path, "set", never).content_hash == small().content_hash
 

@@ -82,7 +82,9 @@ def test_a_pinned_workload_is_resolved_without_reading_anything(tmp_path):
 
 
 def test_an_unpinned_workload_is_not_planned_before_its_data_is_there(tmp_path):
-    with pytest.raises(data.DataError, match=r"on cifar10 is known by its data, which is not in .*`prepare cifar10"):
+    with pytest.raises(
+        data.DataError, match=r"on cifar10 are identified by its data, which is not in .*`prepare cifar10"
+    ):
         data.resolve("cifar10", tmp_path, fetch=False)
     assert not any(tmp_path.iterdir())
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from bench.config.trial import Trial
 from bench.events import Progress
+from bench.execution.interface import NeedsOwnProcess
 from bench.store.record import Evaluation, History, Outcome
 from bench.training.run_options import RunOptions
 
@@ -24,8 +27,15 @@ def train(
     for index, (trial, artifacts) in reversed(list(enumerate(trials))):
         if trial.spec.method == "break-all":
             raise RuntimeError("nothing goes any more")
+        if trial.spec.method == "large" and len(trials) > 1:
+            yield index, NeedsOwnProcess("no memory was left")
+            continue
         try:
-            yield index, _train_one(trial, artifacts, emit)
+            outcome = _train_one(trial, artifacts, emit)
+            if trial.spec.method == "tell-device":
+                seen = f"{options.device} among {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+                outcome = msgspec.structs.replace(outcome, message=seen)
+            yield index, outcome
         except RuntimeError as error:
             yield index, error
 

@@ -109,6 +109,16 @@ def test_threads_are_given_to_the_child(local: LocalExecutor, make_task: MakeTas
     assert end.outcome.metrics["threads"] == 3.0
 
 
+def test_the_child_sees_one_gpu_and_calls_it_cuda(
+    local: LocalExecutor, make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    (end,) = finished(run(local, make_task("tell-device", device="cuda:1")))
+    assert end.outcome.message == "cuda among 5"
+    (end,) = finished(run(local, make_task("tell-device", device="cpu", seed=1)))
+    assert end.outcome.message == "cpu among 3,5"
+
+
 def test_killed_child_is_lost_and_the_signal_named(local: LocalExecutor, make_task: MakeTask) -> None:
     dying, living = make_task("die"), make_task(seed=1)
     ends = {end.task.trial.id: end for end in finished(run(local, dying, living))}

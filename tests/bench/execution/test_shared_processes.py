@@ -81,3 +81,12 @@ def test_the_logs_say_where_the_process_wrote(make_task: MakeTask) -> None:
         run(executor, group)
     assert "a library talks to stdout" in Path(group[0].log).read_text()
     assert Path(group[0].log).name in Path(group[1].log).read_text()
+
+
+def test_a_trial_that_others_were_in_the_way_of_may_be_tried_again(executor: Executor, make_task: MakeTask) -> None:
+    found = ends(run(executor, (make_task("large"), make_task())))
+    assert found["large"].lost
+    assert found["large"].outcome.message == "NeedsOwnProcess: no memory was left"
+    assert (found["plain"].lost, found["plain"].outcome.status) == (False, "ok")
+    alone = ends(run(executor, (make_task("large", seed=1),)))
+    assert (alone["large"].lost, alone["large"].outcome.status) == (False, "ok")

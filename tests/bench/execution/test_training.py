@@ -1,10 +1,12 @@
 """A trial's numbers do not depend on what shares its process, and nothing is loaded that nobody asked for."""
 
+import gc
 import math
 import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -14,14 +16,16 @@ from safetensors.torch import load_file
 from small_trials import toy_trial, train_alone
 from tape import Tapes
 
+from bench import data
 from bench.accelerate import background as background_room
 from bench.accelerate import capture as capture_room
 from bench.accelerate.background import BackgroundRunner
 from bench.config.trial import Optimizer
 from bench.events import Progress
 from bench.execution import training
+from bench.execution.interface import NeedsOwnProcess
 from bench.store.record import Outcome
-from bench.training import blocks, timing
+from bench.training import blocks, materials, timing
 from bench.training.evaluations import Evaluations
 from bench.training.loop import TrainingLoop
 from bench.training.run_options import RunOptions
@@ -56,8 +60,9 @@ TRIALS = [
 ]
 
 
-def test_results_are_those_of_each_trial_train_alone(tmp_path: Path) -> None:
-    trials = [toy_trial(**changes) for changes in TRIALS]
+@pytest.mark.parametrize("count", [2, pytest.param(len(TRIALS), marks=pytest.mark.slow)])
+def test_results_are_those_of_each_trial_alone(tmp_path: Path, count: int) -> None:
+    trials = [toy_trial(**changes) for changes in TRIALS[-count:]]
     outcomes = together(tmp_path / "together", *trials)
     for index, trial in enumerate(trials):
         folder = tmp_path / f"alone-{index}"
@@ -68,6 +73,7 @@ def test_results_are_those_of_each_trial_train_alone(tmp_path: Path) -> None:
         assert all(torch.equal(own[name], value) for name, value in other.items())
 
 
+@pytest.mark.slow  # the next one captures too
 def test_captured_steps_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trials = [toy_trial(seed=seed) for seed in range(2)]
     plain = [train_alone(trial, tmp_path / f"alone-{seed}") for seed, trial in enumerate(trials)]
@@ -77,7 +83,7 @@ def test_captured_steps_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert found.cost["replayed_steps"] > 0
 
 
-@pytest.mark.parametrize("capture", [False, True], ids=["plain", "on tapes"])
+@pytest.mark.parametrize("capture", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "on tapes"])
 def test_evaluations_that_share_the_background_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capture: bool
 ) -> None:
@@ -96,9 +102,7 @@ def test_evaluations_that_share_the_background_are_the_same(
         assert samples[0] == samples[1]
 
 
-def test_an_error_in_an_evaluation_aside_is_that_trials_train_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lanes: list[Evaluations] = []
     measure = Evaluations._measure
 
@@ -244,6 +248,93 @@ def test_a_recording_waits_for_the_evaluations_of_every_trial(tmp_path: Path, mo
     before = [happened[index - 1] for index, what in enumerate(happened) if what == "record"]
     assert all(isinstance(what, BackgroundRunner) for what in before)
     assert len(set(map(id, before))) == 1
+
+
+def fails_at(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the trial of seed 1 fail at step 7."""
+    make = TrainingLoop.make
+
+    def failing(loop: TrainingLoop, step: int) -> None:
+        if loop.spec.seed == 1 and step == 7:
+            raise error
+        make(loop, step)
+
+    monkeypatch.setattr(TrainingLoop, "make", failing)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), ValueError("a bad loss")])
+def test_out_of_memory_beside_others_is_tried_again_alone(tmp_path: Path, monkeypatch, error: Exception) -> None:
+    fails_at(monkeypatch, error)
+    good, bad = together(tmp_path / "two", toy_trial(seed=0), toy_trial(seed=1))
+    (alone,) = together(tmp_path / "one", toy_trial(seed=1))
+    assert isinstance(good, Outcome)
+    assert isinstance(bad, NeedsOwnProcess) is isinstance(error, torch.OutOfMemoryError)
+    assert alone is error, "nobody was in its way"
+
+
+def test_a_gpu_that_failed_for_good_is_no_fault_of_the_other_trials(tmp_path: Path, monkeypatch) -> None:
+    error = RuntimeError("CUDA error: device-side assert triggered")
+    fails_at(monkeypatch, error)
+    monkeypatch.setattr(training, "recovers", lambda _: False)
+    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    assert bad is error
+    for other in (first, last):
+        assert isinstance(other, NeedsOwnProcess)
+        assert "the GPU failed with another trial" in str(other)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_after_an_error_a_gpu_is_asked_whether_it_still_computes(monkeypatch, dead: bool) -> None:
+    asked = []
+
+    def synchronize(device: torch.device) -> None:
+        asked.append(str(device))
+        if dead:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("empty_cache"))
+    assert training.recovers(CPU)
+    assert asked == []
+    assert training.recovers(torch.device("cuda:1")) is not dead
+    assert asked == (["cuda:1"] if dead else ["cuda:1", "empty_cache"])
+
+
+def test_what_a_trial_raised_keeps_nothing_of_it_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[weakref.ref[TrainingStep]] = []
+    build = TrainingStep.__init__
+
+    def noting(step: TrainingStep, *given: object, **settings: object) -> None:
+        steps.append(weakref.ref(step))
+        build(step, *given, **settings)
+
+    monkeypatch.setattr(TrainingStep, "__init__", noting)
+    fails_at(monkeypatch, RuntimeError("out of luck"))
+    (tmp_path / "0").mkdir()
+    members = [(toy_trial(seed=seed), tmp_path / "0") for seed in (1, 2)]
+    ended = training.train(members, RunOptions(), lambda _: None)
+    index, error = next(ended)
+    assert (index, str(error)) == (0, "out of luck")
+    gc.collect()
+    assert steps[0]() is None
+    assert steps[1]() is not None, "the other one still trains"
+    ended.close()
+
+
+def test_data_is_loaded_and_measured_once_a_process(tmp_path: Path, monkeypatch) -> None:
+    loaded, measured = [], []
+    load, evaluator = data.load, materials.Evaluator
+    monkeypatch.setattr(
+        materials.data, "load", lambda name, *given, **more: (loaded.append(name), load(name, *given, **more))[1]
+    )
+    monkeypatch.setattr(
+        materials, "Evaluator", lambda *given, **more: (measured.append(more["samples"]), evaluator(*given, **more))[1]
+    )
+    small = {"steps": 2, "evaluate_every": 2}
+    trials = [toy_trial(seed=0, **small), toy_trial(seed=1, **small), toy_trial(seed=0, samples=100, **small)]
+    assert all(isinstance(found, Outcome) for found in together(tmp_path, *trials))
+    assert loaded == [trials[0].spec.workload]
+    assert measured == [400, 100], "floors depend on the number of samples"
 
 
 LOADED = """

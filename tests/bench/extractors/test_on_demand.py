@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from slow_cases import mostly_slow
 from small_classifiers import CIFAR10, FASHION, stripes
 
 from bench import data
@@ -149,6 +150,7 @@ print(len(batches), made.component)
 """
 
 
+@pytest.mark.slow  # data/test_cache.py has two processes and the same lock
 def test_two_processes_train_once(tmp_path):
     root = Path(__file__).parents[3]
     running = [
@@ -205,6 +207,8 @@ def test_an_evaluation_takes_the_classifier_that_was_planned_or_none(kept, array
         Evaluator(workload, arrays, CPU, extractor=f"{NAME}:untrained")
 
 
-@pytest.mark.parametrize(("workload", "accuracy"), [("digits", 0.9972), ("stacked-digits", 0.9972)])
+@pytest.mark.parametrize(
+    ("workload", "accuracy"), mostly_slow([("digits", 0.9972), ("stacked-digits", 0.9972)], fast=["digits"])
+)
 def test_shipped_classifiers_have_their_accuracy_pinned(workload, accuracy, digits):
     assert Evaluator(data.workload(workload), digits, CPU).constants["extractor_accuracy"] == accuracy

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from impostors import DEGRADED, IMPOSTOR, REAL, cases, judge
+from slow_cases import mostly_slow
 
 from bench import data
 from bench.metrics.evaluate import Evaluator
@@ -49,7 +50,7 @@ def stacked(digits):
     return Evaluator(data.workload("stacked-digits"), digits, torch.device("cpu"), samples=FEW)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", mostly_slow(QUICK, fast=["training stacks", "average of two stacks"]))
 def test_stacks_that_are_no_digits_score_nothing(stacked, digits, name):
     workload = data.workload("stacked-digits")
     (case,) = [each for each in cases(workload, digits) if each.name == name]

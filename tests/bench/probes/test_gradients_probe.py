@@ -26,13 +26,30 @@ def built(method, *, width=8, batch_size=32, workload="digits", seed=0):
     return build_step(trial, images, torch.device("cpu")), trial
 
 
+UPDATES = 200
+
+
 @pytest.fixture(scope="module")
 def curves():
+    return {curve.method: curve for curve in gradients.probe(["nsgan", "mmgan", "wgan-gp"], updates=UPDATES)}
+
+
+def test_the_signal_of_minimax_falls_by_the_losses_share(curves):
+    minimax, other = curves["mmgan"], curves["nsgan"]
+    assert other.verdict == "exploding"
+    assert minimax.ratio < 0.5 < 20 < other.ratio
+    end, others = minimax.points[-1], other.points[-1]
+    assert end.discriminator_accuracy == 1
+    assert end.generator_weight < 0.02
+    assert others.generator_weight == pytest.approx(1, abs=0.02)
+    shares = end.generator_weight / others.generator_weight
+    assert end.generator_signal / others.generator_signal == pytest.approx(shares, rel=0.5)
+
+
+@pytest.mark.slow
+def test_minimax_vanishes_where_non_saturating_does_not():
     found = gradients.probe(["nsgan", "mmgan", "wgan-gp"], updates=600)
-    return {curve.method: curve for curve in found}
-
-
-def test_minimax_vanishes_where_non_saturating_does_not(curves):
+    curves = {curve.method: curve for curve in found}
     assert curves["mmgan"].verdict == "vanishing"
     # Arjovsky and Bottou (2017): without a penalty the slope of a discriminator that has won grows on.
     assert curves["nsgan"].verdict == "exploding"
@@ -163,7 +180,7 @@ def test_verdicts(first, last, verdict):
 
 def test_the_table_has_every_point(curves):
     rows = list(csv.DictReader(io.StringIO(gradients.to_csv(curves.values()))))
-    assert len(rows) == 3 * len(measuring_points(600))
+    assert len(rows) == 3 * len(measuring_points(UPDATES))
     assert float(rows[0]["generator_gradient_norm"]) == curves["nsgan"].points[0].generator_gradient_norm
     assert rows[0]["expression"] == str(losses.get("nsgan"))
 

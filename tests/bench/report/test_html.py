@@ -275,10 +275,10 @@ def test_panels_are_left_out_where_they_are_too_many_and_the_page_says_so(
         return render(planted(2), {"digits": workload}, sample_file=lambda t: tmp_path / t, command="c", scripted=False)
 
     assert made().count('class="panel"') == 4 * 4
-    assert "panel a method:" not in made()
+    assert "panel per method:" not in made()
     monkeypatch.setattr("bench.report.html.MOST_PANELS", 4)
     assert made().count('class="panel"') == 4
-    assert "the distance alone has a panel a method" in made()
+    assert "the distance alone has a panel per method" in made()
     monkeypatch.setattr("bench.report.html.MOST_PANELS", 3)
     assert made().count('class="panel"') == 0
     assert made().count('class="wide"') == 1 + len(sections.QUANTITIES)

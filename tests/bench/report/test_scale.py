@@ -29,5 +29,5 @@ def test_ten_thousand_trials_fit_one_page(tmp_path):
     assert time.process_time() - started < 15  # about 6 s of a core; the ranking takes some 12 more
     assert len(page.encode()) < 25_000_000
     assert page.count('class="cell ') > 10_000
-    assert "no quantity has a panel a method" in page
+    assert "no quantity has a panel per method" in page
     assert "The page has room for 120 grids; 9,880 more lie" in page

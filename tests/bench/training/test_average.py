@@ -99,7 +99,7 @@ def test_the_metrics_are_those_of_the_averaged_generator(tmp_path: Path, monkeyp
             seen.append({name: tensor.double().clone() for name, tensor in loop.generator.state_dict().items()})
 
     monkeypatch.setattr(TrainingLoop, "make", making)
-    prepare_process(trial, 1)
+    prepare_process(trial, RunOptions())
     run = Run(trial, RunOptions(), emit=lambda _: None)
     average = {name: tensor.double().clone() for name, tensor in run.step.generator.state_dict().items()}
     for _ in run.steps():

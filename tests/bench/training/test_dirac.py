@@ -5,6 +5,7 @@ fields. Their alternating scheme moves the generator first. The world is that of
 """
 
 import pytest
+from slow_cases import mostly_slow
 
 import losses
 from bench.probes.dirac import SCHEDULES, STEPS, DiracGan, Schedule, follow
@@ -34,7 +35,10 @@ def printed(value: float) -> object:
     return pytest.approx(value, abs=6e-4) if value > 1e-3 else pytest.approx(value, rel=0.15)
 
 
-@pytest.mark.parametrize(("expression", "together", "in_turn", "_five"), RADII)
+@pytest.mark.parametrize(
+    ("expression", "together", "in_turn", "_five"),
+    mostly_slow(RADII, fast=["bce_mm", "wasserstein + gp1(weight=0.35)", "bce_ns + r1(gamma=0.3)"]),
+)
 def test_radii_are_those_of_the_vector_fields(expression: str, together: float, in_turn: float, _five: float) -> None:
     assert final_radius(expression, SIMULTANEOUS) == printed(together)
     assert final_radius(expression, ALTERNATING) == printed(in_turn)
