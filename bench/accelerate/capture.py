@@ -191,8 +191,6 @@ class CapturedStepper:
                 self._replays[kind] = self._recorder.record(lambda: self._in_place(call), self._step.random_generators)
             except RuntimeError as error:
                 self._give_up(first_line(error))
-                # The recording has drawn numbers and begun the loss: the update begins again.
-                batch = self._step.batch(phase, index)
             else:
                 return False
         self._recorder.run(call)

@@ -104,23 +104,25 @@ class LocalExecutor:
             return
         for task in tasks:
             self._messages.put(Started(task=task))
-        open_tasks = {task.trial.id: task for task in tasks}
+        told = _Told(tasks)
         limit = sum(task.options.timeout_seconds for task in tasks)
         with process:
-            timed_out, announcement = self._follow(process, tasks, open_tasks, limit, log)
+            timed_out = self._follow(process, tasks, told, limit, log)
             with self._lock:
                 self._running.discard(process)
                 cancelled = self._cancelled
         if cancelled:
             return
-        open_ = list(open_tasks.values())
+        if told.last is not None:
+            self._messages.put(told.last)
+        open_ = list(told.open_tasks.values())
         if timed_out and len(open_) > 1:
             what = f"its process of {len(tasks)} trials was stopped after {limit / 60:g} minutes; it runs alone now"
             for task in open_:
                 self._attempt([task], f"[{now()}] {what}\n")
             return
         for task in open_:
-            self._messages.put(_conclude(task, process.returncode, announcement, limit if timed_out else None))
+            self._messages.put(_conclude(task, process.returncode, told.announcement, limit if timed_out else None))
 
     def _launch(self, options: RunOptions) -> "subprocess.Popen[bytes] | None":
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
@@ -143,17 +145,13 @@ class LocalExecutor:
         self,
         process: "subprocess.Popen[bytes]",
         tasks: Sequence[Task],
-        open_tasks: dict[str, Task],
+        told: "_Told",
         limit: float,
         log: Path,
-    ) -> tuple[bool, Announcement | None]:
-        """Feed the tasks to the process, pass on what it tells, and return once it has ended or been stopped.
-
-        Tasks whose outcome is told leave `open_tasks`.
-        """
+    ) -> bool:
+        """Feed the tasks to the process, and pass on what it tells until it has ended; say whether it was stopped."""
         assert process.stdin is not None
-        announcements: list[Announcement] = []
-        listener = Listener(process, lambda line: self._take(line, announcements, open_tasks), CappedLog(log))
+        listener = Listener(process, lambda line: self._take(line, told), CappedLog(log))
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
             os.write(process.stdin.fileno(), msgspec.json.encode([_on_its_one_device(task) for task in tasks]) + b"\n")
         timed_out = False
@@ -164,23 +162,38 @@ class LocalExecutor:
             _stop([process])
         _signal_group(process, signal.SIGKILL)  # whatever it had started and left behind
         listener.finish()
-        return timed_out, next(iter(announcements), None)
+        return timed_out
 
-    def _take(self, line: bytes, announcements: list[Announcement], open_tasks: dict[str, Task]) -> bool:
+    def _take(self, line: bytes, told: "_Told") -> bool:
         """Pass a line on; say whether it was one of ours, since a fork of the child may print among them."""
         try:
             message = msgspec.json.decode(line, type=Announcement | Progress | Concluded)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return False
         if isinstance(message, Announcement):
-            announcements.append(message)
+            told.announcement = told.announcement or message
         elif isinstance(message, Concluded):
-            task = open_tasks.pop(message.trial_id, None)
+            task = told.open_tasks.pop(message.trial_id, None)
             if task is not None:
-                self._messages.put(Finished(task=task, outcome=message.outcome or _outcome(task), lost=message.lost))
+                end = Finished(task=task, outcome=message.outcome or _outcome(task), lost=message.lost)
+                if told.open_tasks:
+                    self._messages.put(end)
+                else:
+                    told.last = end
         else:
             self._messages.put(message)
         return True
+
+
+class _Told:
+    """What a process has told so far."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.announcement: Announcement | None = None
+        self.open_tasks = {task.trial.id: task for task in tasks}
+        """Those of which no outcome is there."""
+        self.last: Finished | None = None
+        """The end of the last one; it is passed on once the process has ended, and its log is whole."""
 
 
 def _child_environment(options: RunOptions) -> dict[str, str]:

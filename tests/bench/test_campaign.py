@@ -178,8 +178,8 @@ def test_trials_that_share_a_process_have_the_records_of_trials_alone(tmp_path: 
     settings = {"methods": ["nsgan", "wgan-gp"], "seeds": 2, "steps": 60, "evaluate_every": 30, "samples": 100}
     trials = expand(load_suite("smoke", settings))
     stores = [Store(tmp_path / name) for name in ("alone", "shared")]
-    for store, executor, size in zip(stores, (InlineExecutor(), LocalExecutor(1)), (1, 3), strict=True):
-        events = list(run(trials, executor, store, RunOptions(trials_per_process=size)))
+    for store, size in zip(stores, (1, 3), strict=True):
+        events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=size)))
         assert len(of(events, TrialFinished)) == 4
     assert deterministic(stores[0]) == deterministic(stores[1])
     assert [record.cost.get("pack") for record in stores[1].records()].count(3) == 3

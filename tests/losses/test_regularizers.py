@@ -1,4 +1,4 @@
-"""gp1, dragan, r1 and r2 by closed forms; what every regularizer keeps is in test_contract.py."""
+"""gp1, dragan, r1 and r2 by closed forms; what every regularizer keeps is in contract/."""
 
 from collections.abc import Callable
 

@@ -157,10 +157,10 @@ def test_on_cuda_a_call_waits_for_what_was_queued_and_ends_when_the_device_does(
     expected = [
         "training records",
         "on background",
-        "runner waits for event",
+        "background waits for event",
         "call",
-        "host waits for runner",
-        "off runner",
+        "host waits for background",
+        "off background",
     ]
     assert happened == (expected[:-1] if fails else expected)
 

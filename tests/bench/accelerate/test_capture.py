@@ -160,32 +160,25 @@ def test_without_cuda_there_is_nothing_to_capture(tmp_path):
         train_alone(make_trial("nsgan"), tmp_path, capture=True)
 
 
-@pytest.mark.parametrize("method", ["bce_ns + dragan", "bce_ns + lecam(start=0)", "hinge + cr"])
-def test_an_update_whose_recording_fails_is_made_as_if_nobody_had_tried(monkeypatch, method):
-    """What it drew, counted and remembered until then is forgotten.
+def test_an_update_whose_recording_fails_is_made_as_if_nobody_had_tried(monkeypatch):
+    """What it remembered until then is forgotten.
 
     A tape does its work while it is written, as no graph does: the statistics of batch norm have seen a batch more.
     """
-    (objective,) = {type(losses.get(method).objective)}
-    plain = objective.discriminator
-
-    def reading(self: object, real: Tensor, fake: Tensor) -> Tensor:
-        assert fake.mean().item() > -1e9
-        return plain(self, real, fake)
+    method = "bce_ns + lecam(start=0)"
 
     def replacing(self: object, context: losses.Context) -> Tensor:
         mean = 0.9 * context.get_state("mean", torch.zeros(())) + context.fake_critic.mean().detach()
         context.state["mean"] = mean
+        assert mean.item() > -1e9, "it reads the device"
         return (context.real_critic - mean).square().mean()
 
-    if "lecam" in method:
-        monkeypatch.setattr(type(losses.get(method).regularizers[0]), "__call__", replacing)
-    monkeypatch.setattr(objective, "discriminator", reading)
+    monkeypatch.setattr(type(losses.get(method).regularizers[0]), "__call__", replacing)
     found = trained(method, Tapes())
     assert "waits for the device" in found["captured"].reason
     expected = trained(method, None)
     for side in (found, expected):
-        weights = {name: value for name, value in side["tensors"].items() if not name.endswith(STATISTICS)}
-        assert 0 < len(weights) < len(side["tensors"])
-        side["tensors"] = weights
+        kept = {name: value for name, value in side["tensors"].items() if not name.endswith(STATISTICS)}
+        assert 0 < len(kept) < len(side["tensors"])
+        side["tensors"] = kept
     assert_same(found, expected)

@@ -51,7 +51,7 @@ def test_what_left_the_session_and_holds_the_pipes_holds_nobody(
 @pytest.mark.timeout(40)
 def test_what_left_the_session_defeats_no_timeout(local: LocalExecutor, make_task: MakeTask) -> None:
     started = time.monotonic()
-    (end,) = finished(run(local, make_task("leave-session-and-sleep", timeout_seconds=2.0)))
+    (end,) = finished(run(local, make_task("leave-session-and-sleep", timeout_minutes=2 / 60)))
     assert end.outcome.status == "timeout"
     assert time.monotonic() - started < 20.0
 
@@ -117,7 +117,7 @@ def test_an_outcome_that_cannot_be_written_is_told(local: LocalExecutor, make_ta
 def test_a_member_that_hangs_costs_the_others_nothing(make_task: MakeTask) -> None:
     """The fake pack trains its last member first, so that one has ended, one hangs, and two have not begun."""
     pack = [make_task("plain", 0), make_task("nonfinite"), make_task("sleep"), make_task("plain", 1)]
-    pack = [make_task(task.trial.spec.method, task.trial.spec.seed, timeout_seconds=2.0) for task in pack]
+    pack = [make_task(task.trial.spec.method, task.trial.spec.seed, timeout_minutes=2 / 60) for task in pack]
     with LocalExecutor(1) as executor:
         executor.submit(*pack)
         ends = finished(list(executor.messages()))

@@ -18,4 +18,13 @@ def test_an_unknown_extractor_is_answered_with_the_nearest():
 
 def test_every_workload_of_images_has_a_pinned_extractor():
     used = {data.workload(name).extractor for name in data.names()} - {None}
-    assert used == set(specs.EXTRACTORS)
+    assert used | {specs.IMAGENET} == set(specs.EXTRACTORS)
+
+
+def test_a_component_says_what_is_measured_in_what():
+    assert specs.extractor_names("") == []
+    assert specs.extractor_names("digits-cnn-v1:ab39f48ed4b5") == ["digits-cnn-v1"]
+    assert specs.extractor_names("efficientnet-lite0-p128:579344248a93+cifar10-cnn-v1:untrained") == [
+        "efficientnet-lite0-p128",
+        "cifar10-cnn-v1",
+    ]

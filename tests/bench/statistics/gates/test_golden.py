@@ -143,7 +143,7 @@ def test_numbers_that_moved_without_a_revision_name_the_part_that_they_have_in_c
     )
     assert second == (
         "Likely culprit: r1, in all 2 and in no method that did not change: raise its `revision`, and record the "
-        "traces anew."
+        "traces again."
     )
 
 

@@ -1,0 +1,41 @@
+"""What the tests' helpers promise, where a fault in one would let tests pass that should fail."""
+
+import pytest
+import torch
+from directions import DIRECTIONS, derivatives_agree
+from slow_cases import mostly_slow
+from torch import Tensor
+from torch.autograd.gradcheck import GradcheckError
+
+COUNT = 5 * DIRECTIONS + 3
+
+
+@pytest.mark.parametrize("wrong", [None, 0, COUNT - 1])
+def test_one_wrong_derivative_among_many_is_found(wrong: int | None) -> None:
+    def function(point: Tensor, other: Tensor) -> Tensor:
+        value = point.sin().sum() * other.cos().sum()
+        return value if wrong is None else value + point[wrong].detach() * point[wrong]
+
+    rng = torch.Generator().manual_seed(0)
+    points = [torch.randn(size, generator=rng, dtype=torch.float64) for size in (COUNT, 2)]
+    if wrong is None:
+        assert derivatives_agree(function, points)
+    else:
+        with pytest.raises(GradcheckError, match="Jacobian mismatch for output 0"):
+            derivatives_agree(function, points)
+
+
+def test_a_few_cases_of_a_sweep_stay_fast() -> None:
+    cases = mostly_slow(["a", "b", "c"], fast=["b"])
+    assert [(case.values, [mark.name for mark in case.marks]) for case in cases] == [
+        (("a",), ["slow"]),
+        (("b",), []),
+        (("c",), ["slow"]),
+    ]
+    several = mostly_slow([("a", 1), ("b", 2)], fast=["a"])
+    assert [(case.values, len(case.marks)) for case in several] == [(("a", 1), 0), (("b", 2), 1)]
+
+
+def test_a_fast_case_that_is_no_more_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"no such cases: \['gone'\]"):
+        mostly_slow(["a", "b"], fast=["a", "gone"])
