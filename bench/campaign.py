@@ -20,6 +20,9 @@ Nothing else writes to the store. Running the same trials again does only what h
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
 
 from bench.config.trial import Trial
 from bench.events import (
@@ -36,6 +39,7 @@ from bench.events import (
 from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
 from bench.files.writing import reason
 from bench.plan import pending
+from bench.store.checkpoints import remove_checkpoints
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
@@ -89,10 +93,13 @@ def run(
     """
     started = time.monotonic()
     store.check_writable()
+    checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
+    options = msgspec.structs.replace(options, checkpoint_dir=str(checkpoints))
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with scratch_folder(store.root) as scratch, contextlib.closing(executor):
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
+        remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
         yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))
 
         def task_of(trial: Trial, attempt: int) -> Task:
@@ -192,5 +199,7 @@ class _MessageHandler:
             why = reason(error)
             yield NotKept(trial_id=record.trial_id, what="record", reason=why, place=str(self.rescue.take(record, why)))
             return
+        if conclusive:
+            remove_checkpoints(Path(task.options.checkpoint_dir or self._store.checkpoints), [record.trial_id])
         if isinstance(appended, list):
             yield RecordDisagrees(trial_id=record.trial_id, fields=tuple(appended))

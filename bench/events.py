@@ -21,6 +21,8 @@ class Progress(Struct, frozen=True, tag="progress"):
     """The latest primary distance to the data, if one has been measured."""
     doing: str = ""
     """What goes on beside the steps, where that takes long: "FID 6,400/50,000"."""
+    note: str = ""
+    """What is to be said of the trial, once: "goes on at step 12,000"."""
 
 
 class CampaignStarted(Struct, frozen=True, tag="campaign-started"):

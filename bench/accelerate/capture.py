@@ -11,7 +11,7 @@ Each kind runs eagerly first, as training steps like any other, which pays for p
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 
@@ -162,6 +162,15 @@ class CapturedStepper:
     def cost(self) -> dict[str, float | None]:
         """Return what a record says of the way the steps were made."""
         return {"replayed_steps": self.replayed_steps}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a record will say of the steps so far."""
+        return {"reason": self.reason, "replayed_steps": self.replayed_steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what an earlier stepper returned; a method that could not be recorded is not tried again."""
+        self.reason = state.get("reason")
+        self.replayed_steps = state.get("replayed_steps", 0)
 
     def run(self, step: int) -> None:
         """Make one step and store what is watched."""

@@ -158,7 +158,7 @@ class PlainRenderer(Renderer):
         self._last_written = time.monotonic()
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and not event.note:
             if time.monotonic() - self._last_written >= self._interval:
                 self._line(self._standing(event))
             return
@@ -180,6 +180,8 @@ class PlainRenderer(Renderer):
             return f"{counter} {label(event.trial)}: started"
         if isinstance(event, TrialFinished):
             return f"{counter} {finished_line(event)}"
+        if isinstance(event, Progress):
+            return f"{counter} {self.tally.name(event.trial_id)}: {event.note}"
         return problem_line(event, self.tally)
 
     def _standing(self, event: Progress) -> str:
@@ -227,6 +229,8 @@ class RichRenderer(Renderer):
             )
             if event.recorded:
                 self._console.print(Text(f"{event.recorded} of them are recorded already and are not run again"))
+        elif isinstance(event, Progress) and event.note:
+            self._console.print(Text(f"{self.tally.name(event.trial_id)}: {event.note}"))
         elif line := problem_line(event, self.tally):
             self._console.print(Text(line, style="yellow"))
 

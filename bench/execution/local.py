@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
@@ -26,12 +27,9 @@ from bench.events import Progress
 from bench.execution.device import VISIBLE_GPUS, visible_gpu
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
 from bench.execution.listening import CappedLog, Listener
-from bench.execution.worker import OUTCOME_FILE, now, write_log
+from bench.execution.worker import GRACE_SECONDS, OUTCOME_FILE, now, write_log
 from bench.store.record import Outcome, Status
 from bench.training.run_options import RunOptions
-
-_GRACE_SECONDS: Final = 3.0
-"""Between asking a process to end and ending it."""
 
 
 class LocalExecutor:
@@ -216,9 +214,10 @@ def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
     processes = list(processes)
     for process in processes:
         _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
     for process in processes:
         try:
-            process.wait(_GRACE_SECONDS)
+            process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             _signal_group(process, signal.SIGKILL)
 

@@ -9,19 +9,27 @@ number: when a trial has ended, the others stand still while its pace is measure
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from bench.config.trial import Precision, Trial
 from bench.events import Progress
+from bench.execution.device import accelerator_name
 from bench.execution.interface import NeedsOwnProcess
+from bench.store.checkpoints import checkpoint_path
+from bench.store.environment import commit, environment
 from bench.store.record import Outcome
 from bench.training.build import prepare_process
+from bench.training.checkpoint import Checkpoint
+from bench.training.checkpoint_file import Origin
 from bench.training.materials import Materials
 from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
+from bench.training.stopping import Stopped, StopRequest
+from bench.training.version import ENGINE_VERSION
 
 Emit = Callable[[Progress], None]
 Current = Callable[[], AbstractContextManager[object]]
@@ -50,32 +58,41 @@ def train(
     device = torch.device(options.device)
     materials = Materials(options)
     running: dict[int, _Lane] = {}
-    with runner_for(options, precisions[0]) as runner:
+    stop = StopRequest()
+    keeps = options.checkpoint_dir is not None and options.checkpoint_minutes > 0
+    with stop.listening() if keeps else nullcontext(), runner_for(options, precisions[0]) as runner:
         for index, (trial, artifacts) in enumerate(trials):
             try:
                 prepare_process(trial, options)
                 current = current_for(device, len(trials))
+                checkpoint = checkpoint_of(trial, options, len(trials), stop, emit) if keeps else None
+                make = partial(
+                    Run, trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
+                    materials=materials, trials_in_process=len(trials), checkpoint=checkpoint,
+                )  # fmt: skip
                 with current():
-                    run = Run(
-                        trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
-                        materials=materials, trials_in_process=len(trials),
-                    )  # fmt: skip
-                running[index] = _Lane(run, artifacts, current, device)
+                    run = begin(make, checkpoint, device)
+                running[index] = _Lane(run, artifacts, current, device, stop)
             except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
                 yield index, error
-        yield from _in_turn(running, device, company=len(trials) - 1)
+        with stop.deferred():
+            yield from _in_turn(running, device, company=len(trials) - 1)
+            if stop.requested:
+                raise Stopped
 
 
 def _in_turn(
     running: "dict[int, _Lane]", device: torch.device, *, company: int
 ) -> Iterator[tuple[int, Outcome | Exception]]:
-    """Make the steps of all trials in turn until each has ended."""
+    """Make the steps of all trials in turn until each has ended, or has been stopped."""
     while running:
         for index, lane in list(running.items()):
             result = lane.advance()
             if result is None:
                 continue
             del running[index]
+            if isinstance(result, Stopped):
+                continue
             if isinstance(result, torch.OutOfMemoryError) and company:
                 result = NeedsOwnProcess(f"no memory was left beside {company} other trials: {result}")
             yield index, result
@@ -85,18 +102,52 @@ def _in_turn(
                 return
 
 
+def begin(make: Callable[[], Run], checkpoint: Checkpoint | None, device: torch.device) -> Run:
+    """Return a run that goes on from its checkpoint, if there is one that it can go on from."""
+    run = make()
+    state = None if checkpoint is None else checkpoint.read(device)
+    if state is None:
+        return run
+    try:
+        run.resume(state)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the trial can be trained without
+        run = make()
+        run.note(f"starts anew: its checkpoint does not fit ({type(error).__name__})")
+    return run
+
+
+def checkpoint_of(trial: Trial, options: RunOptions, trials: int, stop: StopRequest, emit: Emit) -> Checkpoint:
+    """Return the checkpoint of a trial that trains here and now."""
+    assert options.checkpoint_dir is not None
+    place = environment(options.device, options.threads, accelerator_name(options.device))
+    return Checkpoint(
+        checkpoint_path(Path(options.checkpoint_dir), trial.id),
+        Origin(trial_id=trial.id, engine=ENGINE_VERSION, commit=commit(), fingerprint=place.fingerprint),
+        minutes=options.checkpoint_minutes,
+        stop=stop,
+        trials_in_process=trials,
+        note=lambda words: emit(
+            Progress(trial_id=trial.id, step=0, steps=trial.spec.steps, images_per_second=0.0, note=words)
+        ),
+    )
+
+
 class _Lane:
     """A trial on its way."""
 
-    def __init__(self, run: Run, artifacts: Path, current: Current, device: torch.device) -> None:
+    def __init__(self, run: Run, artifacts: Path, current: Current, device: torch.device, stop: StopRequest) -> None:
         self._run = run
+        self._stop = stop
         self._device = device
         self._artifacts = artifacts
         self._current = current
         self._steps = run.steps()
 
-    def advance(self) -> Outcome | Exception | None:
-        """Make the trial's next step, with what is due before it; once there is none, return what came of the trial."""
+    def advance(self) -> Outcome | Exception | Stopped | None:
+        """Make the trial's next step, with what is due before it; once there is none, return what came of the trial.
+
+        That is `Stopped` where the process has been asked to end.
+        """
         result: Outcome | Exception
         try:
             with self._current():
@@ -104,7 +155,10 @@ class _Lane:
                     return None
                 if self._device.type == "cuda":
                     torch.cuda.synchronize(self._device)  # the others stand still while this one's pace is measured
-                result = self._run.conclude(self._artifacts)
+                with self._stop.at_once():
+                    result = self._run.conclude(self._artifacts)
+        except Stopped as stopped:
+            return stopped
         except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
             result = error
             forget_frames(error)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -28,8 +29,12 @@ from bench.execution.interface import Announcement, Concluded, Finished, NeedsOw
 from bench.files.writing import replace_whole
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome
+from bench.training.stopping import Stopped
 
 OUTCOME_FILE: Final = "outcome.json"
+
+GRACE_SECONDS: Final = 10.0
+"""Between asking a process to end and ending it: in that time it keeps what it has trained."""
 
 _MESSAGE_LENGTH: Final = 300
 
@@ -101,9 +106,12 @@ def main() -> None:
     tasks = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     _send(lines, Announcement(environment=_environment(tasks[0]), commit=commit(), started_at=now()))
-    for end in run_tasks(tasks, lambda progress: _send(lines, progress)):
-        unwritten = None if _is_written(end.task, end.outcome) else end.outcome
-        _send(lines, Concluded(trial_id=end.task.trial.id, outcome=unwritten, lost=end.lost))
+    try:
+        for end in run_tasks(tasks, lambda progress: _send(lines, progress)):
+            unwritten = None if _is_written(end.task, end.outcome) else end.outcome
+            _send(lines, Concluded(trial_id=end.task.trial.id, outcome=unwritten, lost=end.lost))
+    except Stopped:
+        _die(signal.SIGTERM)  # as it would have, had it nothing to keep
 
 
 def _placed(outcome: Outcome, task: Task) -> Outcome:
@@ -157,12 +165,17 @@ def _stop_with_parent(descriptor: int) -> None:
     """Wait for the end of stdin, which comes when the parent has died, and then take the whole group along."""
     while os.read(descriptor, 4096):
         pass
-    _die()
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_SECONDS)
+    _die(signal.SIGKILL)
 
 
-def _die() -> NoReturn:
+def _die(number: signal.Signals) -> NoReturn:
+    """End by a signal, and the group with this process."""
     if os.getpgrp() == os.getpid():
-        os.killpg(os.getpgrp(), signal.SIGKILL)
+        os.killpg(os.getpgrp(), number)
+    os.kill(os.getpid(), number)
     os._exit(1)
 
 

@@ -83,7 +83,8 @@ def _dates(record: Record) -> Iterator[str]:
     if finished < started:
         yield f"ended at {record.finished_at}, before it began at {record.started_at}"
         return
-    took = (finished - started) / timedelta(seconds=1)
+    # The seconds are those of all attempts that went on from each other, and the dates are the last one's.
+    took = (finished - started) / timedelta(seconds=1) + (record.cost.get("earlier_seconds") or 0.0)
     for name in ("train_seconds", "evaluation_seconds"):
         seconds = record.cost.get(name)
         if seconds is not None and seconds > took + CLOCK_SECONDS:

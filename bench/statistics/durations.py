@@ -114,7 +114,7 @@ def _speed(record: Record) -> Speed | None:
     return Speed(
         step=train / steps,
         sample=evaluating / samples if samples else 0.0,
-        rest=max(0.0, _wall_seconds(record) - train - evaluating),
+        rest=max(0.0, _wall_seconds(record) + (record.cost.get("earlier_seconds") or 0.0) - train - evaluating),
     )
 
 

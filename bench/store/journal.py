@@ -99,6 +99,11 @@ class Store:
     def log_path(self, trial_id: str, attempt: int) -> Path:
         return self.root / "logs" / f"{trial_id}.{attempt}.log"
 
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints: of trials that are on their way, or were cut short."""
+        return self.root / "checkpoints"
+
     def check_writable(self) -> None:
         """Make the folders that a campaign writes to, and write a little into each.
 

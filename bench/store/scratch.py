@@ -35,7 +35,8 @@ def scratch_folder(root: Path) -> Iterator[Path]:
         folder.mkdir()
         lock = _lock_file(folder)
         _lock(lock)
-    remove_stale_temporaries(root / "records")
+    for written in ("records", "checkpoints"):
+        remove_stale_temporaries(root / written)
     with lock:
         try:
             yield folder
@@ -43,9 +44,9 @@ def scratch_folder(root: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_stale_temporaries(records: Path) -> None:
-    """Remove the temporary files of writers that were killed between creating and naming a record."""
-    for path in records.glob(".*.tmp"):
+def remove_stale_temporaries(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed between creating and naming a record or a checkpoint."""
+    for path in folder.glob(".*.tmp"):
         with contextlib.suppress(FileNotFoundError):  # another campaign is tidying too
             if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                 path.unlink()

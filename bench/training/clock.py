@@ -57,6 +57,14 @@ class BlockClock:
         steps = sum(block.steps for block in self._blocks)
         return self.train_seconds() / steps if steps else None
 
+    def snapshot(self) -> list[tuple[int, float, bool]]:
+        """Return the steps of each block, its seconds, and whether something overlapped with it."""
+        return [(block.steps, block.seconds, block.overlapped) for block in self._blocks]
+
+    def restore(self, blocks: list[tuple[int, float, bool]]) -> None:
+        """Take up what `snapshot` returned, as the first blocks."""
+        self._blocks = [_Block(steps, 0.0, seconds, overlapped) for steps, seconds, overlapped in blocks]
+
     def train_seconds(self) -> float:
         return sum(block.seconds for block in self._blocks)
 

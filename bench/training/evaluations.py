@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +116,21 @@ class Evaluations:
         if average:
             average[f"{AVERAGE}distance"] = self.average[self.primary]
         return {**self._evaluator.constants, **self.made[-1].metrics, **named, **average}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what was found so far; none is under way."""
+        assert self._under_way is None
+        return {
+            "made": [(evaluation.step, evaluation.metrics) for evaluation in self.made],
+            "samples": self.samples,
+            "average": self.average,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `snapshot` returned."""
+        self.made = [Evaluation(step=step, metrics=metrics) for step, metrics in state["made"]]
+        self.samples, self.average, self.seconds = state["samples"], state["average"], state["seconds"]
 
     def _measure(self, step: int, generator: nn.Module, average: nn.Module | None) -> _Made:
         started = time.perf_counter()

@@ -34,6 +34,7 @@ class TrainingLoop:
     shares_process: bool = False
     """Whether other trials train meanwhile, so that blocks of steps tell no pace."""
     completed_steps: int = 0
+    """More than 0 before the first step where training goes on from a checkpoint."""
 
     def steps(self, report: Callable[[], None]) -> Iterator[int]:
         """Train, pausing after every step: other trials may make theirs in between.
@@ -44,8 +45,12 @@ class TrainingLoop:
         Yields:
             The number of the step that was made. When it ends, all evaluations and curves are there.
         """
-        self.evaluations.evaluate(0, self.generator)
-        for first, last in pairwise([0, *block_ends(self.spec.steps, self.spec.evaluate_every)]):
+        if not self.completed_steps:
+            self.evaluations.evaluate(0, self.generator)
+        ends = block_ends(self.spec.steps, self.spec.evaluate_every)
+        for first, last in pairwise([self.completed_steps, *(end for end in ends if end > self.completed_steps)]):
+            if self.curves.first_nonfinite_step is not None:  # the checkpoint is of a run that had ended
+                break
             overlapped = self.evaluations.collect_finished() or self.shares_process
             self.clock.start()
             for step in range(first, last):

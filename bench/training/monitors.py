@@ -1,9 +1,10 @@
 """What is watched during training: rows that stay on the device and are read one flush late, so that no step waits."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 import torch
 from torch import Tensor
@@ -80,6 +81,12 @@ class Saturation:
         # Positive, so that a loss that is flat everywhere from its first update is saturated, too.
         self._largest = torch.full((1,), 1e-30)
 
+    def snapshot(self) -> tuple[int, Tensor]:
+        return self._left, self._largest
+
+    def restore(self, state: tuple[int, Tensor]) -> None:
+        self._left, self._largest = state
+
     def shares(self, slopes: Tensor) -> Tensor:
         """Return the share of slopes that are below `SATURATION_SHARE` of the reference, [S], of the next S steps."""
         early = slopes[: self._left].amax(dim=1)
@@ -95,6 +102,12 @@ class _Spikes:
 
     def __init__(self) -> None:
         self._sum = self._weight = 0.0
+
+    def snapshot(self) -> tuple[float, float]:
+        return self._sum, self._weight
+
+    def restore(self, state: tuple[float, float]) -> None:
+        self._sum, self._weight = state
 
     def of(self, norms: Tensor) -> Tensor:
         found = []
@@ -133,6 +146,17 @@ class Readings:
         self._spikes = {player: _Spikes() for player in ("discriminator", "generator")}
         self._first_nonfinite: int | None = None
 
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "spikes": {player: spikes.snapshot() for player, spikes in self._spikes.items()},
+            "first_nonfinite": self._first_nonfinite,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for player, spikes in self._spikes.items():
+            spikes.restore(state["spikes"][player])
+        self._first_nonfinite = state["first_nonfinite"]
+
     def block(self, last_step: int, steps: Sequence[int], statistics: Mapping[str, Tensor]) -> Block:
         """Return a block from every monitor but the spikes, [S] each, of the next S steps."""
         spikes = {
@@ -158,6 +182,8 @@ class Monitors:
         self._generator: _Rows[GeneratorRow] | None = None
         self._steps: list[int] = []
         self._in_flight: tuple[int, list[int], _Copy, _Copy] | None = None
+        self._read: Block | None = None
+        """The block that was in flight when a snapshot was taken: it is returned when its turn comes."""
         self._saturation = Saturation()
         self._readings = Readings()
 
@@ -196,6 +222,9 @@ class Monitors:
 
     def drain(self) -> Block | None:
         """Wait for the copy in flight and return its block."""
+        read, self._read = self._read, None
+        if read is not None:
+            return read
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is None:
             return None
@@ -209,6 +238,22 @@ class Monitors:
         statistics["discriminator_update_ratio"] = discriminator.update_ratio
         statistics["generator_update_ratio"] = generator.update_ratio
         return self._readings.block(last_step, steps, statistics)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what later blocks are measured against, and the block in flight; taken between a flush and a step."""
+        assert not self._steps
+        self._read = self.drain()
+        return {
+            "in_flight": None if self._read is None else dataclasses.astuple(self._read),
+            "saturation": self._saturation.snapshot(),
+            "readings": self._readings.snapshot(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `snapshot` returned."""
+        self._read = None if state["in_flight"] is None else Block(*state["in_flight"])
+        self._saturation.restore(state["saturation"])
+        self._readings.restore(state["readings"])
 
 
 class _Rows(Generic[Row]):
@@ -262,6 +307,15 @@ class Curves:
             self.means[name].append(mean)
         self._blocks.append(block.values)
         self.first_nonfinite_step = block.first_nonfinite_step
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that was taken in."""
+        return {"means": self.means, "values": self.values, "first_nonfinite": self.first_nonfinite_step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `snapshot` returned."""
+        self.means, self._blocks = state["means"], [state["values"]]
+        self.first_nonfinite_step = state["first_nonfinite"]
 
     @property
     def values(self) -> Tensor:

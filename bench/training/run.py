@@ -17,6 +17,8 @@ from bench.training import artifacts as files
 from bench.training.average import MovingAverage
 from bench.training.blocks import BLOCK_STEPS
 from bench.training.build import build_step
+from bench.training.checkpoint import Checkpoint, restore
+from bench.training.checkpoint_file import State
 from bench.training.clock import BlockClock
 from bench.training.evaluations import Evaluations
 from bench.training.final_measures import inception_samples, measure_inception
@@ -44,6 +46,7 @@ class Run:
         runner: makes the evaluations.
         materials: what it has in common with the other trials of the process.
         trials_in_process: how many trials train in this process at once.
+        checkpoint: is written after blocks of steps; none by default.
 
     Raises:
         ValueError: for data or weights that cannot be had.
@@ -59,6 +62,7 @@ class Run:
         runner: Runner | None = None,
         materials: Materials | None = None,
         trials_in_process: int = 1,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         spec = trial.spec
         self._started = datetime.now(UTC)
@@ -66,6 +70,8 @@ class Run:
         self._emit = emit
         self._last_emitted = 0.0
         self._trials_in_process = trials_in_process
+        self._checkpoint = checkpoint
+        self._earlier_seconds = 0.0
         self._runner = runner or InlineRunner()
         self._inception = options.inception_weights(data.workload(spec.workload))
         if self._inception is not None:
@@ -88,9 +94,15 @@ class Run:
             shares_process=trials_in_process > 1,
         )
 
+    def resume(self, state: State) -> None:
+        """Go on from a checkpoint; what it raises for one that does not fit may be anything, and spoils the run."""
+        restore(state, self.loop, self.step)
+        self._earlier_seconds = self.loop.clock.train_seconds() + self.loop.evaluations.seconds
+        self.note(f"goes on at step {self.loop.completed_steps:,}")
+
     def steps(self) -> Iterator[int]:
         """Train, pausing after every step."""
-        return self.loop.steps(self._report)
+        return self.loop.steps(self._after_block)
 
     @property
     def status(self) -> Status:
@@ -132,7 +144,8 @@ class Run:
 
         The rates are those of the trial alone. The seconds of training and of evaluations are with whatever ran
         meanwhile, and together may be more than the trial took. The peak of memory is the process's, and absent where
-        it is shared; with evaluations beside training it is of both at once.
+        it is shared; with evaluations beside training it is of both at once. All but the seconds of training and of
+        evaluations, of which earlier attempts have spent `earlier_seconds`, is of the last attempt alone.
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
         rate = time_pace(loop, self._device).steps_per_second()
@@ -147,8 +160,18 @@ class Run:
             "discriminator_images": 2 * spec.batch_size * step.critic_steps * loop.completed_steps,
             **({"pack": self._trials_in_process} if shared else {}),
             **loop.stepper.cost(),
+            **({"earlier_seconds": self._earlier_seconds} if self._earlier_seconds else {}),
             "peak_memory_bytes": None if shared else peak_memory(self._device),
         }
+
+    def note(self, words: str) -> None:
+        """Say something of the trial, once."""
+        self._emit(self._progress(note=words))
+
+    def _after_block(self) -> None:
+        self._report()
+        if self._checkpoint is not None:
+            self._checkpoint.after_block(self.loop, self.step)
 
     def _report(self, doing: str = "") -> None:
         loop, spec = self.loop, self._trial.spec
@@ -157,13 +180,16 @@ class Run:
         if now - self._last_emitted < _PROGRESS_INTERVAL and not done:
             return
         self._last_emitted = now
-        self._emit(
-            Progress(
-                trial_id=self._trial.id,
-                step=loop.completed_steps,
-                steps=spec.steps,
-                images_per_second=(loop.clock.steps_per_second() or 0.0) * spec.batch_size,
-                distance=next(reversed(loop.evaluations.distances), None),
-                doing=doing,
-            )
+        self._emit(self._progress(doing=doing))
+
+    def _progress(self, *, doing: str = "", note: str = "") -> Progress:
+        loop, spec = self.loop, self._trial.spec
+        return Progress(
+            trial_id=self._trial.id,
+            step=loop.completed_steps,
+            steps=spec.steps,
+            images_per_second=(loop.clock.steps_per_second() or 0.0) * spec.batch_size,
+            distance=next(reversed(loop.evaluations.distances), None),
+            doing=doing,
+            note=note,
         )

@@ -30,6 +30,10 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether steps are replayed as CUDA graphs where the method allows it, and evaluations made beside them."""
     trials_per_process: int = 1
     """How many trials of one workload may share a process."""
+    checkpoint_dir: str | None = None
+    """The folder of checkpoints, an absolute path; `None` for none. A campaign has them in its results folder."""
+    checkpoint_minutes: float = 10.0
+    """A checkpoint is written with evaluations, and after so long at the latest; 0 for none."""
     inception: InceptionPlan | None = None
     """On which workloads FID, KID and the Inception score are measured, and with which weights."""
 
@@ -41,6 +45,8 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"a process trains at most {MOST_TRIALS_PER_PROCESS} trials, not {self.trials_per_process}: more would "
                 "share CUDA streams; use more --workers"
             )
+        if not self.checkpoint_minutes >= 0:
+            raise ValueError(f"checkpoint_minutes are 0 (none) or more, not {self.checkpoint_minutes}")
 
     @property
     def data_folder(self) -> Path | None:

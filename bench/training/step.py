@@ -8,6 +8,7 @@ penalties and objectives are summed before the one backward.
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,10 @@ def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: floa
     if optimizer.name == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1], capturable=capturable)
     return torch.optim.SGD(parameters, lr=learning_rate, momentum=optimizer.betas[0])
+
+
+_STATEFUL: Final = ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer", "criterion")
+"""What a step changes."""
 
 
 class TrainingStep:
@@ -177,6 +182,16 @@ class TrainingStep:
         """Update the generator from the gradients it has."""
         with mark(G_UPDATE):
             self.generator_optimizer.step()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that the next step depends on; random streams have no state."""
+        stateful = {name: getattr(self, name) for name in _STATEFUL}
+        return {name: each.state_dict() for name, each in stateful.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `snapshot` returned."""
+        for name in _STATEFUL:
+            getattr(self, name).load_state_dict(state[name])
 
     @property
     def state(self) -> dict[str, dict[str, Tensor]]:

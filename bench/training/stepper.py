@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
@@ -30,6 +30,14 @@ class Stepper(Protocol):
         """Return what a record has among its costs of the way the steps were made."""
         ...
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a record will say of the steps so far."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what the stepper of an earlier attempt returned, whatever way that one had."""
+        ...
+
 
 MakeStepper = Callable[[TrainingStep, Monitors], Stepper]
 
@@ -48,6 +56,12 @@ class EagerStepper:
 
     def cost(self) -> dict[str, float | None]:
         return {}
+
+    def snapshot(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        return
 
 
 class Runner(Protocol):

@@ -29,6 +29,7 @@ from bench.execution.interface import TRAINER, Executor, Finished, Message, Task
 from bench.execution.local import LocalExecutor
 from bench.plan import expand
 from bench.store import environment
+from bench.store.checkpoints import checkpoint_path
 from bench.store.journal import RecordError, Store, StoreError, read_record
 from bench.store.record import Record
 from bench.training.run_options import RunOptions
@@ -309,7 +310,7 @@ def test_the_options_reach_the_task_whole(store: Store, trial: MakeTrial, tmp_pa
     options = RunOptions(threads=3, device="cuda:1", data_dir=str(tmp_path), timeout_minutes=2.0)
     list(run([trial()], given, store, options))
     (task,) = executor.tasks
-    assert task.options == options
+    assert task.options == msgspec.structs.replace(options, checkpoint_dir=str(store.root / "checkpoints"))
     assert task.options.timeout_seconds == 120.0
     assert Path(task.scratch).is_absolute()
     assert task.trial == trial(), "nothing of it entered the trial"
@@ -441,3 +442,37 @@ def test_nothing_is_trained_where_nothing_can_be_stored(tmp_path: Path, trial: M
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"nothing can be written into .*Not a directory"):
         next(run([trial()], InlineExecutor(), Store(tmp_path / "file" / "results"), trainer=FAKE))
+
+
+@pytest.mark.parametrize(
+    ("method", "stays"), [("plain", False), ("nonfinite", False), ("break", True), ("sleep", True)]
+)
+def test_a_checkpoint_stays_until_its_trial_has_a_result(
+    store: Store, trial: MakeTrial, method: str, stays: bool
+) -> None:
+    wanted = trial(method)
+    kept = checkpoint_path(store.checkpoints, wanted.id)
+    store.checkpoints.mkdir(parents=True)
+    kept.touch()
+    options = RunOptions(timeout_minutes=1 / 60 if method == "sleep" else 1.0)
+    list(run([wanted], LocalExecutor(1), store, options, trainer=FAKE))
+    assert kept.exists() == stays
+
+
+def test_checkpoints_of_recorded_trials_are_removed_and_those_of_others_left(store: Store, trial: MakeTrial) -> None:
+    """As where a campaign was killed between a record and the end of its checkpoint."""
+    wanted, other = trial("plain"), trial("plain", 1)
+    list(run([wanted], InlineExecutor(), store, trainer=FAKE))
+    store.checkpoints.mkdir(parents=True, exist_ok=True)
+    for each in (wanted, other):
+        checkpoint_path(store.checkpoints, each.id).touch()
+    list(run([wanted], InlineExecutor(), store, trainer=FAKE))
+    assert [path.name for path in store.checkpoints.iterdir()] == [f"{other.id}.checkpoint"]
+
+
+def test_a_folder_of_checkpoints_may_lie_elsewhere(store: Store, trial: MakeTrial, tmp_path: Path) -> None:
+    executor = Recording()
+    given: Executor = executor
+    options = RunOptions(checkpoint_dir=str(tmp_path / "elsewhere"))
+    list(run([trial()], given, store, options))
+    assert executor.tasks[0].options == options

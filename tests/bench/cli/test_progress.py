@@ -142,3 +142,17 @@ def test_what_goes_on_beside_the_steps_is_told(events):
     assert lines[-1].startswith("[1/4] x: step 600 of 600, 1,234 images/s, FID 6,400/50,000")
     cells = progress._running_cells(progress.Running("x", measuring))
     assert "FID 6,400/50,000" in cells
+
+
+def test_a_note_is_told_at_once_whatever_was_told_just_before(events, capsys, monkeypatch):
+    noted = Progress(
+        trial_id=events[1].trial.id, step=300, steps=600, images_per_second=0.0, note="goes on at step 300"
+    )
+    lines = []
+    plain = progress.PlainRenderer(lines.append, interval=1000.0)
+    for event in [*events[:2], noted]:
+        plain.handle(event)
+    assert lines[-1].endswith("seed 0: goes on at step 300")
+    assert lines[-1].startswith("[1/4] ")
+    progress.RichRenderer().handle(noted)
+    assert "goes on at step 300" in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,393 @@
+"""Interrupted trials go on from their checkpoints: here, in real workers, and whatever has become of a file."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_trials import toy_trial, train_alone
+
+from bench import campaign
+from bench.config.trial import Trial
+from bench.events import Event, Progress, TrialRetried
+from bench.execution import training
+from bench.execution.local import LocalExecutor
+from bench.store.checkpoints import checkpoint_path
+from bench.store.journal import Store
+from bench.store.record import Outcome, Record
+from bench.training import checkpoint, timing
+from bench.training.run import Run
+from bench.training.run_options import RunOptions
+from bench.training.stopping import Stopped
+
+MEASURED = ("status", "message", "metrics", "history", "stability")
+TRAINER = "impatient_training:train"
+
+
+@pytest.fixture(autouse=True)
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No updates are timed apart at the end: they would be most of a short trial."""
+    monkeypatch.setattr(timing, "PHASE_STEPS", 0)
+    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 0)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "TRAINING_FOR_WRITING", 0.0)
+
+
+class Here:
+    """Trains in this process, and can be sent a signal at a step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        self._attempts = 0
+        self._ask_at: int | None = None
+        self.asked = False
+        """Whether SIGTERM has come."""
+
+    def kept(self, trial: Trial) -> Path:
+        return checkpoint_path(self.folder / "checkpoints", trial.id)
+
+    def train(self, *trials: Trial, ask_at: int | None = None, **options: object) -> list[Outcome | Exception | None]:
+        """Train trials together; with `ask_at`, SIGTERM comes when the first one tells that it is there or beyond."""
+        self._attempts += 1
+        self._ask_at = ask_at
+        members = []
+        for index, trial in enumerate(trials):
+            artifacts = self.folder / f"{self._attempts}.{index}"
+            artifacts.mkdir(parents=True)
+            members.append((trial, artifacts))
+        chosen = RunOptions(**{"checkpoint_dir": str(self.folder / "checkpoints"), **options})
+        ended: dict[int, Outcome | Exception] = {}
+        try:
+            ended.update(training.train(members, chosen, self._emit))
+        except Stopped:
+            assert self.asked, "nobody has asked"
+        return [ended.get(index) for index in range(len(trials))]
+
+    def _emit(self, progress: Progress) -> None:
+        if progress.note:
+            self.notes.append(progress.note)
+        elif self._ask_at is not None and progress.step >= self._ask_at:
+            self._ask_at, self.asked = None, True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setattr("bench.training.run._PROGRESS_INTERVAL", 0.0)
+    return Here(tmp_path / "here")
+
+
+ALONE: dict[str, Outcome] = {}
+"""By trial id: what trials come to that nobody interrupts."""
+
+
+def alone(trial: Trial, folder: Path) -> Outcome:
+    if trial.id not in ALONE:
+        ALONE[trial.id] = train_alone(trial, folder / f"alone-{trial.id}")
+    return ALONE[trial.id]
+
+
+def assert_same(found: Outcome | Record | Exception | None, expected: Outcome) -> None:
+    assert isinstance(found, Outcome | Record), found
+    for name in MEASURED:
+        assert getattr(found, name) == getattr(expected, name), name
+
+
+def test_whoever_is_asked_to_end_goes_on_from_there(here: Here, tmp_path: Path) -> None:
+    trial = toy_trial()
+    assert here.train(trial, ask_at=60) == [None]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert here.kept(trial).exists()
+    (found,) = here.train(trial)
+    assert here.notes == ["goes on at step 60"]
+    assert_same(found, alone(trial, tmp_path))
+
+
+def test_trials_of_a_process_have_checkpoints_of_their_own(here: Here, tmp_path: Path) -> None:
+    """Their blocks end at different steps: each is asked at the end of its own, and one has ended before."""
+    trials = [toy_trial(seed=0), toy_trial(seed=1, evaluate_every=40), toy_trial(seed=2, steps=20, evaluate_every=20)]
+    stopped = here.train(*trials, ask_at=60)
+    assert stopped[:2] == [None, None]
+    assert isinstance(stopped[2], Outcome)
+    assert [here.kept(trial).exists() for trial in trials] == [True, True, False]
+    found = here.train(*trials[:2])
+    assert here.notes == ["goes on at step 60", "goes on at step 80"]
+    for index in range(2):
+        assert_same(found[index], alone(trials[index], tmp_path))
+
+
+def test_one_that_is_asked_while_it_is_concluded_ends_at_once(
+    here: Here, monkeypatch: pytest.MonkeyPatch, eager: None
+) -> None:
+    """What others of the process have is kept all the same, at the end of the block that they are in."""
+    trials = [toy_trial(seed=0, steps=55, evaluate_every=55), toy_trial(seed=1)]
+    conclude = Run.conclude
+
+    def concluding(run: Run, artifacts: Path) -> Outcome:
+        if run._trial == trials[0]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            pytest.fail("it goes on")
+        return conclude(run, artifacts)
+
+    monkeypatch.setattr(Run, "conclude", concluding)
+    here.asked = True
+    assert here.train(*trials) == [None, None]
+    here.train(trials[1])
+    assert here.notes == ["goes on at step 60"]
+
+
+def test_without_a_folder_or_minutes_nothing_is_kept_and_no_signal_is_taken(
+    here: Here, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening: list[object] = []
+    monkeypatch.setattr("bench.training.stopping.StopRequest.listening", lambda _: listening.append(1))
+    for options in ({"checkpoint_dir": None}, {"checkpoint_minutes": 0.0}):
+        (found,) = here.train(toy_trial(), **options)
+        assert isinstance(found, Outcome)
+    assert not (here.folder / "checkpoints").exists()
+    assert listening == []
+
+
+@pytest.mark.parametrize("minutes", [-1.0, float("nan")])
+def test_minutes_below_none_are_refused(minutes: float) -> None:
+    with pytest.raises(ValueError, match="checkpoint_minutes"):
+        RunOptions(checkpoint_minutes=minutes)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def _swap(path: Path) -> None:
+    other = Here(path.parents[1] / "other")
+    other.train(toy_trial(seed=5), ask_at=60)
+    path.write_bytes(other.kept(toy_trial(seed=5)).read_bytes())
+
+
+def _misfit(path: Path) -> None:
+    """Whole, and of this trial by its head, but of another network."""
+    from bench.execution.device import accelerator_name
+    from bench.store.environment import commit, environment
+    from bench.training import checkpoint_file
+    from bench.training.version import ENGINE_VERSION
+
+    origin = checkpoint_file.Origin(
+        trial_id=toy_trial().id,
+        engine=ENGINE_VERSION,
+        commit=commit(),
+        fingerprint=environment("cpu", 1, accelerator_name("cpu")).fingerprint,
+    )
+    import torch
+
+    state = checkpoint_file.read(path, origin, torch.device("cpu"))
+    assert state is not None
+    state["average"] = {"another": torch.zeros(3)}
+    checkpoint_file.write(path, origin, state)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_cut, "starts anew: its checkpoint is damaged"),
+        (_empty, "starts anew: its checkpoint is damaged"),
+        (_flip, "starts anew: its checkpoint is damaged"),
+        (_swap, "starts anew: its checkpoint is of the trial "),
+        (_misfit, "starts anew: its checkpoint does not fit (RuntimeError)"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_costs_only_itself(
+    here: Here, tmp_path: Path, spoil, words: str
+) -> None:
+    trial = toy_trial()
+    here.train(trial, ask_at=60)
+    spoil(here.kept(trial))
+    here.notes.clear()
+    (found,) = here.train(trial)
+    assert len([note for note in here.notes if note.startswith(words)]) == 1
+    assert not [note for note in here.notes if "goes on" in note and spoil is not _misfit]
+    assert_same(found, alone(trial, tmp_path))
+    assert "earlier_seconds" not in found.cost
+
+
+def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here, tmp_path: Path, eager: None) -> None:
+    here.folder.mkdir()
+    (here.folder / "checkpoints").write_text("a file where the folder would be")
+    trial = toy_trial()
+    (found,) = here.train(trial)
+    assert here.notes == ["its checkpoint cannot be written (File exists): an interruption costs all of it"]
+    assert_same(found, alone(trial, tmp_path))
+
+
+def test_a_part_that_fails_is_tried_again_from_the_last_checkpoint(
+    here: Here, tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = toy_trial()
+    make = training.Run.steps
+
+    def failing(run: Run) -> Iterator[int]:
+        for step in make(run):
+            if step == 70:
+                raise RuntimeError("out of memory")
+            yield step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Run, "steps", failing)
+        (failed,) = here.train(trial)
+    assert str(failed) == "out of memory"
+    (found,) = here.train(trial)
+    assert here.notes == ["goes on at step 60"]
+    assert_same(found, alone(trial, tmp_path))
+
+
+# Real workers, a campaign and its results folder.
+
+SLOWLY = {"steps": 500, "evaluate_every": 250}
+
+
+class Campaign:
+    """Trials under the local executor, watched from outside."""
+
+    def __init__(self, root: Path, *trials: Trial, **options: object) -> None:
+        self.store = Store(root)
+        self.trials = trials
+        self.executor = LocalExecutor(1)
+        self.events: list[Event] = []
+        self.stream = campaign.run(trials, self.executor, self.store, RunOptions(**options), trainer=TRAINER)
+
+    def pid(self) -> int:
+        """Wait until each trial has a checkpoint; return the worker's process."""
+        for event in self.stream:
+            self.events.append(event)
+            if all(checkpoint_path(self.store.checkpoints, trial.id).exists() for trial in self.trials):
+                break
+        (process,) = self.executor._running
+        return process.pid
+
+    def finish(self) -> dict[str, Record]:
+        self.events += self.stream
+        return self.store.latest()
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.note for event in self.events if isinstance(event, Progress) and event.note]
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Outcome:
+    return alone(toy_trial(**SLOWLY), tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+def assert_went_on(notes: list[str], count: int = 1) -> None:
+    assert len(notes) == count
+    for note in notes:
+        assert note.startswith("goes on at step ")
+        assert 0 < int(note.rpartition(" ")[2].replace(",", "")) <= 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_killed_goes_on_in_the_next_one(
+    tmp_path: Path, whole: Outcome, number: signal.Signals
+) -> None:
+    trial = toy_trial(**SLOWLY)
+    watched = Campaign(tmp_path / "results", trial)
+    os.kill(watched.pid(), number)
+    record = watched.finish()[trial.id]
+    (retried,) = [event for event in watched.events if isinstance(event, TrialRetried)]
+    assert f"killed by {number.name}" in retried.reason
+    assert record.attempt == 1
+    assert record.cost["earlier_seconds"] > 0
+    assert_same(record, whole)
+    assert_went_on(watched.notes)
+    assert list(watched.store.checkpoints.iterdir()) == [], "its record is there"
+
+
+@pytest.mark.slow
+def test_a_campaign_that_is_stopped_goes_on_from_the_checkpoints_of_its_workers(tmp_path: Path, whole: Outcome) -> None:
+    trials = [toy_trial(**SLOWLY), toy_trial(**SLOWLY, seed=1)]
+    stopped = Campaign(tmp_path / "results", *trials, trials_per_process=2)
+    stopped.pid()
+    stopped.stream.close()  # as Ctrl-C does
+    again = Campaign(tmp_path / "results", *trials, trials_per_process=2)
+    records = again.finish()
+    assert_went_on(again.notes, 2)
+    assert_same(records[trials[0].id], whole)
+    assert_same(records[trials[1].id], alone(trials[1], tmp_path))
+
+
+@pytest.mark.slow
+def test_an_attempt_that_takes_too_long_goes_on_in_the_next_run(tmp_path: Path, whole: Outcome) -> None:
+    trial = toy_trial(**SLOWLY)
+    tried, notes, seconds = 0, [], 5.0
+    while True:
+        attempt = Campaign(tmp_path / "results", trial, timeout_minutes=seconds / 60)
+        record = attempt.finish()[trial.id]
+        notes += attempt.notes
+        if record.status != "timeout":
+            break
+        tried, seconds = tried + 1, 1.5 * seconds
+        assert tried < 12, "it never gets on"
+    assert_same(record, whole)
+    if tried:
+        assert checkpoint_path(attempt.store.checkpoints, trial.id).exists() is False
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from small_trials import toy_trial
+from bench import campaign
+from bench.execution.local import LocalExecutor
+from bench.store.journal import Store
+trial = toy_trial(steps=500, evaluate_every=250)
+for _ in campaign.run([trial], LocalExecutor(1), Store(Path(sys.argv[3])), trainer="impatient_training:train"):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_a_campaign_that_is_killed_goes_on_in_the_next_one(tmp_path: Path, whole: Outcome) -> None:
+    """Its worker outlives it by the block that is under way, and keeps that."""
+    trial, here = toy_trial(**SLOWLY), Path(__file__)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(here.parent), str(here.parents[2] / "helpers"), str(tmp_path / "results")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    again = Campaign(tmp_path / "results", trial)
+    kept = checkpoint_path(again.store.checkpoints, trial.id)
+    end = time.monotonic() + 120
+    while not kept.exists():
+        assert time.monotonic() < end
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.kill()
+    driver.wait()
+    record = again.finish()[trial.id]
+    assert record.attempt == 0
+    assert_went_on(again.notes)
+    assert_same(record, whole)
