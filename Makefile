@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GP
 slow: $(VENV)/.installed-dev  ## run the tests that train for longer
 	$(BIN)/python -m pytest -m slow --timeout=1800 --numprocesses=auto --dist=worksteal
 
-coverage: $(VENV)/.installed-dev  ## run the same tests, list the lines they do not reach, and hold the floor
+coverage: $(VENV)/.installed-dev  ## run the same tests, and list the lines that they do not reach
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one

@@ -77,3 +77,13 @@ def test_the_development_container_installs_by_make() -> None:
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
     assert container["postCreateCommand"] == "make .venv/.installed-dev"
     assert "$(VENV)/.installed-dev:" in MAKEFILE
+
+
+def test_the_package_ships_the_records_of_every_published_folder() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    files = sorted((ROOT / "results" / "published").glob("*/records.parquet"))
+    assert shipped == {
+        path.relative_to(ROOT).as_posix(): f"bench/published/{path.parent.name}.parquet" for path in files
+    }
+    assert files

@@ -26,7 +26,7 @@ from bench.methods import label, part_components
 from bench.store.environment import commit
 from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelSetting, KernelStore, Machine, Timing, kernel_id
 from bench.training.memory import keep_freed_memory
-from bench.training.precision import configure
+from bench.training.precision import choose_device, configure
 from bench.training.version import ENGINE_VERSION
 from losses import Method
 from losses.profiling import watching
@@ -82,6 +82,7 @@ def measure(
         on_progress: called with the label of a method and how many of its paths are done.
     """
     where = torch.device(device)
+    choose_device(where)
     threads = threads or torch.get_num_threads()
     keep_freed_memory()  # as the trainer does
     with torch_threads(threads):

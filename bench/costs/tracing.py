@@ -12,7 +12,7 @@ from bench.costs.paths import Paths
 from bench.files.writing import write_output
 from bench.methods import label
 from bench.store.kernels import KernelSetting
-from bench.training.precision import configure
+from bench.training.precision import choose_device, configure
 from losses import Method
 from losses.profiling import Watcher, watching
 
@@ -45,6 +45,7 @@ def run_steps(
     """
     configure(setting.precision)
     where = torch.device(device)
+    choose_device(where)
     watch = watcher(where, nvtx=nvtx)
     with ExitStack() as later:
         for made in [_warm(Paths(method, setting, where)) for method in methods]:

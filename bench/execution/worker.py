@@ -33,8 +33,8 @@ from bench.training.stopping import Stopped
 
 OUTCOME_FILE: Final = "outcome.json"
 
-GRACE_SECONDS: Final = 10.0
-"""Between asking a process to end and ending it: in that time it keeps what it has trained."""
+GRACE_SECONDS: Final = 20.0
+"""Between asking a process to end and ending it: in that time it ends its block of steps and keeps what it has."""
 
 _MESSAGE_LENGTH: Final = 300
 

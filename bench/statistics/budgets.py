@@ -76,11 +76,20 @@ def scores_by_budget(
             if record.spec.workload == column.name and is_result(record) and not record.spec.allow_invalid
         }
         runs = [[cells[row.expression, seed] for seed in column.seeds] for row in rows]
-        steps = _common_steps([run for of_method in runs for run in of_method], workload)
+        budgets = steps_of(run for of_method in runs for run in of_method)
+        # [budgets][methods][seeds]
+        stages = [[[at_step(run, workload, step) for run in own] for own in runs] for step in budgets]
+        told = [all(_tells(stage, workload) for own in of_step for stage in own) for of_step in stages]
+        steps = tuple(step for step, known in zip(budgets, told, strict=True) if known)
         if len(steps) < 2:
             continue
-        # [budgets, methods, seeds]
-        scores = np.array([[[_score(run, workload, step) for run in own] for own in runs] for step in steps])
+        scores = np.array(
+            [
+                [[score(stage, workload) for stage in own if stage is not None] for own in of_step]
+                for of_step, known in zip(stages, told, strict=True)
+                if known
+            ]
+        )
         intervals = [block_intervals([each]) for each in scores] if len(column.seeds) >= RANKED_SEEDS else []
         found.append(
             ScoreByBudget(
@@ -97,21 +106,9 @@ def scores_by_budget(
     return found
 
 
-def _common_steps(runs: Sequence[Record], workload: Workload) -> tuple[int, ...]:
-    """Return the steps at which every run has all that its score reads, or has failed before."""
-    return tuple(step for step in steps_of(runs) if all(_tells(run, workload, step) for run in runs))
-
-
-def _tells(run: Record, workload: Workload, step: int) -> bool:
-    found = at_step(run, workload, step)
-    if found is None:
+def _tells(stage: Record | None, workload: Workload) -> bool:
+    """Say whether a run has at a budget all that its score reads, or has failed before."""
+    if stage is None:
         return False
-    names = needed(workload, run.protocol_version)
     # The divergence of an empty histogram does not exist.
-    return found.status != "ok" or all(name in found.metrics for name in names)
-
-
-def _score(run: Record, workload: Workload, step: int) -> float:
-    found = at_step(run, workload, step)
-    assert found is not None, "the step was checked"
-    return score(found, workload)
+    return stage.status != "ok" or all(name in stage.metrics for name in needed(workload, stage.protocol_version))

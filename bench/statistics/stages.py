@@ -10,7 +10,7 @@ import msgspec
 from bench.config.protocol import AVERAGE
 from bench.config.workload import Workload, primary_of
 from bench.statistics.scores import is_result
-from bench.store.record import Record, UnreadHistory, content_digest
+from bench.store.record import EvaluationsAlone, Record, UnreadHistory, content_digest
 from bench.training.trajectory import status_of
 
 _OF_THE_WHOLE = ("distance_best", "fd_best", "sliced_w2_best")
@@ -19,9 +19,10 @@ _OF_THE_WHOLE = ("distance_best", "fd_best", "sliced_w2_best")
 
 def steps_of(records: Iterable[Record]) -> list[int]:
     """Return the steps at which any of the records has an evaluation of a trained generator, in order."""
+    kept = list(records)
     return sorted(
-        {each.step for record in records for each in record.history.evaluations if each.step > 0}
-        | {record.spec.steps for record in records}
+        {each.step for record in kept for each in record.history.evaluations if each.step > 0}
+        | {record.spec.steps for record in kept}
     )
 
 
@@ -48,7 +49,7 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
     if not reached and not stopped:
         return None
     measured = evaluations[-1].metrics if reached else {}
-    every = {name for each in record.history.evaluations for name in each.metrics}
+    every = set().union(*(each.metrics for each in record.history.evaluations))
     constants = {
         name: value
         for name, value in record.metrics.items()
@@ -59,7 +60,7 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
         spec=msgspec.structs.replace(record.spec, steps=step),
         status="nonfinite" if stopped else status_of(distances, None),
         metrics={**constants, **measured, "distance": measured.get(primary)},
-        history=UnreadHistory(digest=f"{content_digest(record)}@{step}"),
+        history=UnreadHistory(digest=f"{_content(record)}@{step}"),
     )
 
 
@@ -67,3 +68,9 @@ def all_at_step(records: Iterable[Record], workloads: Mapping[str, Workload], st
     """Return the records of `at_step` for all that say something about the step."""
     found = (at_step(record, workloads[record.spec.workload], step) for record in records)
     return [record for record in found if record is not None]
+
+
+def _content(record: Record) -> str:
+    """Name a record by its content where that is known, else by its file: a digest takes longer than all the rest."""
+    known = isinstance(record.history, EvaluationsAlone)
+    return content_digest(record) if known else f"{record.trial_id}.{record.attempt}"

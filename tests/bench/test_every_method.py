@@ -12,6 +12,7 @@ from bench.events import TrialFinished
 from bench.execution.local import LocalExecutor
 from bench.store.journal import Store
 from bench.training.monitors import MONITORS
+from bench.training.run_options import RunOptions
 from losses import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -45,7 +46,7 @@ def test_every_method_trains_and_its_record_says_how(tmp_path: Path) -> None:
     assert len(trials) >= 95
     workers, threads = campaign.divide(len(trials), None, "cpu")
     seen = {}
-    for event in campaign.run(trials, LocalExecutor(workers), store, threads=threads):
+    for event in campaign.run(trials, LocalExecutor(workers), store, RunOptions(threads=threads)):
         if isinstance(event, TrialFinished):
             seen[event.trial.id] = event.status
 

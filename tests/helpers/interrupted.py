@@ -28,7 +28,7 @@ def origin_of(trial: Trial) -> Origin:
 
 def begin(trial: Trial, **made_by: object) -> Run:
     """Build a run, with whatever torch's own random numbers are just then."""
-    prepare_process(trial, 1)
+    prepare_process(trial, RunOptions())
     torch.manual_seed(torch.seed())
     return Run(trial, RunOptions(), emit=lambda _: None, **made_by)
 

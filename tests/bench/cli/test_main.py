@@ -14,8 +14,8 @@ HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "ji
 
 OPTIONS = {
     "run": "suite method losses workload seeds steps d-norm allow-invalid set "
-    "device executor workers capture trials-per-process results data inception inception-weights dry-run progress "
-    "format json",
+    "device executor workers capture trials-per-process shard results data inception inception-weights dry-run "
+    "progress format json",
     "prepare": "workloads retrain device data format json",
     "list": "kind format json",
     "check": "file format json",
@@ -24,11 +24,13 @@ OPTIONS = {
     "show": "trial results format json",
     "sample": "trial count output seed results device format json",
     "leaderboard": "format json results output",
+    "recommend": "workload images budget format json",
     "compare": "base new stage flagged threshold allow-improvement allow-missing losses format json output",
     "golden": "methods losses output format json",
     "baseline": "",
     "report": "results output static png svg format json",
     "export": "format json results output",
+    "merge": "folders into format json",
     "kernels": "methods losses device batch size precision mode results table format json output trace nvtx",
     "publish": "folder from format json",
     "verify": "folders since rerun up-to-first-evaluation reruns data format json",

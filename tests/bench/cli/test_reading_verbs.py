@@ -177,7 +177,14 @@ def test_report_writes_the_figures_for_a_paper(bench, index, results, planted, t
     for run in ("first", "second"):
         assert bench(*arguments, "--svg", tmp_path / run, "--png", tmp_path / run / "png").exit_code == 0
     written = {path.name: path.read_bytes() for path in (tmp_path / "first").glob("*.*")}
-    names = ["cost", "discriminator-accuracy-digits", "distance-digits", "generator-signal-digits", "ranks"]
+    names = [
+        "cost",
+        "discriminator-accuracy-digits",
+        "distance-digits",
+        "generator-signal-digits",
+        "ranks",
+        "score-digits",
+    ]
     assert sorted(written) == sorted([*(f"{name}.svg" for name in names), "figures.md"])
     assert written == {path.name: path.read_bytes() for path in (tmp_path / "second").glob("*.*")}
     captions = written["figures.md"].decode()

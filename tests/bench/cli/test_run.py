@@ -296,7 +296,12 @@ def test_what_was_chosen_is_built_once_and_reaches_the_trainer_whole(bench, tmp_
     assert result.exit_code == 0, result.output
     threads = pretend.options[0].threads
     expected = RunOptions(
-        device="cpu", threads=threads, data_dir=str(tmp_path / "d"), timeout_minutes=7.0, trials_per_process=2
+        device="cpu",
+        threads=threads,
+        data_dir=str(tmp_path / "d"),
+        timeout_minutes=7.0,
+        trials_per_process=2,
+        checkpoint_dir=str(tmp_path / "r" / "checkpoints"),
     )
     assert pretend.options == [expected] * 2
 

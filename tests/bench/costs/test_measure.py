@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+import torch
 
 from bench.costs.blocks import Effort
 from bench.costs.measure import Known, Measured, Refused, measure
+from bench.costs.tracing import run_steps
 from bench.methods import everything, resolve
 from bench.store.kernels import KernelStore
 
@@ -139,3 +141,24 @@ def test_a_fourth_of_the_library_can_be_measured(small, tmp_path):
         step = event.record.timing("d_step")
         assert math.isfinite(step.ratio.median)
         assert step.stages["D backward"] > 0
+
+
+class ChosenError(Exception):
+    """Ends a measurement once it has chosen a device, as there is no GPU to go on with."""
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_second_gpu_is_made_the_current_one_whose_events_time_it(small, tmp_path, monkeypatch, traced):
+    def start():
+        if traced:
+            run_steps(resolve(["nsgan"]), small, "cuda:1")
+        else:
+            list(measure(resolve(["nsgan"]), [small], KernelStore(tmp_path), device="cuda:1"))
+
+    def chosen(device):
+        assert device == torch.device("cuda:1")
+        raise ChosenError
+
+    monkeypatch.setattr(torch.cuda, "set_device", chosen)
+    with pytest.raises(ChosenError):
+        start()

@@ -16,6 +16,7 @@ from bench.config.trial import Trial
 from bench.events import Event, Progress, TrialRetried
 from bench.execution import training
 from bench.execution.local import LocalExecutor
+from bench.execution.worker import GRACE_SECONDS
 from bench.store.checkpoints import checkpoint_path
 from bench.store.journal import Store
 from bench.store.record import Outcome, Record
@@ -82,6 +83,7 @@ class Here:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setattr(training, "commit", lambda: "c0ffee")  # somebody may commit meanwhile
     monkeypatch.setattr("bench.training.run._PROGRESS_INTERVAL", 0.0)
     return Here(tmp_path / "here")
 
@@ -186,14 +188,14 @@ def _swap(path: Path) -> None:
 def _misfit(path: Path) -> None:
     """Whole, and of this trial by its head, but of another network."""
     from bench.execution.device import accelerator_name
-    from bench.store.environment import commit, environment
+    from bench.store.environment import environment
     from bench.training import checkpoint_file
     from bench.training.version import ENGINE_VERSION
 
     origin = checkpoint_file.Origin(
         trial_id=toy_trial().id,
         engine=ENGINE_VERSION,
-        commit=commit(),
+        commit="c0ffee",
         fingerprint=environment("cpu", 1, accelerator_name("cpu")).fingerprint,
     )
     import torch
@@ -359,35 +361,41 @@ def test_an_attempt_that_takes_too_long_goes_on_in_the_next_run(tmp_path: Path, 
 DRIVER = """
 import sys
 from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = sys.argv[1:2]
 from small_trials import toy_trial
 from bench import campaign
+from bench.events import Progress
 from bench.execution.local import LocalExecutor
 from bench.store.journal import Store
-trial = toy_trial(steps=500, evaluate_every=250)
-for _ in campaign.run([trial], LocalExecutor(1), Store(Path(sys.argv[3])), trainer="impatient_training:train"):
-    pass
+trial = toy_trial(steps=300, evaluate_every=5)
+for event in campaign.run([trial], LocalExecutor(1), Store(Path(sys.argv[2]))):
+    if isinstance(event, Progress) and event.step:
+        print(event.step, flush=True)
 """
 
 
 @pytest.mark.slow
-def test_a_campaign_that_is_killed_goes_on_in_the_next_one(tmp_path: Path, whole: Outcome) -> None:
-    """Its worker outlives it by the block that is under way, and keeps that."""
-    trial, here = toy_trial(**SLOWLY), Path(__file__)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_worker_of_a_campaign_that_is_killed_keeps_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
+    """It ends the block that is under way, long before a checkpoint is due, and writes one."""
+    trial, helpers = toy_trial(steps=300, evaluate_every=5), Path(__file__).parents[2] / "helpers"
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(here.parent), str(here.parents[2] / "helpers"), str(tmp_path / "results")],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+        [sys.executable, "-c", DRIVER, str(helpers), str(tmp_path / "results")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=subprocess.PIPE,
+    )  # fmt: skip
     again = Campaign(tmp_path / "results", trial)
     kept = checkpoint_path(again.store.checkpoints, trial.id)
-    end = time.monotonic() + 120
-    while not kept.exists():
-        assert time.monotonic() < end
-        assert driver.poll() is None
-        time.sleep(0.02)
-    driver.kill()
+    assert driver.stdout is not None
+    assert int(driver.stdout.readline()) > 0
+    assert not kept.exists()
+    driver.send_signal(number)
     driver.wait()
+    driver.stdout.close()
+    end = time.monotonic() + GRACE_SECONDS
+    while not kept.exists():
+        assert time.monotonic() < end, "nothing was kept"
+        time.sleep(0.02)
     record = again.finish()[trial.id]
     assert record.attempt == 0
     assert_went_on(again.notes)
-    assert_same(record, whole)
+    assert_same(record, alone(trial, tmp_path))

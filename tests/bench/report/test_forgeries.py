@@ -429,3 +429,14 @@ def test_the_distance_of_each_workload_is_known_without_torch():
         "digits": "fd",
         "ring8": "sliced_w2",
     }
+
+
+def test_seconds_of_earlier_attempts_count_and_no_more_than_they_were(runs, tmp_path):
+    """A run that went on from a checkpoint has the dates of its last attempt, and the seconds of all."""
+    run = runs[RUN]
+    spent = run.cost["train_seconds"]
+    for earlier, complains in ((spent, False), (spent / 4, True)):
+        cost = {**run.cost, "evaluation_seconds": 0.0, "earlier_seconds": earlier}
+        resumed = replace(run, finished_at=run.started_at, cost=cost)
+        lines = found({**runs, RUN: resumed}.values(), tmp_path)
+        assert any("says train_seconds" in line for line in lines) == complains, lines
