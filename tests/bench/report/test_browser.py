@@ -146,7 +146,7 @@ def test_sorting_by_keyboard_says_its_direction(page) -> None:
 
 def test_the_figures_become_interactive_when_they_come_into_view(page) -> None:
     figures = page.locator("figure.chart")
-    assert figures.count() == 5
+    assert figures.count() == 6
     for figure in figures.all():
         figure.scroll_into_view_if_needed()
         figure.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
@@ -196,7 +196,7 @@ def test_both_themes_can_be_read(chromium, report: Path, scheme: str) -> None:
 def test_without_scripts_the_page_shows_its_figures(chromium, report: Path) -> None:
     page = opened(chromium, report, [], java_script_enabled=False)
     assert page.locator("figure.chart svg").first.is_visible()
-    assert page.locator("figure.chart svg").count() == 5
+    assert page.locator("figure.chart svg").count() == 6
     assert not page.locator("form.filters").is_visible()
     page.context.close()
 
