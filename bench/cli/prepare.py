@@ -188,17 +188,19 @@ def feature_notes(trials: "Iterable[Trial]", store: "Store") -> list[str]:
     def features(components: "Mapping[str, str]") -> str:
         return next(iter(extractor_names(components.get("extractor", ""))), "")
 
-    planned = {trial.spec.workload: features(trial.components) for trial in trials}
+    planned = {
+        trial.spec.workload: features(trial.components)
+        for trial in trials
+        if data.workload(trial.spec.workload).photographs
+    }
+    records = store.latest(histories=False).values() if planned else ()
     notes = []
     for workload, name in planned.items():
-        if not data.workload(workload).photographs:
-            continue
         if name != IMAGENET and weights_path() is None:
             notes.append(
                 f"{workload}: photographs are measured in {name}, since the weights of {IMAGENET}, which has seen "
                 f"photographs, are not installed; {HOW_TO_GET}"
             )
-        records = store.latest(histories=False).values()
         recorded = {features(record.components) for record in records if record.spec.workload == workload}
         if recorded and name not in recorded:
             choice = "own" if name == IMAGENET else "imagenet"

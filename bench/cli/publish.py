@@ -36,9 +36,8 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     from bench.data import workload
     from bench.report.folder_contents import ranked
     from bench.report.formatting import plural
-    from bench.report.publication import MANIFEST, manifest, records_file, tables
+    from bench.report.publication import MANIFEST, made_files, manifest
     from bench.report.verification import alien_files, published_before
-    from bench.store import published
 
     name = resolved(folder).name
     if not _NAME.fullmatch(name):
@@ -52,7 +51,7 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
         _refuse(folder, off, context, style)
     with usage_errors():
         boards = ranked(contents, workload)
-    made = {**tables(boards, name), published.FILE: records_file(folder, contents.records)}
+    made = made_files(folder, boards, contents.records)
     # The manifest comes last: a folder whose writing was interrupted has none, or one that does not fit.
     there = {file: content for file, content in contents.files.items() if (folder / file).exists()}
     written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made})}
@@ -93,7 +92,7 @@ def _copy(contents: "Contents", folder: Path) -> None:
     """Copy records, none of which may be there with other bytes."""
     from bench.cli.reading import write_bytes
     from bench.files.regular import UnusableFileError, read_regular
-    from bench.report.publication import record_files
+    from bench.store.journal import record_files
 
     before = set(record_files(folder))
     copied = {folder / name: content for name, content in contents.files.items() if name.startswith("records/")}

@@ -11,6 +11,7 @@ from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
     from bench.statistics.recommendation import Recommendation
+    from bench.store.iteration_costs import IterationCosts
     from bench.store.record import Record
 
 
@@ -36,7 +37,7 @@ def recommend(workload: str | None, images: Path | None, budget: int | None, sty
     """
     from bench import data
     from bench.report.recommendation import document
-    from bench.statistics.recommendation import recommend as recommended
+    from bench.statistics.recommendation import recommend_on_each
     from bench.store.iteration_costs import published_costs
 
     if workload is not None and images is not None:
@@ -46,7 +47,7 @@ def recommend(workload: str | None, images: Path | None, budget: int | None, sty
     with usage_errors():
         known = {name: data.workload(name) for name in sorted({record.spec.workload for record in records})}
         asked = [data.workload(named)] if named is not None else list(known.values())
-        answers = [recommended(each, records, known, budget) for each in asked]
+        answers = recommend_on_each(asked, records, known, budget)
     if named is None:
         answers = [each for each in answers if each.picks and not each.differences] or answers
     costs = published_costs()
@@ -54,7 +55,7 @@ def recommend(workload: str | None, images: Path | None, budget: int | None, sty
         print_json([document(each, costs, _behind(each, campaigns)) for each in answers])
         return
     for answer in answers:
-        _print(answer, _behind(answer, campaigns))
+        _print(answer, costs, _behind(answer, campaigns))
 
 
 def _published() -> "tuple[list[Record], dict[str, set[str]]]":
@@ -82,7 +83,7 @@ def _behind(found: "Recommendation", campaigns: dict[str, set[str]]) -> list[str
     return sorted({campaign for trial_id in ids for campaign in campaigns[trial_id]})
 
 
-def _print(found: "Recommendation", campaigns: list[str]) -> None:
+def _print(found: "Recommendation", costs: "IterationCosts", campaigns: list[str]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.padding import Padding
     from rich.table import Table
@@ -90,10 +91,8 @@ def _print(found: "Recommendation", campaigns: list[str]) -> None:
 
     from bench.cli.terminal import console
     from bench.report.recommendation import HEADINGS, basis, notes, rows
-    from bench.store.iteration_costs import published_costs
 
     to = console()
-    costs = published_costs()
     to.print(Text(basis(found, campaigns), style="bold"))
     if found.picks:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)

@@ -14,7 +14,7 @@ from bench.files.regular import UnusableFileError, read_regular
 from bench.report import formatting, methods
 from bench.report.findings import FileFinding, all_fine
 from bench.report.joint_checks import joint_contradictions
-from bench.report.publication import README, record_files
+from bench.report.publication import README
 from bench.report.self_checks import attempt_contradictions, self_contradictions
 from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, version_findings
 from bench.statistics.board import Leaderboard
@@ -22,7 +22,7 @@ from bench.statistics.comparable_groups import ComparableGroup, MethodKey, compa
 from bench.statistics.damage import damage, file_of
 from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
-from bench.store.journal import RecordError, parse_record
+from bench.store.journal import RecordError, parse_record, record_files
 from bench.store.record import Record
 
 _FEW: Final = 1000

@@ -11,7 +11,7 @@ Nothing in it depends on where it lies or on who wrote it, so that anybody can m
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +80,12 @@ def shown(results: Path) -> str:
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else results.as_posix()
 
 
-def tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
+def made_files(folder: Path, boards: Sequence[Leaderboard], records: Sequence[Record]) -> dict[str, bytes]:
+    """Return all that a published folder has besides what it is made of and the manifest, by file name."""
+    return {**_tables(boards, resolved(folder).name), published.FILE: _records_file(folder, records)}
+
+
+def _tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
     """Return the published tables by file name, for a published folder of that name."""
     # The folder is named as if it lay in the repository already: where it is prepared must not change its bytes.
     folder = f"{FOLDER}/{name}"
@@ -90,7 +95,7 @@ def tables(boards: Sequence[Leaderboard], name: str) -> dict[str, bytes]:
     }
 
 
-def records_file(folder: Path, records: Sequence[Record]) -> bytes:
+def _records_file(folder: Path, records: Sequence[Record]) -> bytes:
     """Return the Parquet file of a folder's records: the bytes that lie there, if that is what they hold.
 
     Another version of Arrow writes other bytes of the same table, and what was published once stays as it is.
@@ -139,9 +144,3 @@ def read_manifest(content: bytes) -> Manifest:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def record_files(folder: Path) -> Iterable[Path]:
-    """Return the paths of a folder's records, in order; files that are still being written are left out."""
-    records = folder / "records"
-    return sorted(path for path in records.iterdir() if not path.name.startswith(".")) if records.is_dir() else []

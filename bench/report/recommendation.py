@@ -6,14 +6,12 @@ from typing import Final
 from bench.config.commands import command
 from bench.report import formatting
 from bench.statistics.board import LeaderboardRow
-from bench.statistics.recommendation import Recommendation
+from bench.statistics.estimates import RANKED_SEEDS
+from bench.statistics.recommendation import Recommendation, seeds_of
 from bench.store.iteration_costs import IterationCosts
 
 HEADINGS: Final = ("", "method", "score", "95 %", "failed", "cost", "")
 """Of `rows`."""
-
-_SEEDS: Final = 5
-"""Of the command that tries methods out: the fewest that are ranked."""
 
 
 def basis(found: Recommendation, campaigns: Sequence[str]) -> str:
@@ -21,10 +19,9 @@ def basis(found: Recommendation, campaigns: Sequence[str]) -> str:
     asked = f"What to try first on {found.asked.name}"
     if found.board is None or found.workload is None:
         return f"{asked}: the published records do not say. {found.unknown[:1].upper()}{found.unknown[1:]}."
-    seeds = max((row.seeds for row in found.board.scored), default=0)
     rest = (
         f"{formatting.plural(found.methods, 'method')} on {found.workload.name}, {found.steps:,} steps of "
-        f"{found.board.key.batch}, {formatting.plural(seeds, 'seed')} each ({', '.join(campaigns)})"
+        f"{found.board.key.batch}, {formatting.plural(seeds_of(found.board), 'seed')} each ({', '.join(campaigns)})"
     )
     if found.picks:
         return f"{asked}, by {rest}:"
@@ -103,4 +100,4 @@ def _cost(row: LeaderboardRow, costs: IterationCosts) -> str:
 def _trial_command(found: Recommendation, methods: Sequence[str]) -> str:
     named = [word for method in methods for word in ("--method", method)]
     steps = [] if found.steps is None else ["--steps", str(found.steps)]
-    return command("run", "--workload", found.asked.name, *named, *steps, "--seeds", str(_SEEDS))
+    return command("run", "--workload", found.asked.name, *named, *steps, "--seeds", str(RANKED_SEEDS))

@@ -20,12 +20,11 @@ from bench.report.publication import (
     MANIFEST,
     README,
     TABLES,
+    made_files,
     manifest,
     publish_command,
     read_manifest,
-    records_file,
     sha256,
-    tables,
 )
 from bench.report.version_checks import WorkloadOf
 from bench.statistics.board import Leaderboard
@@ -73,9 +72,7 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
         boards = ranked(contents, workload_of)
-    made: dict[str, bytes] = {}
-    if boards:
-        made = {**tables(boards, resolved(folder).name), published.FILE: records_file(folder, contents.records)}
+    made = made_files(folder, boards, contents.records) if boards else {}
     found += _table_findings(folder, made)
     found += _manifest_findings(folder, contents, boards, made)
     if not made:

@@ -6,6 +6,7 @@ asked; where the records rank nothing, it names nobody.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -49,28 +50,42 @@ class Recommendation:
 def recommend(
     asked: Workload, records: Iterable[Record], workloads: Mapping[str, Workload], steps: int | None = None
 ) -> Recommendation:
-    """Return the methods to try first on a workload.
+    """Return the methods to try first on a workload: `recommend_on_each` for one."""
+    return recommend_on_each([asked], records, workloads, steps)[0]
+
+
+def recommend_on_each(
+    asked: Sequence[Workload], records: Iterable[Record], workloads: Mapping[str, Workload], steps: int | None = None
+) -> list[Recommendation]:
+    """Return the methods to try first on each of some workloads.
 
     Only records of the present protocol's core track count. The answer is the ranking of the most similar workload that
     has one (`differences_of` says in what they differ), at the budget nearest to `steps`, for which every evaluation
     counts (`stages.at_step`). Without `steps` it is the table with the most seeds, then the longest.
 
     Args:
-        asked: the workload in question.
+        asked: the workloads in question.
         records: published ones, with their evaluations.
         workloads: by name, all that the records ran on.
         steps: the budget in generator updates; None leaves it open.
     """
-    counting = [record for record in latest_attempts(records) if _counts(record)]
-    of_kind = {name for name in {record.spec.workload for record in counting} if workloads[name].is_toy == asked.is_toy}
+    counting: dict[str, list[Record]] = defaultdict(list)
+    kinds = {workload.is_toy for workload in asked}
+    for record in latest_attempts(records):
+        if _counts(record) and workloads[record.spec.workload].is_toy in kinds:
+            counting[record.spec.workload].append(record)
+    boards = {name: _best_board(own, workloads, steps) for name, own in sorted(counting.items())}
+    return [_recommended(each, boards, workloads, steps) for each in asked]
+
+
+def _recommended(
+    asked: Workload, every_board: Mapping[str, Leaderboard], workloads: Mapping[str, Workload], steps: int | None
+) -> Recommendation:
+    boards = {name: board for name, board in every_board.items() if workloads[name].is_toy == asked.is_toy}
     empty = Recommendation(asked=asked, steps_asked=steps)
-    if not of_kind:
+    if not boards:
         kind = "points in the plane" if asked.is_toy else "images"
         return replace(empty, unknown=f"no published record of protocol {PROTOCOL_VERSION} is on {kind}")
-    boards = {
-        name: _best_board([each for each in counting if each.spec.workload == name], workloads, steps)
-        for name in sorted(of_kind)
-    }
     told_most = sorted(boards, key=lambda name: _evidence(boards[name]), reverse=True)
     similar = sorted(told_most, key=lambda name: _unlikeness(asked, workloads[name]))
     able = [name for name in similar if len(boards[name].ranked) > PICKS]
@@ -88,6 +103,11 @@ def recommend(
         return replace(found, unknown=_why_unknown(board))
     passed = similar[: similar.index(name)]
     return replace(found, picks=board.ranked[:PICKS], caveats=tuple(_caveats(found, board, passed)))
+
+
+def seeds_of(board: Leaderboard) -> int:
+    """Return how many seeds the methods of a table have that are scored."""
+    return max((row.seeds for row in board.scored), default=0)
 
 
 def differences_of(asked: Workload, found: Workload) -> tuple[str, ...]:
@@ -132,13 +152,13 @@ def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], st
 
 
 def _evidence(board: Leaderboard) -> tuple[object, ...]:
-    seeds = max((row.seeds for row in board.scored), default=0)
+    seeds = seeds_of(board)
     tiers = sum(seeds >= needed for needed in (RANKED_SEEDS, PUBLISHABLE_SEEDS))
     return tiers, board.workloads[0].steps, len(board.scored), seeds, board.digest
 
 
 def _why_unknown(board: Leaderboard) -> str:
-    seeds = max((row.seeds for row in board.scored), default=0)
+    seeds = seeds_of(board)
     if seeds < RANKED_SEEDS:
         return f"its records have {seeds} seed{'s' * (seeds != 1)} a method, and fewer than {RANKED_SEEDS} rank nothing"
     return f"only {len(board.ranked)} methods have a rank"

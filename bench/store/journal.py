@@ -63,7 +63,7 @@ class Store:
         if not self._records.is_dir():
             return []
         if histories:
-            records = [read_record(path) for path in self._records.iterdir() if not path.name.startswith(".")]
+            records = [read_record(path) for path in record_files(self.root)]
         else:
             records = index.read_scalars(self._records, read_record)
         return sorted(records, key=lambda record: (record.trial_id, record.attempt))
@@ -127,13 +127,22 @@ class Store:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # The artifacts lie on another file system than the scratch folder: a rename needs a copy beside its place.
-            copied = kept.with_name(f".{trial_id}.{secrets.token_hex(8)}")
-            try:
-                shutil.copytree(produced, copied)
-                _put(copied, kept)
-            finally:
-                shutil.rmtree(copied, ignore_errors=True)
+            # The artifacts lie on another file system than the scratch folder.
+            self.copy_artifacts(trial_id, produced)
+
+    def copy_artifacts(self, trial_id: str, produced: Path) -> None:
+        """Copy a folder of artifacts to its place, as `keep_artifacts` moves one: all of it or nothing is there.
+
+        Raises:
+            OSError: it cannot be copied.
+        """
+        kept = self.artifacts_dir(trial_id)
+        copied = kept.with_name(f".{trial_id}.{secrets.token_hex(8)}")
+        try:
+            shutil.copytree(produced, copied)
+            _put(copied, kept)
+        finally:
+            shutil.rmtree(copied, ignore_errors=True)
 
 
 def _put(folder: Path, kept: Path) -> None:
@@ -152,6 +161,12 @@ def _put(folder: Path, kept: Path) -> None:
             if folder.parent == kept.parent:  # in scratch, it is removed with all the rest
                 shutil.rmtree(old, ignore_errors=True)
             return
+
+
+def record_files(root: Path) -> list[Path]:
+    """Return the paths of a results folder's records, in order; what is being written is left out."""
+    folder = root / "records"
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
 def latest_attempts(records: Iterable[Record]) -> list[Record]:

@@ -10,8 +10,6 @@ A trial's attempts are taken folder by folder, in the order in which the folders
   must have the same numbers: where they differ, that is a conflict.
 """
 
-import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from bench.files.writing import create_exclusively
-from bench.store.journal import Store, differing_fields, is_comparable, read_record
+from bench.store.journal import Store, differing_fields, is_comparable, read_record, record_files
 from bench.store.kernels import KernelStore
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 from bench.store.times import moment
@@ -180,25 +178,17 @@ def _overlap(before: Record, after: Record) -> bool:
 def _files(folder: Path) -> dict[str, list[Path]]:
     """Return the files of a folder's records by trial."""
     found: dict[str, list[Path]] = defaultdict(list)
-    with suppress(FileNotFoundError):  # a folder without records
-        for path in sorted((folder / "records").iterdir()):
-            if not path.name.startswith("."):
-                found[path.name.partition(".")[0]].append(path)
+    for path in record_files(folder):
+        found[path.name.partition(".")[0]].append(path)
     return found
 
 
 def _add(addition: Addition, store: Store) -> None:
     """Write a record, its log and the trial's artifacts; the record comes last, as it says that all is there."""
     record, source = addition.record, Store(addition.source)
-    artifacts = store.artifacts_dir(record.trial_id)
-    if source.artifacts_dir(record.trial_id).is_dir() and not artifacts.exists():
-        # Beside its place first: whoever interrupts the copy finds none there, and not half of one.
-        copied = artifacts.with_name(f".{record.trial_id}.{secrets.token_hex(8)}")
-        try:
-            shutil.copytree(source.artifacts_dir(record.trial_id), copied)
-            copied.rename(artifacts)
-        finally:
-            shutil.rmtree(copied, ignore_errors=True)
+    artifacts = source.artifacts_dir(record.trial_id)
+    if artifacts.is_dir() and not store.artifacts_dir(record.trial_id).exists():
+        store.copy_artifacts(record.trial_id, artifacts)
     log = store.log_path(record.trial_id, record.attempt)
     with suppress(FileNotFoundError):  # not every attempt has said something
         content = source.log_path(record.trial_id, addition.attempt).read_bytes()
