@@ -119,7 +119,6 @@ class BoardSections:
         self.workloads = workloads
         self.gallery = gallery
         self._with_panels = QUANTITIES[:panels]
-        self._all = list(records)
         self._records: dict[tuple[str, bool, str], list[Record]] = {}
         for record in sorted(records, key=lambda record: record.spec.seed):
             key = record.spec.method, record.spec.allow_invalid, record.spec.workload
@@ -173,7 +172,8 @@ class BoardSections:
     def quantities(self) -> list[Quantity]:
         """Everything that has curves: the distance on each workload, then the monitors."""
         distances = [self._distance(column) for column in self.board.workloads]
-        scores = [self._score(each) for each in scores_by_budget(self.board, self._all, self.workloads)]
+        records = [record for own in self._records.values() for record in own]
+        scores = [self._score(each) for each in scores_by_budget(self.board, records, self.workloads)]
         monitors = [self._monitor(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
         return [each for each in (*distances, *scores, *monitors) if any(each.lines)]
 
@@ -278,10 +278,10 @@ class BoardSections:
     def panel_caption(self) -> str:
         """Say what the panels show."""
         seeds = max((len(own) for quantity in self.quantities for own in quantity.lines), default=0)
-        spread = "the band their quartiles" if seeds > MOST_LINES else "a thin line one of them"
+        spread = "with its band" if seeds > MOST_LINES else "a thin line one of its seeds"
         return (
-            f"The bold line is the median of the method's seeds, {spread}, a cross ends a run that failed; gray lines "
-            "are the other methods' medians."
+            f"The bold line is the method's in the figure above, {spread}, a cross ends a run that failed; gray lines "
+            "are the other methods'."
         )
 
     def samples(self) -> list[tuple[str, list[Samples]]]:
@@ -300,7 +300,8 @@ class BoardSections:
 def _ends(quantity: Quantity) -> str:
     """Say where the medians end, for those who do not see the lines."""
     ends = [f"{label(row)} {drawn.points[-1][1]:.3g}" for row, drawn in quantity.curves.bands if drawn.points]
-    return f"{quantity.title}. Medians at the end: {'; '.join(ends)}"
+    middle = "Means" if quantity.name == "score" else "Medians"
+    return f"{quantity.title}. {middle} at the end: {'; '.join(ends)}"
 
 
 def _cell(record: Record | None, seed: int) -> Cell:
