@@ -2,6 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
+from pretended_training import PretendedTraining, install
 
 from bench.cli.main import cli
 from bench.report import methods
@@ -35,3 +36,11 @@ def bench(monkeypatch):
         return result
 
     return invoke
+
+
+@pytest.fixture
+def pretend(monkeypatch, record, workload):
+    """Replace training by a trainer that pretends; see `PretendedTraining`."""
+    training = PretendedTraining(lambda method, seed, distance: record(workload, method, seed, distance=distance))
+    install(monkeypatch, training)
+    return training

@@ -1,20 +1,16 @@
 """`run --inception`: what is measured, when it is refused, and what of it reaches records and tables."""
 
-import functools
 import shutil
-import sys
-import types
 
 import pytest
 from small_trials import train_alone
 
-from bench import campaign, data
+from bench import campaign
 from bench.config.protocol import INCEPTION, INCEPTION_METRICS
 from bench.execution.local import LocalExecutor
 from bench.extractors.inception_weights import InceptionPlan, cached_path, identify
 from bench.metrics import inception
 from bench.store.journal import Store
-from bench.store.record import Outcome
 from bench.training.run_options import RunOptions
 
 TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
@@ -32,22 +28,10 @@ def run(bench, photos, tmp_path):
 
 
 @pytest.fixture
-def pretend(monkeypatch, record, workload):
-    """Replace training, and what goes before it, by stand-ins."""
-    module = types.ModuleType("pretended_trainer")
-
-    def train(trials, options, emit):
-        for index, (trial, _) in enumerate(trials):
-            made = record(workload, trial.spec.method, trial.spec.seed)
-            fields = {name: getattr(made, name) for name in Outcome.__struct_fields__}
-            measured = options.inception_weights(data.workload(trial.spec.workload)) is not None
-            added = {"fid": 30.0, "fid_floor": 2.0, "fid_samples": 12.0} if measured else {}
-            yield index, Outcome(**{**fields, "environment": None, "metrics": fields["metrics"] | added})
-
-    module.train = train
-    monkeypatch.setitem(sys.modules, "pretended_trainer", module)
-    monkeypatch.setattr(campaign, "run", functools.partial(campaign.run, trainer="pretended_trainer:train"))
+def pretend(pretend, monkeypatch):
+    """Training is pretended, and so is the measuring of real images that goes before it."""
     monkeypatch.setattr(inception, "prepare", lambda *_: None)
+    return pretend
 
 
 @pytest.fixture
