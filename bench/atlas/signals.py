@@ -105,7 +105,7 @@ def _curve(label: str, loss: Callable[[Tensor], Tensor], dtype: torch.dtype) -> 
 def digest(objective: Objective) -> str:
     """Return a fingerprint of the curves, the same on every machine: of their numbers in float64, rounded."""
     numbers = [
-        _rounded(number)
+        rounded(number)
         for curve in curves(objective, torch.float64)
         for series in (curve.values, curve.gradients)
         for number in series
@@ -114,7 +114,7 @@ def digest(objective: Objective) -> str:
     return hashlib.sha256(" ".join([precision, *numbers]).encode()).hexdigest()[:16]
 
 
-def _rounded(number: float) -> str:
+def rounded(number: float) -> str:
     """Round to four significant digits, and to millionths where that is coarser.
 
     The edges between two results lie at odd places: halves and powers of ten are values that losses really take, and

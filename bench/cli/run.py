@@ -21,7 +21,7 @@ from bench.cli.prepare import data_progress, feature_notes, untrained, untrained
 from bench.cli.voice import Verb, detail, say
 
 if TYPE_CHECKING:
-    from bench.cli.progress import Tally
+    from bench.cli.tally import Tally
     from bench.config.suite import Suite
     from bench.config.trial import Trial
     from bench.execution.interface import Executor

@@ -65,7 +65,8 @@ def _load(workload: Workload, data_dir: Path, on_progress: OnProgress | None) ->
     )
 
 
-def _definition_hash(name: str, mixture: Mixture) -> str:
+def definition_hash(name: str, mixture: Mixture) -> str:
+    """Return the hash of all that the points of a mixture follow from: its content, which is drawn and not stored."""
     definition = {"name": name, "mixture": mixture, "train": TRAIN_POINTS, "test": TEST_POINTS, "stream": "philox-v1"}
     return hashlib.sha256(canonical_json(definition)).hexdigest()
 
@@ -74,7 +75,7 @@ def _workload(name: str, summary: str, mixture: Mixture, learning_rate: float) -
     return Workload(
         name=name,
         summary=summary,
-        content_hash=_definition_hash(name, mixture),
+        content_hash=definition_hash(name, mixture),
         network="mlp-v1",
         width=128,
         latent_size=2,

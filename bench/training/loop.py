@@ -14,8 +14,9 @@ from bench.config.trial import Spec
 from bench.training.average import MovingAverage
 from bench.training.blocks import block_ends
 from bench.training.clock import BlockClock
+from bench.training.curves import TrainingCurves
 from bench.training.evaluations import Evaluations
-from bench.training.monitors import Curves, Monitors
+from bench.training.monitors import Monitors
 from bench.training.stepper import Stepper
 
 
@@ -28,7 +29,7 @@ class TrainingLoop:
     stepper: Stepper
     average: MovingAverage
     monitors: Monitors
-    curves: Curves
+    curves: TrainingCurves
     evaluations: Evaluations
     clock: BlockClock
     shares_process: bool = False

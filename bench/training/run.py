@@ -20,11 +20,12 @@ from bench.training.build import build_step
 from bench.training.checkpoint import Checkpoint, restore
 from bench.training.checkpoint_file import State
 from bench.training.clock import BlockClock
+from bench.training.curves import TrainingCurves
 from bench.training.evaluations import Evaluations
 from bench.training.final_measures import inception_samples, measure_inception
 from bench.training.loop import TrainingLoop
 from bench.training.materials import Materials
-from bench.training.monitors import Curves, Monitors
+from bench.training.monitors import Monitors
 from bench.training.outcome import make_outcome
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
@@ -88,7 +89,7 @@ class Run:
             stepper=make_stepper(self.step, monitors),
             average=MovingAverage(self.step.generator),
             monitors=monitors,
-            curves=Curves(),
+            curves=TrainingCurves(),
             evaluations=evaluations,
             clock=BlockClock(device),
             shares_process=trials_in_process > 1,

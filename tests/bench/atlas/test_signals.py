@@ -148,17 +148,17 @@ def test_digests_tell_objectives_apart_and_aliases_together():
 
 
 def test_a_digest_ignores_what_machines_disagree_about():
-    assert signals._rounded(1.23456e-9) == signals._rounded(0.0) == "0"
-    assert signals._rounded(2.000000001) == signals._rounded(2.0)
-    assert signals._rounded(2.001) != signals._rounded(2.0)
-    assert signals._rounded(-1234.56) == "-1235e0"
+    assert signals.rounded(1.23456e-9) == signals.rounded(0.0) == "0"
+    assert signals.rounded(2.000000001) == signals.rounded(2.0)
+    assert signals.rounded(2.001) != signals.rounded(2.0)
+    assert signals.rounded(-1234.56) == "-1235e0"
     for value in (23.875, 1.0, 1000.0, 0.5, 10.0625, 6.0625):  # a linear loss has halves and powers of ten
-        assert len({signals._rounded(value * (1 + error)) for error in (-1e-12, 0, 1e-12)}) == 1, value
+        assert len({signals.rounded(value * (1 + error)) for error in (-1e-12, 0, 1e-12)}) == 1, value
 
 
 def test_no_digest_hangs_on_the_last_bits_of_a_number():
     for objective in scalar_objectives():
         for curve in signals.curves(objective, torch.float64):
             for number in (*curve.values, *curve.gradients):
-                near = {signals._rounded(number * (1 + error) + error) for error in (-1e-12, 0, 1e-12)}
+                near = {signals.rounded(number * (1 + error) + error) for error in (-1e-12, 0, 1e-12)}
                 assert len(near) == 1, (objective.name, curve.label, number)

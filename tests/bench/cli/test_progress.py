@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bench.cli import progress
+from bench.cli import progress, tally
+from bench.cli.tally import Running, Tally
 from bench.events import (
     CampaignFinished,
     CampaignStarted,
@@ -36,25 +37,25 @@ def events(record, workload):
 
 
 def test_the_tally_follows_the_events(events):
-    tally = progress.Tally()
+    standing = Tally()
     for event in events[:5]:
-        tally.take(event)
-    assert (tally.done, tally.finished, len(tally.running)) == (1, 0, 2)
-    assert tally.share == pytest.approx(0.75 / 3)
+        standing.take(event)
+    assert (standing.done, standing.finished, len(standing.running)) == (1, 0, 2)
+    assert standing.share == pytest.approx(0.75 / 3)
     for event in events[5:]:
-        tally.take(event)
-    assert (tally.done, tally.finished, tally.problems, tally.running) == (3, 2, 1, {})
+        standing.take(event)
+    assert (standing.done, standing.finished, standing.problems, standing.running) == (3, 2, 1, {})
 
 
 def test_time_left_is_extrapolated_from_the_share_done(events, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    tally = progress.Tally()
+    monkeypatch.setattr(tally.time, "monotonic", lambda: clock[0])
+    standing = Tally()
     for event in events[:5]:
-        tally.take(event)
-    assert tally.seconds_left() is None
+        standing.take(event)
+    assert standing.seconds_left() is None
     clock[0] += 10.0
-    assert tally.seconds_left() == pytest.approx(10.0 * 0.75 / 0.25)
+    assert standing.seconds_left() == pytest.approx(10.0 * 0.75 / 0.25)
 
 
 def test_plain_lines_say_starts_and_ends_and_little_between(events):
@@ -140,7 +141,7 @@ def test_what_goes_on_beside_the_steps_is_told(events):
     for event in [*events[:2], measuring]:
         plain.handle(event)
     assert lines[-1].startswith("[1/4] x: step 600 of 600, 1,234 images/s, FID 6,400/50,000")
-    cells = progress._running_cells(progress.Running("x", measuring))
+    cells = progress.running_cells(Running("x", measuring))
     assert "FID 6,400/50,000" in cells
 
 

@@ -46,12 +46,12 @@ def test_drawing_twice_gives_the_same_points(name):
 def test_the_identity_follows_the_definition():
     wider = msgspec.structs.replace(mixtures.RING, sigma=0.02)
     hashes = {
-        mixtures._definition_hash("ring8", mixtures.RING),
-        mixtures._definition_hash("ring8", wider),
-        mixtures._definition_hash("ring9", mixtures.RING),
+        mixtures.definition_hash("ring8", mixtures.RING),
+        mixtures.definition_hash("ring8", wider),
+        mixtures.definition_hash("ring9", mixtures.RING),
     }
     assert len(hashes) == 3
-    assert data.workload("ring8").content_hash == mixtures._definition_hash("ring8", mixtures.RING)
+    assert data.workload("ring8").content_hash == mixtures.definition_hash("ring8", mixtures.RING)
 
 
 def test_a_stream_does_not_depend_on_how_much_of_it_is_read():

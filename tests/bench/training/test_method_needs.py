@@ -38,13 +38,14 @@ def test_only_the_first_or_the_last_layer_is_widened(method: str, layer: str, sh
 
 @pytest.mark.parametrize("method", ["realness", "spheregan", "mmd_rq + gp1(weight=1)", "cramer + r1", "mcgan_cov"])
 def test_monitors_of_a_vector_head_read_its_critic(method: str) -> None:
-    step = step_of(method)
+    batch_size = 8
+    step = step_of(method, batch_size=batch_size)
     discriminator, generator = step.run(0)
     assert torch.isfinite(torch.hstack([*discriminator, *generator])).all()
     says = discriminator_statistics(stacked([discriminator]))
     assert 0 <= says["discriminator_accuracy"].item() <= 1
     assert says["logit_gap"].item() != 0
-    assert logit_slopes(stacked([discriminator])).shape == (1, 2 * step._batches._batch_size)
+    assert logit_slopes(stacked([discriminator])).shape == (1, 2 * batch_size)
     assert generator_statistics(stacked([generator]))["generator_weight"].item() > 0, (
         "the loss's own share of the signal"
     )
