@@ -29,7 +29,7 @@ _FEW: Final = 1000
 """So many missing seeds or attempts are named."""
 
 _AS_RECORDED: Final = "restore it as it was recorded, or delete it and run its trial again"
-_MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
+MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
 """An absolute path, of Unix or Windows, that a message might carry; the path of a web address is none."""
 
 
@@ -120,7 +120,7 @@ def _record_findings(name: str, record: Record) -> Iterable[FileFinding]:
             f"ran on {record.spec.workload!r}, images that nobody else has",
             "publish workloads that others can run",
         )
-    if _MACHINE_PATH.search(record.message):
+    if MACHINE_PATH.search(record.message):
         yield FileFinding(
             name, f"its message names a path of one machine: {record.message!r}", "run the trial again, or leave it out"
         )

@@ -1,8 +1,12 @@
 """Running the command line in this process."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from pretended_training import PretendedTraining, install
+from published_folders import make_published
 
 from bench.cli.main import cli
 from bench.report import methods
@@ -44,3 +48,15 @@ def pretend(monkeypatch, record, workload):
     training = PretendedTraining(lambda method, seed, distance: record(workload, method, seed, distance=distance))
     install(monkeypatch, training)
     return training
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A published folder that tests read; one that changes it takes a copy, `folder`."""
+    return make_published(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture
+def folder(published, tmp_path):
+    """A published folder of the test's own."""
+    return Path(shutil.copytree(published, tmp_path / "results" / "published" / "three"))
