@@ -229,8 +229,9 @@ def make_stepper_for(options: RunOptions, runner: Runner) -> MakeStepper:
         return EagerStepper
     from bench.accelerate.capture import CapturedStepper, recorder_for
 
-    recorder = recorder_for(torch.device(options.device))
-    return lambda step, monitors: CapturedStepper(step, monitors, recorder, sync=runner.wait)
+    device = torch.device(options.device)
+    # A trial's recorder is made among the trial's own work: it records on the stream that is current then.
+    return lambda step, monitors: CapturedStepper(step, monitors, recorder_for(device), sync=runner.wait)
 
 
 def current_for(device: torch.device, trials: int) -> Current:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -111,7 +113,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
         if step == 0:
             lanes.append(evaluations)
         elif evaluations is lanes[1]:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of luck")
         return measure(evaluations, step, *generators)
 
     trials = [toy_trial(seed=seed) for seed in range(3)]
@@ -119,7 +121,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
     monkeypatch.setattr(Evaluations, "_measure", measuring)
     monkeypatch.setattr(training, "runner_for", lambda *_: BackgroundRunner(CPU))
     found = together(tmp_path / "together", *trials)
-    assert str(found[1]) == "out of memory"
+    assert str(found[1]) == "out of luck"
     for index, outcome in expected.items():
         assert_same(found[index], outcome)
 
@@ -157,13 +159,13 @@ def test_an_error_in_a_step_is_that_trials_train_alone(tmp_path: Path, monkeypat
 
     def failing(loop: TrainingLoop, step: int) -> None:
         if loop.spec.seed == 1 and step == 7:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of luck")
         make(loop, step)
 
     monkeypatch.setattr(TrainingLoop, "make", failing)
     good, bad = together(tmp_path / "together", toy_trial(seed=0), toy_trial(seed=1))
     assert isinstance(good, Outcome)
-    assert str(bad) == "out of memory"
+    assert str(bad) == "out of luck"
 
 
 def test_the_pace_of_a_packed_trial_is_measured_train_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +251,28 @@ def test_a_recording_waits_for_the_evaluations_of_every_trial(tmp_path: Path, mo
     before = [happened[index - 1] for index, what in enumerate(happened) if what == "record"]
     assert all(isinstance(what, BackgroundRunner) for what in before)
     assert len(set(map(id, before))) == 1
+
+
+def test_a_trial_of_several_is_recorded_where_its_work_is_queued(tmp_path: Path, monkeypatch) -> None:
+    """Elsewhere it would take a second of torch's 32 streams."""
+    current, made = ["the default"], []
+
+    def own(_: torch.device, trials: int) -> Callable[[], AbstractContextManager[None]]:
+        place = f"stream {len(made)} of {trials}"
+
+        @contextmanager
+        def context() -> Iterator[None]:
+            current.append(place)
+            yield
+            current.pop()
+
+        return context
+
+    monkeypatch.setattr(training, "current_for", own)
+    monkeypatch.setattr(capture_room, "recorder_for", lambda _: (made.append(current[-1]), Tapes())[1])
+    trials = [toy_trial(seed=seed, steps=5, evaluate_every=5) for seed in range(2)]
+    assert all(isinstance(found, Outcome) for found in together(tmp_path, *trials, capture=True))
+    assert made == ["stream 0 of 2", "stream 1 of 2"]
 
 
 def fails_at(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
