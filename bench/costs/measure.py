@@ -182,7 +182,12 @@ def _timing(path: str, call: Call, reference: dict[str, Call], device: torch.dev
         reference_blocks=blocks.reference,
         stages=_stages(call, device, effort) if path in _IN_STAGES else {},
         # The first call of an interval is the one on which every lazy term is due.
-        profile=profile(lambda: call.run(0), device, statistics.median(blocks.subject)),
+        profile=profile(
+            lambda: call.run(0),
+            device,
+            statistics.median(blocks.subject),
+            counted=lambda: (call.counted or call.run)(0),
+        ),
     )
 
 
