@@ -176,13 +176,17 @@ class CapturedStepper:
         """Make one step and store what is watched."""
         self._monitors.begin(step)
         replayed = [
-            self.update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
+            self._update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
             for critic_step in self._step.critic_range(step)
         ]
-        replayed.append(self.update("generator", step, measured=self._step.measures(step)))
+        replayed.append(self._update("generator", step, measured=self._step.measures(step)))
         self.replayed_steps += all(replayed)
 
-    def update(self, phase: Phase, index: int, *, measured: bool = False) -> bool:
+    def update(self, phase: Phase, index: int) -> bool:
+        """Make the update of a phase that has this number; say whether it was made as a long training makes most."""
+        return self._update(phase, index, measured=False) or self.reason is not None
+
+    def _update(self, phase: Phase, index: int, *, measured: bool) -> bool:
         """Make the update of a phase that has this number; return whether it was a replay."""
         batch = self._step.batch(phase, index)
         kind = _Kind(phase, tuple(part.name for part in self._step.method.due_terms(phase, index)), measured)

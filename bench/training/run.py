@@ -149,7 +149,7 @@ class Run:
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
         rate = time_pace(loop, self._device).steps_per_second()
-        phases = time_phases(step, loop.completed_steps, self._device)
+        phases = time_phases(loop, step, self._device)
         shared = self._trials_in_process > 1
         return {
             "steps_per_second": rate,
