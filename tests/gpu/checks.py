@@ -110,6 +110,8 @@ def run_stage(
     _signal(process, signal.SIGKILL)  # and what it has left behind
     process.wait()
     reader.join(GRACE_SECONDS)
+    if not reader.is_alive():  # else somebody who left the group holds the pipe, and a close would wait for them
+        process.stdout.close()
     seconds = time.monotonic() - started
     if cut:
         keep(Result(name, "the stage", "cut", f"stopped after {limit:.0f} s", seconds=seconds))
