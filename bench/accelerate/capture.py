@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 
+from bench.accelerate.streams import TRAINING_PRIORITY
 from bench.common.errors import first_line
 from bench.training.batches import Batch
 from bench.training.monitors import Monitors
@@ -59,7 +60,7 @@ class CudaGraphs:
         current = torch.cuda.current_stream(device)
         is_default = current == torch.cuda.default_stream(device)
         self._device = device
-        self._stream = torch.cuda.Stream(device) if is_default else current
+        self._stream = torch.cuda.Stream(device, priority=TRAINING_PRIORITY) if is_default else current
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, call: Callable[[], object]) -> None:

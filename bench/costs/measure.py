@@ -26,7 +26,7 @@ from bench.methods import label, part_components
 from bench.store.environment import commit
 from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelSetting, KernelStore, Machine, Timing, kernel_id
 from bench.training.memory import keep_freed_memory
-from bench.training.precision import choose_device, configure
+from bench.training.precision import check_precision, choose_device, configure
 from bench.training.version import ENGINE_VERSION
 from losses import Method
 from losses.profiling import watching
@@ -88,6 +88,11 @@ def measure(
     with torch_threads(threads):
         known: dict[Precision, Machine] = {}
         for setting in settings:
+            try:
+                check_precision(where, setting.precision)
+            except ValueError as error:
+                yield from (Refused(label(method), setting, str(error)) for method in methods)
+                continue
             configure(setting.precision)
             if setting.precision not in known:
                 known[setting.precision] = machines.describe(where, threads, setting.precision)

@@ -28,7 +28,7 @@ from bench.training.monitors import Curves, Monitors
 from bench.training.outcome import make_outcome
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
-from bench.training.timing import peak_memory, time_pace, time_phases
+from bench.training.timing import peak_memory, reset_peak_memory, time_pace, time_phases
 from bench.training.trajectory import status_of
 
 _PROGRESS_INTERVAL: Final = 0.25
@@ -77,6 +77,7 @@ class Run:
         if self._inception is not None:
             verified(self._inception)  # before anything is trained; they are loaded when they are needed
         self._device = device = torch.device(options.device)
+        reset_peak_memory(device)
         materials = materials or Materials(options)
         self._workload, self._arrays, images = materials.of(spec)
         evaluations = Evaluations(spec, self._workload, materials.evaluator(trial), device, self._runner)

@@ -1,6 +1,7 @@
 """What a trial costs on this machine: the pace of its steps, the players' updates apart, and memory."""
 
-import resource
+import importlib
+import sys
 from typing import Final
 
 import torch
@@ -63,8 +64,22 @@ def time_phases(loop: TrainingLoop, step: TrainingStep, device: torch.device) ->
     return seconds
 
 
-def peak_memory(device: torch.device) -> int:
-    """Return the device's peak allocation on CUDA, else the process's peak resident size, in bytes."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Let the peak on a GPU be that of what comes now; that of a process on the CPU is that of all it ever did."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the device's peak allocation on CUDA, else the process's peak resident size, in bytes.
+
+    None where the system does not say it, as Windows.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:
+        return None
+    peak = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes

@@ -8,6 +8,7 @@ import torch
 from gpu_results import Found
 from gpu_setup import Check, Setup
 
+from bench.common.gpus import is_built_for
 from bench.costs.machine import describe
 from bench.store.environment import commit
 
@@ -34,7 +35,7 @@ def _device(setup: Setup) -> Found:
     properties = torch.cuda.get_device_properties(setup.device)
     mine, built = f"sm_{properties.major}{properties.minor}", torch.cuda.get_arch_list()
     values = {"name": properties.name, "capability": mine, "built_for": built, "gpus": torch.cuda.device_count()}
-    if mine not in built:
+    if not is_built_for((properties.major, properties.minor), built):
         return Found("failed", f"{properties.name} is {mine}, and this torch was built for {', '.join(built)}", values)
     product = torch.ones(64, 64, device=setup.device) @ torch.ones(64, 64, device=setup.device)
     state = "ok" if product.unique().tolist() == [64.0] else "failed"
