@@ -42,7 +42,7 @@ from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
-from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
+from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
 from bench.training.run_options import RunOptions
@@ -76,8 +76,10 @@ def run(
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
     A trial whose process is lost gets one more attempt; the lost attempt is recorded too, with status `error` and the
-    signal named. The executor is closed when the stream ends, however it ends: closing the generator or interrupting it
-    (Ctrl-C) stops all work at once, and only what was in flight is lost.
+    signal named. One that found no memory beside others is tried again in a process of at most half as many, and so on
+    down to one alone; all these attempts are recorded, and so is the last, if there is still no memory. The executor is
+    closed when the stream ends, however it ends: closing the generator or interrupting it (Ctrl-C) stops all work at
+    once, and only what was in flight is lost.
 
     Args:
         trials: the whole plan, in the order in which it is to be worked off.
@@ -114,7 +116,7 @@ def run(
 
         handler = _MessageHandler(executor, store, task_of)
         for group in groups(todo, options.trials_per_process):
-            executor.submit(*(task_of(trial, attempt) for trial, attempt in group))
+            handler.submit([task_of(trial, attempt) for trial, attempt in group])
         for message in executor.messages():
             yield from handler.handle(message)
         statuses = handler.statuses
@@ -139,6 +141,17 @@ def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Tria
     return result
 
 
+class _Company:
+    """Tasks that were given to one process."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.size = len(tasks)
+        self.open_tasks = {task.trial.id for task in tasks}
+        """The trials that have not ended."""
+        self.crowded: list[Task] = []
+        """The next attempts of those that found no memory beside the others."""
+
+
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
@@ -151,6 +164,12 @@ class _MessageHandler:
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
+        self._companies: dict[str, _Company] = {}
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Have tasks run in one process."""
+        self._companies.update(dict.fromkeys((task.trial.id for task in tasks), _Company(tasks)))
+        self._executor.submit(*tasks)
 
     def handle(self, message: Message) -> Iterator[Event]:
         if isinstance(message, Progress):
@@ -165,13 +184,34 @@ class _MessageHandler:
         task, outcome = message.task, message.outcome
         trial = task.trial
         yield from self._keep(task, outcome)
-        if message.lost and trial.id not in self._retried:
+        company = self._companies[trial.id]
+        company.open_tasks.discard(trial.id)
+        again = self._task_of(trial, task.attempt + 1)
+        # Only once all of its company has ended, since until then they have the memory.
+        if message.lost and is_out_of_memory(outcome) and company.size > 1:
+            company.crowded.append(again)
+            yield self._retry(again, outcome, company.size // 2)
+        elif message.lost and trial.id not in self._retried:
             self._retried.add(trial.id)
-            self._executor.submit(self._task_of(trial, task.attempt + 1))
-            yield TrialRetried(trial_id=trial.id, attempt=task.attempt + 1, reason=outcome.message)
-            return
+            yield self._retry(again, outcome, 1)
+            self.submit([again])
+        else:
+            yield self._ended(task, outcome)
+        if not company.open_tasks and company.crowded:
+            half = company.size // 2
+            for first in range(0, len(company.crowded), half):
+                self.submit(company.crowded[first : first + half])
+            company.crowded = []
+
+    def _retry(self, again: Task, outcome: Outcome, company: int) -> TrialRetried:
+        return TrialRetried(
+            trial_id=again.trial.id, attempt=again.attempt, reason=outcome.message, trials_per_process=company
+        )
+
+    def _ended(self, task: Task, outcome: Outcome) -> TrialFinished:
+        trial = task.trial
         self.statuses.append(outcome.status)
-        yield TrialFinished(
+        return TrialFinished(
             trial=trial,
             attempt=task.attempt,
             status=outcome.status,

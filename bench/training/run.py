@@ -29,7 +29,7 @@ from bench.training.monitors import Monitors
 from bench.training.outcome import make_outcome
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
-from bench.training.timing import peak_memory, time_pace, time_phases
+from bench.training.timing import peak_memory, reset_peak_memory, time_pace, time_phases
 from bench.training.trajectory import status_of
 
 _PROGRESS_INTERVAL: Final = 0.25
@@ -78,6 +78,7 @@ class Run:
         if self._inception is not None:
             verified(self._inception)  # before anything is trained; they are loaded when they are needed
         self._device = device = torch.device(options.device)
+        reset_peak_memory(device)
         materials = materials or Materials(options)
         self._workload, self._arrays, images = materials.of(spec)
         evaluations = Evaluations(spec, self._workload, materials.evaluator(trial), device, self._runner)
@@ -150,7 +151,7 @@ class Run:
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
         rate = time_pace(loop, self._device).steps_per_second()
-        phases = time_phases(step, loop.completed_steps, self._device)
+        phases = time_phases(loop, step, self._device)
         shared = self._trials_in_process > 1
         return {
             "steps_per_second": rate,

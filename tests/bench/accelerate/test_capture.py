@@ -10,6 +10,7 @@ from torch import Tensor
 import losses
 from bench.accelerate import capture as room
 from bench.accelerate.capture import WARM_UP, CapturedStepper
+from bench.training import run
 from bench.training.build import build_step
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
 
@@ -148,6 +149,37 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
     assert "replayed_steps" not in plain.cost
     assert 40 <= captured.cost["replayed_steps"] < 60
     assert captured.message == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "steps", "known"),
+    [
+        ("wgan-gp", 60, True),
+        ("wgan-gp", 2, False),
+        ("bce_ns + r1(gamma=1, every=16)", 20, False),
+        ("topk-gan", 2, True),
+    ],
+)
+def test_the_times_of_updates_are_those_of_replays_or_unknown(
+    tmp_path, monkeypatch, method: str, steps: int, known: bool
+) -> None:
+    """A training that is too short has not recorded every kind; one that is never captured has eager ones."""
+    tapes = Tapes()
+    monkeypatch.setattr(room, "recorder_for", lambda device: tapes)
+    replays = []
+    time_phases = run.time_phases
+
+    def counted(*given: object) -> dict[str, float | None]:
+        before = tapes.replays
+        times = time_phases(*given)
+        replays.append(tapes.replays - before)
+        return times
+
+    monkeypatch.setattr(run, "time_phases", counted)
+    trial = make_trial(method, width=4, steps=steps, evaluate_every=steps, samples=50)
+    cost = train_alone(trial, tmp_path, capture=True).cost
+    assert (cost["discriminator_update_seconds"] is not None) is known
+    assert replays[0] == {("wgan-gp", 60): 32, ("topk-gan", 2): 0}.get((method, steps), replays[0])
 
 
 def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):
