@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from bench import data
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import NeedsOwnProcess
 from bench.execution.memory import beside_others
+from bench.store.environment import environment
 from bench.store.record import Evaluation, History, Outcome
 from bench.training.run_options import RunOptions
 
@@ -40,16 +42,34 @@ def train(
         try:
             outcome = _train_one(trial, artifacts, emit)
             if trial.spec.method == "tell-device":
-                seen = f"{options.device} among {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+                outcome = _on_its_card(outcome, options)
+            if trial.spec.method == "read-data":
+                arrays = data.load(trial.spec.workload, options.data_folder, expected=trial.spec.data_hash)
+                seen = f"{arrays.content_hash} in {options.data_dir}"
                 outcome = msgspec.structs.replace(outcome, message=seen)
             yield index, outcome
         except RuntimeError as error:
             yield index, error
 
 
+def _on_its_card(outcome: Outcome, options: RunOptions) -> Outcome:
+    """Say what this process sees, and come from the card that $FAKE_TRAINING_CARDS names for it ("0:H100,1:A100")."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = dict(each.split(":") for each in os.environ.get("FAKE_TRAINING_CARDS", "").split(",") if each)
+    card = cards.get(visible or "")
+    outcome = msgspec.structs.replace(outcome, message=f"{options.device} among {visible}")
+    if card is None:
+        return outcome
+    place = environment(options.device, options.threads, card)
+    return msgspec.structs.replace(outcome, environment=place)
+
+
 def _train_one(trial: Trial, artifacts: Path, emit: Emit) -> Outcome:
     started = datetime.now(UTC).isoformat()
     emit(Progress(trial_id=trial.id, step=1, steps=trial.spec.steps, images_per_second=10.0, distance=None))
+    if trial.spec.method == "tell-pid":
+        emit(Progress(trial_id=trial.id, step=2, steps=9, images_per_second=10.0, note=f"pid {os.getpid()}"))
+        _sleep(artifacts)
     _BEHAVIOURS.get(trial.spec.method, lambda _: None)(artifacts)
     (artifacts / "samples.png").write_bytes(trial.id.encode())
     distance = int(trial.id, 16) / 2**64
@@ -180,6 +200,7 @@ _BEHAVIOURS = {
     "die-once": _die_once,
     "sleep": _sleep,
     "nap": _nap,
+    "tell-device": _nap,
     "sleep-with-child": _sleep_with_child,
     "leave-child": _leave_child,
 }
