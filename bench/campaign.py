@@ -40,11 +40,14 @@ from bench.execution.interface import TRAINER, Executor, Finished, Message, Star
 from bench.files.writing import reason
 from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
+from bench.store.claims import Claims
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
+from bench.store.liveness import SignOfLife, is_dead_for_sure
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
 from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
+from bench.store.sharing import SharedPlan
 from bench.training.run_options import RunOptions
 
 
@@ -96,7 +99,9 @@ def run(
     checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
     options = msgspec.structs.replace(options, checkpoint_dir=str(checkpoints))
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
-    with scratch_folder(store.root) as scratch, contextlib.closing(executor):
+    with contextlib.ExitStack() as until_the_end:
+        claims, scratch = until_the_end.enter_context(_place_of(store))
+        until_the_end.enter_context(contextlib.closing(executor))
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
         remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
@@ -112,11 +117,17 @@ def run(
                 trainer=trainer,
             )
 
-        handler = _MessageHandler(executor, store, task_of)
-        for group in groups(todo, options.trials_per_process):
-            executor.submit(*(task_of(trial, attempt) for trial, attempt in group))
-        for message in executor.messages():
-            yield from handler.handle(message)
+        plan = SharedPlan(groups(todo, options.trials_per_process), claims, store)
+        handler = _MessageHandler(executor, store, claims, task_of)
+        while True:
+            yield from handler.fill(plan)
+            if handler.is_busy:
+                for message in executor.messages():
+                    yield from handler.handle(message)
+                    yield from handler.fill(plan)
+            if handler.is_busy or not plan.is_waited_for:  # busy: the executor was cancelled
+                break
+            yield from plan.wait()
         statuses = handler.statuses
         yield CampaignFinished(
             finished=len(statuses),
@@ -124,6 +135,16 @@ def run(
             seconds=time.monotonic() - started,
         )
         handler.rescue.complain()
+
+
+@contextlib.contextmanager
+def _place_of(store: Store) -> Iterator[tuple[Claims, Path]]:
+    """Give a campaign its claims, for as long as it lives, and its scratch folder."""
+    with SignOfLife(store.claims) as sign:
+        claims = Claims(store, sign)
+        name = sign.holder.campaign
+        with scratch_folder(store.root, name, is_dead=lambda other: is_dead_for_sure(store.claims, other)) as scratch:
+            yield claims, scratch
 
 
 def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
@@ -142,15 +163,41 @@ def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Tria
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
-    def __init__(self, executor: Executor, store: Store, task_of: Callable[[Trial, int], Task]) -> None:
+    def __init__(self, executor: Executor, store: Store, claims: Claims, task_of: Callable[[Trial, int], Task]) -> None:
         self.statuses: list[str] = []
         """Of the trials that have finished, in their order."""
         self._executor = executor
         self._store = store
+        self._claims = claims
         self._task_of = task_of
+        self._in_flight: dict[str, set[str]] = {}
+        """By trial, the trials of its process that have not ended."""
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the executor has something to do."""
+        return bool(self._in_flight)
+
+    def fill(self, plan: SharedPlan) -> Iterator[Event]:
+        """Give every free worker the next trials, which are claimed no sooner than that: the others are for others."""
+        while self._processes < self._executor.workers:
+            group = plan.next_group()
+            if not group:
+                break
+            self._submit([self._task_of(trial, attempt) for trial, attempt in group])
+        yield from plan.events()
+
+    @property
+    def _processes(self) -> int:
+        return len({id(company) for company in self._in_flight.values()})
+
+    def _submit(self, tasks: Sequence[Task]) -> None:
+        company = {task.trial.id for task in tasks}
+        self._in_flight |= dict.fromkeys(company, company)
+        self._executor.submit(*tasks)
 
     def handle(self, message: Message) -> Iterator[Event]:
         if isinstance(message, Progress):
@@ -164,10 +211,14 @@ class _MessageHandler:
     def _finish(self, message: Finished) -> Iterator[Event]:
         task, outcome = message.task, message.outcome
         trial = task.trial
+        again = message.lost and trial.id not in self._retried
+        if again:  # before this attempt is recorded: another campaign sees that the trial is still on its way
+            self._claims.take(trial.id, task.attempt + 1)
+        self._in_flight.pop(trial.id, set()).discard(trial.id)
         yield from self._keep(task, outcome)
-        if message.lost and trial.id not in self._retried:
+        if again:
             self._retried.add(trial.id)
-            self._executor.submit(self._task_of(trial, task.attempt + 1))
+            self._submit([self._task_of(trial, task.attempt + 1)])
             yield TrialRetried(trial_id=trial.id, attempt=task.attempt + 1, reason=outcome.message)
             return
         self.statuses.append(outcome.status)
@@ -199,6 +250,7 @@ class _MessageHandler:
             why = reason(error)
             yield NotKept(trial_id=record.trial_id, what="record", reason=why, place=str(self.rescue.take(record, why)))
             return
+        self._claims.release(record.trial_id, record.attempt)
         if conclusive:
             remove_checkpoints(Path(task.options.checkpoint_dir or self._store.checkpoints), [record.trial_id])
         if isinstance(appended, list):

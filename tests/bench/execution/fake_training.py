@@ -81,8 +81,22 @@ def _sleep(_: Path) -> None:
     time.sleep(60)
 
 
+def _sleep_once(artifacts: Path) -> None:
+    marker = Path(os.environ["FAKE_TRAINING_MARKER"])
+    if not marker.exists():
+        marker.touch()
+        _sleep(artifacts)
+
+
 def _nap(_: Path) -> None:
     time.sleep(0.4)
+
+
+def _tally(artifacts: Path) -> None:
+    """Note in the marker that this trial was trained, and take a while."""
+    with Path(os.environ["FAKE_TRAINING_MARKER"]).open("a") as file:
+        file.write(f"{artifacts.parent.name.partition('.')[0]}\n")
+    time.sleep(0.02)
 
 
 def _sleep_with_child(_: Path) -> None:
@@ -172,7 +186,9 @@ _BEHAVIOURS = {
     "die": _die,
     "die-once": _die_once,
     "sleep": _sleep,
+    "sleep-once": _sleep_once,
     "nap": _nap,
+    "tally": _tally,
     "sleep-with-child": _sleep_with_child,
     "leave-child": _leave_child,
 }
