@@ -51,11 +51,17 @@ from bench.store.sharing import SharedPlan
 from bench.training.run_options import RunOptions
 
 
-def divide(planned: int, workers: int | None, device: str) -> tuple[int, int]:
+def divide(planned: int, workers: int | None, device: str, gpus: int = 1) -> tuple[int, int]:
     """Divide this machine's CPUs among the attempts that run at once. Return the workers, and the threads of each.
 
     A function of the machine and of the whole plan, never of what is still to be done: a resumed run would otherwise
     have other threads, and with them other rounding, than one that was not interrupted.
+
+    Args:
+        planned: processes of the whole plan.
+        workers: how many are to run at once; `None` for one on each CPU, or one on each GPU.
+        device: `cpu`, `cuda` or `cuda:N`.
+        gpus: how many of them are used.
 
     Raises:
         ValueError: fewer than one worker.
@@ -63,7 +69,7 @@ def divide(planned: int, workers: int | None, device: str) -> tuple[int, int]:
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     cpus = usable_cpus()
-    wanted = workers or (cpus if device == "cpu" else 1)
+    wanted = workers or (cpus if device == "cpu" else gpus)
     used = max(1, min(wanted, planned))
     return used, max(1, cpus // used)
 

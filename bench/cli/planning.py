@@ -68,13 +68,16 @@ def estimated(
     Raises:
         ValueError: the device is not there.
     """
+    import os
+
     from bench.campaign import divide
     from bench.execution.device import accelerator_name, resolve
+    from bench.execution.placement import places_on
     from bench.statistics.durations import estimate_duration
     from bench.store.environment import environment
 
     chosen = resolve(device)
-    used, threads = divide(planned, workers, chosen)
+    used, threads = divide(planned, workers, chosen, len(places_on(chosen, os.environ)))
     machine = environment(chosen, threads, accelerator_name(chosen))
     return estimate_duration(todo, store.records(histories=False), machine, used), used
 

@@ -45,15 +45,17 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
 @click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
 @click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto: cuda where there is one."
-)
+    "--device", default="auto", show_default=True,
+    help="cpu, cuda for all GPUs, cuda:N for one of them, or auto: cuda where there is one.",
+)  # fmt: skip
 @click.option(
     "--executor", "kind", type=click.Choice(["local", "inline"]), default="local", show_default=True,
     help="A process for each trial, or everything in this one.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Trials at once.  [default: one for each CPU, or one on cuda]"
-)
+    "--workers", type=click.IntRange(min=1),
+    help="Processes at once, spread over the GPUs.  [default: one for each CPU, or one for each GPU]",
+)  # fmt: skip
 @click.option(
     "--capture", is_flag=True,
     help="Replay steps as CUDA graphs, and evaluate beside them: the same numbers, sooner. Not yet run on a GPU by the "
@@ -175,11 +177,17 @@ def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tup
         from bench.execution.inline import InlineExecutor
 
         return InlineExecutor(), divide(planned, 1, device)[1]
+    import os
+
     from bench.execution.local import LocalExecutor
+    from bench.execution.placement import mixed_cards, places_on
 
     with usage_errors():
-        used, threads = divide(planned, workers, device)
-    return LocalExecutor(used), threads
+        places = places_on(device, os.environ)
+        used, threads = divide(planned, workers, device, len(places))
+    if cards := mixed_cards(device, places):
+        say(f"{cards}: each record names its card, and times of different cards are never compared")
+    return LocalExecutor(used, places), threads
 
 
 def _fetch_data(

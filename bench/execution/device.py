@@ -1,5 +1,6 @@
 """Which device to train on, and what it is called. torch is asked only for what is not the CPU."""
 
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,7 +11,8 @@ VISIBLE_GPUS: Final = "CUDA_VISIBLE_DEVICES"
 def visible_gpu(device: str, environment: Mapping[str, str]) -> str | None:
     """Return how `VISIBLE_GPUS` names a device for a process that is to see it alone; None for the CPU.
 
-    Where the variable is set already, `cuda:N` is the N-th GPU that it lists: by index, UUID or MIG UUID.
+    Where the variable is set already, `cuda:N` is the N-th GPU that it lists: by index, UUID or MIG UUID. Where it is
+    set to nothing, it hides every GPU, and so it does for the process.
 
     Raises:
         ValueError: it lists fewer.
@@ -19,12 +21,34 @@ def visible_gpu(device: str, environment: Mapping[str, str]) -> str | None:
     if name != "cuda":
         return None
     number = int(index or 0)
-    listed = [each.strip() for each in environment.get(VISIBLE_GPUS, "").split(",") if each.strip()]
-    if not listed:
+    listed = _listed(environment)
+    if listed is None:
         return str(number)
+    if not listed:
+        return ""
     if number >= len(listed):
         raise ValueError(f"{device!r} is not among the GPUs that ${VISIBLE_GPUS} lists: {', '.join(listed)}")
     return listed[number]
+
+
+def gpu_count(environment: Mapping[str, str]) -> int:
+    """Return how many GPUs there are to use.
+
+    CUDA shows a process one slice of a divided card (MIG) at most, however many are listed. Here each process gets one
+    GPU, so that all that are listed can be used.
+    """
+    listed = _listed(environment) or []
+    if listed and all(name.startswith("MIG-") for name in listed):
+        return len(listed)
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _listed(environment: Mapping[str, str]) -> list[str] | None:
+    """Return the GPUs that `VISIBLE_GPUS` lists; None where it is not set."""
+    given = environment.get(VISIBLE_GPUS)
+    return None if given is None else [each.strip() for each in given.split(",") if each.strip()]
 
 
 def resolve(device: str) -> str:
@@ -42,9 +66,10 @@ def resolve(device: str) -> str:
     name, separator, index = device.partition(":")
     if name != "cuda" or bool(separator) != index.isdigit():
         raise ValueError(f"--device takes cpu, cuda, cuda:N or auto, not {device!r}")
-    if int(index or 0) >= torch.cuda.device_count():
+    count = gpu_count(os.environ)
+    if int(index or 0) >= count:
         raise ValueError(
-            f"there is no device {device!r} here (torch finds {torch.cuda.device_count()} CUDA devices); "
+            f"there is no device {device!r} here (torch finds {count} CUDA devices); "
             "use --device cpu, or see: python -m bench doctor"
         )
     return device

@@ -32,6 +32,28 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Path(self.scratch) / "artifacts"
 
 
+class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a process runs. An executor chooses one when the process starts, not when its tasks are submitted."""
+
+    name: str = ""
+    """As people call it, such as "GPU 1"; empty where there is nothing to tell apart."""
+    environment: dict[str, str] = {}
+    """Variables that a process has there, over those of the executor's own process."""
+
+
+class Resources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each process takes of its place. An executor starts no more processes than a place has room for."""
+
+    cpus: int = 1
+    """Threads of each process, as in `RunOptions.threads`."""
+    gpus: float = 0.0
+    """How many GPUs; several processes share one where it is a fraction."""
+    memory: int = 0
+    """Bytes of the host's memory; 0 where it does not matter."""
+    gpu_model: str = ""
+    """Only places with this card; empty where any will do."""
+
+
 class NeedsOwnProcess(Exception):  # noqa: N818 - what is to be done about it
     """Raised for a trial that failed because of the others in its process, and may end well without them."""
 
@@ -40,6 +62,8 @@ class Started(Struct, frozen=True, tag="started"):
     """The attempt has begun."""
 
     task: Task
+    place: str = ""
+    """The name of its place."""
 
 
 class Finished(Struct, frozen=True, tag="finished"):
@@ -86,7 +110,7 @@ class Executor(Protocol):
     def submit(self, *tasks: Task) -> None:
         """Queue tasks that share a process, one or several; what is queued starts in the order of submission.
 
-        They have their options and their trainer in common.
+        They have their options and their trainer in common. Where the process runs is decided when it starts.
         """
         ...
 

@@ -25,20 +25,27 @@ import msgspec
 from bench.common.threads import thread_variables
 from bench.events import Progress
 from bench.execution.device import VISIBLE_GPUS, visible_gpu
-from bench.execution.interface import Announcement, Concluded, Finished, Message, Started, Task
+from bench.execution.interface import Announcement, Concluded, Finished, Message, Place, Started, Task
 from bench.execution.listening import CappedLog, Listener
+from bench.execution.placement import Placement
 from bench.execution.worker import GRACE_SECONDS, OUTCOME_FILE, now, write_log
 from bench.store.record import Outcome, Status
 from bench.training.run_options import RunOptions
 
 
 class LocalExecutor:
-    """Runs up to `workers` attempts at once, each in a subprocess."""
+    """Runs up to `workers` attempts at once, each in a subprocess.
 
-    def __init__(self, workers: int) -> None:
+    Args:
+        workers: how many processes there are at a time.
+        places: where they run, evenly; by default on the device that the tasks name, its first GPU for `cuda`.
+    """
+
+    def __init__(self, workers: int, places: Sequence[Place] = (Place(),)) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._workers = workers
+        self._placement = Placement(places)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="supervisor")
         self._messages: queue.SimpleQueue[Message | BaseException | None] = queue.SimpleQueue()
         self._outstanding = 0
@@ -85,23 +92,24 @@ class LocalExecutor:
 
     def _supervise(self, tasks: Sequence[Task]) -> None:
         try:
-            self._attempt(tasks)
+            with self._placement.place() as place:
+                self._attempt(tasks, place)
         except BaseException as error:
             # Nobody looks into a pool's futures: without this the reader of messages would wait for ever.
             self._messages.put(error)
             raise
 
-    def _attempt(self, tasks: Sequence[Task], note: str = "") -> None:
+    def _attempt(self, tasks: Sequence[Task], place: Place, note: str = "") -> None:
         """Run one process to its end and tell what became of its attempts, unless it was cancelled.
 
         Of a process that has to be stopped nobody knows which task it hangs in: those that are open run again alone.
         """
         log = _prepare(tasks, note)
-        process = self._launch(tasks[0].options)
+        process = self._launch(tasks[0].options, place)
         if process is None:
             return
         for task in tasks:
-            self._messages.put(Started(task=task))
+            self._messages.put(Started(task=task, place=place.name))
         told = _Told(tasks)
         limit = sum(task.options.timeout_seconds for task in tasks)
         with process:
@@ -117,12 +125,12 @@ class LocalExecutor:
         if timed_out and len(open_) > 1:
             what = f"its process of {len(tasks)} trials was stopped after {limit / 60:g} minutes; it runs alone now"
             for task in open_:
-                self._attempt([task], f"[{now()}] {what}\n")
+                self._attempt([task], place, f"[{now()}] {what}\n")
             return
         for task in open_:
             self._messages.put(_conclude(task, process.returncode, told.announcement, limit if timed_out else None))
 
-    def _launch(self, options: RunOptions) -> "subprocess.Popen[bytes] | None":
+    def _launch(self, options: RunOptions, place: Place) -> "subprocess.Popen[bytes] | None":
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
             if self._cancelled:
@@ -133,7 +141,7 @@ class LocalExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_child_environment(options),
+                env=_child_environment(options, place),
                 start_new_session=True,
             )
             self._running.add(process)
@@ -194,12 +202,12 @@ class _Told:
         """The end of the last one; it is passed on once the process has ended, and its log is whole."""
 
 
-def _child_environment(options: RunOptions) -> dict[str, str]:
-    """Return the parent's environment with the child's threads, its GPU, and the very search path of the parent."""
+def _child_environment(options: RunOptions, place: Place) -> dict[str, str]:
+    """Return the parent's environment with the child's threads and place, and the very search path of the parent."""
     search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
     own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **thread_variables(options.threads)}
     gpu = visible_gpu(options.device, os.environ)
-    return {**os.environ, **own, **({} if gpu is None else {VISIBLE_GPUS: gpu})}
+    return {**os.environ, **own, **({} if gpu is None else {VISIBLE_GPUS: gpu}), **place.environment}
 
 
 def _on_its_one_device(task: Task) -> Task:

@@ -115,7 +115,10 @@ def _left_out(board: Leaderboard) -> list[str]:
             f"Not in this table: {formatting.plural(board.superseded, 'record')} of older data or component versions."
         )
     if board.fingerprints > 1:
-        said.append(f"The records come from {board.fingerprints} machines; images/s is the most frequent one's.")
+        said.append(
+            f"The records come from {board.fingerprints} kinds of machine; images/s is that of the most frequent one, "
+            f"{board.timed_hardware}."
+        )
     lost = sum(row.lost for row in board.rows)
     if lost:
         runs = formatting.plural(lost, "run")

@@ -156,6 +156,8 @@ class Leaderboard:
     fingerprints: int
     timed_on: str
     """The workload of the images a second: a mean over workloads would depend on which there are."""
+    timed_hardware: str
+    """The machine of the images a second: its GPU or processor."""
     timed: tuple[str, ...]
     """The workloads of the ratios to the reference: those of images, or all where there are toys alone."""
     resamples: int

@@ -68,6 +68,14 @@ def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resa
         ),
         fingerprints=len({record.environment.fingerprint for record in group.cells.values() if record.environment}),
         timed_on=timing.workload,
+        timed_hardware=next(
+            (
+                record.environment.device_name
+                for record in group.cells.values()
+                if record.environment and record.environment.fingerprint == timing.hardware
+            ),
+            "",
+        ),
         timed=timing.workloads,
         resamples=resamples,
         seed=seed,

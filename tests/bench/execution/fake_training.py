@@ -14,6 +14,7 @@ import msgspec
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import NeedsOwnProcess
+from bench.store.environment import environment
 from bench.store.record import Evaluation, History, Outcome
 from bench.training.run_options import RunOptions
 
@@ -33,11 +34,22 @@ def train(
         try:
             outcome = _train_one(trial, artifacts, emit)
             if trial.spec.method == "tell-device":
-                seen = f"{options.device} among {os.environ.get('CUDA_VISIBLE_DEVICES')}"
-                outcome = msgspec.structs.replace(outcome, message=seen)
+                outcome = _on_its_card(outcome, options)
             yield index, outcome
         except RuntimeError as error:
             yield index, error
+
+
+def _on_its_card(outcome: Outcome, options: RunOptions) -> Outcome:
+    """Say what this process sees, and come from the card that $FAKE_TRAINING_CARDS names for it ("0:H100,1:A100")."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = dict(each.split(":") for each in os.environ.get("FAKE_TRAINING_CARDS", "").split(",") if each)
+    card = cards.get(visible or "")
+    outcome = msgspec.structs.replace(outcome, message=f"{options.device} among {visible}")
+    if card is None:
+        return outcome
+    place = environment(options.device, options.threads, card)
+    return msgspec.structs.replace(outcome, environment=place)
 
 
 def _train_one(trial: Trial, artifacts: Path, emit: Emit) -> Outcome:
@@ -189,6 +201,7 @@ _BEHAVIOURS = {
     "sleep-once": _sleep_once,
     "nap": _nap,
     "tally": _tally,
+    "tell-device": _nap,
     "sleep-with-child": _sleep_with_child,
     "leave-child": _leave_child,
 }

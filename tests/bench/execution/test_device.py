@@ -41,7 +41,7 @@ def test_the_accelerators_name(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cpu", "0,1", None),
         ("cuda", None, "0"),
         ("cuda:3", None, "3"),
-        ("cuda", "", "0"),
+        ("cuda", "", ""),
         ("cuda", "2,5", "2"),
         ("cuda:1", "2, 5", "5"),
         ("cuda:1", "GPU-8932f937,GPU-46865f25", "GPU-46865f25"),

@@ -5,6 +5,7 @@ import pytest
 from planted_records import make_stacks, make_workload
 
 from bench.config.workload import Budget
+from bench.report.notes import facts
 from bench.statistics.ranking import rank
 
 
@@ -384,9 +385,14 @@ def test_only_the_last_attempt_counts(record, workload):
 def test_throughput_stays_on_one_machine(record, workload):
     records = [record(workload, "nsgan", seed) for seed in range(2)]
     records += [record(workload, "hinge", 0), record(workload, "hinge", 1, fingerprint="ffff01234567")]
+    other = msgspec.structs.replace(records[-1].environment, device_name="another machine")
+    records[-1] = msgspec.structs.replace(records[-1], environment=other)
     (board,) = rank(records, {"digits": workload}, resamples=50)
     assert {row.method: row.images_per_second for row in board.rows} == {"nsgan": 2000.5, "hinge": 2000.0}
     assert board.fingerprints == 2
+    assert board.timed_hardware == records[0].environment.device_name
+    told = f"2 kinds of machine; images/s is that of the most frequent one, {board.timed_hardware}."
+    assert any(told in note for note in facts(board))
 
 
 def test_no_records_give_no_table(workload):
