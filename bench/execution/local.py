@@ -218,16 +218,19 @@ def _on_its_one_device(task: Task) -> Task:
 
 
 def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
-    """Ask all to end, then end those that have not."""
+    """Ask all to end, then end those that have not: after a time, or at once where this is interrupted (Ctrl-C)."""
     processes = list(processes)
     for process in processes:
         _signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _signal_group(process, signal.SIGKILL)
+    try:
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                _signal_group(process, signal.SIGKILL)
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:

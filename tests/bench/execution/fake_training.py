@@ -1,6 +1,7 @@
 """A trainer without torch, for tests of what surrounds training. The trial's method names what it does."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def train(
             if trial.spec.method == "tell-device":
                 outcome = _on_its_card(outcome, options)
             yield index, outcome
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             yield index, error
 
 
@@ -98,6 +99,26 @@ def _sleep_once(artifacts: Path) -> None:
     if not marker.exists():
         marker.touch()
         _sleep(artifacts)
+
+
+def _stay(_: Path) -> None:
+    """Do not listen to whoever asks this process to end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(f"{os.getpid()}\n")
+    time.sleep(120)
+
+
+def _ask_for_memory(_: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (2**31, resource.RLIM_INFINITY))
+    bytearray(2**32)
+
+
+def _take_memory_in_a_group(_: Path) -> None:
+    """Join a group of processes that has little memory, and take more than that."""
+    Path(os.environ["FAKE_TRAINING_GROUP"]).write_text(str(os.getpid()))
+    kept = []
+    for _piece in range(1024):
+        kept.append(b"x" * 2**20)
 
 
 def _nap(_: Path) -> None:
@@ -199,6 +220,9 @@ _BEHAVIOURS = {
     "die-once": _die_once,
     "sleep": _sleep,
     "sleep-once": _sleep_once,
+    "stubborn": _stay,
+    "hog": _ask_for_memory,
+    "hog-group": _take_memory_in_a_group,
     "nap": _nap,
     "tally": _tally,
     "tell-device": _nap,
