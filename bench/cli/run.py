@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bench.cli.executors import chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
 from bench.cli.options import (
     RenamedOption,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from bench.store.journal import Store
     from bench.training.run_options import RunOptions
 
-_INTERRUPTED: Final = "stopped; what was finished is recorded, and the same command goes on where this one stopped"
+_GOES_ON: Final = "what was finished is recorded, and the same command goes on where this one stopped"
+_INTERRUPTED: Final = f"stopped; {_GOES_ON}"
 
 
 def _shard(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[int, int] | None:
@@ -44,18 +46,7 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
 
 @click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
-@click.option(
-    "--device", default="auto", show_default=True,
-    help="cpu, cuda for all GPUs, cuda:N for one of them, or auto: cuda where there is one.",
-)  # fmt: skip
-@click.option(
-    "--executor", "kind", type=click.Choice(["local", "inline"]), default="local", show_default=True,
-    help="A process for each trial, or everything in this one.",
-)  # fmt: skip
-@click.option(
-    "--workers", type=click.IntRange(min=1),
-    help="Processes at once, spread over the GPUs.  [default: one for each CPU, or one for each GPU]",
-)  # fmt: skip
+@executor_options
 @click.option(
     "--capture", is_flag=True,
     help="Replay steps as CUDA graphs, and evaluate beside them: the same numbers, sooner. Not yet run on a GPU by the "
@@ -107,6 +98,7 @@ def run(
     from bench.cli.reading import open_store
     from bench.report.formatting import plural
 
+    cluster = taken_from(options)
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     from bench.plan import expand, pending, shard_of
 
@@ -119,26 +111,22 @@ def run(
     store = open_store(results)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
-        _print_plan(suite, trials, store, fid, device=device, workers=workers, style=style)
+        _print_plan(suite, trials, store, fid, kind=kind, device=device, workers=workers, style=style)
         return
-    from bench.execution import device as devices
     from bench.files.places import resolved
     from bench.training.run_options import RunOptions
 
     with usage_errors():
-        chosen = devices.resolve(device)
-        if capture and chosen == "cpu":
-            raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
-        if kind == "inline" and workers not in (None, 1):
-            raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
         store.check_writable()
+        processes = -(-len(trials) // trials_per_process)
+        executor, chosen, threads = chosen_executor(kind, device, workers, processes, cluster, capture=capture)
+    click.get_current_context().call_on_close(executor.close)
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid)]
         _fetch_data(todo, data_dir, report)
-        measure_real_images(fid, todo, data_dir, chosen, report)
-    executor, threads = _executor(kind, -(-len(trials) // trials_per_process), workers, chosen)
-    with usage_errors():
+        if kind != "ray":  # its nodes measure for themselves, once each
+            measure_real_images(fid, todo, data_dir, chosen, report)
         chosen_options = RunOptions(
             device=chosen,
             threads=threads,
@@ -170,26 +158,6 @@ def run(
         click.get_current_context().exit(1)
 
 
-def _executor(kind: str, planned: int, workers: int | None, device: str) -> "tuple[Executor, int]":
-    from bench.campaign import divide
-
-    if kind == "inline":
-        from bench.execution.inline import InlineExecutor
-
-        return InlineExecutor(), divide(planned, 1, device)[1]
-    import os
-
-    from bench.execution.local import LocalExecutor
-    from bench.execution.placement import mixed_cards, places_on
-
-    with usage_errors():
-        places = places_on(device, os.environ)
-        used, threads = divide(planned, workers, device, len(places))
-    if cards := mixed_cards(device, places):
-        say(f"{cards}: each record names its card, and times of different cards are never compared")
-    return LocalExecutor(used, places), threads
-
-
 def _fetch_data(
     trials: "Sequence[Trial]", data_dir: Path | None, report: Callable[[str, int, int], None] | None
 ) -> None:
@@ -212,6 +180,7 @@ def _campaign(
     from bench import campaign
     from bench.cli.progress import renderer
     from bench.events import CampaignStarted
+    from bench.execution.interface import ExecutorLostError
     from bench.store.journal import StoreError
 
     display = renderer(progress)
@@ -230,6 +199,8 @@ def _campaign(
         click.get_current_context().exit(130)
     except StoreError as error:
         raise click.ClickException(str(error)) from error
+    except ExecutorLostError as error:
+        raise click.ClickException(f"{error}; {_GOES_ON}") from error
     return display.tally
 
 
@@ -268,6 +239,7 @@ def _print_plan(
     store: "Store",
     inception: "InceptionPlan | None",
     *,
+    kind: str,
     device: str,
     workers: int | None,
     style: str,
@@ -281,11 +253,13 @@ def _print_plan(
         todo = [trial for trial, _ in pending(trials, store, inception)]
     wanted = {trial.id for trial in todo}
     estimate = None
-    try:
-        estimate, used = estimated(todo, len(trials), store, device, workers)
-        time = time_text(estimate, used, str(store.root))
-    except ValueError as error:  # a plan may be looked at on a machine that lacks its device
-        time = f"time: not known here: {error}"
+    time = "time: not known here: a cluster is asked only when trials run"
+    if kind != "ray":
+        try:
+            estimate, used = estimated(todo, len(trials), store, device, workers)
+            time = time_text(estimate, used, str(store.root))
+        except ValueError as error:  # a plan may be looked at on a machine that lacks its device
+            time = f"time: not known here: {error}"
     if style == "json":
         document = {
             "suite": suite.name or None,

@@ -71,6 +71,33 @@ def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
         return _read_or_build(target, build)
 
 
+def handed_over(folder: Path, content_hash: str) -> Arrays | None:
+    """Return a set that `hand_over` has kept; None if there is none, or it is damaged."""
+    try:
+        return _read(folder / _handed_name(content_hash))
+    except _BrokenError as error:
+        _log.warning("data that was handed over is damaged (%s) and not used", error)
+        return None
+
+
+def hand_over(folder: Path, arrays: Arrays) -> None:
+    """Keep decoded arrays that come from another machine, under their content hash.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = _handed_name(arrays.content_hash)
+    with wait_for(folder / f".{name}.lock", "receiving data"):
+        if handed_over(folder, arrays.content_hash) is None:
+            shutil.rmtree(folder / name, ignore_errors=True)  # what is damaged came from elsewhere, and comes again
+            _write(folder / name, arrays)
+
+
+def _handed_name(content_hash: str) -> str:
+    return f"handed-over-{content_hash[:32]}"
+
+
 def wait_for(path: Path, work: str) -> FileLock:
     """Take a lock that one process at a time can hold. After a while, say what is being waited for.
 

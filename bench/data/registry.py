@@ -10,6 +10,7 @@ import msgspec
 
 from bench.common.names import nearest_name
 from bench.config.workload import Workload
+from bench.data.cache import handed_over, kept_sets
 from bench.data.family import Arrays, DataError, Family, OnProgress, content_hash
 from bench.files.places import expanded, user_cache
 
@@ -120,10 +121,29 @@ def load(
     """
     entry, family = _find(name)
     folder = data_dir if data_dir is not None else default_data_dir()
-    arrays = family.load(entry, folder, on_progress)
+    wanted = entry.content_hash or expected
+    arrays = handed_over(kept_sets(folder), wanted) if wanted and _comes_from_files(family) else None
+    if arrays is None:
+        arrays = family.load(entry, folder, on_progress)
     if entry.mixture is None:  # a mixture is pinned by its definition, from which it was just drawn
         verify(entry, arrays, expected)
     return arrays
+
+
+def is_here(name: str, content_hash: str, data_dir: Path) -> bool:
+    """Whether this machine can load a workload's data without anything from elsewhere.
+
+    What the program draws itself, it always can. A folder of the user's counts as absent until its data are handed
+    over: the folder of that name here may be another one.
+    """
+    entry, family = _find(name)
+    if not _comes_from_files(family) or handed_over(kept_sets(data_dir), content_hash) is not None:
+        return True
+    return family.missing is not None and not family.missing(entry, data_dir)
+
+
+def _comes_from_files(family: Family) -> bool:
+    return family.missing is not None or family.form is not None
 
 
 def verify(entry: Workload, arrays: Arrays, expected: str = "") -> None:

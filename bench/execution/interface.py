@@ -58,6 +58,10 @@ class NeedsOwnProcess(Exception):  # noqa: N818 - what is to be done about it
     """Raised for a trial that failed because of the others in its process, and may end well without them."""
 
 
+class ExecutorLostError(RuntimeError):
+    """An executor cannot go on. What has finished is recorded, and the same command goes on from there."""
+
+
 class Started(Struct, frozen=True, tag="started"):
     """The attempt has begun."""
 
@@ -115,7 +119,11 @@ class Executor(Protocol):
         ...
 
     def messages(self) -> Iterator[Message]:
-        """Yield what happens until every submitted task has finished; tasks may be submitted while it is read."""
+        """Yield what happens until every submitted task has finished; tasks may be submitted while it is read.
+
+        Raises:
+            ExecutorLostError: what runs the processes is gone, and with it the attempts in flight.
+        """
         ...
 
     def cancel(self) -> None:

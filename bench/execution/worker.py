@@ -102,14 +102,14 @@ def now() -> str:
 
 def main() -> None:
     """Run the tasks on stdin."""
-    lines = _claim_stdout()
+    lines = claim_stdout()
     tasks = msgspec.json.decode(_read_line(sys.stdin.fileno()), type=list[Task])
     threading.Thread(target=_stop_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
-    _send(lines, Announcement(environment=_environment(tasks[0]), commit=commit(), started_at=now()))
+    send(lines, Announcement(environment=_environment(tasks[0]), commit=commit(), started_at=now()))
     try:
-        for end in run_tasks(tasks, lambda progress: _send(lines, progress)):
+        for end in run_tasks(tasks, lambda progress: send(lines, progress)):
             unwritten = None if _is_written(end.task, end.outcome) else end.outcome
-            _send(lines, Concluded(trial_id=end.task.trial.id, outcome=unwritten, lost=end.lost))
+            send(lines, Concluded(trial_id=end.task.trial.id, outcome=unwritten, lost=end.lost))
     except Stopped:
         _die(signal.SIGTERM)  # as it would have, had it nothing to keep
 
@@ -136,7 +136,7 @@ def _environment(task: Task) -> Environment:
     return msgspec.structs.replace(found, versions={**found.versions, INCEPTION: weights.label})
 
 
-def _claim_stdout() -> int:
+def claim_stdout() -> int:
     """Keep stdout for the protocol: everybody else's prints go to stderr, which is the log. Return its descriptor."""
     sys.stdout.flush()
     own = os.dup(sys.stdout.fileno())
@@ -144,7 +144,8 @@ def _claim_stdout() -> int:
     return own
 
 
-def _send(descriptor: int, message: Announcement | Progress | Concluded) -> None:
+def send(descriptor: int, message: msgspec.Struct) -> None:
+    """Write a line of the protocol."""
     line = msgspec.json.encode(message) + b"\n"
     while line:
         line = line[os.write(descriptor, line) :]

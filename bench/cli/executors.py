@@ -1,0 +1,135 @@
+"""The options that say where trials run, and the executor that they stand for."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+
+from bench.cli.voice import say
+
+if TYPE_CHECKING:
+    from bench.execution.interface import Executor
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OF_CLUSTERS: Final = ("address", "cpus", "gpus", "memory", "gpu_model")
+
+
+class Chosen(NamedTuple):
+    """An executor, and what its processes have."""
+
+    executor: "Executor"
+    device: str
+    threads: int
+
+
+def executor_options(command: Command) -> Command:
+    """Add `--device`, `--executor`, `--workers`, and what a process takes of a cluster's node."""
+    options = [
+        click.option(
+            "--device", default="auto", show_default=True,
+            help="cpu, cuda for all GPUs, cuda:N for one of them, or auto: cuda where there is one.",
+        ),
+        click.option(
+            "--executor", "kind", type=click.Choice(["local", "inline", "ray"]), default="local", show_default=True,
+            help="A process for each trial, everything in this one, or processes on the nodes of a Ray cluster.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(min=1),
+            help="Processes at once, spread over the GPUs.  [default: one for each CPU, or one for each GPU]",
+        ),
+        click.option(
+            "--address", metavar="HOST:PORT",
+            help="Of the Ray cluster.  [default: $RAY_ADDRESS, else one of this machine alone]",
+        ),
+        click.option(
+            "--cpus", type=click.IntRange(min=1), help="Ray: threads of each process.  [default: 1]"
+        ),
+        click.option(
+            "--gpus", type=click.FloatRange(min=0, max=1, min_open=True),
+            help="Ray: the share of a GPU that each process takes.  [default: 1 on cuda]",
+        ),
+        click.option(
+            "--memory", type=click.FloatRange(min=0, min_open=True), metavar="GIB",
+            help="Ray: memory that each process takes of its node.",
+        ),
+        click.option(
+            "--gpu-model", metavar="MODEL", help="Ray: only nodes with this card, as Ray calls it, such as H100."
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def taken_from(options: dict[str, Any]) -> dict[str, Any]:
+    """Take what is said of a cluster's nodes out of a command's options."""
+    return {name: options.pop(name) for name in _OF_CLUSTERS}
+
+
+def chosen_executor(
+    kind: str, device: str, workers: int | None, processes: int, cluster: Mapping[str, Any], *, capture: bool
+) -> Chosen:
+    """Make the executor that is asked for; it has started nothing that trains.
+
+    Args:
+        kind: local, inline or ray.
+        device: as `--device` says it.
+        workers: how many processes at once; None for the executor's own choice.
+        processes: how many the whole plan has.
+        cluster: as `taken_from` returns it.
+        capture: whether steps are to be replayed as CUDA graphs.
+
+    Raises:
+        ValueError: options that contradict each other, or what they name is not there.
+    """
+    if kind == "ray":
+        chosen = _on_cluster(device, workers, cluster)
+    else:
+        given = [f"--{name.replace('_', '-')}" for name, value in cluster.items() if value is not None]
+        if given:
+            raise ValueError(f"{' and '.join(given)}: only --executor ray has nodes to choose from; leave it out")
+        chosen = _here(kind, device, workers, processes)
+    if capture and chosen.device == "cpu":
+        chosen.executor.close()
+        raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
+    return chosen
+
+
+def _here(kind: str, device: str, workers: int | None, processes: int) -> Chosen:
+    import os
+
+    from bench.campaign import divide
+    from bench.execution import device as devices
+    from bench.execution.placement import mixed_cards, places_on
+
+    resolved = devices.resolve(device)
+    if kind == "inline":
+        from bench.execution.inline import InlineExecutor
+
+        if workers not in (None, 1):
+            raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
+        return Chosen(InlineExecutor(), resolved, divide(processes, 1, resolved)[1])
+    from bench.execution.local import LocalExecutor
+
+    places = places_on(resolved, os.environ)
+    used, threads = divide(processes, workers, resolved, len(places))
+    if cards := mixed_cards(resolved, places):
+        say(f"{cards}: each record names its card, and times of different cards are never compared")
+    return Chosen(LocalExecutor(used, places), resolved, threads)
+
+
+def _on_cluster(device: str, workers: int | None, cluster: Mapping[str, Any]) -> Chosen:
+    from bench.execution.interface import Resources
+    from bench.execution.ray import RayExecutor
+
+    resources = Resources(
+        cpus=cluster["cpus"] or 1,
+        gpus=cluster["gpus"] or 0.0,
+        memory=int((cluster["memory"] or 0) * 2**30),
+        gpu_model=cluster["gpu_model"] or "",
+    )
+    executor = RayExecutor(cluster["address"], device=device, resources=resources, workers=workers)
+    for note in executor.notes:
+        say(note)
+    return Chosen(executor, executor.device, resources.cpus)

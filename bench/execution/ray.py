@@ -1,0 +1,198 @@
+"""Attempts on the machines of a Ray cluster: spec in, outcome, artifacts and checkpoints out, all through Ray.
+
+No file system is shared, and this machine alone writes. The campaign's process never speaks to Ray itself: see
+`ray_gateway`. A process on a node is supervised as one on this machine is: see `ray_node`.
+"""
+
+import importlib.util
+import os
+import queue
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from bench.common.threads import thread_variables
+from bench.execution.interface import ExecutorLostError, Finished, Message, Resources, Task
+from bench.execution.listening import CappedLog, Listener
+from bench.execution.ray_messages import Declined, FromGateway, Ready, Settings
+from bench.execution.worker import GRACE_SECONDS
+
+ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+
+_NO_LINE: Final = "it said nothing"
+
+
+class RayExecutor:
+    """Runs attempts on a cluster, as many at once as it has room for, also on nodes that join later.
+
+    Args:
+        address: of the cluster, as Ray takes it (`auto`, `10.0.0.1:6379`); without one, and without $RAY_ADDRESS, a
+            cluster of this machine alone is started, and ended with the executor.
+        device: `auto`, `cpu` or `cuda`, of the nodes.
+        resources: what each process takes; on `cuda` one GPU unless it says how much.
+        workers: how many processes there are at most.
+
+    Raises:
+        ValueError: the cluster cannot be reached, its nodes have other versions, or Ray is not installed.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        device: str = "auto",
+        resources: Resources = Resources(),  # noqa: B008 - it is frozen
+        workers: int | None = None,
+    ) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise ValueError("--executor ray needs Ray, which is not installed: pip install 'gan-loss-bench[ray]'")
+        if device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"a cluster has devices cpu and cuda, and gives each process a GPU, not {device!r}")
+        self._outstanding = 0
+        self._closed = False
+        self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
+        address = address or os.environ.get(ADDRESS_VARIABLE, "")
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
+        self._log = self._folder / "gateway.log"
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bench.execution.ray_gateway"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(own=not address),
+            start_new_session=True,
+        )
+        self._listener = Listener(self._process, self._take, CappedLog(self._log))
+        self._waiter = threading.Thread(target=self._await_end, daemon=True)
+        self._waiter.start()
+        folder = str(self._folder / "ray")
+        self._send(Settings(address=address, folder=folder, device=device, resources=resources, workers=workers))
+        try:
+            self._ready = self._answer(address)
+        except BaseException:
+            self.close()
+            raise
+
+    def _answer(self, address: str) -> Ready:
+        said = self._messages.get()
+        if isinstance(said, Ready):
+            return said
+        if isinstance(said, BaseException):
+            raise said
+        lost = f"the cluster {address or 'of this machine'} cannot be used: {self._last_words()}"
+        raise ValueError(said.why if isinstance(said, Declined) else lost)
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`: what the cluster has, where that was to be found out."""
+        return self._ready.device
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the cluster."""
+        return self._ready.notes
+
+    @property
+    def workers(self) -> int:
+        return max(1, self._ready.workers)
+
+    def submit(self, *tasks: Task) -> None:
+        self._outstanding += len(tasks)
+        self._send(list(tasks))
+
+    def messages(self) -> Iterator[Message]:
+        while self._outstanding:
+            message = self._messages.get()
+            if message is None:
+                if self._closed:
+                    return
+                raise ExecutorLostError(f"the cluster was lost: {self._last_words()}")
+            if isinstance(message, BaseException):
+                raise message
+            assert not isinstance(message, Ready | Declined), "it was said before"
+            if isinstance(message, Finished):
+                self._outstanding -= 1
+            yield message
+
+    def cancel(self) -> None:
+        """Stop everything: Ray ends what runs for the gateway, and that ends with its stdin."""
+        if self._closed:
+            return
+        self._closed = True
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._messages.put(None)
+
+    def close(self) -> None:
+        self.cancel()
+        self._waiter.join()
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, message: object) -> None:
+        assert self._process.stdin is not None
+        line = memoryview(msgspec.json.encode(message) + b"\n")
+        try:
+            while line:
+                line = line[os.write(self._process.stdin.fileno(), line) :]
+        except BrokenPipeError:  # it has ended: whoever reads its messages is told
+            return
+
+    def _take(self, line: bytes) -> bool:
+        try:
+            self._messages.put(msgspec.json.decode(line, type=FromGateway))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+        return True
+
+    def _await_end(self) -> None:
+        self._process.wait()
+        try:
+            self._listener.finish()
+        except BaseException as error:  # noqa: BLE001 - raised where the messages are read
+            self._messages.put(error)
+        self._messages.put(None)
+
+    def _last_words(self) -> str:
+        """Return the last line that the gateway has printed."""
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return _NO_LINE
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), _NO_LINE)
+
+
+def _environment(*, own: bool) -> dict[str, str]:
+    """Return the gateway's environment: the search path of this process, and safe settings for a cluster of its own."""
+    search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1)}
+    environment |= {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1"}
+    if own:
+        environment |= {
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything listens on 127.0.0.1
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        }
+        environment.pop(ADDRESS_VARIABLE, None)
+    return environment

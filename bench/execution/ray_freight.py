@@ -1,0 +1,140 @@
+"""What trials cannot do without on another machine, found and packed on the machine that submits them."""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from bench import data
+from bench.common.errors import first_line
+from bench.config.trial import Trial
+from bench.execution.interface import Task
+from bench.execution.ray_messages import LossFile, Need, Parcel
+from bench.extractors.specs import extractor_names, extractor_spec
+from bench.files.regular import read_regular
+from bench.store.checkpoints import checkpoint_path
+from bench.training.run_options import RunOptions
+from losses.plugins import named_files
+
+_LARGEST_WEIGHTS = 2**30
+
+
+def parcel(tasks: Sequence[Task], program: dict[str, str]) -> Parcel:
+    """Pack tasks of one process for a node.
+
+    Raises:
+        OSError: the user's file of losses, or a file of weights, cannot be read.
+        ValueError: likewise.
+    """
+    options = tasks[0].options
+    needs = {need.key: need for task in tasks for need in _needs(task.trial, options)}
+    return Parcel(
+        tasks=list(tasks),
+        program=program,
+        needs=list(needs.values()),
+        losses=loss_files(named_files()),
+        checkpoints=dict(_checkpoints(tasks, options)),
+    )
+
+
+def _needs(trial: Trial, options: RunOptions) -> Iterator[Need]:
+    spec = trial.spec
+    workload = data.workload(spec.workload)
+    if not workload.is_toy:
+        yield Need(kind="data", name=spec.workload, digest=spec.data_hash)
+    for name in extractor_names(trial.components.get("extractor", "")):
+        if extractor_spec(name).trained_here:
+            weights = _classifier(name, spec.data_hash)
+            yield Need(kind="classifier", name=weights.name, digest=_sha256(_weights(weights)))
+    inception = options.inception_weights(workload)
+    if inception is not None:
+        yield Need(kind="inception", name=Path(inception.path).name, digest=inception.sha256)
+
+
+def content_of(need: Need, tasks: Sequence[Task]) -> object:
+    """Return what a node lacks, in a form that Ray carries without a copy: arrays, or the bytes of a file.
+
+    Raises:
+        OSError: it cannot be read here.
+        ValueError: likewise.
+    """
+    options = tasks[0].options
+    if need.kind == "data":
+        arrays = data.load(need.name, options.data_folder, expected=need.digest)
+        return [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels]
+    if need.kind == "inception":
+        assert options.inception is not None
+        return _weights(Path(options.inception.weights.path))
+    (path,) = {
+        path
+        for task in tasks
+        for name in extractor_names(task.trial.components.get("extractor", ""))
+        if extractor_spec(name).trained_here
+        and (path := _classifier(name, task.trial.spec.data_hash)).name == need.name
+    }
+    return _weights(path)
+
+
+def _classifier(name: str, data_hash: str) -> Path:
+    from bench.extractors.classifier_store import weights_path  # torch, which is not needed for other workloads
+
+    return weights_path(name, data_hash)
+
+
+def _weights(path: Path) -> bytes:
+    return read_regular(path, largest=_LARGEST_WEIGHTS)
+
+
+def _checkpoints(tasks: Iterable[Task], options: RunOptions) -> Iterator[tuple[str, bytes]]:
+    if options.checkpoint_dir is None or not options.checkpoint_minutes:
+        return
+    for task in tasks:
+        path = checkpoint_path(Path(options.checkpoint_dir), task.trial.id)
+        if path.exists():
+            yield task.trial.id, path.read_bytes()
+
+
+def loss_files(named: Sequence[Path]) -> list[LossFile]:
+    """Return the user's files of losses with the files beside them that they import, each with its content hash.
+
+    Raises:
+        OSError: one cannot be read.
+        ValueError: one is not what a Python file is.
+    """
+    found = []
+    for number, path in enumerate(named):
+        for each in _with_neighbors(path):
+            content = read_regular(each)
+            name = f"{number}/{each.name}"
+            found.append(LossFile(name=name, content=content, sha256=_sha256(content), named=each == path))
+    return found
+
+
+def _with_neighbors(path: Path) -> list[Path]:
+    """Return a Python file and, after it, the files of its folder that it imports, and those that they import."""
+    found, position = [path], 0
+    while position < len(found):
+        for module in _imported(found[position]):
+            neighbor = path.with_name(f"{module}.py")
+            if neighbor not in found and neighbor.is_file():
+                found.append(neighbor)
+        position += 1
+    return found
+
+
+def _imported(path: Path) -> set[str]:
+    try:
+        tree = ast.parse(read_regular(path))
+    except (SyntaxError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be sent to other machines: {first_line(error)}") from error
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module)
+    return {module.partition(".")[0] for module in modules}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
