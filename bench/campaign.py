@@ -44,7 +44,7 @@ from bench.store.claims import Claims
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
 from bench.store.liveness import SignOfLife, is_dead_for_sure
-from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
+from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
 from bench.store.sharing import SharedPlan
@@ -85,8 +85,10 @@ def run(
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
     A trial whose process is lost gets one more attempt; the lost attempt is recorded too, with status `error` and the
-    signal named. The executor is closed when the stream ends, however it ends: closing the generator or interrupting it
-    (Ctrl-C) stops all work at once, and only what was in flight is lost.
+    signal named. One that found no memory beside others is tried again in a process of at most half as many, and so on
+    down to one alone; all these attempts are recorded, and so is the last, if there is still no memory. The executor is
+    closed when the stream ends, however it ends: closing the generator or interrupting it (Ctrl-C) stops all work at
+    once, and only what was in flight is lost.
 
     Args:
         trials: the whole plan, in the order in which it is to be worked off.
@@ -166,6 +168,17 @@ def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Tria
     return result
 
 
+class _Company:
+    """Tasks that were given to one process."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.size = len(tasks)
+        self.open_tasks = {task.trial.id for task in tasks}
+        """The trials that have not ended."""
+        self.crowded: list[Task] = []
+        """The next attempts of those that found no memory beside the others."""
+
+
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
@@ -176,33 +189,29 @@ class _MessageHandler:
         self._store = store
         self._claims = claims
         self._task_of = task_of
-        self._in_flight: dict[str, set[str]] = {}
-        """By trial, the trials of its process that have not ended."""
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
+        self._companies: dict[str, _Company] = {}
+        """Of the trials that have not ended."""
 
     @property
     def is_busy(self) -> bool:
         """Whether the executor has something to do."""
-        return bool(self._in_flight)
+        return bool(self._companies)
 
     def fill(self, plan: SharedPlan) -> Iterator[Event]:
         """Give every free worker the next trials, which are claimed no sooner than that: the others are for others."""
-        while self._processes < self._executor.workers:
+        while len(set(map(id, self._companies.values()))) < self._executor.workers:
             group = plan.next_group()
             if not group:
                 break
             self._submit([self._task_of(trial, attempt) for trial, attempt in group])
         yield from plan.events()
 
-    @property
-    def _processes(self) -> int:
-        return len({id(company) for company in self._in_flight.values()})
-
     def _submit(self, tasks: Sequence[Task]) -> None:
-        company = {task.trial.id for task in tasks}
-        self._in_flight |= dict.fromkeys(company, company)
+        """Have tasks run in one process."""
+        self._companies.update(dict.fromkeys((task.trial.id for task in tasks), _Company(tasks)))
         self._executor.submit(*tasks)
 
     def handle(self, message: Message) -> Iterator[Event]:
@@ -217,24 +226,45 @@ class _MessageHandler:
     def _finish(self, message: Finished) -> Iterator[Event]:
         task, outcome = message.task, message.outcome
         trial = task.trial
-        again = message.lost and trial.id not in self._retried
-        if again:  # before this attempt is recorded: another campaign sees that the trial is still on its way
-            self._claims.take(trial.id, task.attempt + 1)
-        self._in_flight.pop(trial.id, set()).discard(trial.id)
+        again = self._task_of(trial, task.attempt + 1)
+        company = self._companies.pop(trial.id, None) or _Company([task])  # an executor may tell an end twice
+        company.open_tasks.discard(trial.id)
+        is_crowded = message.lost and is_out_of_memory(outcome) and company.size > 1
+        is_lost = message.lost and not is_crowded and trial.id not in self._retried
+        if is_crowded or is_lost:  # before this attempt is recorded: other campaigns see that the trial is on its way
+            self._claims.take(trial.id, again.attempt)
         yield from self._keep(task, outcome)
-        if again:
+        # Only once all of its company has ended, since until then they have the memory.
+        if is_crowded:
+            company.crowded.append(again)
+            yield self._retry(again, outcome, company.size // 2)
+        elif is_lost:
             self._retried.add(trial.id)
-            self._submit([self._task_of(trial, task.attempt + 1)])
-            yield TrialRetried(trial_id=trial.id, attempt=task.attempt + 1, reason=outcome.message)
-            return
+            yield self._retry(again, outcome, 1)
+            self._submit([again])
+        else:
+            yield self._ended(task, outcome)
+        if not company.open_tasks and company.crowded:
+            half = company.size // 2
+            for first in range(0, len(company.crowded), half):
+                self._submit(company.crowded[first : first + half])
+            company.crowded = []
+
+    def _retry(self, again: Task, outcome: Outcome, company: int) -> TrialRetried:
+        return TrialRetried(
+            trial_id=again.trial.id, attempt=again.attempt, reason=outcome.message, trials_per_process=company
+        )
+
+    def _ended(self, task: Task, outcome: Outcome) -> TrialFinished:
+        trial = task.trial
         self.statuses.append(outcome.status)
-        yield TrialFinished(
+        return TrialFinished(
             trial=trial,
             attempt=task.attempt,
             status=outcome.status,
             message=outcome.message,
             distance=outcome.metrics.get("distance"),
-            seconds=time.monotonic() - self._begun.get(trial.id, time.monotonic()),
+            seconds=time.monotonic() - self._begun.pop(trial.id, time.monotonic()),
         )
 
     def _keep(self, task: Task, outcome: Outcome) -> Iterator[Event]:

@@ -40,11 +40,13 @@ class TrialStarted(Struct, frozen=True, tag="trial-started"):
 
 
 class TrialRetried(Struct, frozen=True, tag="trial-retried"):
-    """The process that trained the trial was lost, and the trial was given to a new one."""
+    """The process that trained the trial was lost, or had no memory for it, and the trial is given to a new one."""
 
     trial_id: str
     attempt: int
     reason: str
+    trials_per_process: int = 1
+    """At most so many trials share the new one."""
 
 
 class TrialFinished(Struct, frozen=True, tag="trial-finished"):

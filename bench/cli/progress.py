@@ -28,6 +28,7 @@ from bench.events import (
     TrialStarted,
 )
 from bench.report import formatting
+from bench.store.record import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -301,6 +302,10 @@ def problem_line(event: Event, tally: Tally) -> str:
     """Return a line for what went wrong without ending a trial, or is done elsewhere; empty for any other event."""
     if isinstance(event, HeldElsewhere):
         return held_line(event)
+    if isinstance(event, TrialRetried) and event.reason.startswith(OUT_OF_MEMORY):
+        most = event.trials_per_process
+        company = "alone" if most == 1 else f"with at most {most} trials in its process"
+        return f"{tally.name(event.trial_id)}: {event.reason}; trying again {company}"
     if isinstance(event, TrialRetried):
         return f"{tally.name(event.trial_id)}: its process was lost ({event.reason}); trying once more"
     if isinstance(event, RecordDisagrees):

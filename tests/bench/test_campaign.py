@@ -152,6 +152,38 @@ def test_a_trial_that_did_not_fit_beside_others_is_retried_alone(store: Store, t
     assert {event.status for event in of(events, TrialFinished)} == {"ok"}
 
 
+def test_what_found_no_memory_is_tried_again_with_half_as_many_down_to_one(store: Store, trial: MakeTrial) -> None:
+    half, huge = [trial("half", seed) for seed in range(3)], trial("huge")
+    trials = [half[0], huge, half[1], trial(), half[2], trial(seed=1)]
+    events = list(run(trials, InlineExecutor(), store, RunOptions(trials_per_process=6), trainer=FAKE))
+    attempts = {trial.id: [] for trial in trials}
+    for record in store.records():
+        attempts[record.trial_id].append(record.message.partition(" of its process")[0] or record.status)
+    beside = [f"out of memory beside {number} other trials" for number in (5, 2)]
+    # Of the four, three share a process and one has its own; then each of the three has one, too.
+    assert attempts[huge.id] == [*beside, "out of memory: no memory was left"]
+    assert sorted(attempts[each.id] for each in half) == [[beside[0], "ok"], [*beside, "ok"], [*beside, "ok"]]
+    retried = [each.trials_per_process for each in of(events, TrialRetried) if each.trial_id == huge.id]
+    assert retried == [3, 1]
+    (end,) = [each for each in of(events, TrialFinished) if each.trial.id == huge.id]
+    assert (end.status, end.attempt) == ("error", 2)
+
+
+def test_what_found_no_memory_waits_until_its_company_has_ended(store: Store, trial: MakeTrial) -> None:
+    """Until then the memory is theirs."""
+    trials = [trial("half"), trial(), trial("nap"), trial("half", 1)]
+    events = list(run(trials, LocalExecutor(2), store, RunOptions(trials_per_process=4), trainer=FAKE))
+    told = [
+        (type(each).__name__, each.trial.spec.method if isinstance(each, TrialStarted | TrialFinished) else "half")
+        for each in events
+        if isinstance(each, TrialStarted | TrialFinished | TrialRetried)
+    ]
+    again = [place for place, what in enumerate(told) if what == ("TrialStarted", "half")][2:]
+    assert len(again) == 2, "they share a process again"
+    assert told.index(("TrialFinished", "nap")) < again[0]
+    assert told[-2:] == [("TrialFinished", "half")] * 2
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 def test_groups_have_one_workload_and_precision_and_keep_the_order(trial: MakeTrial, size: int) -> None:
     def named(workload: str, seed: int, precision: str = "fp32") -> tuple[Trial, int]:

@@ -15,9 +15,13 @@ import msgspec
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import NeedsOwnProcess
+from bench.execution.memory import beside_others
 from bench.store.environment import environment
 from bench.store.record import Evaluation, History, Outcome
 from bench.training.run_options import RunOptions
+
+_ROOM = {"half": 2, "huge": 0}
+"""How many trials have room for one of a method."""
 
 Emit = Callable[[Progress], None]
 
@@ -30,7 +34,10 @@ def train(
         if trial.spec.method == "break-all":
             raise RuntimeError("nothing goes any more")
         if trial.spec.method == "large" and len(trials) > 1:
-            yield index, NeedsOwnProcess("no memory was left")
+            yield index, NeedsOwnProcess("the GPU failed")
+            continue
+        if (room := _ROOM.get(trial.spec.method)) is not None and len(trials) > room:
+            yield index, beside_others(MemoryError("no memory was left"), len(trials) - 1)
             continue
         try:
             outcome = _train_one(trial, artifacts, emit)
