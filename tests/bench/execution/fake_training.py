@@ -41,6 +41,8 @@ def train(
             continue
         try:
             outcome = _train_one(trial, artifacts, emit)
+            if trial.spec.method == "tell-parent":
+                outcome = msgspec.structs.replace(outcome, message=str(os.getppid()))
             if trial.spec.method == "tell-device":
                 outcome = _on_its_card(outcome, options)
             yield index, outcome
