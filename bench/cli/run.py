@@ -117,10 +117,10 @@ def run(
     from bench.training.run_options import RunOptions
 
     with usage_errors():
-        store.check_writable()
         processes = -(-len(trials) // trials_per_process)
         executor, chosen, threads = chosen_executor(kind, device, workers, processes, cluster, capture=capture)
-    click.get_current_context().call_on_close(executor.close)
+        click.get_current_context().call_on_close(executor.close)
+        store.check_writable()
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid)]

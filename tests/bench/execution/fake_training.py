@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import data
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import NeedsOwnProcess
@@ -45,6 +46,10 @@ def train(
                 outcome = msgspec.structs.replace(outcome, message=str(os.getppid()))
             if trial.spec.method == "tell-device":
                 outcome = _on_its_card(outcome, options)
+            if trial.spec.method == "read-data":
+                arrays = data.load(trial.spec.workload, options.data_folder, expected=trial.spec.data_hash)
+                seen = f"{arrays.content_hash} in {options.data_dir}"
+                outcome = msgspec.structs.replace(outcome, message=seen)
             yield index, outcome
         except (RuntimeError, MemoryError) as error:
             yield index, error
@@ -65,6 +70,9 @@ def _on_its_card(outcome: Outcome, options: RunOptions) -> Outcome:
 def _train_one(trial: Trial, artifacts: Path, emit: Emit) -> Outcome:
     started = datetime.now(UTC).isoformat()
     emit(Progress(trial_id=trial.id, step=1, steps=trial.spec.steps, images_per_second=10.0, distance=None))
+    if trial.spec.method == "tell-pid":
+        emit(Progress(trial_id=trial.id, step=2, steps=9, images_per_second=10.0, note=f"pid {os.getpid()}"))
+        _sleep(artifacts)
     _BEHAVIOURS.get(trial.spec.method, lambda _: None)(artifacts)
     (artifacts / "samples.png").write_bytes(trial.id.encode())
     distance = int(trial.id, 16) / 2**64

@@ -1,0 +1,208 @@
+"""What the Ray executor is made of, without a cluster: what travels, what a node keeps, what is compared."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench import data
+from bench.data import Arrays
+from bench.execution import ray_freight, ray_versions
+from bench.execution.interface import Resources, Task
+from bench.execution.ray import RayExecutor
+from bench.execution.ray_messages import LossFile, Need
+from bench.execution.ray_stock import Stock, unpack_losses
+from bench.extractors.inception_weights import InceptionPlan, Weights
+from bench.store.checkpoints import checkpoint_path
+from bench.training.run_options import RunOptions
+
+MakeTask = Callable[..., Task]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Caches and data of the node that this process stands for."""
+    monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path / "node" / "cache"))
+    monkeypatch.setenv("GAN_LOSS_BENCH_DATA", str(tmp_path / "node" / "data"))
+    return tmp_path / "node"
+
+
+def test_versions_that_differ_are_named_and_equal_ones_are_not() -> None:
+    here = ray_versions.program()
+    assert {"python", "torch", "numpy", ray_versions.SOURCES} <= here.keys()
+    assert ray_versions.difference(here, dict(here)) == ""
+    there = {**here, "torch": "2.0"}
+    del there["numpy"]
+    assert (
+        ray_versions.difference(here, there)
+        == f"numpy missing and not {here['numpy']}, torch 2.0 and not {here['torch']}"
+    )
+
+
+def test_a_changed_source_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = []
+    for content in ("A = 1\n", "A = 2\n"):
+        for package in ("bench", "losses"):
+            (tmp_path / content[4] / package).mkdir(parents=True)
+            (tmp_path / content[4] / package / "__init__.py").write_text(content)
+        monkeypatch.setattr(
+            ray_versions, "find_spec", lambda package, root=tmp_path / content[4]: _Found([str(root / package)])
+        )
+        sources.append(ray_versions.program()[ray_versions.SOURCES])
+    assert sources[0] != sources[1]
+
+
+class _Found:
+    def __init__(self, folders: list[str]) -> None:
+        self.submodule_search_locations = folders
+
+
+def test_files_of_losses_travel_with_the_neighbors_that_they_import(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "own.py").write_text("import os\nfrom near import A\n")
+    (folder / "near.py").write_text("import nearer.part\n")
+    (folder / "nearer.py").write_text("from . import far\nimport own\n")
+    (folder / "far.py").write_text("")
+    packed = ray_freight.loss_files([folder / "own.py"])
+    assert [(file.name, file.named) for file in packed] == [
+        ("0/own.py", True),
+        ("0/near.py", False),
+        ("0/nearer.py", False),
+    ]
+    there = tmp_path / "there"
+    variables = unpack_losses(packed, there)
+    assert variables == {"GAN_LOSS_BENCH_LOSSES": str(there / "0" / "own.py")}
+    assert (there / "0" / "near.py").read_bytes() == (folder / "near.py").read_bytes()
+    assert all(file.sha256 == sha256((there / file.name).read_bytes()) for file in packed)
+
+
+def test_losses_that_are_not_what_was_sent_are_refused(tmp_path: Path) -> None:
+    forged = LossFile(name="0/own.py", content=b"other", sha256=sha256(b"own"), named=True)
+    with pytest.raises(ValueError, match=r"0/own\.py is not what was sent"):
+        unpack_losses([forged], tmp_path)
+    assert list(tmp_path.rglob("own.py")) == []
+    assert unpack_losses([], tmp_path) == {"GAN_LOSS_BENCH_LOSSES": ""}, "a node's own files are not meant"
+
+
+def made(seed: int) -> Arrays:
+    pixels = np.full((4, 1, 32, 32), seed, np.uint8)
+    labels = np.zeros(4, np.int64)
+    return Arrays(pixels, labels, pixels[:2], labels[:2])
+
+
+def test_data_that_were_handed_over_are_loaded_in_place_of_a_download(node: Path) -> None:
+    pinned = data.workload("mnist").content_hash
+    folder = node / "data"
+    assert not data.is_here("mnist", pinned, folder)
+    assert data.is_here("digits", data.workload("digits").content_hash, folder), "the program has them"
+    arrays = made(1)
+    need = Need(kind="data", name="imagefolder:/photos", digest=arrays.content_hash)
+    stock = Stock(RunOptions())
+    assert not stock.has(need)
+    with pytest.raises(ValueError, match="is something else"):
+        stock.add(need, [made(2).train, made(2).train_labels, made(2).test, made(2).test_labels])
+    stock.add(need, [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels])
+    assert stock.has(need)
+    found = data.load("imagefolder:/photos", folder, expected=arrays.content_hash)
+    assert found.content_hash == arrays.content_hash
+    (kept,) = (folder / "decoded").glob("handed-over-*")
+    (kept / "train.npy").write_bytes(b"damaged")
+    assert not stock.has(need)
+    stock.add(need, [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels])
+    assert stock.has(need)
+
+
+def test_a_folder_of_data_that_all_machines_have_is_used(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    stock = Stock(RunOptions(data_dir=str(shared)))
+    assert stock.options(RunOptions(), [], tmp_path).data_dir == str(tmp_path / "node" / "data")
+    shared.mkdir()
+    stock = Stock(RunOptions(data_dir=str(shared)))
+    assert stock.options(RunOptions(), [], tmp_path).data_dir == str(shared)
+
+
+def test_a_classifier_that_was_sent_does_not_replace_the_nodes_own(node: Path) -> None:
+    sent, own = b"weights of the plan", b"weights trained here"
+    need = Need(kind="classifier", name="cnn-1.safetensors", digest=sha256(sent))
+    mine = node / "cache" / "extractors" / need.name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(own)
+    stock = Stock(RunOptions())
+    assert not stock.has(need)
+    assert stock.environment([need]) == {"GAN_LOSS_BENCH_CACHE": str(node / "cache")}
+    with pytest.raises(ValueError, match="is something else"):
+        stock.add(need, own)
+    stock.add(need, sent)
+    assert stock.has(need)
+    cache = Path(stock.environment([need])["GAN_LOSS_BENCH_CACHE"])
+    assert (cache / "extractors" / need.name).read_bytes() == sent
+    assert mine.read_bytes() == own
+    mine.write_bytes(sent)
+    assert stock.environment([need]) == {"GAN_LOSS_BENCH_CACHE": str(node / "cache")}, (
+        "the same weights, the same cache"
+    )
+
+
+def test_weights_of_inception_are_found_where_they_lie(node: Path, tmp_path: Path) -> None:
+    plan = InceptionPlan(weights=Weights(path="/elsewhere/inception.pth", sha256=sha256(b"inception")))
+    options = RunOptions(inception=plan)
+    need = Need(kind="inception", name="inception.pth", digest=plan.weights.sha256)
+    stock = Stock(options)
+    assert not stock.has(need)
+    stock.add(need, b"inception")
+    changed = stock.options(options, [need], tmp_path / "checkpoints")
+    assert changed.inception is not None
+    assert Path(changed.inception.weights.path).read_bytes() == b"inception"
+    assert changed.inception.weights.sha256 == plan.weights.sha256
+    assert changed.checkpoint_dir == str(tmp_path / "checkpoints")
+
+
+def test_a_parcel_has_the_checkpoints_that_there_are(make_task: MakeTask, tmp_path: Path) -> None:
+    first, second = make_task(checkpoint_dir=str(tmp_path)), make_task(seed=1, checkpoint_dir=str(tmp_path))
+    checkpoint_path(tmp_path, second.trial.id).write_bytes(b"step 40")
+    parcel = ray_freight.parcel([first, second], {"torch": "2"})
+    assert parcel.checkpoints == {second.trial.id: b"step 40"}
+    assert [need.kind for need in parcel.needs] == ["data"]
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(parcel), type=type(parcel)) == parcel
+
+
+def test_ray_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"pip install 'gan-loss-bench\[ray\]'"):
+        RayExecutor()
+
+
+def test_a_card_of_a_cluster_has_no_number() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    with pytest.raises(ValueError, match="'cuda:1'"):
+        RayExecutor(device="cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("node_has", "wanted", "expected"),
+    [
+        ({"CPU": 8.0}, Resources(cpus=2), 4),
+        ({"CPU": 8.0}, Resources(cpus=3), 2),
+        ({}, Resources(), 0),
+        ({"CPU": 8.0}, Resources(gpus=0.5), 0),
+        ({"CPU": 8.0, "GPU": 2.0}, Resources(gpus=0.5), 4),
+        ({"CPU": 3.0, "GPU": 2.0}, Resources(gpus=0.5), 3),
+        ({"CPU": 8.0, "GPU": 1.0}, Resources(gpus=0.1), 8),
+        ({"CPU": 8.0, "memory": 5e9}, Resources(memory=2 * 10**9), 2),
+        ({"CPU": 8.0, "GPU": 1.0, "accelerator_type:H100": 1.0}, Resources(gpus=1, gpu_model="H100"), 1),
+        ({"CPU": 8.0, "GPU": 1.0, "accelerator_type:A100": 1.0}, Resources(gpus=1, gpu_model="H100"), 0),
+    ],
+)
+def test_how_many_processes_fit_on_a_node(node_has: dict[str, float], wanted: Resources, expected: int) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    from bench.execution.ray_cluster import fitting
+
+    assert fitting(node_has, wanted) == expected
