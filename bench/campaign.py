@@ -40,11 +40,14 @@ from bench.execution.interface import TRAINER, Executor, Finished, Message, Star
 from bench.files.writing import reason
 from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
+from bench.store.claims import Claims
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
+from bench.store.liveness import SignOfLife, is_dead_for_sure
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
 from bench.store.scratch import scratch_folder
+from bench.store.sharing import SharedPlan
 from bench.training.run_options import RunOptions
 
 
@@ -104,7 +107,9 @@ def run(
     checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
     options = msgspec.structs.replace(options, checkpoint_dir=str(checkpoints))
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
-    with scratch_folder(store.root) as scratch, contextlib.closing(executor):
+    with contextlib.ExitStack() as until_the_end:
+        claims, scratch = until_the_end.enter_context(_place_of(store))
+        until_the_end.enter_context(contextlib.closing(executor))
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
         remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
@@ -120,11 +125,17 @@ def run(
                 trainer=trainer,
             )
 
-        handler = _MessageHandler(executor, store, task_of)
-        for group in groups(todo, options.trials_per_process):
-            handler.submit([task_of(trial, attempt) for trial, attempt in group])
-        for message in executor.messages():
-            yield from handler.handle(message)
+        plan = SharedPlan(groups(todo, options.trials_per_process), claims, store)
+        handler = _MessageHandler(executor, store, claims, task_of)
+        while True:
+            yield from handler.fill(plan)
+            if handler.is_busy:
+                for message in executor.messages():
+                    yield from handler.handle(message)
+                    yield from handler.fill(plan)
+            if handler.is_busy or not plan.is_waited_for:  # busy: the executor was cancelled
+                break
+            yield from plan.wait()
         statuses = handler.statuses
         yield CampaignFinished(
             finished=len(statuses),
@@ -132,6 +143,16 @@ def run(
             seconds=time.monotonic() - started,
         )
         handler.rescue.complain()
+
+
+@contextlib.contextmanager
+def _place_of(store: Store) -> Iterator[tuple[Claims, Path]]:
+    """Give a campaign its claims, for as long as it lives, and its scratch folder."""
+    with SignOfLife(store.claims) as sign:
+        claims = Claims(store, sign)
+        name = sign.holder.campaign
+        with scratch_folder(store.root, name, is_dead=lambda other: is_dead_for_sure(store.claims, other)) as scratch:
+            yield claims, scratch
 
 
 def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
@@ -161,18 +182,34 @@ class _Company:
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
-    def __init__(self, executor: Executor, store: Store, task_of: Callable[[Trial, int], Task]) -> None:
+    def __init__(self, executor: Executor, store: Store, claims: Claims, task_of: Callable[[Trial, int], Task]) -> None:
         self.statuses: list[str] = []
         """Of the trials that have finished, in their order."""
         self._executor = executor
         self._store = store
+        self._claims = claims
         self._task_of = task_of
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
         self._companies: dict[str, _Company] = {}
+        """Of the trials that have not ended."""
 
-    def submit(self, tasks: Sequence[Task]) -> None:
+    @property
+    def is_busy(self) -> bool:
+        """Whether the executor has something to do."""
+        return bool(self._companies)
+
+    def fill(self, plan: SharedPlan) -> Iterator[Event]:
+        """Give every free worker the next trials, which are claimed no sooner than that: the others are for others."""
+        while len(set(map(id, self._companies.values()))) < self._executor.workers:
+            group = plan.next_group()
+            if not group:
+                break
+            self._submit([self._task_of(trial, attempt) for trial, attempt in group])
+        yield from plan.events()
+
+    def _submit(self, tasks: Sequence[Task]) -> None:
         """Have tasks run in one process."""
         self._companies.update(dict.fromkeys((task.trial.id for task in tasks), _Company(tasks)))
         self._executor.submit(*tasks)
@@ -189,24 +226,28 @@ class _MessageHandler:
     def _finish(self, message: Finished) -> Iterator[Event]:
         task, outcome = message.task, message.outcome
         trial = task.trial
-        yield from self._keep(task, outcome)
-        company = self._companies[trial.id]
-        company.open_tasks.discard(trial.id)
         again = self._task_of(trial, task.attempt + 1)
+        company = self._companies.pop(trial.id, None) or _Company([task])  # an executor may tell an end twice
+        company.open_tasks.discard(trial.id)
+        is_crowded = message.lost and is_out_of_memory(outcome) and company.size > 1
+        is_lost = message.lost and not is_crowded and trial.id not in self._retried
+        if is_crowded or is_lost:  # before this attempt is recorded: other campaigns see that the trial is on its way
+            self._claims.take(trial.id, again.attempt)
+        yield from self._keep(task, outcome)
         # Only once all of its company has ended, since until then they have the memory.
-        if message.lost and is_out_of_memory(outcome) and company.size > 1:
+        if is_crowded:
             company.crowded.append(again)
             yield self._retry(again, outcome, company.size // 2)
-        elif message.lost and trial.id not in self._retried:
+        elif is_lost:
             self._retried.add(trial.id)
             yield self._retry(again, outcome, 1)
-            self.submit([again])
+            self._submit([again])
         else:
             yield self._ended(task, outcome)
         if not company.open_tasks and company.crowded:
             half = company.size // 2
             for first in range(0, len(company.crowded), half):
-                self.submit(company.crowded[first : first + half])
+                self._submit(company.crowded[first : first + half])
             company.crowded = []
 
     def _retry(self, again: Task, outcome: Outcome, company: int) -> TrialRetried:
@@ -223,7 +264,7 @@ class _MessageHandler:
             status=outcome.status,
             message=outcome.message,
             distance=outcome.metrics.get("distance"),
-            seconds=time.monotonic() - self._begun.get(trial.id, time.monotonic()),
+            seconds=time.monotonic() - self._begun.pop(trial.id, time.monotonic()),
         )
 
     def _keep(self, task: Task, outcome: Outcome) -> Iterator[Event]:
@@ -245,6 +286,7 @@ class _MessageHandler:
             why = reason(error)
             yield NotKept(trial_id=record.trial_id, what="record", reason=why, place=str(self.rescue.take(record, why)))
             return
+        self._claims.release(record.trial_id, record.attempt)
         if conclusive:
             remove_checkpoints(Path(task.options.checkpoint_dir or self._store.checkpoints), [record.trial_id])
         if isinstance(appended, list):

@@ -58,6 +58,23 @@ class TrialFinished(Struct, frozen=True, tag="trial-finished"):
     seconds: float
 
 
+class RecordedElsewhere(Struct, frozen=True, tag="recorded-elsewhere"):
+    """Another campaign on the same results folder has recorded a trial of the plan."""
+
+    trial: Trial
+    attempt: int
+    status: str
+
+
+class HeldElsewhere(Struct, frozen=True, tag="held-elsewhere"):
+    """Other campaigns on the same results folder are at these trials of the plan; `waiting`: nothing else is left."""
+
+    trial_ids: tuple[str, ...]
+    holders: tuple[str, ...]
+    """Each campaign in words."""
+    waiting: bool
+
+
 class RecordDisagrees(Struct, frozen=True, tag="record-disagrees"):
     """The trial had been recorded already, and the two runs differ although their environments do not."""
 
@@ -87,6 +104,8 @@ Event = (
     | Progress
     | TrialRetried
     | TrialFinished
+    | RecordedElsewhere
+    | HeldElsewhere
     | RecordDisagrees
     | NotKept
     | CampaignFinished

@@ -12,20 +12,18 @@ import click
 import msgspec
 
 from bench.cli import voice
+from bench.cli.event_lines import finished_line, problem_line, recorded_line
 from bench.cli.tally import Running, Tally, label
 from bench.cli.terminal import console
 from bench.events import (
     CampaignStarted,
     Event,
-    NotKept,
     Progress,
-    RecordDisagrees,
+    RecordedElsewhere,
     TrialFinished,
-    TrialRetried,
     TrialStarted,
 )
 from bench.report import formatting
-from bench.store.record import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,16 +32,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL: Final = 10.0
 """Plain progress lines come at most this often, in seconds, all trials together."""
-
-
-def finished_line(event: TrialFinished) -> str:
-    """Return how a trial ended: "nsgan on digits, seed 0: distance 75.1 after 21 s"."""
-    parts = [] if event.distance is None else [f"distance {formatting.distance(event.distance)}"]
-    if event.status != "ok":
-        parts.append(formatting.STATUS_WORDS.get(event.status, event.status))
-    if event.message:
-        parts.append(event.message)
-    return f"{label(event.trial)}: {', '.join(parts) or 'ok'}, after {formatting.duration(event.seconds)}"
 
 
 class Renderer(ABC):
@@ -78,7 +66,7 @@ class JsonRenderer(Renderer):
 
     def show(self, event: Event) -> None:
         document = msgspec.to_builtins(event)
-        if isinstance(event, TrialStarted | TrialFinished):
+        if isinstance(event, TrialStarted | TrialFinished | RecordedElsewhere):
             document["trial_id"] = event.trial.id
         self._stream.write(msgspec.json.encode(document).decode() + "\n")
         self._stream.flush()
@@ -116,6 +104,8 @@ class PlainRenderer(Renderer):
             return f"{counter} {label(event.trial)}: started"
         if isinstance(event, TrialFinished):
             return f"{counter} {finished_line(event)}"
+        if isinstance(event, RecordedElsewhere):
+            return f"{counter} {recorded_line(event)}"
         if isinstance(event, Progress):
             return f"{counter} {self.tally.name(event.trial_id)}: {event.note}"
         return problem_line(event, self.tally)
@@ -165,6 +155,8 @@ class RichRenderer(Renderer):
             )
             if event.recorded:
                 self._console.print(Text(f"{event.recorded} of them are recorded already and are not run again"))
+        elif isinstance(event, RecordedElsewhere):
+            self._console.print(Text(recorded_line(event), style="dim"))
         elif isinstance(event, Progress) and event.note:
             self._console.print(Text(f"{self.tally.name(event.trial_id)}: {event.note}"))
         elif line := problem_line(event, self.tally):
@@ -207,25 +199,6 @@ def running_cells(running: Running) -> list["RenderableType"]:
         latest.doing or f"{latest.images_per_second:,.0f} images/s",
         distance,
     ]
-
-
-def problem_line(event: Event, tally: Tally) -> str:
-    """Return a line for what went wrong without ending a trial; empty for any other event."""
-    if isinstance(event, TrialRetried) and event.reason.startswith(OUT_OF_MEMORY):
-        most = event.trials_per_process
-        company = "alone" if most == 1 else f"with at most {most} trials in its process"
-        return f"{tally.name(event.trial_id)}: {event.reason}; trying again {company}"
-    if isinstance(event, TrialRetried):
-        return f"{tally.name(event.trial_id)}: its process was lost ({event.reason}); trying once more"
-    if isinstance(event, RecordDisagrees):
-        return (
-            f"{tally.name(event.trial_id)}: differs from its first record in {', '.join(event.fields)} although "
-            "the machine is the same; the first record stays"
-        )
-    if isinstance(event, NotKept):
-        where = f"; it is kept in {event.place}" if event.place else ""
-        return f"{tally.name(event.trial_id)}: its {event.what} cannot be written ({event.reason}){where}"
-    return ""
 
 
 class SilentRenderer(Renderer):

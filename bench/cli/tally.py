@@ -8,6 +8,7 @@ from bench.events import (
     CampaignStarted,
     Event,
     Progress,
+    RecordedElsewhere,
     TrialFinished,
     TrialRetried,
     TrialStarted,
@@ -49,6 +50,10 @@ class Tally:
         elif isinstance(event, TrialFinished):
             self.running.pop(event.trial.id, None)
             self.finished += 1
+            self.problems += event.status in {"error", "timeout"}
+        elif isinstance(event, RecordedElsewhere):
+            self.labels[event.trial.id] = label(event.trial)
+            self.recorded += 1
             self.problems += event.status in {"error", "timeout"}
 
     def name(self, trial_id: str) -> str:

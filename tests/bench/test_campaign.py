@@ -304,17 +304,6 @@ def test_closing_the_stream_stops_the_children(store: Store, trial: MakeTrial) -
     assert store.records() == []
 
 
-def test_two_campaigns_in_one_folder_at_once(store: Store, trial: MakeTrial) -> None:
-    trials = [trial(seed=seed) for seed in range(4)]
-    one, other = (run(trials, LocalExecutor(1), store, trainer=FAKE) for _ in range(2))
-    events: list[Event] = []
-    for both in zip(one, other, strict=True):
-        events += both
-    assert of(events, RecordDisagrees) == []
-    assert len(of(events, TrialFinished)) == 8
-    assert len(store.records()) == 4
-
-
 class Recording:
     """An executor that runs nothing and keeps what it was given."""
 
