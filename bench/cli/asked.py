@@ -1,4 +1,4 @@
-"""What `run` is asked for: the trials of a suite and its tables at the end, or the same against published records."""
+"""What `run` is asked for: the trials of a suite with its tables, or the same held against published records."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,52 +1,12 @@
 """`run` and `status`: the whole flow through the real plan, store and campaign, with a trainer that only pretends."""
 
-import functools
 import json
-import sys
-import types
 
 import pytest
 
 from bench.store.journal import Store
-from bench.store.record import Outcome
 
 SMALL = ("--method", "nsgan", "--method", "hinge", "--workload", "digits", "--seeds", "2", "--executor", "inline")
-
-
-@pytest.fixture
-def pretend(monkeypatch, record, workload):
-    """Replace training by a stand-in; `pretend.behave` maps a method to what it does instead of succeeding."""
-    from bench import campaign
-
-    module = types.ModuleType("pretended_trainer")
-    module.behave = {}
-    module.trained = []
-    module.options = []
-
-    def train(trials, options, emit):
-        module.options.append(options)
-        for index, (trial, artifacts) in enumerate(trials):
-            try:
-                yield index, train_one(trial, artifacts)
-            except Exception as error:  # noqa: BLE001 - what the trainer is to hand on
-                yield index, error
-
-    def train_one(trial, artifacts):
-        module.trained.append(trial.spec.method_name)
-        behavior = module.behave.get(trial.spec.method_name)
-        if behavior is not None:
-            behavior()
-        made = record(
-            workload, trial.spec.method, trial.spec.seed, distance=50.0 if "nsgan" in trial.spec.method_name else 90.0
-        )
-        (artifacts / "samples.png").write_bytes(b"picture")
-        fields = {name: getattr(made, name) for name in Outcome.__struct_fields__}
-        return Outcome(**fields)
-
-    module.train = train
-    monkeypatch.setitem(sys.modules, "pretended_trainer", module)
-    monkeypatch.setattr(campaign, "run", functools.partial(campaign.run, trainer="pretended_trainer:train"))
-    return module
 
 
 def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
