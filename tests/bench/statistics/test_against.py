@@ -70,7 +70,7 @@ def test_what_cannot_be_compared_stays_in_a_table_of_its_own():
 
 
 def test_a_trial_that_was_trained_again_is_read_by_the_check_alone():
-    again = elsewhere(msgspec.structs.replace(campaign()[0], cost={}))
+    again = elsewhere(msgspec.structs.replace(campaign()[0], cost={}, attempt=1))
     joined = rank_against({"topics": campaign()}, [*map(elsewhere, campaign(methods=NEW)), again], WORKLOADS)
     (board,) = joined.boards
     (whole,) = rank([*campaign(), *map(elsewhere, campaign(methods=NEW))], WORKLOADS)
