@@ -12,16 +12,19 @@ if TYPE_CHECKING:
     from bench.store.journal import Store
 
 
-def budgets(suite: "Suite", trials: "Sequence[Trial]") -> list[str]:
-    """Say of each workload how long it trains, in which batch, and on which seeds."""
+def budgets(trials: "Sequence[Trial]") -> list[str]:
+    """Say of each workload how long it trains, in which batch, and on which seeds; of each of its budgets."""
     from bench.report.formatting import budget
 
     found = []
-    for workload in dict.fromkeys(trial.spec.workload for trial in trials):
-        specs = [trial.spec for trial in trials if trial.spec.workload == workload]
+    for name, steps, every in dict.fromkeys(
+        (each.spec.workload, each.spec.steps, each.spec.evaluate_every) for each in trials
+    ):
+        specs = [each.spec for each in trials if (each.spec.workload, each.spec.steps) == (name, steps)]
+        specs = [spec for spec in specs if spec.evaluate_every == every]
         batches = dict.fromkeys(str(spec.batch_size) for spec in specs)  # on the paper track each method has its own
-        seeds = tuple(range(suite.seeds))
-        found.append(budget(workload, specs[0].steps, " or ".join(batches), seeds, specs[0].evaluate_every))
+        seeds = tuple(sorted({spec.seed for spec in specs}))
+        found.append(budget(name, steps, " or ".join(batches), seeds, every))
     return found
 
 

@@ -62,6 +62,10 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
     "--shard", callback=_shard, metavar="I/N",
     help="Only the I-th of N equal parts of the plan, for a job array. Give each job its own --results, then `merge`.",
 )  # fmt: skip
+@click.option(
+    "--against", "target", metavar="NAME",
+    help="Rank --method among published records, as they were trained: a published folder's name, a path, or `all`.",
+)  # fmt: skip
 @results_option
 @data_option
 @inception_options
@@ -79,6 +83,7 @@ def run(
     capture: bool,
     trials_per_process: int,
     shard: tuple[int, int] | None,
+    target: str | None,
     results: Path,
     data_dir: Path | None,
     inception: str,
@@ -93,25 +98,33 @@ def run(
     Without options it is the quick suite: real digits, no download, a few minutes on two CPU cores. With --method or
     --workload, and no --suite, each workload trains its own full budget, on two seeds unless --seeds says otherwise.
     What is recorded already is not run again, so the same command goes on after an interruption.
+
+    With --against it trains only what published records lack, at their own workloads, budgets and seeds, and ranks it
+    among them. It exits with 3 if their numbers cannot be compared with those of this machine, and says why.
     """
+    from bench.cli.asked import asked_of
     from bench.cli.planning import budgets, more_seeds
     from bench.cli.reading import open_store
     from bench.report.formatting import plural
 
     cluster = taken_from(options)
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
-    from bench.plan import expand, pending, shard_of
+    asked = asked_of(suite, target, options)
+    suite = asked.suite
+    from bench.plan import pending, shard_of
 
     # Lines of JSON have the whole of stderr.
     report = None if progress == "json" else data_progress()
+    store = open_store(results)
     with usage_errors():
-        trials = expand(suite, data_dir, report, fetch=not dry_run)
+        place = (device, 1 if kind == "inline" else workers)
+        trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
         if shard is not None:
             trials = shard_of(trials, *shard)
-    store = open_store(results)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
-        _print_plan(suite, trials, store, fid, kind=kind, device=device, workers=workers, style=style)
+        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
+        _print_plan(suite, trials, store, fid, kind=kind, device=device, workers=workers, style=style, notes=notes)
         return
     from bench.files.places import resolved
     from bench.training.run_options import RunOptions
@@ -136,8 +149,8 @@ def run(
             trials_per_process=trials_per_process,
             inception=fid,
         )
-    notes = feature_notes(trials, store)
-    head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(suite, trials)])
+    notes = feature_notes(trials, store) + asked.notes(trials)
+    head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])
 
     def begin() -> None:
         # What is run is part of what is told of its result, and comes before it: on stdout, unless that is JSON.
@@ -148,14 +161,15 @@ def run(
                 say(line)
 
     tally = _campaign(trials, executor, store, chosen_options, progress, begin)
-    _conclude(trials, results, style)
+    code = asked.conclude(trials, results, style)
     if tally.problems:
         click.echo(
             f"error: {plural(tally.problems, 'trial')} ended in an error or a timeout; their logs are in "
             f"{store.root / 'logs'}, and the same command tries them again",
             err=True,
         )
-        click.get_current_context().exit(1)
+        code = 1
+    click.get_current_context().exit(code)
 
 
 def _fetch_data(
@@ -204,35 +218,6 @@ def _campaign(
     return display.tally
 
 
-def _conclude(trials: "Sequence[Trial]", results: Path, style: str) -> None:
-    """Write the report, print the tables that contain this suite's trials, and say where everything lies."""
-    from bench.cli.reading import print_leaderboards, read_leaderboards, read_records
-    from bench.cli.report import write_report
-    from bench.cli.terminal import console
-
-    records = read_records(results, histories=True)
-    wanted = {trial.id for trial in trials}
-    boards = [
-        board for board in read_leaderboards(records) if wanted & {name.split(".")[0] for name in board.record_ids}
-    ]
-    if style == "json":
-        import json
-
-        from bench.report.publication import write_table
-
-        report, artifacts = write_report(results, records), results / "artifacts"
-        latest = {record.trial_id: record.status for record in records}
-        states = [{"trial": trial.id, "status": latest.get(trial.id)} for trial in trials]
-        tables = json.loads(write_table(boards, "json", results))
-        print_json({"trials": states, "report": report, "artifacts": artifacts, **tables})
-        return
-    to = console()
-    to.print()
-    print_leaderboards(boards, to)
-    to.print(f"report:  {write_report(results, records)}", soft_wrap=True, markup=False)
-    to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
-
-
 def _print_plan(
     suite: "Suite",
     trials: "Sequence[Trial]",
@@ -243,6 +228,7 @@ def _print_plan(
     device: str,
     workers: int | None,
     style: str,
+    notes: list[str],
 ) -> None:
     """Show what would be run, in its order, what is there already, and about how long the rest takes."""
     from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
@@ -269,12 +255,13 @@ def _print_plan(
             "seconds": None if estimate is None or estimate.unknown else estimate.seconds,
             "time": time if todo else "",
             "results": store.root,
+            "notes": notes,
         }
         print_json(document)
         return
     counts = f"{plural(len(trials), 'trial')}, {len(trials) - len(todo)} recorded, {len(todo)} to run"
-    click.echo("; ".join([f"{suite.label}: {counts}", *budgets(suite, trials)]))
-    for note in untrained_notes(trials) + feature_notes(trials, store):
+    click.echo("; ".join([f"{suite.label}: {counts}", *budgets(trials)]))
+    for note in notes:
         click.echo(f"  {note}")
     for trial in trials:
         spec = trial.spec

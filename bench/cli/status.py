@@ -64,7 +64,7 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
         table.add_row(Text(method), *(count_text(cells.get((method, workload), Counter())) for workload in workloads))
     to = console()
     to.print(f"{suite.label}, {plural(len(trials), 'trial')}; records in {results}", markup=False, soft_wrap=True)
-    for line in budgets(suite, trials):
+    for line in budgets(trials):
         to.print(f"  {line}", markup=False, soft_wrap=True)
     to.print(table)
     for note in untrained_notes(trials):

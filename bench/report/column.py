@@ -41,7 +41,7 @@ class Column:
     """Whether people see it in this table; programs read its fields in any case."""
     with_next: bool = False
     """Whether it says nothing without the column after it, so that a line break never separates the two."""
-    kind: Literal["number", "verdict", "method"] = "number"
+    kind: Literal["number", "verdict", "method", "words"] = "number"
     """For the style sheet of the page."""
     page_heading: str = ""
     """Its heading on the page, where all parts are one table; empty for the workload and the heading."""

@@ -5,6 +5,7 @@ The order of a function is the order in the tables that people read. What a colu
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
 from bench.report import formatting
@@ -55,6 +56,7 @@ def make_ranking(board: Leaderboard) -> Part:
             rank_text,
         ),
         METHOD,
+        *_origin(board),
         Column("score", {"score": lambda row: row.score}, lambda row: formatting.score(row.score)),
         Column(
             "95 %",
@@ -90,6 +92,18 @@ def make_ranking(board: Leaderboard) -> Part:
     ]
     without = [f"{REFERENCE_METHOD} has no score here: nothing is tested against it."]
     return make_part("Ranking", columns, first_notes=[failed], last_notes=[] if board.reference else without)
+
+
+def _origin(board: Leaderboard) -> list[Column]:
+    """Return where each row comes from, in a table of published records and new ones; nothing in any other."""
+    origins = board.origins
+    if origins is None:
+        return []
+
+    def of(row: LeaderboardRow) -> str:
+        return ", ".join(origins.rows[row.method_key])
+
+    return [Column("from", {"from": of}, of, ORIGIN_NOTE, kind="words")]
 
 
 def make_comparison(board: Leaderboard) -> Part:
@@ -144,8 +158,14 @@ def _p_note(board: Leaderboard) -> str:
     )
 
 
+ORIGIN_NOTE: Final = (
+    "from: the published folder whose records a row is made of, which are only read; “here” was trained here."
+)
+
+
 def make_cost(board: Leaderboard) -> Part:
     """Return what each method costs."""
+    joined = board.origins is not None
     relative = (
         f"pace, D update: images a second, and seconds of a discriminator update, over {REFERENCE_METHOD}'s; "
         f"medians over pairs of equal workload, seed and hardware, of {', '.join(board.timed)}."
@@ -157,6 +177,7 @@ def make_cost(board: Leaderboard) -> Part:
             {"images_per_second": lambda row: row.images_per_second, "timed_on": lambda _: board.timed_on},
             lambda row: formatting.count(row.images_per_second),
             f"images/s: median over the runs of {board.timed_on} on one kind of hardware, the most frequent.",
+            shown=not joined,
         ),
         Column(
             f"pace to {REFERENCE_METHOD}",
@@ -171,7 +192,11 @@ def make_cost(board: Leaderboard) -> Part:
         ),
         Column("pairs", {"cost_pairs": lambda row: row.cost_pairs}, lambda row: str(row.cost_pairs)),
     ]
-    return make_part("Cost", columns)
+    apart = [
+        "Times of two folders are never compared: the ratios of a published row are those of its own folder, and a row "
+        "that was trained here has none. To time it beside the reference, use: python -m bench kernels"
+    ]
+    return make_part("Cost", columns, last_notes=apart if joined else [])
 
 
 def rank_text(row: LeaderboardRow) -> str:

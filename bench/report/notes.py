@@ -20,6 +20,11 @@ def facts(board: Leaderboard) -> list[str]:
         f"Made from {formatting.plural(len(board.record_ids), 'record')}, digest {board.digest}, "
         f"protocol {board.key.protocol_version}, scoring {board.key.scoring_version}, ranking {RANKING_VERSION}.",
     ]
+    if board.origins is not None:
+        said.append(
+            f"Ranked among the published records of {', '.join(board.origins.campaigns)}, which stay as they are. "
+            f"Their numbers may be compared: {' '.join(board.origins.checks)}"
+        )
     if any(not row.complete and not row.variant for row in board.rows):
         said.append(
             "Methods with missing cells are listed without score and rank; run the same command again to go on."

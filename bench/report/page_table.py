@@ -35,6 +35,7 @@ def cells(board: Leaderboard, row: LeaderboardRow) -> list[Cell]:
 
 def _cell(column: Column, row: LeaderboardRow) -> Cell:
     text = column.text(row)
-    value = None if column.kind == "method" else column.value(row)
-    sorted_by = text if column.kind == "method" else "" if value is None else repr(value)
+    worded = column.kind in ("method", "words")
+    value = None if worded else column.value(row)
+    sorted_by = text if worded else "" if value is None else repr(value)
     return Cell(text, sorted_by, f"{column.kind} {column.state(row)}".strip(), column.workload)

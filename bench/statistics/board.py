@@ -137,6 +137,17 @@ class WorkloadColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origins:
+    """Where the rows of a table come from, if new records are ranked among published ones."""
+
+    rows: Mapping[MethodKey, tuple[str, ...]]
+    """The campaigns of each row, and `against.HERE` where it was trained here."""
+    campaigns: tuple[str, ...]
+    checks: tuple[str, ...]
+    """What has shown that the numbers may be compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leaderboard:
     """One table of comparable records."""
 
@@ -164,6 +175,8 @@ class Leaderboard:
     """Sign patterns of the ranks and of the comparisons with the best."""
     seed: int
     fid: tuple[FidColumn, ...] = ()
+    origins: Origins | None = None
+    """None where all records are of one folder."""
 
     @property
     def scored(self) -> tuple[LeaderboardRow, ...]:

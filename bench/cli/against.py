@@ -1,0 +1,249 @@
+"""`run --against`: train what published records lack, and rank it among them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bench.cli.asked import Asked
+from bench.cli.options import print_json, usage_errors
+from bench.config.commands import command
+
+if TYPE_CHECKING:
+    from bench.against import Planned, Setting
+    from bench.config.suite import Suite
+    from bench.config.trial import Trial
+    from bench.statistics.against import Joined
+    from bench.statistics.board import Leaderboard
+    from bench.store.campaigns import Campaign
+    from bench.store.journal import Store
+    from bench.store.record import Record
+
+PAGE: Final = "against.html"
+"""The page in the folder of results: `report.html` stays the page of its own records alone."""
+
+_TAKEN: Final = ("suite", "seeds", "steps", "d_norm", "allow_invalid")
+"""Options that the published campaign decides."""
+
+_FREE_SETTING: Final = "timeout_minutes"
+"""The one key of a suite that decides no number."""
+
+_NOTHING: Final = 3
+"""The exit code where nothing could be ranked among the published records, as `compare` has it."""
+
+
+@dataclass
+class Against(Asked):
+    """The methods of a suite, at the settings of the campaigns that they are held against."""
+
+    target: str
+    campaigns: "list[Campaign]"
+    settings: "list[Setting]"
+    left_out: list[str]
+    planned: "list[Planned]" = field(default_factory=list)
+
+    def trials(
+        self,
+        store: "Store",
+        place: tuple[str, int | None],
+        data_dir: Path | None,
+        report: Callable[[str, int, int], None] | None,
+        *,
+        fetch: bool,
+    ) -> "list[Trial]":
+        """Return what is to be trained: the new methods' trials, and on another kind of machine published ones again.
+
+        Raises:
+            ValueError: none of the published trials can be trained by this program.
+        """
+        from bench.against import plan_against
+
+        self.planned, others = plan_against(self.settings, self.suite.methods, data_dir, report, fetch=fetch)
+        self.left_out += others
+        if not self.planned:
+            raise ValueError(f"nothing of {self.target} can be trained here: {'; '.join(self.left_out)}")
+        new = [trial for each in self.planned for trial in each.new]
+        here = _fingerprint(len(new), place)
+        latest = store.latest(histories=False)
+        again = []
+        for each in self.planned:
+            made = [latest[trial.id] for trial in each.new if trial.id in latest]
+            kinds = {here} | {record.environment.fingerprint for record in made if record.environment}
+            again += each.to_train_again(kinds)
+        return [*{trial.id: trial for trial in again}.values(), *new]
+
+    def notes(self, trials: "Sequence[Trial]") -> list[str]:
+        """Say what of the plan is no new trial, and what of the published records is left out."""
+        from bench.report.formatting import plural
+
+        new = {trial.id for each in self.planned for trial in each.new}
+        again = sum(trial.id not in new for trial in trials)
+        said = [f"left out: {why}" for why in self.left_out]
+        if again:
+            said.append(
+                f"{plural(again, 'published trial')} trained again: this is another kind of machine than that of the "
+                "published records, and their numbers are compared only if it gets to the same"
+            )
+        return said
+
+    def conclude(self, trials: "Sequence[Trial]", results: Path, style: str) -> int:
+        """Rank what was trained among the published records, print the tables and write the page.
+
+        Returns:
+            the exit code: `_NOTHING` where no number may be compared.
+        """
+        from bench.cli.reading import read_records, workloads_of
+        from bench.statistics.against import rank_against
+
+        wanted = {trial.id for each in self.planned for trial in each.new}
+        wanted |= {trial.id for each in self.planned for trial in each.references.values()}
+        own = [record for record in read_records(results, needed=False, histories=True) if record.trial_id in wanted]
+        published = {record.trial_id for each in self.planned for record in each.setting.published}
+        campaigns = {
+            campaign.name: [record for record in campaign.records if record.trial_id in published]
+            for campaign in self.campaigns
+        }
+        everything = [*own, *(record for records in campaigns.values() for record in records)]
+        with usage_errors():
+            joined = rank_against(campaigns, own, workloads_of(everything))
+        page = self._write_page(results, own, campaigns, joined)
+        if style == "json":
+            print_json(self._document(results, own, joined, page))
+        else:
+            self._print(results, joined, page)
+        return 0 if joined.boards else _NOTHING
+
+    def _print(self, results: Path, joined: "Joined", page: Path) -> None:
+        from bench.cli.reading import print_leaderboards
+        from bench.cli.terminal import console
+
+        to = console()
+        to.print()
+        for line in [*_check_lines(joined), *(f"left out: {why}" for why in self.left_out)]:
+            to.print(line, markup=False, soft_wrap=True)
+        to.print()
+        print_leaderboards(joined.boards, to)
+        if joined.apart:
+            to.print("Trained here, and in no table with the published records:", markup=False, soft_wrap=True)
+            print_leaderboards(joined.apart, to)
+        to.print(f"report:  {page}", soft_wrap=True, markup=False)
+        to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
+
+    def _document(self, results: Path, own: "Sequence[Record]", joined: "Joined", page: Path) -> dict[str, object]:
+        import json
+
+        from bench.report.publication import write_table
+
+        def tables(boards: "Sequence[Leaderboard]") -> object:
+            return json.loads(write_table(boards, "json", results))["tables"]
+
+        return {
+            "against": {
+                "target": self.target,
+                "campaigns": {campaign.name: campaign.place for campaign in self.campaigns},
+                "read_only": True,
+                "left_out": self.left_out,
+                "checks": [
+                    {
+                        "campaign": each.campaign,
+                        "workload": each.workload,
+                        "steps": each.steps,
+                        "comparable": each.comparable,
+                        "words": each.words,
+                    }
+                    for each in joined.checks
+                ],
+            },
+            "trials": [{"trial": record.trial_id, "status": record.status} for record in own],
+            "report": page,
+            "artifacts": results / "artifacts",
+            "tables": tables(joined.boards),
+            "apart": tables(joined.apart),
+        }
+
+    def _write_page(
+        self, results: Path, own: "Sequence[Record]", campaigns: "Mapping[str, Sequence[Record]]", joined: "Joined"
+    ) -> Path:
+        """Write the page of the joined tables, with what was trained here alone below them."""
+        import msgspec
+
+        from bench.cli.reading import open_store, workloads_of, write_text
+        from bench.report.html import render
+        from bench.store.record import EvaluationsAlone, History
+
+        shown = {name.rpartition(".")[0] for board in (*joined.boards, *joined.apart) for name in board.record_ids}
+        published = {record.trial_id: record for records in campaigns.values() for record in records}
+        kept = [record for record in own if record.trial_id in shown and record.trial_id not in published]
+        for record in (record for record in published.values() if record.trial_id in shown):
+            known = record.history
+            if isinstance(known, EvaluationsAlone):  # what a page draws of it; its curves of training did not ship
+                record = msgspec.structs.replace(record, history=History(evaluations=known.evaluations))
+            kept.append(record)
+        store = open_store(results)
+        samples = {
+            record.trial_id: _artifacts(campaign) / record.trial_id / "samples.png"
+            for campaign in self.campaigns
+            for record in campaign.records
+        }
+        page = render(
+            kept,
+            workloads_of(kept),
+            sample_file=lambda trial: samples.get(trial, store.artifacts_dir(trial) / "samples.png"),
+            command=command("run", "--against", self.target, "--results", results),
+            boards=[*joined.boards, *joined.apart],
+        )
+        write_text(results / PAGE, page)
+        return results / PAGE
+
+
+def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
+    """Read the published records that a run is held against.
+
+    Raises:
+        click.UsageError: there are none, or an option contradicts them.
+    """
+    from bench.against import named_against, settings_of
+    from bench.store.campaigns import find_campaigns
+
+    taken = [f"--{name.replace('_', '-')}" for name in _TAKEN if options[name]]
+    taken += [f"--set {text}" for text in options["settings"] if text.partition("=")[0].strip() != _FREE_SETTING]
+    if taken:
+        raise click.UsageError(
+            f"{', '.join(taken)}: --against trains as the published records were trained; leave it out"
+        )
+    if not options["methods"]:
+        raise click.UsageError("--against ranks methods of your own among published ones: name them with --method")
+    with usage_errors():
+        campaigns = find_campaigns(target)
+        settings, left_out = settings_of(campaigns, options["workloads"])
+        if not settings:
+            why = "; ".join(left_out) or f"no record on {', '.join(options['workloads'])}"
+            raise ValueError(f"nothing of {target} can be trained here: {why}")
+    return Against(named_against(suite, target), target, campaigns, settings, left_out)
+
+
+def _check_lines(joined: "Joined") -> Iterable[str]:
+    for each in joined.checks:
+        verdict = "ranked among the published records" if each.comparable else "NOT ranked among the published records"
+        yield f"{each.title}: {verdict}: {each.words}"
+
+
+def _artifacts(campaign: "Campaign") -> Path:
+    folder = campaign.place if campaign.place.is_dir() else campaign.place.parent
+    return folder / "artifacts"
+
+
+def _fingerprint(planned: int, place: tuple[str, int | None]) -> str | None:
+    """Return the fingerprint that trials would have in this process's own place; None where its device is not here."""
+    from bench.campaign import divide
+    from bench.execution.device import accelerator_name, resolve
+    from bench.store.environment import environment
+
+    try:
+        device = resolve(place[0])
+        threads = divide(max(1, planned), place[1], device)[1]
+    except ValueError:
+        return None
+    return environment(device, threads, accelerator_name(device)).fingerprint

@@ -1,0 +1,64 @@
+"""Published campaigns by name, by path, or all of them, and what is said where there is none."""
+
+import msgspec
+import pytest
+from planted_campaigns import campaign
+
+from bench.store import published
+from bench.store.campaigns import find_campaigns
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Two campaigns as a wheel ships them, and one folder of records as a user has it."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for name, methods in (("topics", {"nsgan": 60.0, "hinge": 30.0}), ("small", {"nsgan": 60.0})):
+        (folder / f"{name}.parquet").write_bytes(published.to_parquet(campaign(seeds=2, methods=methods)))
+    monkeypatch.setattr(published, "published_files", lambda: sorted(folder.glob("*.parquet")))
+    records = tmp_path / "mine" / "records"
+    records.mkdir(parents=True)
+    for each in campaign(seeds=3, methods={"wgan": 90.0}):
+        (records / f"{each.trial_id}.{each.attempt}.json").write_bytes(msgspec.json.encode(each))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def found(text):
+    return [(each.name, len(each.records)) for each in find_campaigns(text)]
+
+
+def test_a_name_a_path_and_all(shipped):
+    assert found("topics") == [("topics", 4)]
+    assert found("all") == [("small", 2), ("topics", 4)]
+    assert found("mine") == [("mine", 3)] == found(str(shipped / "mine"))
+    assert found("shipped/small.parquet") == [("small", 2)]
+    (shipped / "mine" / published.FILE).write_bytes((shipped / "shipped" / "small.parquet").read_bytes())
+    assert found("mine/records.parquet") == [("mine", 2)]
+
+
+def test_a_folder_with_the_parquet_file_alone_is_a_campaign(shipped):
+    (shipped / "copied").mkdir()
+    (shipped / "copied" / published.FILE).write_bytes((shipped / "shipped" / "topics.parquet").read_bytes())
+    assert found("copied") == [("copied", 4)]
+
+
+@pytest.mark.parametrize("text", ["topic", "shipped", "no/such/folder"])
+def test_what_is_not_there_is_told_with_what_is(shipped, text):
+    with pytest.raises(ValueError, match="there are small, topics, all, or give a folder with records") as caught:
+        find_campaigns(text)
+    assert ("did you mean 'topics'" in str(caught.value)) is (text == "topic")
+
+
+def test_a_record_that_does_not_fit_itself_is_refused(shipped):
+    one, *others = campaign(seeds=2, methods={"nsgan": 60.0})
+    edited = msgspec.structs.replace(one, spec=msgspec.structs.replace(one.spec, steps=300))
+    (shipped / "shipped" / "small.parquet").write_bytes(published.to_parquet([edited, *others]))
+    with pytest.raises(ValueError, match=f"the record of {one.trial_id} calls its trial {one.trial_id}"):
+        find_campaigns("small")
+
+
+def test_where_nothing_ships_all_is_nothing(monkeypatch):
+    monkeypatch.setattr(published, "published_files", list)
+    with pytest.raises(ValueError, match="no published records ship with this program"):
+        find_campaigns("all")
