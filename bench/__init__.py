@@ -1,9 +1,9 @@
 """The harness around `losses`: one fixed DCGAN, every registered loss, paired seeds, and what may be concluded.
 
-import bench
+    import bench
 
-frame = bench.load("results/local")
-frame.groupby(bench.CELL)["metrics.distance"].median()
+    frame = bench.load("results/local")
+    frame.groupby(bench.CELL)["metrics.distance"].median()
 """
 
 from pathlib import Path

@@ -17,7 +17,7 @@ TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.MULTILINE))
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
 SPEAKING_OF_MAKE = ["README.md", "CONTRIBUTING.md", "RELEASE.md", ".ci/run", ".github/workflows/tests.yml", *(
-    str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))
+    str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))
 )]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ Equal seeds have the same initial weights and batches, so where both sets have t
 signed-rank test knows too little to pass a sharp level: it is taken where its smallest p, 2^-seeds, is a tenth of the
 level or less, and Mann and Whitney's over all seeds elsewhere. Which of the two it is follows from counts alone.
 
-Stages, for the cost of many cells (the reasons are in docs/guide.md):
+Stages, for the cost of many cells (the reasons are in docs/explanation/comparisons.md):
     once    one test a cell and direction, Holm over all of them.
     1       a screen: p < .05 for any shift, and an estimate beyond the tolerance, flags the cell. Nothing is decided.
     2       the flagged cells alone, on seeds that the screen has not seen, Holm over the flagged.

@@ -8,7 +8,7 @@ import pytest
 
 from losses import registry
 
-GUIDE = Path(__file__).parents[3] / "docs" / "guide.md"
+TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "your-own-loss.md"
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +19,8 @@ def scratch_registry(monkeypatch):
 
 @pytest.fixture
 def cubic():
-    """The guide's loss of one's own."""
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    """The tutorial's loss of one's own."""
+    blocks = re.findall(r"```python\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
     (block,) = [each for each in blocks if '@losses.register("cubic")' in each]
     return block
 
@@ -43,10 +43,10 @@ def test_a_whole_loss_is_ready(bench, written, cubic):
     assert re.fullmatch(r"cubic: ready \(\d+ checks passed\)", result.stdout.splitlines()[-1])
 
 
-def test_the_guide_prints_what_the_command_does(bench, written, cubic, monkeypatch):
+def test_the_tutorial_prints_what_the_command_does(bench, written, cubic, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     verdict = bench("check", written(cubic)).stdout.splitlines()[-1]
-    assert f"\n{verdict}\n" in GUIDE.read_text(encoding="utf-8")
+    assert f"\n{verdict}\n" in TUTORIAL.read_text(encoding="utf-8")
 
 
 def test_a_broken_loss_is_told_what_to_mend_and_costs_the_exit_code(bench, written, cubic):
@@ -129,8 +129,8 @@ def test_a_file_that_is_not_there_and_one_that_is_no_python(bench, tmp_path):
 
 @pytest.fixture
 def slope_cap():
-    """The guide's penalty of one's own."""
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    """The tutorial's penalty of one's own."""
+    blocks = re.findall(r"```python\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
     (block,) = [each for each in blocks if '@losses.register("slope_cap")' in each]
     return block
 
@@ -140,11 +140,11 @@ READ = "context.real_gradient.flatten(1).norm(dim=1)"
 NEEDS = 'frozenset({"real_gradient"})'
 
 
-def test_the_guides_penalty_is_ready_as_it_says(bench, written, slope_cap, monkeypatch):
+def test_the_tutorials_penalty_is_ready_as_it_says(bench, written, slope_cap, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     result = bench("check", written(slope_cap))
     assert result.exit_code == 0, result.stdout
-    assert f"\n{result.stdout.splitlines()[-1]}\n" in GUIDE.read_text(encoding="utf-8")
+    assert f"\n{result.stdout.splitlines()[-1]}\n" in TUTORIAL.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -182,11 +182,11 @@ def test_people_see_the_one_error_and_no_row_of_what_was_not_tried(bench, writte
     assert "untried" not in result.stdout
 
 
-def test_the_guide_prints_the_one_error_of_a_penalty_without_needs(bench, written, slope_cap):
+def test_the_tutorial_prints_the_one_error_of_a_penalty_without_needs(bench, written, slope_cap):
     text = slope_cap.replace('    needs: ClassVar = frozenset({"real_gradient"})\n', "")
     (part,) = json.loads(bench("check", "--json", written(text)).stdout)["parts"]
     (failed,) = [each for each in part["findings"] if each["state"] == "failed"]
-    assert failed["message"].replace("my_losses.py", "my_penalty.py") in GUIDE.read_text(encoding="utf-8")
+    assert failed["message"].replace("my_losses.py", "my_penalty.py") in TUTORIAL.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("how", ["return real_logits.nothing", "return (real**3)", "return None"])
@@ -195,4 +195,4 @@ def test_an_objective_that_cannot_be_computed_gets_one_error_too(bench, written,
     result = bench("check", written(text))
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "cubic: 1 check failed, 14 not tried"
-    assert "\ncubic: 1 check failed, 14 not tried\n" in GUIDE.read_text(encoding="utf-8")
+    assert "\ncubic: 1 check failed, 14 not tried\n" in TUTORIAL.read_text(encoding="utf-8")

@@ -160,7 +160,7 @@ def test_two_methods_swapped_are_found(runs, tmp_path, pair, seeds):
 
 @pytest.mark.timeout(120)
 def test_how_many_swaps_are_found():
-    """Of all pairs of the published methods, on both workloads, at each seed and at all ten: what the guide says."""
+    """Of all pairs of the published methods, on both workloads, at each seed and at all ten: the numbers in docs/how-to."""
     by = {(run.spec.workload, run.spec.method_name, run.spec.seed): run for run in classics()}
     names = sorted({name for _, name, _ in by})
     pairs = [(workload, a, b) for workload in ("digits", "ring8") for a in names for b in names if a < b]
@@ -258,7 +258,7 @@ def test_a_key_that_is_there_twice_is_found(runs, tmp_path, old, new):
 
 
 def test_a_run_that_was_made_up_whole_is_not_seen(runs, tmp_path):
-    """What `verify` promises has an end, which the guide names: this one is found by training it again."""
+    """What `verify` promises has an end, which that page names: this one is found by training it again."""
     run = runs[RUN]
     forged = better(run, 500.0)
     stability = {**run.stability, **trajectory_metrics(forged.history.evaluations, "fd", run.metrics["fd_floor"])}

@@ -12,8 +12,8 @@ import bench
 from bench.store.journal import Store
 from bench.store.record import Record
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "guide.md").read_text(encoding="utf-8")
-READERS = [block for block in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if "bench.load(" in block]
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "use-the-records.md").read_text(encoding="utf-8")
+READERS = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "bench.load(" in block]
 
 CHANGES = {
     "protocol_version": {"protocol_version": "2.0"},
@@ -115,7 +115,7 @@ def test_export_writes_the_same_table(tmp_path, base):
     pd.testing.assert_frame_equal(pd.read_parquet(file), bench.load(folder))
 
 
-def test_the_guides_snippet_runs(tmp_path, base, monkeypatch):
+def test_the_snippet_of_the_page_runs(tmp_path, base, monkeypatch):
     (block,) = READERS
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "results" / "local", [*base, altered(base[0], steps=450, evaluate_every=150)])

@@ -1,4 +1,4 @@
-"""The guide's code runs as it is printed there."""
+"""The code on the pages about loops and losses of one's own runs as it is printed there."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,10 @@ import torch
 import losses
 from losses import contract, registry
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "how-to" / "your-own-loop.md", DOCS / "tutorials" / "your-own-loss.md"]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def block_with(text: str) -> str:
@@ -47,7 +49,7 @@ def test_the_losses_in_a_loop_of_ones_own() -> None:
 
 def test_the_loss_of_ones_own_is_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_parts", dict(registry._parts))
-    exec(block_with('@losses.register("cubic")'), {"__name__": "guide"})
+    exec(block_with('@losses.register("cubic")'), {"__name__": "page"})
     method = losses.get("cubic(margin=2)")
     logits = torch.zeros(3)
     assert method.objective.discriminator(logits, logits).item() == 16.0
@@ -55,10 +57,10 @@ def test_the_loss_of_ones_own_is_known_by_name(monkeypatch: pytest.MonkeyPatch) 
     assert (description.parameters[0].name, description.parameters[0].default) == ("margin", 1.0)
 
 
-def test_the_loss_of_ones_own_keeps_the_contract_as_the_guide_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_of_ones_own_keeps_the_contract_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_parts", dict(registry._parts))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    exec(block_with('@losses.register("cubic")'), {"__name__": "guide"})
+    exec(block_with('@losses.register("cubic")'), {"__name__": "page"})
     verdict = contract.verdict("cubic", contract.examine(registry.part("cubic")))
     assert verdict.startswith("cubic: ready")
-    assert f"```\n{verdict}\n```" in GUIDE
+    assert f"```\n{verdict}\n```" in TEXT

@@ -1,0 +1,68 @@
+// Tables that can be sorted by a click on a heading, and leaderboards whose rows can be filtered.
+(() => {
+  // "≈ 1–5", "0.90x", "1,268" and "0/2 (0–84 %)" sort by their first number; "–" and nothing come last, either way.
+  const number = (text) => {
+    const found = text.replace(/,/g, "").match(/^[^\w-]*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/);
+    return found ? Number(found[1]) : NaN;
+  };
+
+  const sort = (table, column, ascending) => {
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => ({ row, text: row.cells[column].textContent.trim() }));
+    const filled = rows.filter(({ text }) => text && text !== "–");
+    const numeric = filled.every(({ text }) => !Number.isNaN(number(text)));
+    const compare = numeric
+      ? (a, b) => number(a.text) - number(b.text)
+      : (a, b) => a.text.localeCompare(b.text, "en", { numeric: true });
+    filled.sort((a, b) => (ascending ? compare(a, b) : compare(b, a)));
+    const empty = rows.filter((each) => !filled.includes(each));
+    body.append(...[...filled, ...empty].map(({ row }) => row));
+  };
+
+  const makeSortable = (table) => {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading, column) => {
+      if (!heading.textContent.trim()) return;
+      heading.tabIndex = 0;
+      heading.classList.add("sortable");
+      const act = () => {
+        const ascending = heading.getAttribute("aria-sort") !== "ascending";
+        headings.forEach((each) => each.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+        sort(table, column, ascending);
+      };
+      heading.addEventListener("click", act);
+      heading.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        act();
+      });
+    });
+  };
+
+  const addFilter = (tables) => {
+    const field = document.createElement("input");
+    field.type = "search";
+    field.className = "rows-filter";
+    field.placeholder = "Keep rows with these words, for example: wgan digits";
+    field.setAttribute("aria-label", "Keep rows with these words");
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of tables.flatMap((table) => [...table.tBodies[0].rows])) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+      }
+    });
+    const first = tables[0].closest(".md-typeset__scrollwrap") || tables[0];
+    first.before(field);
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const tables = [...document.querySelectorAll("article table")].filter(
+      (table) => table.tHead && table.tBodies.length && table.tBodies[0].rows.length > 2,
+    );
+    tables.forEach(makeSortable);
+    const methods = tables.filter((table) => /^method/.test(table.tHead.textContent.trim().replace(/^rank\s+/, "")));
+    if (methods.length && location.pathname.includes("/leaderboards/")) addFilter(methods);
+  });
+})();
