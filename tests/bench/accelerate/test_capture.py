@@ -128,7 +128,7 @@ def test_what_reads_the_device_is_not_replayed(monkeypatch):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
 def test_only_what_is_captured_has_optimizers_that_can_be(name: str) -> None:
-    """Also where it goes on from a checkpoint of steps made the other way. A device without numbers stands for a GPU."""
+    """Also where it goes on from a checkpoint of steps made the other way. A device without numbers stands for CUDA."""
     meta = torch.device("meta")
     trial = make_trial("nsgan", width=4, batch_size=8, optimizer=msgspec.structs.replace(ADAM, name=name))
 
