@@ -116,8 +116,9 @@ def _failed(
 ) -> Generator[tuple[int, Outcome | Exception], None, bool]:
     """Tell of a trial that failed beside so many; say whether the others can go on, and tell of them if they cannot."""
     forget_frames(error)
+    alive = recovers(device)
     yield index, beside_others(error, company)
-    if recovers(device):
+    if alive:
         return True
     for other in others:
         yield other, NeedsOwnProcess(f"the GPU failed with another trial of the process: {first_line(error)}")

@@ -95,8 +95,8 @@ def test_stages_are_chosen_by_name_or_number(names: str | None, first: str | Non
 
 
 def test_an_unknown_stage_is_named() -> None:
-    with pytest.raises(ValueError, match="no stage 'pase'; there are card, probes"):
-        checks.chosen(None, "pase")
+    with pytest.raises(ValueError, match="no stage 'speed'; there are card, probes"):
+        checks.chosen(None, "speed")
 
 
 def run_all(tmp_path: Path, codes: dict[str, str], minutes: float = 5.0) -> int:
