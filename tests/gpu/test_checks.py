@@ -261,6 +261,7 @@ def test_survivors_are_held_to_trials_alone(small: Setup, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_whole_script_runs_on_the_cpu_and_its_records_can_be_published(tmp_path: Path) -> None:
     output = tmp_path / "checks"
     given = ["--device", "cpu", "--small", "--minutes", "25", "--output", str(output)]
