@@ -145,6 +145,7 @@ class CapturedStepper:
         *,
         sync: Callable[[], object] = lambda: None,
     ) -> None:
+        step.make_capturable()
         self._step = step
         self._monitors = monitors
         self._recorder = recorder

@@ -138,7 +138,7 @@ def _card_check(device: str, name: str, index: int, found: dict[str, Any]) -> Ch
 
 def system_checks() -> list[Check]:
     """Say where the operating system is one that trials cannot be run on."""
-    if sys.platform != "win32":
+    if platform.system() != "Windows":
         return []
     found = "Windows: tables and losses work; trials do not run, since their processes need signals and pipes of POSIX"
     return [Check("system", "broken", found, "use it in WSL 2: https://learn.microsoft.com/windows/wsl/install")]

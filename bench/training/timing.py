@@ -4,8 +4,10 @@ import importlib
 import sys
 from typing import Final
 
+import msgspec
 import torch
 
+from bench.config.trial import Spec
 from bench.training.blocks import BLOCK_STEPS
 from bench.training.clock import BlockClock
 from bench.training.loop import TrainingLoop
@@ -19,13 +21,38 @@ EXCLUSIVE_BLOCKS: Final = 4
 """Blocks of steps by which a trial is timed at the end that overlapped with others; the first one warms up."""
 
 
-def time_pace(loop: TrainingLoop, device: torch.device) -> BlockClock:
-    """Return the clock that tells the trial's pace: the one of its training where too little overlapped with that.
+class Paces:
+    """Which kinds of trial this process has timed alone. Trials that differ in their seed alone are of one kind."""
 
-    Otherwise blocks of further steps are timed now, while nothing else runs. They change the networks, so that what is
-    kept must have been measured before.
+    def __init__(self) -> None:
+        self._timed: set[bytes] = set()
+
+    def knows(self, spec: Spec) -> bool:
+        """Say whether a trial of this kind has been timed alone."""
+        return self._kind(spec) in self._timed
+
+    def add(self, spec: Spec) -> None:
+        self._timed.add(self._kind(spec))
+
+    def _kind(self, spec: Spec) -> bytes:
+        return msgspec.json.encode(msgspec.structs.replace(spec, seed=0))
+
+
+def time_pace(loop: TrainingLoop, device: torch.device, paces: Paces) -> BlockClock | None:
+    """Return the clock that tells the trial's pace: the one of its training, where nothing overlapped with it.
+
+    Otherwise blocks of further steps are timed now, while nothing else runs, and all other trials of the process wait.
+    So that is done once for each kind of trial, with one whose numbers are finite; the pace of the others is unknown
+    (None), and not that of the one, since two records would pass for two measurements. The steps change the networks,
+    so that what is kept must have been measured before.
     """
-    return loop.clock if loop.clock.tells_pace(EXCLUSIVE_BLOCKS) else time_exclusively(loop, device)
+    if loop.clock.tells_pace(EXCLUSIVE_BLOCKS):
+        return loop.clock
+    if paces.knows(loop.spec):
+        return None
+    if loop.curves.first_nonfinite_step is None:
+        paces.add(loop.spec)
+    return time_exclusively(loop, device)
 
 
 def time_exclusively(loop: TrainingLoop, device: torch.device) -> BlockClock:

@@ -53,7 +53,7 @@ STAGES: Final = (
     Stage(3, "evaluation", 60),
     Stage(4, "company", 100),
     Stage(5, "pace", 180),
-    Stage(5, "queues", 60),
+    Stage(5, "queues", 100),
     Stage(6, "kernels", 150),
     Stage(7, "precisions", 120),
     Stage(8, "trials", 36_000),

@@ -11,6 +11,7 @@ from gpu_setup import Check, Setup
 from bench.common.gpus import is_built_for
 from bench.costs.machine import describe
 from bench.store.environment import commit
+from bench.training.precision import configure
 
 
 def card(setup: Setup) -> Iterator[Check]:
@@ -54,6 +55,7 @@ def _environment() -> Found:
 
 
 def _rates(setup: Setup, precision: str) -> Found:
+    configure(precision)
     made = describe(setup.device, torch.get_num_threads(), precision)
     values: dict[str, object] = {
         "flops_per_second": made.rates.flops_per_second,

@@ -16,7 +16,7 @@ from gpu_setup import Check, Setup
 
 from bench import campaign, data
 from bench.config.trial import Precision, Trial
-from bench.costs.blocks import DEFAULT_EFFORT, Effort
+from bench.costs.blocks import Effort
 from bench.costs.measure import Known, Measured, Refused, measure
 from bench.data.family import DataError
 from bench.execution.inline import InlineExecutor
@@ -27,6 +27,8 @@ from bench.store.record import Record
 from bench.training.run_options import RunOptions
 
 TIMED: Final = ("nsgan", "nsgan-r1", "wgan-gp", "r3gan")
+LEAST_SECONDS: Final = 60.0
+"""A campaign for which less is left is not started."""
 SAVING_SECONDS: Final = 25.0
 """Before the end of its time a campaign is asked to end, so that it keeps what it has trained."""
 
@@ -36,7 +38,7 @@ def kernels(setup: Setup) -> Iterator[Check]:
     size = (
         {"batch_size": 8, "width": 4, "channels": 1} if setup.small else {"batch_size": 64, "width": 64, "channels": 3}
     )
-    effort = Effort(0.0005, 0.005, 1, 1, 1) if setup.small else DEFAULT_EFFORT
+    effort = Effort(0.0005, 0.005, 1, 1, 1) if setup.small else Effort(seconds=0.8)
     modes: tuple[Mode, ...] = ("eager", "captured")
     for mode in modes:
         setting = KernelSetting(image_size=32, d_norm="ln", precision="fp32", mode=mode, **size)
@@ -123,6 +125,8 @@ def _workload(setup: Setup) -> str:
 
 
 def _campaign(setup: Setup, workload: str, seconds: float) -> Found:
+    if seconds < LEAST_SECONDS:
+        return Found("skipped", f"{seconds:.0f} s are left; go on with --from trials")
     command = [sys.executable, "-m", "bench", "run", "--suite", "classics", "--workload", workload]
     command += ["--device", setup.device_name, "--results", str(setup.results), "--progress", "plain"]
     command += ["--capture", "--trials-per-process", "5", "--set", "budget=full"] if setup.cuda else []

@@ -95,8 +95,8 @@ def test_stages_are_chosen_by_name_or_number(names: str | None, first: str | Non
 
 
 def test_an_unknown_stage_is_named() -> None:
-    with pytest.raises(ValueError, match="no stage 'pase'; there are card, probes"):
-        checks.chosen(None, "pase")
+    with pytest.raises(ValueError, match="no stage 'speed'; there are card, probes"):
+        checks.chosen(None, "speed")
 
 
 def run_all(tmp_path: Path, codes: dict[str, str], minutes: float = 5.0) -> int:
@@ -261,6 +261,7 @@ def test_survivors_are_held_to_trials_alone(small: Setup, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_whole_script_runs_on_the_cpu_and_its_records_can_be_published(tmp_path: Path) -> None:
     output = tmp_path / "checks"
     given = ["--device", "cpu", "--small", "--minutes", "25", "--output", str(output)]
