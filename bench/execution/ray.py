@@ -28,6 +28,9 @@ from bench.execution.worker import GRACE_SECONDS
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 
+ANSWER_SECONDS: Final = 300.0
+"""A cluster that has not answered by then is none. Ray may try for ever, where something else listens."""
+
 _NO_LINE: Final = "it said nothing"
 
 
@@ -68,7 +71,7 @@ class RayExecutor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(own=not address),
+            env=_environment(address),
             start_new_session=True,
         )
         self._listener = Listener(self._process, self._take, CappedLog(self._log))
@@ -83,7 +86,11 @@ class RayExecutor:
             raise
 
     def _answer(self, address: str) -> Ready:
-        said = self._messages.get()
+        try:
+            said = self._messages.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            where = address or "of this machine"
+            raise ValueError(f"the cluster {where} has not answered for {ANSWER_SECONDS / 60:g} minutes") from None
         if isinstance(said, Ready):
             return said
         if isinstance(said, BaseException):
@@ -183,16 +190,15 @@ class RayExecutor:
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), _NO_LINE)
 
 
-def _environment(*, own: bool) -> dict[str, str]:
+def _environment(address: str) -> dict[str, str]:
     """Return the gateway's environment: the search path of this process, and safe settings for a cluster of its own."""
     search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
     environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1)}
     environment |= {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1"}
-    if own:
-        environment |= {
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything listens on 127.0.0.1
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        }
+    if not address or address.startswith(("127.0.0.1:", "localhost:")):
+        # Else Ray replaces the loopback address by another one of this machine, where nobody listens, and waits there.
+        environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if not address:
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         environment.pop(ADDRESS_VARIABLE, None)
     return environment
