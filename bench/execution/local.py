@@ -43,6 +43,8 @@ class LocalExecutor:
         warm: what a template imports that workers are forked from (see `template`); without, each is started anew.
     """
 
+    backlog = 0
+
     def __init__(self, workers: int, places: Sequence[Place] = (Place(),), *, warm: Sequence[str] = ()) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
