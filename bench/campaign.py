@@ -21,6 +21,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -40,12 +41,16 @@ from bench.execution.interface import TRAINER, Executor, Finished, Message, Star
 from bench.files.writing import reason
 from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
+from bench.store.claims import Claims
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
-from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, make_record
+from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
-from bench.store.scratch import scratch_folder
+from bench.store.sharing import SharedPlan, place_of
 from bench.training.run_options import RunOptions
+
+PROGRESS_PER_SECOND: Final = 1000
+"""Of all trials together: this process is told no more than it can show. Each takes some microseconds of it."""
 
 
 def divide(planned: int, workers: int | None, device: str, gpus: int = 1) -> tuple[int, int]:
@@ -82,8 +87,10 @@ def run(
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
     A trial whose process is lost gets one more attempt; the lost attempt is recorded too, with status `error` and the
-    signal named. The executor is closed when the stream ends, however it ends: closing the generator or interrupting it
-    (Ctrl-C) stops all work at once, and only what was in flight is lost.
+    signal named. One that found no memory beside others is tried again in a process of at most half as many, and so on
+    down to one alone; all these attempts are recorded, and so is the last, if there is still no memory. The executor is
+    closed when the stream ends, however it ends: closing the generator or interrupting it (Ctrl-C) stops all work at
+    once, and only what was in flight is lost.
 
     Args:
         trials: the whole plan, in the order in which it is to be worked off.
@@ -100,9 +107,16 @@ def run(
     started = time.monotonic()
     store.check_writable()
     checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
-    options = msgspec.structs.replace(options, checkpoint_dir=str(checkpoints))
+    at_once = executor.workers * options.trials_per_process
+    options = msgspec.structs.replace(
+        options,
+        checkpoint_dir=str(checkpoints),
+        progress_seconds=max(options.progress_seconds, at_once / PROGRESS_PER_SECOND),
+    )
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
-    with scratch_folder(store.root) as scratch, contextlib.closing(executor):
+    with contextlib.ExitStack() as until_the_end:
+        claims, scratch = until_the_end.enter_context(place_of(store))
+        until_the_end.enter_context(contextlib.closing(executor))
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
         remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
@@ -118,11 +132,17 @@ def run(
                 trainer=trainer,
             )
 
-        handler = _MessageHandler(executor, store, task_of)
-        for group in groups(todo, options.trials_per_process):
-            executor.submit(*(task_of(trial, attempt) for trial, attempt in group))
-        for message in executor.messages():
-            yield from handler.handle(message)
+        plan = SharedPlan(groups(todo, options.trials_per_process), claims, store)
+        handler = _MessageHandler(executor, store, claims, task_of)
+        while True:
+            yield from handler.fill(plan)
+            if handler.is_busy:
+                for message in executor.messages():
+                    yield from handler.handle(message)
+                    yield from handler.fill(plan)
+            if handler.is_busy or not plan.is_waited_for:  # busy: the executor was cancelled
+                break
+            yield from plan.wait()
         statuses = handler.statuses
         yield CampaignFinished(
             finished=len(statuses),
@@ -145,18 +165,54 @@ def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Tria
     return result
 
 
+class _Company:
+    """Tasks that were given to one process."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.size = len(tasks)
+        self.open_tasks = {task.trial.id for task in tasks}
+        """The trials that have not ended."""
+        self.crowded: list[Task] = []
+        """The next attempts of those that found no memory beside the others."""
+
+
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
-    def __init__(self, executor: Executor, store: Store, task_of: Callable[[Trial, int], Task]) -> None:
+    def __init__(self, executor: Executor, store: Store, claims: Claims, task_of: Callable[[Trial, int], Task]) -> None:
         self.statuses: list[str] = []
         """Of the trials that have finished, in their order."""
         self._executor = executor
         self._store = store
+        self._claims = claims
         self._task_of = task_of
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
+        self._companies: dict[str, _Company] = {}
+        """Of the trials that have not ended."""
+        self._processes = 0
+        """How many companies that are; it is asked at every message."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the executor has something to do."""
+        return self._processes > 0
+
+    def fill(self, plan: SharedPlan) -> Iterator[Event]:
+        """Give every free worker the next trials, which are claimed no sooner than that: the others are for others."""
+        while self._processes < self._executor.workers + self._executor.backlog:
+            group = plan.next_group()
+            if not group:
+                break
+            self._submit([self._task_of(trial, attempt) for trial, attempt in group])
+        yield from plan.events()
+
+    def _submit(self, tasks: Sequence[Task]) -> None:
+        """Have tasks run in one process."""
+        self._companies.update(dict.fromkeys((task.trial.id for task in tasks), _Company(tasks)))
+        self._processes += 1
+        self._executor.submit(*tasks)
 
     def handle(self, message: Message) -> Iterator[Event]:
         if isinstance(message, Progress):
@@ -170,20 +226,47 @@ class _MessageHandler:
     def _finish(self, message: Finished) -> Iterator[Event]:
         task, outcome = message.task, message.outcome
         trial = task.trial
+        again = self._task_of(trial, task.attempt + 1)
+        known = self._companies.pop(trial.id, None)
+        company = known or _Company([task])  # an executor may tell an end twice
+        company.open_tasks.discard(trial.id)
+        self._processes -= known is not None and not company.open_tasks
+        is_crowded = message.lost and is_out_of_memory(outcome) and company.size > 1
+        is_lost = message.lost and not is_crowded and trial.id not in self._retried
+        if is_crowded or is_lost:  # before this attempt is recorded: other campaigns see that the trial is on its way
+            self._claims.take(trial.id, again.attempt)
         yield from self._keep(task, outcome)
-        if message.lost and trial.id not in self._retried:
+        # Only once all of its company has ended, since until then they have the memory.
+        if is_crowded:
+            company.crowded.append(again)
+            yield self._retry(again, outcome, company.size // 2)
+        elif is_lost:
             self._retried.add(trial.id)
-            self._executor.submit(self._task_of(trial, task.attempt + 1))
-            yield TrialRetried(trial_id=trial.id, attempt=task.attempt + 1, reason=outcome.message)
-            return
+            yield self._retry(again, outcome, 1)
+            self._submit([again])
+        else:
+            yield self._ended(task, outcome)
+        if not company.open_tasks and company.crowded:
+            half = company.size // 2
+            for first in range(0, len(company.crowded), half):
+                self._submit(company.crowded[first : first + half])
+            company.crowded = []
+
+    def _retry(self, again: Task, outcome: Outcome, company: int) -> TrialRetried:
+        return TrialRetried(
+            trial_id=again.trial.id, attempt=again.attempt, reason=outcome.message, trials_per_process=company
+        )
+
+    def _ended(self, task: Task, outcome: Outcome) -> TrialFinished:
+        trial = task.trial
         self.statuses.append(outcome.status)
-        yield TrialFinished(
+        return TrialFinished(
             trial=trial,
             attempt=task.attempt,
             status=outcome.status,
             message=outcome.message,
             distance=outcome.metrics.get("distance"),
-            seconds=time.monotonic() - self._begun.get(trial.id, time.monotonic()),
+            seconds=time.monotonic() - self._begun.pop(trial.id, time.monotonic()),
         )
 
     def _keep(self, task: Task, outcome: Outcome) -> Iterator[Event]:
@@ -205,6 +288,7 @@ class _MessageHandler:
             why = reason(error)
             yield NotKept(trial_id=record.trial_id, what="record", reason=why, place=str(self.rescue.take(record, why)))
             return
+        self._claims.release(record.trial_id, record.attempt)
         if conclusive:
             remove_checkpoints(Path(task.options.checkpoint_dir or self._store.checkpoints), [record.trial_id])
         if isinstance(appended, list):

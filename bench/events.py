@@ -40,11 +40,13 @@ class TrialStarted(Struct, frozen=True, tag="trial-started"):
 
 
 class TrialRetried(Struct, frozen=True, tag="trial-retried"):
-    """The process that trained the trial was lost, and the trial was given to a new one."""
+    """The process that trained the trial was lost, or had no memory for it, and the trial is given to a new one."""
 
     trial_id: str
     attempt: int
     reason: str
+    trials_per_process: int = 1
+    """At most so many trials share the new one."""
 
 
 class TrialFinished(Struct, frozen=True, tag="trial-finished"):
@@ -54,6 +56,23 @@ class TrialFinished(Struct, frozen=True, tag="trial-finished"):
     message: str
     distance: float | None
     seconds: float
+
+
+class RecordedElsewhere(Struct, frozen=True, tag="recorded-elsewhere"):
+    """Another campaign on the same results folder has recorded a trial of the plan."""
+
+    trial: Trial
+    attempt: int
+    status: str
+
+
+class HeldElsewhere(Struct, frozen=True, tag="held-elsewhere"):
+    """Other campaigns on the same results folder are at these trials of the plan; `waiting`: nothing else is left."""
+
+    trial_ids: tuple[str, ...]
+    holders: tuple[str, ...]
+    """Each campaign in words."""
+    waiting: bool
 
 
 class RecordDisagrees(Struct, frozen=True, tag="record-disagrees"):
@@ -85,6 +104,8 @@ Event = (
     | Progress
     | TrialRetried
     | TrialFinished
+    | RecordedElsewhere
+    | HeldElsewhere
     | RecordDisagrees
     | NotKept
     | CampaignFinished

@@ -111,12 +111,15 @@ def _here(kind: str, device: str, workers: int | None, processes: int) -> Chosen
             raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
         return Chosen(InlineExecutor(), resolved, divide(processes, 1, resolved)[1])
     from bench.execution.local import LocalExecutor
+    from bench.execution.template import WARM_MODULES
 
     places = places_on(resolved, os.environ)
     used, threads = divide(processes, workers, resolved, len(places))
     if cards := mixed_cards(resolved, places):
         say(f"{cards}: each record names its card, and times of different cards are never compared")
-    return Chosen(LocalExecutor(used, places), resolved, threads)
+    # One process for each worker is started as fast without a template.
+    warm = WARM_MODULES if processes > used else ()
+    return Chosen(LocalExecutor(used, places, warm=warm), resolved, threads)
 
 
 def _on_cluster(device: str, workers: int | None, cluster: Mapping[str, Any]) -> Chosen:

@@ -18,14 +18,17 @@ from bench.config.trial import Trial
 from bench.events import (
     CampaignStarted,
     Event,
+    HeldElsewhere,
     NotKept,
     Progress,
     RecordDisagrees,
+    RecordedElsewhere,
     TrialFinished,
     TrialRetried,
     TrialStarted,
 )
 from bench.report import formatting
+from bench.store.record import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,7 +73,11 @@ class Tally:
             self.running.pop(event.trial_id, None)
         elif isinstance(event, TrialFinished):
             self.running.pop(event.trial.id, None)
+            self.labels.pop(event.trial.id, None)  # nothing more is said of it, and there may be a million
             self.finished += 1
+            self.problems += event.status in {"error", "timeout"}
+        elif isinstance(event, RecordedElsewhere):
+            self.recorded += 1
             self.problems += event.status in {"error", "timeout"}
 
     def name(self, trial_id: str) -> str:
@@ -110,6 +117,21 @@ def finished_line(event: TrialFinished) -> str:
     return f"{label(event.trial)}: {', '.join(parts) or 'ok'}, after {formatting.duration(event.seconds)}"
 
 
+def recorded_line(event: RecordedElsewhere) -> str:
+    """Return what another campaign has made of a trial."""
+    how = formatting.STATUS_WORDS.get(event.status, event.status)
+    return f"{label(event.trial)}: {how}, recorded by another campaign"
+
+
+def held_line(event: HeldElsewhere) -> str:
+    """Return what others are at: "process 12 on node3 is at 2 trials of this plan; the rest is shared"."""
+    who = " and ".join(event.holders)
+    trials = formatting.plural(len(event.trial_ids), "trial")
+    if event.waiting:
+        return f"waiting for {trials} that {who} {'is' if len(event.holders) == 1 else 'are'} at; Ctrl-C leaves them"
+    return f"{who} {'is' if len(event.holders) == 1 else 'are'} at {trials} of this plan; the work is shared out"
+
+
 class Renderer(ABC):
     """Shows events; used as a context manager around a campaign."""
 
@@ -142,7 +164,7 @@ class JsonRenderer(Renderer):
 
     def show(self, event: Event) -> None:
         document = msgspec.to_builtins(event)
-        if isinstance(event, TrialStarted | TrialFinished):
+        if isinstance(event, TrialStarted | TrialFinished | RecordedElsewhere):
             document["trial_id"] = event.trial.id
         self._stream.write(msgspec.json.encode(document).decode() + "\n")
         self._stream.flush()
@@ -180,6 +202,8 @@ class PlainRenderer(Renderer):
             return f"{counter} {label(event.trial)}: started"
         if isinstance(event, TrialFinished):
             return f"{counter} {finished_line(event)}"
+        if isinstance(event, RecordedElsewhere):
+            return f"{counter} {recorded_line(event)}"
         if isinstance(event, Progress):
             return f"{counter} {self.tally.name(event.trial_id)}: {event.note}"
         return problem_line(event, self.tally)
@@ -229,6 +253,8 @@ class RichRenderer(Renderer):
             )
             if event.recorded:
                 self._console.print(Text(f"{event.recorded} of them are recorded already and are not run again"))
+        elif isinstance(event, RecordedElsewhere):
+            self._console.print(Text(recorded_line(event), style="dim"))
         elif isinstance(event, Progress) and event.note:
             self._console.print(Text(f"{self.tally.name(event.trial_id)}: {event.note}"))
         elif line := problem_line(event, self.tally):
@@ -273,7 +299,13 @@ def _running_cells(running: Running) -> list["RenderableType"]:
 
 
 def problem_line(event: Event, tally: Tally) -> str:
-    """Return a line for what went wrong without ending a trial; empty for any other event."""
+    """Return a line for what went wrong without ending a trial, or is done elsewhere; empty for any other event."""
+    if isinstance(event, HeldElsewhere):
+        return held_line(event)
+    if isinstance(event, TrialRetried) and event.reason.startswith(OUT_OF_MEMORY):
+        most = event.trials_per_process
+        company = "alone" if most == 1 else f"with at most {most} trials in its process"
+        return f"{tally.name(event.trial_id)}: {event.reason}; trying again {company}"
     if isinstance(event, TrialRetried):
         return f"{tally.name(event.trial_id)}: its process was lost ({event.reason}); trying once more"
     if isinstance(event, RecordDisagrees):

@@ -50,8 +50,9 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
         trials = expand(suite, data_dir, fetch=False)
         latest = open_store(results).latest(histories=False)
     cells = tally(trials, latest)
+    under_way = _under_way(trials, results)
     if style == "json":
-        print_json(_document(suite.name, results, trials, latest, cells))
+        print_json(_document(suite.name, results, trials, latest, cells) | {"under_way": under_way})
         return
     methods = list(dict.fromkeys(trial.spec.method_name for trial in trials))
     workloads = list(dict.fromkeys(trial.spec.workload for trial in trials))
@@ -68,12 +69,27 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     to.print(table)
     for note in untrained_notes(trials):
         to.print(note, markup=False, soft_wrap=True)
+    for who, held in under_way.items():
+        to.print(f"{plural(len(held), 'trial')} under way: {who} is at it", markup=False, soft_wrap=True)
     todo = sum(count["missing"] + count["lost"] for count in cells.values())
     to.print(
         "Everything is recorded."
         if todo == 0
         else f"{plural(todo, 'trial')} to run; `run` with the same options does just that."
     )
+
+
+def _under_way(trials: "Sequence[Trial]", results: Path) -> dict[str, list[str]]:
+    """Return which of the trials campaigns are at just now, by the campaign in words."""
+    from bench.cli.reading import open_store
+    from bench.store.claims import held
+
+    holders = held(open_store(results))
+    found: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.id in holders:
+            found.setdefault(str(holders[trial.id]), []).append(trial.id)
+    return found
 
 
 def _document(

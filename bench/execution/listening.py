@@ -7,12 +7,13 @@ So nobody here waits for an end of the pipe once the child has ended: what is th
 import contextlib
 import os
 import selectors
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from bench.execution.forking import Process
 
 LARGEST_LOG: Final = 8 * 2**20
 """Bytes of what an attempt prints that are kept from its beginning; of the rest its end is kept."""
@@ -61,7 +62,7 @@ class CappedLog:
 class Listener:
     """Reads both pipes of a process in a thread of its own."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", take_line: Callable[[bytes], bool], log: CappedLog) -> None:
+    def __init__(self, process: Process, take_line: Callable[[bytes], bool], log: CappedLog) -> None:
         """Begin to listen.
 
         Args:

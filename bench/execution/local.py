@@ -25,6 +25,7 @@ import msgspec
 from bench.common.threads import thread_variables
 from bench.events import Progress
 from bench.execution.device import VISIBLE_GPUS, visible_gpu
+from bench.execution.forking import ForkedProcess, Process, Template, template_of
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Place, Started, Task
 from bench.execution.listening import CappedLog, Listener
 from bench.execution.placement import Placement
@@ -39,9 +40,12 @@ class LocalExecutor:
     Args:
         workers: how many processes there are at a time.
         places: where they run, evenly; by default on the device that the tasks name, its first GPU for `cuda`.
+        warm: what a template imports that workers are forked from (see `template`); without, each is started anew.
     """
 
-    def __init__(self, workers: int, places: Sequence[Place] = (Place(),)) -> None:
+    backlog = 0
+
+    def __init__(self, workers: int, places: Sequence[Place] = (Place(),), *, warm: Sequence[str] = ()) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._workers = workers
@@ -50,8 +54,10 @@ class LocalExecutor:
         self._messages: queue.SimpleQueue[Message | BaseException | None] = queue.SimpleQueue()
         self._outstanding = 0
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Process] = set()
         self._cancelled = False
+        self._warm = warm
+        self._template: Template | None = None
 
     @property
     def workers(self) -> int:
@@ -83,6 +89,9 @@ class LocalExecutor:
     def close(self) -> None:
         self.cancel()
         self._pool.shutdown()
+        if self._template is not None:
+            self._template.close()
+            self._template = None
 
     def __enter__(self) -> Self:
         return self
@@ -128,28 +137,40 @@ class LocalExecutor:
                 self._attempt([task], place, f"[{now()}] {what}\n")
             return
         for task in open_:
-            self._messages.put(_conclude(task, process.returncode, told.announcement, limit if timed_out else None))
+            self._messages.put(_conclude(task, process.wait(), told.announcement, limit if timed_out else None))
 
-    def _launch(self, options: RunOptions, place: Place) -> "subprocess.Popen[bytes] | None":
+    def _launch(self, options: RunOptions, place: Place) -> Process | None:
+        environment = _child_environment(options, place)
+        template = self._warm_template(options)
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
             if self._cancelled:
                 return None
-            process = subprocess.Popen(
-                # -P: the working directory is searched only where the parent searches it.
-                [sys.executable, "-P", "-m", "bench.execution.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=_child_environment(options, place),
-                start_new_session=True,
-            )
+            process: Process | None = None if template is None else template.fork(environment)
+            if process is None:
+                process = subprocess.Popen(
+                    # -P: the working directory is searched only where the parent searches it.
+                    [sys.executable, "-P", "-m", "bench.execution.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environment,
+                    start_new_session=True,
+                )
             self._running.add(process)
             return process
 
+    def _warm_template(self, options: RunOptions) -> Template | None:
+        """Return the template, once it is warm; None where there is none. It has the threads of the first task."""
+        with self._lock:
+            if self._template is None and self._warm and not self._cancelled:
+                self._template = template_of(self._warm, _child_environment(options, Place()))
+            template = self._template
+        return template if template is not None and template.is_warm() else None
+
     def _follow(
         self,
-        process: "subprocess.Popen[bytes]",
+        process: Process,
         tasks: Sequence[Task],
         told: "_Told",
         limit: float,
@@ -217,20 +238,23 @@ def _on_its_one_device(task: Task) -> Task:
     return msgspec.structs.replace(task, options=msgspec.structs.replace(task.options, device="cuda"))
 
 
-def _stop(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
-    """Ask all to end, then end those that have not."""
+def _stop(processes: Iterable[Process]) -> None:
+    """Ask all to end, then end those that have not: after a time, or at once where this is interrupted (Ctrl-C)."""
     processes = list(processes)
     for process in processes:
         _signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _signal_group(process, signal.SIGKILL)
+    try:
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                _signal_group(process, signal.SIGKILL)
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+def _signal_group(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):  # all of it has ended
         os.killpg(process.pid, number)
     process.send_signal(number)  # it may have left its group; of one that has ended, this does nothing
@@ -267,6 +291,8 @@ def _conclude(task: Task, code: int, announcement: Announcement | None, limit: f
 
 
 def _how_it_ended(code: int) -> str:
+    if code == ForkedProcess.LOST:
+        return "nobody saw how it ended, as the process that it was forked from was lost, too"
     if code >= 0:
         return f"it ended with exit code {code} and left no outcome"
     if -code == signal.SIGKILL:

@@ -23,7 +23,7 @@ import msgspec
 from bench.common.threads import thread_variables
 from bench.execution.interface import ExecutorLostError, Finished, Message, Resources, Task
 from bench.execution.listening import CappedLog, Listener
-from bench.execution.ray_messages import Declined, FromGateway, Ready, Settings
+from bench.execution.ray_messages import WAITING, Declined, FromGateway, Ready, Settings
 from bench.execution.worker import GRACE_SECONDS
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
@@ -61,6 +61,7 @@ class RayExecutor:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"a cluster has devices cpu and cuda, and gives each process a GPU, not {device!r}")
         self._outstanding = 0
+        self._backlog = WAITING if workers is None else 0
         self._closed = False
         self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
         address = address or os.environ.get(ADDRESS_VARIABLE, "")
@@ -111,6 +112,10 @@ class RayExecutor:
     @property
     def workers(self) -> int:
         return max(1, self._ready.workers)
+
+    @property
+    def backlog(self) -> int:
+        return self._backlog
 
     def submit(self, *tasks: Task) -> None:
         self._outstanding += len(tasks)

@@ -25,6 +25,7 @@ from bench.execution import ray_freight, ray_node, ray_versions
 from bench.execution.interface import Finished, Resources, Started, Task
 from bench.execution.ray_cluster import DeclinedError, check_versions, connect, room, usable
 from bench.execution.ray_messages import (
+    WAITING,
     Begun,
     Declined,
     Ended,
@@ -44,10 +45,6 @@ from bench.store.record import Outcome
 
 MOST_LOSSES: Final = 10
 """So many nodes may be lost under a process before its trials count as lost."""
-
-WAITING: Final = 64
-"""So many processes are queued with Ray beyond those that there is room for, so that a cluster that grows on demand
-sees the demand. The rest wait here, in their order."""
 
 _LOOK_SECONDS: Final = 0.2
 _COUNT_SECONDS: Final = 5.0

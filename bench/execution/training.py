@@ -6,18 +6,21 @@ would make alone: its numbers do not depend on what else is in the process, nor 
 number: when a trial has ended, the others stand still while its pace is measured.
 """
 
+import gc
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from bench.common.errors import first_line
 from bench.config.trial import Precision, Trial
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import NeedsOwnProcess
+from bench.execution.memory import beside_others
 from bench.store.checkpoints import checkpoint_path
 from bench.store.environment import commit, environment
 from bench.store.record import Outcome
@@ -61,20 +64,28 @@ def train(
     stop = StopRequest()
     keeps = options.checkpoint_dir is not None and options.checkpoint_minutes > 0
     with stop.listening() if keeps else nullcontext(), runner_for(options, precisions[0]) as runner:
+
+        def lane_of(trial: Trial, artifacts: Path) -> _Lane:
+            # Apart, so that nothing here holds what belongs to a lane once that has ended.
+            prepare_process(trial, options)
+            current = current_for(device, len(trials))
+            checkpoint = checkpoint_of(trial, options, len(trials), stop, emit) if keeps else None
+            make = partial(
+                Run, trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
+                materials=materials, trials_in_process=len(trials), checkpoint=checkpoint,
+            )  # fmt: skip
+            with current():
+                run = begin(make, checkpoint, device)
+            return _Lane(run, artifacts, current, device, stop)
+
         for index, (trial, artifacts) in enumerate(trials):
             try:
-                prepare_process(trial, options)
-                current = current_for(device, len(trials))
-                checkpoint = checkpoint_of(trial, options, len(trials), stop, emit) if keeps else None
-                make = partial(
-                    Run, trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
-                    materials=materials, trials_in_process=len(trials), checkpoint=checkpoint,
-                )  # fmt: skip
-                with current():
-                    run = begin(make, checkpoint, device)
-                running[index] = _Lane(run, artifacts, current, device, stop)
+                running[index] = lane_of(trial, artifacts)
             except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
-                yield index, error
+                others = [*running, *range(index + 1, len(trials))]
+                alive = yield from _failed(index, error, others, device, company=len(trials) - 1)
+                if not alive:
+                    return
         with stop.deferred():
             yield from _in_turn(running, device, company=len(trials) - 1)
             if stop.requested:
@@ -91,15 +102,25 @@ def _in_turn(
             if result is None:
                 continue
             del running[index]
-            if isinstance(result, Stopped):
-                continue
-            if isinstance(result, torch.OutOfMemoryError) and company:
-                result = NeedsOwnProcess(f"no memory was left beside {company} other trials: {result}")
-            yield index, result
-            if isinstance(result, Exception) and not recovers(device):
-                for other in running:
-                    yield other, NeedsOwnProcess(f"the GPU failed with another trial of the process: {result}")
-                return
+            if isinstance(result, Exception):
+                alive = yield from _failed(index, result, running, device, company=company)
+                if not alive:
+                    return
+            elif not isinstance(result, Stopped):
+                yield index, result
+
+
+def _failed(
+    index: int, error: Exception, others: Iterable[int], device: torch.device, *, company: int
+) -> Generator[tuple[int, Outcome | Exception], None, bool]:
+    """Tell of a trial that failed beside so many; say whether the others can go on, and tell of them if they cannot."""
+    forget_frames(error)
+    yield index, beside_others(error, company)
+    if recovers(device):
+        return True
+    for other in others:
+        yield other, NeedsOwnProcess(f"the GPU failed with another trial of the process: {first_line(error)}")
+    return False
 
 
 def begin(make: Callable[[], Run], checkpoint: Checkpoint | None, device: torch.device) -> Run:
@@ -161,7 +182,6 @@ class _Lane:
             return stopped
         except Exception as error:  # noqa: BLE001 - this trial's result, which the caller words
             result = error
-            forget_frames(error)
         del self._run, self._steps  # the others want the memory
         return result
 
@@ -179,6 +199,7 @@ def recovers(device: torch.device) -> bool:
 
     After some errors CUDA refuses everything for the rest of the process.
     """
+    gc.collect()  # networks, optimizers and steps refer to each other
     if device.type != "cuda":
         return True
     try:
@@ -208,8 +229,9 @@ def make_stepper_for(options: RunOptions, runner: Runner) -> MakeStepper:
         return EagerStepper
     from bench.accelerate.capture import CapturedStepper, recorder_for
 
-    recorder = recorder_for(torch.device(options.device))
-    return lambda step, monitors: CapturedStepper(step, monitors, recorder, sync=runner.wait)
+    device = torch.device(options.device)
+    # A trial's recorder is made among the trial's own work: it records on the stream that is current then.
+    return lambda step, monitors: CapturedStepper(step, monitors, recorder_for(device), sync=runner.wait)
 
 
 def current_for(device: torch.device, trials: int) -> Current:

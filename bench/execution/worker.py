@@ -26,6 +26,7 @@ from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import Announcement, Concluded, Finished, NeedsOwnProcess, Task
+from bench.execution.memory import account, is_memory_error
 from bench.files.writing import replace_whole
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome
@@ -76,13 +77,18 @@ def find_trainer(name: str) -> Trainer:
 def _failed(task: Task, error: Exception, started_at: str) -> Outcome:
     """Return the outcome of an attempt that raised, and write the traceback to its log."""
     write_log(task, "".join(traceback.format_exception(error)))
-    return Outcome(status="error", message=one_line(error), started_at=started_at, finished_at=now())
+    message = shortened(account(error)) if is_memory_error(error) else one_line(error)
+    return Outcome(status="error", message=message, started_at=started_at, finished_at=now())
 
 
 def one_line(error: BaseException) -> str:
     """Return the error's type and the first line of what it says."""
     name, text = type(error).__name__, first_line(error)
-    line = name if text == name else f"{name}: {text}"
+    return shortened(name if text == name else f"{name}: {text}")
+
+
+def shortened(line: str) -> str:
+    """Return a line of at most the length that a record's message has."""
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[: _MESSAGE_LENGTH - 3]}..."
 
 

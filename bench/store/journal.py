@@ -5,6 +5,7 @@
     ROOT/logs/<trial_id>.<attempt>.log          what the attempt wrote to stdout and stderr
     ROOT/kernels/<id>.json                      what one loss costs on one machine (see `kernels`)
     ROOT/scratch/<campaign>/                    work in flight
+    ROOT/claims/                                which campaign is at which trial (see `claims`)
 
 Several campaigns may write to one folder at once: nothing is ever overwritten, and no lock is taken to write.
 """
@@ -104,13 +105,18 @@ class Store:
         """The folder of checkpoints: of trials that are on their way, or were cut short."""
         return self.root / "checkpoints"
 
+    @property
+    def claims(self) -> Path:
+        """The folder of claims: which campaign is at which trial."""
+        return self.root / "claims"
+
     def check_writable(self) -> None:
         """Make the folders that a campaign writes to, and write a little into each.
 
         Raises:
             StoreError: one cannot be made or written to.
         """
-        for folder in (self._records, self.root / "artifacts", self.root / "logs", self.root / "scratch"):
+        for folder in (self._records, self.root / "artifacts", self.root / "logs", self.root / "scratch", self.claims):
             if why := refusal(folder):
                 raise StoreError(f"nothing can be written into {folder}: {why}; choose another folder of results")
 

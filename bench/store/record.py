@@ -19,6 +19,10 @@ Status = Literal["ok", "nonfinite", "diverged", "not_learned", "timeout", "error
 INFRASTRUCTURE_STATUSES: Final[frozenset[str]] = frozenset({"timeout", "error"})
 """Statuses that say nothing about the loss; a later run tries these trials again, as a new attempt."""
 
+OUT_OF_MEMORY: Final = "out of memory"
+"""How the message of an attempt begins that ended for lack of memory. Its status is `error`: a status of its own would
+be none that earlier programs read."""
+
 
 class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
     """All metrics of the frozen generator after `step` generator updates."""
@@ -156,6 +160,11 @@ def content_digest(record: Record) -> str:
 def without_history(record: Record) -> Record:
     """Return the record with its scalars and its digest, and without its curves, which are most of its size."""
     return msgspec.structs.replace(record, history=UnreadHistory(digest=content_digest(record)))
+
+
+def is_out_of_memory(ended: "Outcome | Record") -> bool:
+    """Say whether an attempt ended for lack of memory, of the machine or of its GPU."""
+    return ended.status == "error" and ended.message.startswith(OUT_OF_MEMORY)
 
 
 def contradiction(record: Record) -> str:

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,19 +19,27 @@ _NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, err
 
 
 @contextlib.contextmanager
-def scratch_folder(root: Path) -> Iterator[Path]:
+def scratch_folder(
+    root: Path, name: str | None = None, *, is_dead: Callable[[str], bool] = lambda name: True
+) -> Iterator[Path]:
     """Give a campaign a folder under `root/scratch` and remove it afterwards.
 
     What killed campaigns left is removed first. A living campaign holds a lock on its folder, which the operating
     system releases with the process, however it ends.
+
+    Args:
+        root: the results folder.
+        name: of the campaign; a new one where none is given.
+        is_dead: is asked of each campaign whose folder is not locked. On shares whose locks hold on one machine only,
+            that of another machine is not.
     """
     parent = root / "scratch"
     parent.mkdir(parents=True, exist_ok=True)
     # The parent's lock keeps another campaign from sweeping a folder between its making and its locking.
     with _lock_file(parent) as sweeping:
         if _lock(sweeping):
-            _sweep(parent)
-        folder = parent / secrets.token_hex(6)
+            _sweep(parent, is_dead)
+        folder = parent / (name or secrets.token_hex(6))
         folder.mkdir()
         lock = _lock_file(folder)
         _lock(lock)
@@ -52,12 +60,13 @@ def remove_stale_temporaries(folder: Path) -> None:
                 path.unlink()
 
 
-def _sweep(parent: Path) -> None:
+def _sweep(parent: Path, is_dead: Callable[[str], bool]) -> None:
     for folder in [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]:
         # Locked: its campaign lives. Not found: its campaign has just removed it.
         with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock_file(folder) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder)
+            if is_dead(folder.name):
+                shutil.rmtree(folder)
 
 
 def _lock_file(folder: Path) -> IO[bytes]:

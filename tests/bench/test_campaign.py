@@ -152,6 +152,38 @@ def test_a_trial_that_did_not_fit_beside_others_is_retried_alone(store: Store, t
     assert {event.status for event in of(events, TrialFinished)} == {"ok"}
 
 
+def test_what_found_no_memory_is_tried_again_with_half_as_many_down_to_one(store: Store, trial: MakeTrial) -> None:
+    half, huge = [trial("half", seed) for seed in range(3)], trial("huge")
+    trials = [half[0], huge, half[1], trial(), half[2], trial(seed=1)]
+    events = list(run(trials, InlineExecutor(), store, RunOptions(trials_per_process=6), trainer=FAKE))
+    attempts = {trial.id: [] for trial in trials}
+    for record in store.records():
+        attempts[record.trial_id].append(record.message.partition(" of its process")[0] or record.status)
+    beside = [f"out of memory beside {number} other trials" for number in (5, 2)]
+    # Of the four, three share a process and one has its own; then each of the three has one, too.
+    assert attempts[huge.id] == [*beside, "out of memory: no memory was left"]
+    assert sorted(attempts[each.id] for each in half) == [[beside[0], "ok"], [*beside, "ok"], [*beside, "ok"]]
+    retried = [each.trials_per_process for each in of(events, TrialRetried) if each.trial_id == huge.id]
+    assert retried == [3, 1]
+    (end,) = [each for each in of(events, TrialFinished) if each.trial.id == huge.id]
+    assert (end.status, end.attempt) == ("error", 2)
+
+
+def test_what_found_no_memory_waits_until_its_company_has_ended(store: Store, trial: MakeTrial) -> None:
+    """Until then the memory is theirs."""
+    trials = [trial("half"), trial(), trial("nap"), trial("half", 1)]
+    events = list(run(trials, LocalExecutor(2), store, RunOptions(trials_per_process=4), trainer=FAKE))
+    told = [
+        (type(each).__name__, each.trial.spec.method if isinstance(each, TrialStarted | TrialFinished) else "half")
+        for each in events
+        if isinstance(each, TrialStarted | TrialFinished | TrialRetried)
+    ]
+    again = [place for place, what in enumerate(told) if what == ("TrialStarted", "half")][2:]
+    assert len(again) == 2, "they share a process again"
+    assert told.index(("TrialFinished", "nap")) < again[0]
+    assert told[-2:] == [("TrialFinished", "half")] * 2
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 def test_groups_have_one_workload_and_precision_and_keep_the_order(trial: MakeTrial, size: int) -> None:
     def named(workload: str, seed: int, precision: str = "fp32") -> tuple[Trial, int]:
@@ -272,21 +304,11 @@ def test_closing_the_stream_stops_the_children(store: Store, trial: MakeTrial) -
     assert store.records() == []
 
 
-def test_two_campaigns_in_one_folder_at_once(store: Store, trial: MakeTrial) -> None:
-    trials = [trial(seed=seed) for seed in range(4)]
-    one, other = (run(trials, LocalExecutor(1), store, trainer=FAKE) for _ in range(2))
-    events: list[Event] = []
-    for both in zip(one, other, strict=True):
-        events += both
-    assert of(events, RecordDisagrees) == []
-    assert len(of(events, TrialFinished)) == 8
-    assert len(store.records()) == 4
-
-
 class Recording:
     """An executor that runs nothing and keeps what it was given."""
 
     workers = 1
+    backlog = 0
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
@@ -314,6 +336,29 @@ def test_the_options_reach_the_task_whole(store: Store, trial: MakeTrial, tmp_pa
     assert task.options.timeout_seconds == 120.0
     assert Path(task.scratch).is_absolute()
     assert task.trial == trial(), "nothing of it entered the trial"
+
+
+@pytest.mark.parametrize(
+    ("workers", "company", "seconds"), [(1, 1, 0.25), (250, 1, 0.25), (1000, 1, 1.0), (1000, 16, 16.0)]
+)
+def test_trials_tell_of_themselves_less_often_where_very_many_run_at_once(
+    store: Store, trial: MakeTrial, workers: int, company: int, seconds: float
+) -> None:
+    executor = Recording()
+    executor.workers = workers
+    list(run([trial()], executor, store, RunOptions(trials_per_process=company)))
+    assert executor.tasks[0].options.progress_seconds == seconds
+
+
+@pytest.mark.parametrize(("workers", "backlog", "submitted"), [(1, 0, 1), (2, 0, 2), (2, 3, 5), (9, 9, 6)])
+def test_no_more_is_submitted_than_there_is_room_for_and_what_is_to_be_seen_waiting(
+    store: Store, trial: MakeTrial, workers: int, backlog: int, submitted: int
+) -> None:
+    executor = Recording()
+    executor.workers, executor.backlog = workers, backlog
+    list(run([trial(seed=seed) for seed in range(6)], executor, store))
+    assert len(executor.tasks) == submitted
+    assert len(list(store.claims.glob("*.claim"))) == submitted, "the rest is for others"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,18 @@ def test_plain_lines_say_starts_and_ends_and_little_between(events):
     ]
 
 
+@pytest.mark.parametrize(("most", "company"), [(1, "alone"), (4, "with at most 4 trials in its process")])
+def test_a_retry_for_lack_of_memory_says_with_how_many(events, most, company):
+    lines = []
+    renderer = progress.PlainRenderer(lines.append)
+    for event in events[:3]:
+        renderer.handle(event)
+    trial_id = events[1].trial.id
+    reason = "out of memory beside 7 other trials of its process: CUDA out of memory"
+    renderer.handle(TrialRetried(trial_id=trial_id, attempt=1, reason=reason, trials_per_process=most))
+    assert lines[-1] == f"nsgan on digits, seed 0: {reason}; trying again {company}"
+
+
 def test_plain_progress_comes_at_most_once_an_interval(events):
     lines = []
     renderer = progress.PlainRenderer(lines.append, interval=0.0)

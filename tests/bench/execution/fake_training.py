@@ -1,6 +1,7 @@
 """A trainer without torch, for tests of what surrounds training. The trial's method names what it does."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,9 +16,13 @@ from bench import data
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import NeedsOwnProcess
+from bench.execution.memory import beside_others
 from bench.store.environment import environment
 from bench.store.record import Evaluation, History, Outcome
 from bench.training.run_options import RunOptions
+
+_ROOM = {"half": 2, "huge": 0}
+"""How many trials have room for one of a method."""
 
 Emit = Callable[[Progress], None]
 
@@ -30,10 +35,15 @@ def train(
         if trial.spec.method == "break-all":
             raise RuntimeError("nothing goes any more")
         if trial.spec.method == "large" and len(trials) > 1:
-            yield index, NeedsOwnProcess("no memory was left")
+            yield index, NeedsOwnProcess("the GPU failed")
+            continue
+        if (room := _ROOM.get(trial.spec.method)) is not None and len(trials) > room:
+            yield index, beside_others(MemoryError("no memory was left"), len(trials) - 1)
             continue
         try:
             outcome = _train_one(trial, artifacts, emit)
+            if trial.spec.method == "tell-parent":
+                outcome = msgspec.structs.replace(outcome, message=str(os.getppid()))
             if trial.spec.method == "tell-device":
                 outcome = _on_its_card(outcome, options)
             if trial.spec.method == "read-data":
@@ -41,7 +51,7 @@ def train(
                 seen = f"{arrays.content_hash} in {options.data_dir}"
                 outcome = msgspec.structs.replace(outcome, message=seen)
             yield index, outcome
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             yield index, error
 
 
@@ -101,8 +111,42 @@ def _sleep(_: Path) -> None:
     time.sleep(60)
 
 
+def _sleep_once(artifacts: Path) -> None:
+    marker = Path(os.environ["FAKE_TRAINING_MARKER"])
+    if not marker.exists():
+        marker.touch()
+        _sleep(artifacts)
+
+
+def _stay(_: Path) -> None:
+    """Do not listen to whoever asks this process to end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(f"{os.getpid()}\n")
+    time.sleep(120)
+
+
+def _ask_for_memory(_: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (2**31, resource.RLIM_INFINITY))
+    bytearray(2**32)
+
+
+def _take_memory_in_a_group(_: Path) -> None:
+    """Join a group of processes that has little memory, and take more than that."""
+    Path(os.environ["FAKE_TRAINING_GROUP"]).write_text(str(os.getpid()))
+    kept = []
+    for _piece in range(1024):
+        kept.append(b"x" * 2**20)
+
+
 def _nap(_: Path) -> None:
     time.sleep(0.4)
+
+
+def _tally(artifacts: Path) -> None:
+    """Note in the marker that this trial was trained, and take a while."""
+    with Path(os.environ["FAKE_TRAINING_MARKER"]).open("a") as file:
+        file.write(f"{artifacts.parent.name.partition('.')[0]}\n")
+    time.sleep(0.02)
 
 
 def _sleep_with_child(_: Path) -> None:
@@ -192,7 +236,13 @@ _BEHAVIOURS = {
     "die": _die,
     "die-once": _die_once,
     "sleep": _sleep,
+    "sleep-once": _sleep_once,
+    "stubborn": _stay,
+    "hog": _ask_for_memory,
+    "hog-group": _take_memory_in_a_group,
     "nap": _nap,
+    "brief": lambda _: time.sleep(0.01),
+    "tally": _tally,
     "tell-device": _nap,
     "sleep-with-child": _sleep_with_child,
     "leave-child": _leave_child,

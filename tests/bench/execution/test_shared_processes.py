@@ -8,6 +8,7 @@ import pytest
 from bench.execution.inline import InlineExecutor
 from bench.execution.interface import Executor, Finished, Message, Started, Task
 from bench.execution.local import LocalExecutor
+from bench.store.record import is_out_of_memory
 
 MakeTask = Callable[..., Task]
 
@@ -86,7 +87,19 @@ def test_the_logs_say_where_the_process_wrote(make_task: MakeTask) -> None:
 def test_a_trial_that_others_were_in_the_way_of_may_be_tried_again(executor: Executor, make_task: MakeTask) -> None:
     found = ends(run(executor, (make_task("large"), make_task())))
     assert found["large"].lost
-    assert found["large"].outcome.message == "NeedsOwnProcess: no memory was left"
+    assert found["large"].outcome.message == "NeedsOwnProcess: the GPU failed"
     assert (found["plain"].lost, found["plain"].outcome.status) == (False, "ok")
     alone = ends(run(executor, (make_task("large", seed=1),)))
     assert (alone["large"].lost, alone["large"].outcome.status) == (False, "ok")
+
+
+def test_out_of_memory_is_an_outcome_of_its_own(executor: Executor, make_task: MakeTask) -> None:
+    """The process says whether others were there; only then is another attempt of use."""
+    found = ends(run(executor, (make_task("huge"), make_task(), make_task(seed=1))))["huge"]
+    assert found.lost
+    assert found.outcome.message == "out of memory beside 2 other trials of its process: no memory was left"
+    alone = ends(run(executor, (make_task("huge", seed=1),)))["huge"]
+    assert not alone.lost
+    assert (alone.outcome.status, alone.outcome.message) == ("error", "out of memory: no memory was left")
+    assert is_out_of_memory(found.outcome)
+    assert is_out_of_memory(alone.outcome)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,7 @@ from bench.config.trial import Optimizer
 from bench.events import Progress
 from bench.execution import training
 from bench.execution.interface import NeedsOwnProcess
+from bench.execution.memory import NeedsMemory
 from bench.store.record import Outcome
 from bench.training import blocks, materials, timing
 from bench.training.evaluations import Evaluations
@@ -110,7 +113,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
         if step == 0:
             lanes.append(evaluations)
         elif evaluations is lanes[1]:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of luck")
         return measure(evaluations, step, *generators)
 
     trials = [toy_trial(seed=seed) for seed in range(3)]
@@ -118,7 +121,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
     monkeypatch.setattr(Evaluations, "_measure", measuring)
     monkeypatch.setattr(training, "runner_for", lambda *_: BackgroundRunner(CPU))
     found = together(tmp_path / "together", *trials)
-    assert str(found[1]) == "out of memory"
+    assert str(found[1]) == "out of luck"
     for index, outcome in expected.items():
         assert_same(found[index], outcome)
 
@@ -156,13 +159,13 @@ def test_an_error_in_a_step_is_that_trials_train_alone(tmp_path: Path, monkeypat
 
     def failing(loop: TrainingLoop, step: int) -> None:
         if loop.spec.seed == 1 and step == 7:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of luck")
         make(loop, step)
 
     monkeypatch.setattr(TrainingLoop, "make", failing)
     good, bad = together(tmp_path / "together", toy_trial(seed=0), toy_trial(seed=1))
     assert isinstance(good, Outcome)
-    assert str(bad) == "out of memory"
+    assert str(bad) == "out of luck"
 
 
 def test_the_pace_of_a_packed_trial_is_measured_train_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,6 +253,28 @@ def test_a_recording_waits_for_the_evaluations_of_every_trial(tmp_path: Path, mo
     assert len(set(map(id, before))) == 1
 
 
+def test_a_trial_of_several_is_recorded_where_its_work_is_queued(tmp_path: Path, monkeypatch) -> None:
+    """Elsewhere it would take a second of torch's 32 streams."""
+    current, made = ["the default"], []
+
+    def own(_: torch.device, trials: int) -> Callable[[], AbstractContextManager[None]]:
+        place = f"stream {len(made)} of {trials}"
+
+        @contextmanager
+        def context() -> Iterator[None]:
+            current.append(place)
+            yield
+            current.pop()
+
+        return context
+
+    monkeypatch.setattr(training, "current_for", own)
+    monkeypatch.setattr(capture_room, "recorder_for", lambda _: (made.append(current[-1]), Tapes())[1])
+    trials = [toy_trial(seed=seed, steps=5, evaluate_every=5) for seed in range(2)]
+    assert all(isinstance(found, Outcome) for found in together(tmp_path, *trials, capture=True))
+    assert made == ["stream 0 of 2", "stream 1 of 2"]
+
+
 def fails_at(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let the trial of seed 1 fail at step 7."""
     make = TrainingLoop.make
@@ -262,14 +287,66 @@ def fails_at(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(TrainingLoop, "make", failing)
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), ValueError("a bad loss")])
-def test_out_of_memory_beside_others_is_tried_again_alone(tmp_path: Path, monkeypatch, error: Exception) -> None:
+def chained(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+NO_MEMORY = {
+    "of a GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    "of the host": MemoryError(),
+    "of the host, as torch says it": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+    "of the driver": RuntimeError("CUDA error: out of memory"),
+    "of a library": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    "as the cause": chained(ValueError("no samples"), MemoryError("Unable to allocate 3 GiB")),
+}
+ELSE = {"a bad loss": ValueError("a bad loss"), "another": RuntimeError("CUDA error: device-side assert triggered")}
+
+
+@pytest.mark.parametrize("kind", [*NO_MEMORY, *ELSE])
+def test_out_of_memory_beside_others_is_tried_again_with_fewer(tmp_path: Path, monkeypatch, kind: str) -> None:
+    error = (NO_MEMORY | ELSE)[kind]
     fails_at(monkeypatch, error)
     good, bad = together(tmp_path / "two", toy_trial(seed=0), toy_trial(seed=1))
     (alone,) = together(tmp_path / "one", toy_trial(seed=1))
     assert isinstance(good, Outcome)
-    assert isinstance(bad, NeedsOwnProcess) is isinstance(error, torch.OutOfMemoryError)
+    assert isinstance(bad, NeedsMemory) is (kind in NO_MEMORY)
     assert alone is error, "nobody was in its way"
+
+
+def test_out_of_memory_while_a_trial_is_built_is_the_same(tmp_path: Path, monkeypatch) -> None:
+    build = TrainingStep.__init__
+
+    def building(step: TrainingStep, *given: object, seed: int = 0, **settings: object) -> None:
+        if seed == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        build(step, *given, seed=seed, **settings)
+
+    monkeypatch.setattr(TrainingStep, "__init__", building)
+    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    assert isinstance(first, Outcome)
+    assert isinstance(last, Outcome)
+    assert str(bad) == "out of memory beside 2 other trials of its process: CUDA out of memory"
+
+
+def test_a_gpu_that_fails_for_good_while_a_trial_is_built_is_no_fault_of_the_others(
+    tmp_path: Path, monkeypatch
+) -> None:
+    build = TrainingStep.__init__
+    error = RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    def building(step: TrainingStep, *given: object, seed: int = 0, **settings: object) -> None:
+        if seed == 1:
+            raise error
+        build(step, *given, seed=seed, **settings)
+
+    monkeypatch.setattr(TrainingStep, "__init__", building)
+    monkeypatch.setattr(training, "recovers", lambda _: False)
+    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    assert bad is error
+    for other in (first, last):
+        assert isinstance(other, NeedsOwnProcess)
+        assert not isinstance(other, NeedsMemory)
 
 
 def test_a_gpu_that_failed_for_good_is_no_fault_of_the_other_trials(tmp_path: Path, monkeypatch) -> None:
@@ -300,7 +377,10 @@ def test_after_an_error_a_gpu_is_asked_whether_it_still_computes(monkeypatch, de
     assert asked == (["cuda:1"] if dead else ["cuda:1", "empty_cache"])
 
 
-def test_what_a_trial_raised_keeps_nothing_of_it_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_trial_raised_keeps_nothing_of_it_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
     steps: list[weakref.ref[TrainingStep]] = []
     build = TrainingStep.__init__
 
@@ -311,13 +391,14 @@ def test_what_a_trial_raised_keeps_nothing_of_it_alive(tmp_path: Path, monkeypat
     monkeypatch.setattr(TrainingStep, "__init__", noting)
     fails_at(monkeypatch, RuntimeError("out of luck"))
     (tmp_path / "0").mkdir()
-    members = [(toy_trial(seed=seed), tmp_path / "0") for seed in (1, 2)]
+    place = 0 if first else 1
+    members = [(toy_trial(seed=seed), tmp_path / "0") for seed in ((1, 2) if first else (2, 1))]
     ended = training.train(members, RunOptions(), lambda _: None)
     index, error = next(ended)
-    assert (index, str(error)) == (0, "out of luck")
+    assert (index, str(error)) == (place, "out of luck")
     gc.collect()
-    assert steps[0]() is None
-    assert steps[1]() is not None, "the other one still trains"
+    assert steps[place]() is None
+    assert steps[1 - place]() is not None, "the other one still trains"
     ended.close()
 
 

@@ -37,7 +37,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_the_reason(tmp_path: P
 
 def test_what_is_checked_is_left_empty(store: Store) -> None:
     store.check_writable()
-    assert sorted(path.name for path in store.root.rglob("*")) == ["artifacts", "logs", "records", "scratch"]
+    assert sorted(path.name for path in store.root.rglob("*")) == ["artifacts", "claims", "logs", "records", "scratch"]
 
 
 @pytest.mark.parametrize("times", [1, 3])

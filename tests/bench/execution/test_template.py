@@ -1,0 +1,214 @@
+"""Workers that are forked from a warm process: alone, as those that are started, and with the same bits."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from small_trials import toy_trial
+
+from bench.execution.forking import Template
+from bench.execution.interface import Finished, Message, Started, Task
+from bench.execution.local import LocalExecutor
+from bench.execution.template import WARM_MODULES, is_possible
+from bench.training.run_options import RunOptions
+
+pytestmark = pytest.mark.skipif(not is_possible(), reason="this system forks no workers")
+
+MakeTask = Callable[..., Task]
+LIGHT = ("bench.execution.worker",)
+"""Enough for trainers without torch."""
+
+
+@pytest.fixture
+def warm() -> Iterator[LocalExecutor]:
+    with LocalExecutor(2, warm=LIGHT) as made:
+        yield made
+
+
+def run(executor: LocalExecutor, *tasks: Task) -> list[Message]:
+    for task in tasks:
+        executor.submit(task)
+    return list(executor.messages())
+
+
+def finished(messages: list[Message]) -> list[Finished]:
+    return [message for message in messages if isinstance(message, Finished)]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_workers_are_forked_and_end_as_others_do(warm: LocalExecutor, make_task: MakeTask) -> None:
+    tasks = [make_task("tell-parent", seed) for seed in range(3)]
+    ends = finished(run(warm, *tasks))
+    assert [end.outcome.status for end in ends] == ["ok"] * 3
+    parents = {end.outcome.message for end in ends}
+    assert len(parents) == 1, "all of one template"
+    assert parents != {str(os.getpid())}
+    for task in tasks:
+        assert (task.artifacts / "samples.png").read_bytes() == task.trial.id.encode()
+
+
+def test_a_worker_has_the_environment_of_its_own_task(warm: LocalExecutor, make_task: MakeTask) -> None:
+    (one,) = finished(run(warm, make_task("tell-device", device="cuda:1")))
+    assert one.outcome.message == "cuda among 1"
+    (other,) = finished(run(warm, make_task("tell-device", 1)))
+    assert other.outcome.message == "cpu among None", "nothing is left of the one before"
+
+
+def test_a_worker_that_is_killed_costs_its_own_trial_alone(warm: LocalExecutor, make_task: MakeTask) -> None:
+    ends = finished(run(warm, make_task("die"), make_task("break", 1), make_task("plain", 2), make_task("plain", 3)))
+    found = {end.task.trial.spec.seed: (end.outcome.status, end.lost) for end in ends}
+    assert found == {0: ("error", True), 1: ("error", False), 2: ("ok", False), 3: ("ok", False)}
+    (killed,) = (end for end in ends if end.lost)
+    assert "killed by SIGKILL" in killed.outcome.message, "how it ended is known"
+
+
+def test_what_a_worker_prints_is_in_its_log(warm: LocalExecutor, make_task: MakeTask) -> None:
+    task = make_task("print")
+    run(warm, task)
+    assert Path(task.log).read_text().splitlines() == ["a library talks to stdout", "and so does a child of it"]
+
+
+def test_a_timeout_takes_a_worker_and_its_children_along_and_not_the_template(
+    warm: LocalExecutor, make_task: MakeTask, tmp_path: Path
+) -> None:
+    (end,) = finished(run(warm, make_task("sleep-with-child", timeout_minutes=2 / 60)))
+    assert end.outcome.status == "timeout"
+    pids = [int(pid) for pid in (tmp_path / "marker").read_text().split()]
+    wait_until(lambda: not any(alive(pid) for pid in pids))
+    (next_one,) = finished(run(warm, make_task("tell-parent", 1)))
+    assert next_one.outcome.message != str(os.getpid()), "forked again"
+
+
+def test_where_the_template_dies_its_workers_live_and_the_next_are_started(
+    make_task: MakeTask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with LocalExecutor(1, warm=LIGHT) as executor:
+        executor.submit(make_task("tell-parent"))
+        (first,) = finished(list(executor.messages()))
+        executor.submit(make_task("nap", 1))
+        messages = executor.messages()
+        assert isinstance(next(messages), Started)
+        os.kill(int(first.outcome.message), signal.SIGKILL)
+        (napped,) = finished(list(messages))
+        assert napped.outcome.status == "ok"
+        executor.submit(make_task("tell-parent", 2))
+        (started,) = finished(list(executor.messages()))
+    assert started.outcome.message == str(os.getpid())
+    assert caplog.text.count("they cannot be forked from a template (it has ended)") == 1
+
+
+def test_a_worker_that_dies_after_its_template_is_lost_and_said_to_be(make_task: MakeTask, tmp_path: Path) -> None:
+    with LocalExecutor(1, warm=LIGHT) as executor:
+        executor.submit(make_task("sleep-with-child"))
+        messages = executor.messages()
+        assert isinstance(next(messages), Started)
+        marker = tmp_path / "marker"
+        wait_until(lambda: marker.exists() and len(marker.read_text().split()) == 2)
+        worker = int(marker.read_text().split()[0])
+        os.kill(parent_of(worker), signal.SIGKILL)
+        wait_until(lambda: parent_of(worker) != os.getpid())
+        time.sleep(0.2)
+        os.kill(worker, signal.SIGKILL)
+        (end,) = finished(list(messages))
+    assert end.lost
+    assert "nobody saw how it ended" in end.outcome.message
+
+
+@pytest.mark.parametrize(
+    ("modules", "why"), [(("no_such_module",), "No module named"), (("threaded_module",), "threads that a fork would")]
+)
+def test_where_no_fork_is_safe_workers_are_started(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    modules: tuple[str, ...], why: str,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO)
+    (tmp_path / "threaded_module.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with LocalExecutor(1, warm=(*LIGHT, *modules)) as executor:
+        ends = finished(run(executor, make_task("tell-parent"), make_task("tell-parent", 1)))
+    assert [(end.outcome.status, end.outcome.message) for end in ends] == [("ok", str(os.getpid()))] * 2
+    assert caplog.text.count(why) == 1
+
+
+def test_nothing_is_left_when_the_executor_is_closed(make_task: MakeTask) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with LocalExecutor(1, warm=LIGHT) as executor:
+        (end,) = finished(run(executor, make_task("tell-parent")))
+        template = int(end.outcome.message)
+        assert alive(template)
+    assert not alive(template)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_template_that_is_closed_before_it_is_warm_is_no_error(make_task: MakeTask) -> None:
+    template = Template(WARM_MODULES, dict(os.environ))
+    template.close()
+    assert not template.is_warm()
+    assert template.fork({}) is None
+
+
+@pytest.mark.slow
+def test_what_the_template_imports_leaves_no_thread_that_a_fork_would_lose_whatever_the_number_of_threads() -> None:
+    for threads in ("1", "4"):
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        template = Template(WARM_MODULES, {**os.environ, **dict.fromkeys(names, threads)})
+        try:
+            assert template.is_warm()
+            worker = template.fork(dict(os.environ))
+            assert worker is not None
+            worker.stdin.close()
+            with worker:
+                assert worker.wait(60) == 1, "it was told nothing"
+        finally:
+            template.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_forked_worker_has_the_bits_of_one_that_was_started(tmp_path: Path, threads: int) -> None:
+    found = []
+    for name, modules in (("started", ()), ("forked", WARM_MODULES)):
+        made = []
+        with LocalExecutor(1, warm=modules) as executor:
+            for seed in range(2):
+                folder = tmp_path / name / str(seed)
+                trial = toy_trial(seed=seed, steps=60, evaluate_every=30)
+                options = RunOptions(threads=threads)
+                task = Task(trial=trial, attempt=0, scratch=str(folder), log=str(folder / "log"), options=options)
+                executor.submit(task)
+            for end in finished(list(executor.messages())):
+                outcome = msgspec.to_builtins(end.outcome)
+                files = {path.name: path.read_bytes() for path in end.task.artifacts.iterdir()}
+                made.append(
+                    ({key: outcome[key] for key in ("status", "message", "metrics", "history", "stability")}, files)
+                )
+                assert end.outcome.environment is not None
+                assert end.outcome.environment.threads == threads
+        found.append(made)
+    assert found[0] == found[1]
+    assert set(found[0][0][1]) == {"generator.safetensors", "samples.png"}
