@@ -228,6 +228,9 @@ def main() -> None:
     lines = claim_stdout()
     reader = _Reader(sys.stdin.fileno())
     settings = msgspec.json.decode(reader.line(), type=Settings)
+    submissions: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
+    is_ready = threading.Event()
+    threading.Thread(target=_read, args=(reader, submissions, is_ready), daemon=True).start()
     try:
         notes = connect(settings)
         device, resources, missing = usable(settings)
@@ -237,9 +240,8 @@ def main() -> None:
         _leave(0)
     gateway = Gateway(lines, resources, settings.workers)
     free = at_most(room(resources), settings.workers)
+    is_ready.set()
     send(lines, Ready(device=device, resources=resources, workers=free, notes=notes + missing))
-    submissions: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(reader, submissions), daemon=True).start()
     gateway.serve(submissions)
     _leave(0)
 
@@ -262,11 +264,12 @@ class _Reader:
         return line
 
 
-def _read(reader: _Reader, submissions: "queue.SimpleQueue[list[Task] | None]") -> None:
+def _read(reader: _Reader, submissions: "queue.SimpleQueue[list[Task] | None]", is_ready: threading.Event) -> None:
     while line := reader.line():
         submissions.put(msgspec.json.decode(line, type=list[Task]))
     submissions.put(None)
-    time.sleep(GRACE_SECONDS)  # the other thread may wait for a cluster that is not there any more
+    if is_ready.is_set():
+        time.sleep(GRACE_SECONDS)  # the other thread may wait for a cluster that is not there any more
     os._exit(1)
 
 
