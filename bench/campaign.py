@@ -21,6 +21,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -43,12 +44,13 @@ from bench.store.checkpoints import remove_checkpoints
 from bench.store.claims import Claims
 from bench.store.environment import usable_cpus
 from bench.store.journal import Store
-from bench.store.liveness import SignOfLife, is_dead_for_sure
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
-from bench.store.scratch import scratch_folder
-from bench.store.sharing import SharedPlan
+from bench.store.sharing import SharedPlan, place_of
 from bench.training.run_options import RunOptions
+
+PROGRESS_PER_SECOND: Final = 1000
+"""Of all trials together: this process is told no more than it can show. Each takes some microseconds of it."""
 
 
 def divide(planned: int, workers: int | None, device: str, gpus: int = 1) -> tuple[int, int]:
@@ -105,10 +107,15 @@ def run(
     started = time.monotonic()
     store.check_writable()
     checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
-    options = msgspec.structs.replace(options, checkpoint_dir=str(checkpoints))
+    at_once = executor.workers * options.trials_per_process
+    options = msgspec.structs.replace(
+        options,
+        checkpoint_dir=str(checkpoints),
+        progress_seconds=max(options.progress_seconds, at_once / PROGRESS_PER_SECOND),
+    )
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with contextlib.ExitStack() as until_the_end:
-        claims, scratch = until_the_end.enter_context(_place_of(store))
+        claims, scratch = until_the_end.enter_context(place_of(store))
         until_the_end.enter_context(contextlib.closing(executor))
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
@@ -143,16 +150,6 @@ def run(
             seconds=time.monotonic() - started,
         )
         handler.rescue.complain()
-
-
-@contextlib.contextmanager
-def _place_of(store: Store) -> Iterator[tuple[Claims, Path]]:
-    """Give a campaign its claims, for as long as it lives, and its scratch folder."""
-    with SignOfLife(store.claims) as sign:
-        claims = Claims(store, sign)
-        name = sign.holder.campaign
-        with scratch_folder(store.root, name, is_dead=lambda other: is_dead_for_sure(store.claims, other)) as scratch:
-            yield claims, scratch
 
 
 def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:
@@ -194,15 +191,17 @@ class _MessageHandler:
         self._retried: set[str] = set()
         self._companies: dict[str, _Company] = {}
         """Of the trials that have not ended."""
+        self._processes = 0
+        """How many companies that are; it is asked at every message."""
 
     @property
     def is_busy(self) -> bool:
         """Whether the executor has something to do."""
-        return bool(self._companies)
+        return self._processes > 0
 
     def fill(self, plan: SharedPlan) -> Iterator[Event]:
         """Give every free worker the next trials, which are claimed no sooner than that: the others are for others."""
-        while len(set(map(id, self._companies.values()))) < self._executor.workers:
+        while self._processes < self._executor.workers + self._executor.backlog:
             group = plan.next_group()
             if not group:
                 break
@@ -212,6 +211,7 @@ class _MessageHandler:
     def _submit(self, tasks: Sequence[Task]) -> None:
         """Have tasks run in one process."""
         self._companies.update(dict.fromkeys((task.trial.id for task in tasks), _Company(tasks)))
+        self._processes += 1
         self._executor.submit(*tasks)
 
     def handle(self, message: Message) -> Iterator[Event]:
@@ -227,8 +227,10 @@ class _MessageHandler:
         task, outcome = message.task, message.outcome
         trial = task.trial
         again = self._task_of(trial, task.attempt + 1)
-        company = self._companies.pop(trial.id, None) or _Company([task])  # an executor may tell an end twice
+        known = self._companies.pop(trial.id, None)
+        company = known or _Company([task])  # an executor may tell an end twice
         company.open_tasks.discard(trial.id)
+        self._processes -= known is not None and not company.open_tasks
         is_crowded = message.lost and is_out_of_memory(outcome) and company.size > 1
         is_lost = message.lost and not is_crowded and trial.id not in self._retried
         if is_crowded or is_lost:  # before this attempt is recorded: other campaigns see that the trial is on its way

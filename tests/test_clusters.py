@@ -105,9 +105,7 @@ def test_the_walk_through_of_three_nodes_gives_the_records_of_one_machine(tmp_pa
         done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     trials = expand(load_suite("smoke"))
-    assert f"{len(trials)} of {len(trials)}" in done.stdout or f"{len(trials)}/{len(trials)}" in done.stdout, (
-        done.stdout
-    )
+    assert "Everything is recorded." in done.stdout
     store = Store(tmp_path / "local")
     list(campaign.run(trials, LocalExecutor(2), store))
     found, expected = Store(tmp_path / "results" / "cluster").latest(), store.latest()

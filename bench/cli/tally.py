@@ -49,10 +49,10 @@ class Tally:
             self.running.pop(event.trial_id, None)
         elif isinstance(event, TrialFinished):
             self.running.pop(event.trial.id, None)
+            self.labels.pop(event.trial.id, None)  # nothing more is said of it, and there may be a million
             self.finished += 1
             self.problems += event.status in {"error", "timeout"}
         elif isinstance(event, RecordedElsewhere):
-            self.labels[event.trial.id] = label(event.trial)
             self.recorded += 1
             self.problems += event.status in {"error", "timeout"}
 

@@ -17,6 +17,7 @@ class InlineExecutor:
     """Runs one attempt at a time, in the calling thread."""
 
     workers = 1
+    backlog = 0
 
     def __init__(self) -> None:
         self._submitted: deque[tuple[Task, ...]] = deque()

@@ -111,6 +111,11 @@ class Executor(Protocol):
         """How many attempts run at once."""
         ...
 
+    @property
+    def backlog(self) -> int:
+        """How many more processes are to be submitted, so that a place that grows on demand sees the demand."""
+        ...
+
     def submit(self, *tasks: Task) -> None:
         """Queue tasks that share a process, one or several; what is queued starts in the order of submission.
 

@@ -21,12 +21,16 @@ from typing import Final, Self
 import msgspec
 
 from bench.common.threads import thread_variables
+from bench.execution.children import search_path
 from bench.execution.interface import ExecutorLostError, Finished, Message, Resources, Task
 from bench.execution.listening import CappedLog, Listener
-from bench.execution.ray_messages import Declined, FromGateway, Ready, Settings
+from bench.execution.ray_messages import WAITING, Declined, FromGateway, Ready, Room, Settings
 from bench.execution.worker import GRACE_SECONDS
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+
+ANSWER_SECONDS: Final = 300.0
+"""A cluster that has not answered by then is none. Ray may try for ever, where something else listens."""
 
 _NO_LINE: Final = "it said nothing"
 
@@ -58,6 +62,7 @@ class RayExecutor:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"a cluster has devices cpu and cuda, and gives each process a GPU, not {device!r}")
         self._outstanding = 0
+        self._backlog = WAITING if workers is None else 0
         self._closed = False
         self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
         address = address or os.environ.get(ADDRESS_VARIABLE, "")
@@ -68,7 +73,7 @@ class RayExecutor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(own=not address),
+            env=_environment(address),
             start_new_session=True,
         )
         self._listener = Listener(self._process, self._take, CappedLog(self._log))
@@ -78,12 +83,17 @@ class RayExecutor:
         self._send(Settings(address=address, folder=folder, device=device, resources=resources, workers=workers))
         try:
             self._ready = self._answer(address)
+            self._room = self._ready.workers
         except BaseException:
             self.close()
             raise
 
     def _answer(self, address: str) -> Ready:
-        said = self._messages.get()
+        try:
+            said = self._messages.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            where = address or "of this machine"
+            raise ValueError(f"the cluster {where} has not answered for {ANSWER_SECONDS / 60:g} minutes") from None
         if isinstance(said, Ready):
             return said
         if isinstance(said, BaseException):
@@ -103,7 +113,12 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
-        return max(1, self._ready.workers)
+        """How many processes there is room for, as far as it is known: nodes come and go."""
+        return max(1, self._room)
+
+    @property
+    def backlog(self) -> int:
+        return self._backlog
 
     def submit(self, *tasks: Task) -> None:
         self._outstanding += len(tasks)
@@ -119,6 +134,9 @@ class RayExecutor:
             if isinstance(message, BaseException):
                 raise message
             assert not isinstance(message, Ready | Declined), "it was said before"
+            if isinstance(message, Room):
+                self._room = message.workers
+                continue
             if isinstance(message, Finished):
                 self._outstanding -= 1
             yield message
@@ -183,16 +201,13 @@ class RayExecutor:
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), _NO_LINE)
 
 
-def _environment(*, own: bool) -> dict[str, str]:
+def _environment(address: str) -> dict[str, str]:
     """Return the gateway's environment: the search path of this process, and safe settings for a cluster of its own."""
-    search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
-    environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1)}
-    environment |= {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1"}
-    if own:
-        environment |= {
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everything listens on 127.0.0.1
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        }
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1), **search_path()}
+    if not address or address.startswith(("127.0.0.1:", "localhost:")):
+        # Else Ray replaces the loopback address by another one of this machine, where nobody listens, and waits there.
+        environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if not address:
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         environment.pop(ADDRESS_VARIABLE, None)
     return environment

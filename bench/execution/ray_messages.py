@@ -3,12 +3,18 @@
 Everything is msgpack or JSON of these structs, the arrays of data sets apart: no object of this program is pickled.
 """
 
+from typing import Final
+
 import msgspec
 from msgspec import Struct
 
 from bench.events import Progress
 from bench.execution.interface import Finished, Resources, Started, Task
 from bench.store.record import Outcome
+
+WAITING: Final = 64
+"""So many processes are queued with Ray beyond those that there is room for, so that a cluster that grows on demand
+sees the demand."""
 
 
 class LossFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,13 +124,19 @@ class Ready(Struct, frozen=True, tag="ready"):
     notes: list[str]
 
 
+class Room(Struct, frozen=True, tag="room"):
+    """Nodes have joined or left: there is room for so many processes now."""
+
+    workers: int
+
+
 class Declined(Struct, frozen=True, tag="declined"):
     """The cluster cannot be used. The reason is one line."""
 
     why: str
 
 
-FromGateway = Ready | Declined | Started | Progress | Finished
+FromGateway = Ready | Room | Declined | Started | Progress | Finished
 
 encoded = msgspec.msgpack.encode
 

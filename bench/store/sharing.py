@@ -4,17 +4,20 @@ Campaigns on one results folder take trials from the same plan, or from plans th
 goes past what another has recorded meanwhile, or is at, and comes back to the latter in the end.
 """
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.config.trial import Trial
 from bench.events import HeldElsewhere, RecordedElsewhere
 from bench.store.claims import Claims
 from bench.store.journal import Store, read_record
-from bench.store.liveness import Holder
+from bench.store.liveness import Holder, SignOfLife, is_dead_for_sure
 from bench.store.record import INFRASTRUCTURE_STATUSES
+from bench.store.scratch import scratch_folder
 
 LOOK_AGAIN_SECONDS = 2.0
 """How often it is asked what has become of the trials that others are at."""
@@ -122,3 +125,13 @@ class SharedPlan:
     def _holding(self, *, waiting: bool) -> HeldElsewhere:
         holders = dict.fromkeys(str(each.holder) for each in self._held.values())
         return HeldElsewhere(trial_ids=tuple(self._held), holders=tuple(holders), waiting=waiting)
+
+
+@contextlib.contextmanager
+def place_of(store: Store) -> Iterator[tuple[Claims, Path]]:
+    """Give a campaign its claims, for as long as it lives, and its scratch folder."""
+    with SignOfLife(store.claims) as sign:
+        claims = Claims(store, sign)
+        name = sign.holder.campaign
+        with scratch_folder(store.root, name, is_dead=lambda other: is_dead_for_sure(store.claims, other)) as scratch:
+            yield claims, scratch

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import torch
 
@@ -31,9 +30,6 @@ from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
 from bench.training.timing import Paces, peak_memory, reset_peak_memory, time_pace, time_phases
 from bench.training.trajectory import status_of
-
-_PROGRESS_INTERVAL: Final = 0.25
-"""Seconds between two reports of a trial's progress, at least."""
 
 
 class Run:
@@ -72,6 +68,7 @@ class Run:
         self._trial = trial
         self._emit = emit
         self._last_emitted = 0.0
+        self._progress_seconds = options.progress_seconds
         self._trials_in_process = trials_in_process
         self._paces = paces or Paces()
         self._checkpoint = checkpoint
@@ -184,7 +181,7 @@ class Run:
         loop, spec = self.loop, self._trial.spec
         now = time.monotonic()
         done = loop.completed_steps == spec.steps and not doing
-        if now - self._last_emitted < _PROGRESS_INTERVAL and not done:
+        if now - self._last_emitted < self._progress_seconds and not done:
             return
         self._last_emitted = now
         self._emit(self._progress(doing=doing))

@@ -34,6 +34,8 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The folder of checkpoints, an absolute path; `None` for none. A campaign has them in its results folder."""
     checkpoint_minutes: float = 10.0
     """A checkpoint is written with evaluations, and after so long at the latest; 0 for none."""
+    progress_seconds: float = 0.25
+    """Progress of a trial is told after so long at the earliest; a campaign of very many at once makes it longer."""
     inception: InceptionPlan | None = None
     """On which workloads FID, KID and the Inception score are measured, and with which weights."""
 

@@ -309,6 +309,7 @@ class Recording:
     """An executor that runs nothing and keeps what it was given."""
 
     workers = 1
+    backlog = 0
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
@@ -336,6 +337,29 @@ def test_the_options_reach_the_task_whole(store: Store, trial: MakeTrial, tmp_pa
     assert task.options.timeout_seconds == 120.0
     assert Path(task.scratch).is_absolute()
     assert task.trial == trial(), "nothing of it entered the trial"
+
+
+@pytest.mark.parametrize(
+    ("workers", "company", "seconds"), [(1, 1, 0.25), (250, 1, 0.25), (1000, 1, 1.0), (1000, 16, 16.0)]
+)
+def test_trials_tell_of_themselves_less_often_where_very_many_run_at_once(
+    store: Store, trial: MakeTrial, workers: int, company: int, seconds: float
+) -> None:
+    executor = Recording()
+    executor.workers = workers
+    list(run([trial()], executor, store, RunOptions(trials_per_process=company)))
+    assert executor.tasks[0].options.progress_seconds == seconds
+
+
+@pytest.mark.parametrize(("workers", "backlog", "submitted"), [(1, 0, 1), (2, 0, 2), (2, 3, 5), (9, 9, 6)])
+def test_no_more_is_submitted_than_there_is_room_for_and_what_is_to_be_seen_waiting(
+    store: Store, trial: MakeTrial, workers: int, backlog: int, submitted: int
+) -> None:
+    executor = Recording()
+    executor.workers, executor.backlog = workers, backlog
+    list(run([trial(seed=seed) for seed in range(6)], executor, store))
+    assert len(executor.tasks) == submitted
+    assert len(list(store.claims.glob("*.claim"))) == submitted, "the rest is for others"
 
 
 @pytest.mark.parametrize(

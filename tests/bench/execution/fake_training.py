@@ -241,6 +241,7 @@ _BEHAVIOURS = {
     "hog": _ask_for_memory,
     "hog-group": _take_memory_in_a_group,
     "nap": _nap,
+    "brief": lambda _: time.sleep(0.01),
     "tally": _tally,
     "tell-device": _nap,
     "sleep-with-child": _sleep_with_child,

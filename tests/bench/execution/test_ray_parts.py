@@ -180,6 +180,15 @@ def test_ray_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.
         RayExecutor()
 
 
+def test_a_cluster_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    monkeypatch.setattr("bench.execution.ray.ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ValueError, match="the cluster nowhere:1 has not answered for 0 minutes"):
+        RayExecutor("nowhere:1")
+    assert list(tmp_path.glob("ray-*")) == []
+
+
 def test_a_card_of_a_cluster_has_no_number() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
     with pytest.raises(ValueError, match="'cuda:1'"):

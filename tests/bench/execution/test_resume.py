@@ -66,7 +66,7 @@ class Here:
             artifacts = self.folder / f"{self._attempts}.{index}"
             artifacts.mkdir(parents=True)
             members.append((trial, artifacts))
-        chosen = RunOptions(**{"checkpoint_dir": str(self.folder / "checkpoints"), **options})
+        chosen = RunOptions(**{"checkpoint_dir": str(self.folder / "checkpoints"), "progress_seconds": 0.0, **options})
         ended: dict[int, Outcome | Exception] = {}
         try:
             ended.update(training.train(members, chosen, self._emit))
@@ -85,7 +85,6 @@ class Here:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     monkeypatch.setattr(training, "commit", lambda: "c0ffee")  # somebody may commit meanwhile
-    monkeypatch.setattr("bench.training.run._PROGRESS_INTERVAL", 0.0)
     return Here(tmp_path / "here")
 
 
