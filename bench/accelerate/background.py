@@ -42,6 +42,7 @@ class BackgroundRunner:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        # Of the lowest priority: what trains meanwhile has a higher one (`bench.accelerate.streams`).
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="background", initializer=self._prepare)
         self._first = True

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 
+from bench.accelerate.streams import TRAINING_PRIORITY
 from bench.common.errors import first_line
 from bench.training.batches import Batch
 from bench.training.monitors import Monitors
@@ -59,7 +60,7 @@ class CudaGraphs:
         current = torch.cuda.current_stream(device)
         is_default = current == torch.cuda.default_stream(device)
         self._device = device
-        self._stream = torch.cuda.Stream(device) if is_default else current
+        self._stream = torch.cuda.Stream(device, priority=TRAINING_PRIORITY) if is_default else current
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, call: Callable[[], object]) -> None:
@@ -144,6 +145,7 @@ class CapturedStepper:
         *,
         sync: Callable[[], object] = lambda: None,
     ) -> None:
+        step.make_capturable()
         self._step = step
         self._monitors = monitors
         self._recorder = recorder
@@ -176,13 +178,17 @@ class CapturedStepper:
         """Make one step and store what is watched."""
         self._monitors.begin(step)
         replayed = [
-            self.update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
+            self._update("discriminator", critic_step, measured=self._step.measures(step, critic_step))
             for critic_step in self._step.critic_range(step)
         ]
-        replayed.append(self.update("generator", step, measured=self._step.measures(step)))
+        replayed.append(self._update("generator", step, measured=self._step.measures(step)))
         self.replayed_steps += all(replayed)
 
-    def update(self, phase: Phase, index: int, *, measured: bool = False) -> bool:
+    def update(self, phase: Phase, index: int) -> bool:
+        """Make the update of a phase that has this number; say whether it was made as a long training makes most."""
+        return self._update(phase, index, measured=False) or self.reason is not None
+
+    def _update(self, phase: Phase, index: int, *, measured: bool) -> bool:
         """Make the update of a phase that has this number; return whether it was a replay."""
         batch = self._step.batch(phase, index)
         kind = _Kind(phase, tuple(part.name for part in self._step.method.due_terms(phase, index)), measured)

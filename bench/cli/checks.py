@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from bench.common.gpus import has_precision, is_built_for
 from bench.files.places import default_cache_dir, resolved
 
 State = Literal["ok", "note", "broken"]
@@ -24,12 +25,23 @@ _FREE_BYTES: Final = 1_000_000_000
 
 TORCH_PROBE: Final = """
 import json, torch
-found = {"version": torch.__version__, "cuda": torch.version.cuda, "threads": torch.get_num_threads(), "devices": []}
+found = {"version": torch.__version__, "cuda": torch.version.cuda, "threads": torch.get_num_threads(), "devices": [],
+         "rocm": torch.version.hip, "others": []}
 if torch.cuda.is_available():
+    found["built"] = torch.cuda.get_arch_list()
+    found["capabilities"] = []
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory
         found["devices"].append(f"{torch.cuda.get_device_name(index)}, {memory / 2**30:.0f} GiB")
-    torch.ones(8, device="cuda").sum().item()
+        found["capabilities"].append(torch.cuda.get_device_capability(index))
+    try:
+        torch.ones(8, device="cuda").sum().item()
+    except RuntimeError as error:
+        found["refused"] = next(iter(str(error).splitlines()), type(error).__name__)
+for name in ("mps", "xpu"):
+    module = getattr(torch, name, None) if name == "xpu" else torch.backends.mps
+    if module is not None and module.is_available():
+        found["others"].append(name)
 print(json.dumps(found))
 """
 TORCHVISION_PROBE: Final = "import json, torchvision; print(json.dumps({'version': torchvision.__version__}))"
@@ -84,16 +96,52 @@ def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
         return [Check("torch", "broken", torch.error, "pip install torch torchvision")]
     checks = [Check("torch", "ok", f"{torch.values['version']}, {torch.values['threads']} threads")]
     checks.append(torchvision_check(torchvision))
-    devices = torch.values["devices"]
-    assert isinstance(devices, list)
-    if devices:
-        checks.append(Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices))))
-    elif shutil.which("nvidia-smi") and torch.values["cuda"] is None:
-        fix = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
-        checks.append(Check("device", "note", "cpu, although an NVIDIA driver is installed", fix))
-    else:
-        checks.append(Check("device", "ok", "cpu"))
+    checks += device_checks(torch.values)
     return checks
+
+
+def device_checks(found: dict[str, Any]) -> list[Check]:
+    """Judge what torch computes on: the GPUs, whether this build runs on them, and in which precisions."""
+    devices: list[str] = found["devices"]
+    others: list[str] = found.get("others", [])
+    if devices:
+        checks = [Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices)))]
+        checks += [each for i, name in enumerate(devices) if (each := _card_check(f"cuda:{i}", name, i, found))]
+        if found.get("refused") and not any(check.state == "broken" for check in checks):
+            checks.append(Check("cuda", "broken", found["refused"], "see what nvidia-smi says; restart the driver"))
+        if found.get("rocm"):
+            checks.append(Check("cuda", "note", f"ROCm {found['rocm']}: nothing here has been tried on it"))
+        return checks
+    if others:
+        known = {"mps": "Apple's GPU (mps)", "xpu": "Intel's GPU (xpu)"}
+        said = " and ".join(known[each] for each in others)
+        return [Check("device", "note", f"cpu; {said} is there and is not used: trials run on cpu or cuda alone")]
+    if shutil.which("nvidia-smi") and found["cuda"] is None:
+        fix = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
+        return [Check("device", "note", "cpu, although an NVIDIA driver is installed", fix)]
+    return [Check("device", "ok", "cpu")]
+
+
+def _card_check(device: str, name: str, index: int, found: dict[str, Any]) -> Check | None:
+    """Say whether this build of torch runs on a GPU, and what that cannot do; None where there is nothing to say."""
+    if found.get("rocm") or "capabilities" not in found:
+        return None
+    major, minor = found["capabilities"][index]
+    if not is_built_for((major, minor), found["built"]):
+        said = f"{name} has compute capability {major}.{minor}, for which torch {found['version']} has no code"
+        fix = "install an earlier torch that lists the card, or use --device cpu: https://pytorch.org/get-started"
+        return Check(device, "broken", f"{said} (it has {', '.join(found['built'])})", fix)
+    if not has_precision((major, minor), "bf16"):
+        return Check(device, "note", f"{name} has compute capability {major}.{minor}: fp32 alone, no bf16 and no tf32")
+    return None
+
+
+def system_checks() -> list[Check]:
+    """Say where the operating system is one that trials cannot be run on."""
+    if platform.system() != "Windows":
+        return []
+    found = "Windows: tables and losses work; trials do not run, since their processes need signals and pipes of POSIX"
+    return [Check("system", "broken", found, "use it in WSL 2: https://learn.microsoft.com/windows/wsl/install")]
 
 
 def torchvision_check(torchvision: Probe) -> Check:

@@ -24,6 +24,7 @@ def doctor(results: Path, data_dir: Path | None, style: str) -> None:
 
     findings = [
         checks.python_check(),
+        *checks.system_checks(),
         *checks.torch_checks(checks.probe(checks.TORCH_PROBE), checks.probe(checks.TORCHVISION_PROBE)),
         *checks.library_checks(),
         checks.threads_check(),

@@ -19,12 +19,14 @@ class Call:
     """What is timed: `run(i)` makes the i-th call, on other inputs than the call before.
 
     Calls come in multiples of `interval`, in which a lazy term is due once. `reset` undoes the changes made by calls.
-    It runs before every block and is not timed.
+    It runs before every block and is not timed. `counted` launches the same operators one by one, where `run` does not:
+    nobody sees the operators of a graph that is replayed.
     """
 
     run: Callable[[int], object]
     interval: int = 1
     reset: Callable[[], None] = lambda: None
+    counted: Callable[[int], object] | None = None
 
 
 @dataclass(frozen=True)

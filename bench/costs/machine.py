@@ -21,7 +21,7 @@ _WARM_UP: Final = 2
 def describe(device: torch.device, threads: int, precision: Precision) -> Machine:
     """Describe this machine and measure its rates, which takes a second or two."""
     surroundings = environment(str(device), threads, accelerator_name(str(device)))
-    accelerator = read_accelerator(device.index or 0) if device.type == "cuda" else None
+    accelerator = read_accelerator(device) if device.type == "cuda" else None
     fingerprint = surroundings.fingerprint
     if accelerator is not None:
         lasting = [accelerator.driver, accelerator.sm_clock_maximum, accelerator.memory_clock_maximum]
@@ -34,8 +34,11 @@ def describe(device: torch.device, threads: int, precision: Precision) -> Machin
     )
 
 
-def read_accelerator(index: int) -> Accelerator | None:
-    """Ask nvidia-ml-py about a GPU; None if the package (the extra `gpu`) or the driver is missing."""
+def read_accelerator(device: torch.device) -> Accelerator | None:
+    """Ask nvidia-ml-py about a GPU; None if the package (the extra `gpu`) or the driver is missing, or does not say.
+
+    It is found by its UUID: NVML counts all GPUs of the machine in another order than CUDA those that a process sees.
+    """
     try:
         nvml: Any = importlib.import_module("pynvml")
     except ImportError:
@@ -45,7 +48,7 @@ def read_accelerator(index: int) -> Accelerator | None:
     except nvml.NVMLError:  # the package is there, the driver is not
         return None
     try:
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        handle = _handle(nvml, device)
         milliwatts = _asked(nvml, nvml.nvmlDeviceGetPowerManagementLimit, handle)
         return Accelerator(
             name=_text(nvml.nvmlDeviceGetName(handle)),
@@ -56,8 +59,21 @@ def read_accelerator(index: int) -> Accelerator | None:
             memory_clock_maximum=_asked(nvml, nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_MEM),
             power_limit=None if milliwatts is None else milliwatts / 1000,
         )
+    except nvml.NVMLError:  # no such GPU, or none that this process may ask about
+        return None
     finally:
         nvml.nvmlShutdown()
+
+
+def _handle(nvml: Any, device: torch.device) -> object:  # noqa: ANN401 - a module
+    """Return NVML's own name for a GPU, or for a part of one (MIG)."""
+    uuid = str(torch.cuda.get_device_properties(device).uuid)
+    if uuid.startswith(("GPU-", "MIG-")):
+        return nvml.nvmlDeviceGetHandleByUUID(uuid)
+    try:
+        return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+    except nvml.NVMLError:
+        return nvml.nvmlDeviceGetHandleByUUID(f"MIG-{uuid}")
 
 
 def _asked(nvml: Any, question: Callable[..., int], *arguments: object) -> int | None:  # noqa: ANN401 - a module
@@ -73,12 +89,16 @@ def _text(answer: str | bytes) -> str:
 
 
 def measure_rates(device: torch.device, precision: Precision) -> Rates:
-    """Measure the fastest of a few large matrix products in this precision, and of a few large copies."""
+    """Measure the fastest of a few large matrix products in this precision, and of a few large copies.
+
+    Of random numbers: products of ones change so few bits that a GPU draws little power, and keeps a clock that it
+    would not keep.
+    """
     cuda = device.type == "cuda"
     size, words = (8192, 2**28) if cuda else (1024, 2**24)
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    left, right, product = (torch.ones(size, size, dtype=kind, device=device) for _ in range(3))
-    source, target = (torch.ones(words, dtype=torch.float32, device=device) for _ in range(2))
+    left, right, product = (torch.randn(size, size, dtype=kind, device=device) for _ in range(3))
+    source, target = (torch.rand(words, dtype=torch.float32, device=device) for _ in range(2))
     multiply = _best(Call(lambda _: torch.mm(left, right, out=product)), cuda=cuda)
     copy = _best(Call(lambda _: target.copy_(source)), cuda=cuda)
     return Rates(flops_per_second=2 * size**3 / multiply, bytes_per_second=2 * 4 * words / copy)

@@ -26,7 +26,7 @@ from bench.methods import label, part_components
 from bench.store.environment import commit
 from bench.store.kernels import KERNEL_SCHEMA, KernelRecord, KernelSetting, KernelStore, Machine, Timing, kernel_id
 from bench.training.memory import keep_freed_memory
-from bench.training.precision import choose_device, configure
+from bench.training.precision import check_precision, choose_device, configure
 from bench.training.version import ENGINE_VERSION
 from losses import Method
 from losses.profiling import watching
@@ -88,6 +88,11 @@ def measure(
     with torch_threads(threads):
         known: dict[Precision, Machine] = {}
         for setting in settings:
+            try:
+                check_precision(where, setting.precision)
+            except ValueError as error:
+                yield from (Refused(label(method), setting, str(error)) for method in methods)
+                continue
             configure(setting.precision)
             if setting.precision not in known:
                 known[setting.precision] = machines.describe(where, threads, setting.precision)
@@ -182,7 +187,12 @@ def _timing(path: str, call: Call, reference: dict[str, Call], device: torch.dev
         reference_blocks=blocks.reference,
         stages=_stages(call, device, effort) if path in _IN_STAGES else {},
         # The first call of an interval is the one on which every lazy term is due.
-        profile=profile(lambda: call.run(0), device, statistics.median(blocks.subject)),
+        profile=profile(
+            lambda: call.run(0),
+            device,
+            statistics.median(blocks.subject),
+            counted=lambda: (call.counted or call.run)(0),
+        ),
     )
 
 

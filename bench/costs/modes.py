@@ -52,7 +52,7 @@ def _captured_step(call: Call, phase: Phase, paths: Paths) -> Call:
         captured.update(phase, index)
     if captured.reason:
         raise RuntimeError(captured.reason)
-    return Call(lambda index: captured.update(phase, index), call.interval, call.reset)
+    return Call(lambda index: captured.update(phase, index), call.interval, call.reset, call.run)
 
 
 def capture(call: Call, recorder: Recorder, generators: Collection[torch.Generator] = ()) -> Call:
@@ -65,7 +65,7 @@ def capture(call: Call, recorder: Recorder, generators: Collection[torch.Generat
     for index in range(WARM_UP):
         recorder.run(functools.partial(call.run, index))
     replays = [recorder.record(functools.partial(call.run, index), generators) for index in range(ROTATION)]
-    return Call(lambda index: replays[index % ROTATION](), reset=call.reset)
+    return Call(lambda index: replays[index % ROTATION](), reset=call.reset, counted=call.run)
 
 
 def _compiled(paths: Paths, name: str) -> Call:

@@ -132,8 +132,13 @@ class Paths:
         return objective.generator, [(fake,) for _, fake in self.logits]
 
     def whole_loss(self, name: str, loss: Callable[..., Tensor] | None = None) -> Call:
-        """Return forward and backward of a loss as one call, or those of another function in its place."""
-        plain, inputs = self.loss(name)
+        """Return forward and backward of a loss as one call, or those of another function in its place.
+
+        It has leaves of its own. A leaf belongs to the stream on which its first graph was made, for as long as that
+        graph lives, and the passes that are timed apart keep theirs: a recording that met such a leaf would be refused.
+        """
+        plain, shared = self.loss(name)
+        inputs = [[leaf.detach().clone().requires_grad_(leaf.requires_grad) for leaf in logits] for logits in shared]
         chosen = loss or plain
 
         def both(index: int) -> None:

@@ -20,18 +20,26 @@ TOP: Final = 5
 _MEMORY: Final = "[memory]"
 
 
-def profile(call: Callable[[], object], device: torch.device, seconds: float) -> Profile:
+def profile(
+    call: Callable[[], object],
+    device: torch.device,
+    seconds: float,
+    *,
+    counted: Callable[[], object] | None = None,
+) -> Profile:
     """Run a call under the profiler, and return what it launched.
 
     Args:
         call: has been run before; every run does the same work.
         device: where it works.
         seconds: its time without the profiler.
+        counted: launches the same operators one by one, of which operations and bytes are counted; the call itself
+            unless it replays a graph.
 
     On CUDA a kernel is anything that the device ran, including memory copies. On the CPU it is an operator that no
     other operator called. Its time and the wall-clock time are taken under the profiler, which slows small ones down.
     """
-    flops, bytes_moved = traffic.count(call)
+    flops, bytes_moved = traffic.count(counted or call)
     cuda = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
     if cuda:

@@ -3,7 +3,7 @@
 The steps of several trials are made in turn, and on CUDA side by side. Each trial has everything of its own (networks,
 optimizers, streams of random numbers, monitors, and on CUDA a stream of the device), and makes the very steps that it
 would make alone: its numbers do not depend on what else is in the process, nor on how much. Throughput is no such
-number: when a trial has ended, the others stand still while its pace is measured.
+number: when the first trial of a method has ended, the others stand still while its pace is measured.
 """
 
 import gc
@@ -32,6 +32,7 @@ from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
 from bench.training.stopping import Stopped, StopRequest
+from bench.training.timing import Paces
 from bench.training.version import ENGINE_VERSION
 
 Emit = Callable[[Progress], None]
@@ -59,7 +60,7 @@ def train(
     if len(precisions) != 1:
         raise ValueError(f"the trials of a process have one precision, not {' and '.join(precisions) or 'none'}")
     device = torch.device(options.device)
-    materials = Materials(options)
+    materials, paces = Materials(options), Paces()
     running: dict[int, _Lane] = {}
     stop = StopRequest()
     keeps = options.checkpoint_dir is not None and options.checkpoint_minutes > 0
@@ -72,7 +73,7 @@ def train(
             checkpoint = checkpoint_of(trial, options, len(trials), stop, emit) if keeps else None
             make = partial(
                 Run, trial, options, emit=emit, make_stepper=make_stepper_for(options, runner), runner=runner,
-                materials=materials, trials_in_process=len(trials), checkpoint=checkpoint,
+                materials=materials, trials_in_process=len(trials), paces=paces, checkpoint=checkpoint,
             )  # fmt: skip
             with current():
                 run = begin(make, checkpoint, device)
@@ -115,8 +116,9 @@ def _failed(
 ) -> Generator[tuple[int, Outcome | Exception], None, bool]:
     """Tell of a trial that failed beside so many; say whether the others can go on, and tell of them if they cannot."""
     forget_frames(error)
+    alive = recovers(device)
     yield index, beside_others(error, company)
-    if recovers(device):
+    if alive:
         return True
     for other in others:
         yield other, NeedsOwnProcess(f"the GPU failed with another trial of the process: {first_line(error)}")

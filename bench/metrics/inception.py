@@ -213,7 +213,7 @@ def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: to
         f"metrics {METRICS_VERSION}",
         ",".join(_TENSORS),
     )
-    machine = (device.type, str(torch.__version__), str(usable_cpus()))
+    machine = (tensor_cache.device_key(device), str(torch.__version__), str(usable_cpus()))
     key = hashlib.sha256("\n".join((workload.kind, *what, *machine)).encode()).hexdigest()
     return folder / f"inception-{workload.kind}-{key[:16]}.safetensors"
 

@@ -210,7 +210,7 @@ def cache_path(workload: Workload, arrays: Arrays, device: torch.device, cache_d
     parts = (content_hash(arrays), known.component, f"metrics {METRICS_VERSION}", f"{count} samples")
     layout = ",".join(field.name for field in dataclasses.fields(Reference))
     # Devices, releases of torch and numbers of threads give other last bits, and bits are compared between runs.
-    machine = (device.type, str(torch.__version__), str(torch.get_num_threads()))
+    machine = (tensor_cache.device_key(device), str(torch.__version__), str(torch.get_num_threads()))
     key = hashlib.sha256("\n".join((workload.kind, str(workload.stack), layout, *parts, *machine)).encode()).hexdigest()
     return cache_dir / f"reference-{workload.kind}-{key[:16]}.safetensors"
 

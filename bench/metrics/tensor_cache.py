@@ -6,6 +6,7 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from bench.data.cache import wait_for
@@ -15,6 +16,11 @@ from bench.files.writing import replace_whole
 Tensors = dict[str, Tensor]
 
 _log = logging.getLogger(__name__)
+
+
+def device_key(device: torch.device) -> str:
+    """Return what a device is called in the names of files: two models of GPU give other last bits."""
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
 def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Tensors:

@@ -11,7 +11,7 @@ from bench.config.trial import Trial
 from bench.networks import build_discriminator, build_generator
 from bench.training.batches import Batches
 from bench.training.memory import keep_freed_memory
-from bench.training.precision import choose_device, configure
+from bench.training.precision import check_precision, choose_device, configure
 from bench.training.run_options import RunOptions
 from bench.training.seeding import Stream
 from bench.training.step import TrainingStep
@@ -21,11 +21,13 @@ def prepare_process(trial: Trial, options: RunOptions) -> None:
     """Set what holds for the whole process: the device, threads, memory and precision.
 
     Raises:
-        ValueError: for a trial of another protocol version.
+        ValueError: for a trial of another protocol version, or in a precision that the device does not have.
     """
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
-    choose_device(torch.device(options.device))
+    device = torch.device(options.device)
+    check_precision(device, trial.spec.precision)
+    choose_device(device)
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     configure(trial.spec.precision)

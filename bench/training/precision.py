@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from bench.common.gpus import has_precision
 from bench.config.trial import Precision
 
 
@@ -15,6 +16,22 @@ def choose_device(device: torch.device) -> None:
     """
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
+
+
+def check_precision(device: torch.device, precision: Precision) -> None:
+    """Refuse a precision that a device does not compute in.
+
+    Raises:
+        ValueError: an old card would emulate bf16, slowly, and compute in float32 where tf32 was asked for.
+    """
+    if device.type != "cuda" or precision == "fp32":
+        return
+    capability = torch.cuda.get_device_capability(device)
+    if not has_precision(capability, precision):
+        name, version = torch.cuda.get_device_name(device), ".".join(map(str, capability))
+        raise ValueError(
+            f"{name} has no {precision}, which came with compute capability 8.0 (it has {version}): use fp32"
+        )
 
 
 def configure(precision: Precision) -> None:

@@ -27,7 +27,7 @@ from bench.training.monitors import Curves, Monitors
 from bench.training.outcome import make_outcome
 from bench.training.run_options import RunOptions
 from bench.training.stepper import EagerStepper, InlineRunner, MakeStepper, Runner
-from bench.training.timing import peak_memory, time_pace, time_phases
+from bench.training.timing import Paces, peak_memory, reset_peak_memory, time_pace, time_phases
 from bench.training.trajectory import status_of
 
 
@@ -42,6 +42,7 @@ class Run:
         runner: makes the evaluations.
         materials: what it has in common with the other trials of the process.
         trials_in_process: how many trials train in this process at once.
+        paces: which kinds of trial the process has timed.
         checkpoint: is written after blocks of steps; none by default.
 
     Raises:
@@ -58,6 +59,7 @@ class Run:
         runner: Runner | None = None,
         materials: Materials | None = None,
         trials_in_process: int = 1,
+        paces: Paces | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         spec = trial.spec
@@ -67,6 +69,7 @@ class Run:
         self._last_emitted = 0.0
         self._progress_seconds = options.progress_seconds
         self._trials_in_process = trials_in_process
+        self._paces = paces or Paces()
         self._checkpoint = checkpoint
         self._earlier_seconds = 0.0
         self._runner = runner or InlineRunner()
@@ -74,6 +77,7 @@ class Run:
         if self._inception is not None:
             verified(self._inception)  # before anything is trained; they are loaded when they are needed
         self._device = device = torch.device(options.device)
+        reset_peak_memory(device)
         materials = materials or Materials(options)
         self._workload, self._arrays, images = materials.of(spec)
         evaluations = Evaluations(spec, self._workload, materials.evaluator(trial), device, self._runner)
@@ -139,14 +143,16 @@ class Run:
     def _cost(self) -> dict[str, float | None]:
         """Return what the run cost on this machine; only the count of images may cross machines.
 
-        The rates are those of the trial alone. The seconds of training and of evaluations are with whatever ran
-        meanwhile, and together may be more than the trial took. The peak of memory is the process's, and absent where
-        it is shared; with evaluations beside training it is of both at once. All but the seconds of training and of
-        evaluations, of which earlier attempts have spent `earlier_seconds`, is of the last attempt alone.
+        The rates are those of the trial alone, or None where the process has measured them with another seed. The
+        seconds of training and of evaluations are with whatever ran meanwhile, and together may be more than the trial
+        took. The peak of memory is the process's, and absent where it is shared; with evaluations beside training it is
+        of both at once. All but the seconds of training and of evaluations, of which earlier attempts have spent
+        `earlier_seconds`, is of the last attempt alone.
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
-        rate = time_pace(loop, self._device).steps_per_second()
-        phases = time_phases(step, loop.completed_steps, self._device)
+        clock = time_pace(loop, self._device, self._paces)
+        rate = None if clock is None else clock.steps_per_second()
+        phases = time_phases(loop, step, self._device)
         shared = self._trials_in_process > 1
         return {
             "steps_per_second": rate,

@@ -33,13 +33,12 @@ from losses.types import Phase
 
 
 def build_optimizer(module: nn.Module, optimizer: Optimizer, learning_rate: float) -> torch.optim.Optimizer:
-    """Build one player's optimizer, fused where torch has it, and on CUDA one whose update can be captured."""
+    """Build one player's optimizer, fused where torch has it."""
     parameters = list(module.parameters())
-    capturable = parameters[0].is_cuda
     if optimizer.name == "adam":
-        return torch.optim.Adam(parameters, lr=learning_rate, betas=optimizer.betas, fused=True, capturable=capturable)
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=optimizer.betas, fused=True)
     if optimizer.name == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1], capturable=capturable)
+        return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=optimizer.betas[1])
     return torch.optim.SGD(parameters, lr=learning_rate, momentum=optimizer.betas[0])
 
 
@@ -85,6 +84,7 @@ class TrainingStep:
         self._batches = batches
         self._precision = precision
         self._device = next(generator.parameters()).device
+        self._capturable = False
         self._not_measured = torch.full((), torch.nan, device=self._device)
 
     def run(self, step: int) -> tuple[DiscriminatorRow, GeneratorRow]:
@@ -183,6 +183,23 @@ class TrainingStep:
         with mark(G_UPDATE):
             self.generator_optimizer.step()
 
+    def make_capturable(self) -> None:
+        """Let the optimizers' updates be recorded as CUDA graphs from here on; torch asks for it beforehand.
+
+        Where nothing is recorded it makes some updates slower, and torch says so in a warning.
+        """
+        self._capturable = self._device.type != "cpu"
+        self._settle_optimizers()
+
+    def _settle_optimizers(self) -> None:
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                if "capturable" in group:  # a plain descent can be recorded as it is
+                    group["capturable"] = self._capturable
+            for parameter, kept in optimizer.state.items():
+                if self._capturable and "step" in kept:
+                    kept["step"] = kept["step"].to(parameter.device)
+
     def snapshot(self) -> dict[str, Any]:
         """Return all that the next step depends on; random streams have no state."""
         stateful = {name: getattr(self, name) for name in _STATEFUL}
@@ -192,6 +209,7 @@ class TrainingStep:
         """Take up what `snapshot` returned."""
         for name in _STATEFUL:
             getattr(self, name).load_state_dict(state[name])
+        self._settle_optimizers()  # the state is of steps that were made one way, and these may be made another
 
     @property
     def state(self) -> dict[str, dict[str, Tensor]]:

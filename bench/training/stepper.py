@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from bench.training.monitors import Monitors
 from bench.training.step import TrainingStep
+from losses.types import Phase
 
 Made = TypeVar("Made")
 Given = TypeVarTuple("Given")
@@ -24,6 +25,10 @@ class Stepper(Protocol):
 
     def run(self, step: int) -> None:
         """Make one step and store what is watched."""
+        ...
+
+    def update(self, phase: Phase, index: int) -> bool:
+        """Make the update of a phase that has this number; say whether it was made as a long training makes most."""
         ...
 
     def cost(self) -> dict[str, float | None]:
@@ -53,6 +58,16 @@ class EagerStepper:
 
     def run(self, step: int) -> None:
         self._monitors.record(step, *self._step.run(step))
+
+    def update(self, phase: Phase, index: int) -> bool:
+        batch = self._step.batch(phase, index)
+        if phase == "discriminator":
+            self._step.discriminator_gradients(batch)
+            self._step.apply_discriminator()
+        else:
+            self._step.generator_gradients(batch)
+            self._step.apply_generator()
+        return True
 
     def cost(self) -> dict[str, float | None]:
         return {}

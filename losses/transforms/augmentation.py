@@ -107,10 +107,10 @@ def turned(images: Tensor, quarters: Tensor) -> Tensor:
 def scaled_and_rotated(images: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
     """Magnify each image by its scale and rotate it counter-clockwise by its angle [B], about its center.
 
-    Pixels are interpolated bilinearly between the four around the place they come from; outside the image is 0. The
-    gathers are format_value out because torch's `grid_sample` cannot be differentiated twice.
+    Pixels are interpolated bilinearly between the four around the place they come from; outside the image is 0. This is
+    written out because torch's `grid_sample` cannot be differentiated twice.
     """
-    batch, channels, height, width = images.shape
+    height, width = images.shape[2:]
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
     y = torch.arange(height, device=images.device, dtype=angle.dtype)[:, None] - middle_y
     x = torch.arange(width, device=images.device, dtype=angle.dtype)[None, :] - middle_x
@@ -125,9 +125,26 @@ def scaled_and_rotated(images: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
         for row, down in ((top, top + 1 - source_y), (top + 1, source_y - top)):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-            corner = pixels.gather(2, index.long().flatten(1)[:, None].expand(batch, channels, height * width))
+            corner = picked(pixels, index.long().flatten(1))
             result = result + (across * down * inside).flatten(1)[:, None].to(images.dtype) * corner
     return result.reshape(images.shape)
+
+
+def picked(pixels: Tensor, index: Tensor) -> Tensor:
+    """Return the pixels that an index [B, N] names, of pixels [B, C, HW], in all channels.
+
+    Their gradient sums what was named twice. On CUDA that of `gather` does so in the order in which threads arrive, so
+    that two runs differ; that of an index sorts first. On the CPU either has one order, and `gather` is faster.
+    """
+    if pixels.device.type != "cpu":
+        return indexed(pixels, index)
+    return pixels.gather(2, index[:, None].expand(*pixels.shape[:2], index.shape[1]))
+
+
+def indexed(pixels: Tensor, index: Tensor) -> Tensor:
+    """Return what `picked` returns, with a gradient that is the same from run to run on any device."""
+    rows = torch.arange(len(pixels), device=pixels.device)[:, None]
+    return pixels.transpose(1, 2)[rows, index].transpose(1, 2)
 
 
 def _hole(u: Tensor, side: int) -> Tensor:

@@ -55,6 +55,9 @@ class Bare:
         self._real = to_network_range(images[:BATCH])
         self._latents = torch.randn(BATCH, LATENT, device=device)
 
+    def make_capturable(self) -> None:
+        self._step.make_capturable()
+
     def run(self, _: int) -> None:
         step = self._step
         step.discriminator_optimizer.zero_grad(set_to_none=True)

@@ -171,6 +171,7 @@ class Bench:
 
     def _replayed(self, bare: Bare) -> Callable[[int], object]:
         recorder = recorder_for(self._device)
+        bare.make_capturable()
         for _ in range(WARM_UP):
             recorder.run(lambda: bare.run(0))
         replay = recorder.record(lambda: bare.run(0), ())

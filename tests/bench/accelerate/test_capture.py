@@ -1,16 +1,19 @@
 """A captured step makes the numbers of a plain one, bit for bit; recorded here on tapes, which are the CPU's graphs."""
 
+import msgspec
 import pytest
 import torch
-from small_trials import images, make_trial, train_alone
+from small_trials import ADAM, images, make_trial, train_alone
 from tape import Tapes
 from torch import Tensor
 
 import losses
 from bench.accelerate import capture as room
 from bench.accelerate.capture import WARM_UP, CapturedStepper
+from bench.training import run
 from bench.training.build import build_step
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
+from bench.training.step import TrainingStep
 
 CPU = torch.device("cpu")
 STEPS = 12
@@ -123,6 +126,40 @@ def test_what_reads_the_device_is_not_replayed(monkeypatch):
     assert all(value.isfinite().all() for name, value in found["tensors"].items() if name != "monitors")
 
 
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_only_what_is_captured_has_optimizers_that_can_be(name: str) -> None:
+    """Also where it goes on from a checkpoint of steps made the other way. A device without numbers stands for CUDA."""
+    meta = torch.device("meta")
+    trial = make_trial("nsgan", width=4, batch_size=8, optimizer=msgspec.structs.replace(ADAM, name=name))
+
+    def flags(step: TrainingStep) -> set[bool]:
+        both = (step.generator_optimizer, step.discriminator_optimizer)
+        return {group["capturable"] for each in both for group in each.param_groups if "capturable" in group}
+
+    def built(*, captured: bool) -> TrainingStep:
+        step = build_step(trial, images().to(meta), meta)
+        if captured:
+            CapturedStepper(step, Monitors(1, CPU), Tapes())
+        return step
+
+    has_flag = name != "sgd"
+    for captured in (True, False):
+        step, other = built(captured=captured), built(captured=not captured)
+        assert flags(step) == ({captured} if has_flag else set())
+        counted = other.generator_optimizer.state
+        counted.update((weight, {"step": torch.ones(())}) for weight in other.generator.parameters())
+        step.restore(other.snapshot())
+        assert flags(step) == ({captured} if has_flag else set())
+        counts = {kept["step"].device for kept in step.generator_optimizer.state.values()}
+        assert not captured or counts == {meta}, "a graph counts on its device"
+
+
+def test_on_the_cpu_optimizers_can_be_recorded_as_they_are() -> None:
+    step = build_step(make_trial("nsgan", width=4, batch_size=8), images(), CPU)
+    CapturedStepper(step, Monitors(1, CPU), Tapes())
+    assert not step.generator_optimizer.param_groups[0]["capturable"]
+
+
 def test_a_tape_sees_what_a_graph_would_fix():
     """A number that Python computes between two steps stays as it was recorded: the tests above would notice."""
     factor, counted = [1.0], torch.zeros(())
@@ -146,6 +183,37 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
     assert "replayed_steps" not in plain.cost
     assert 40 <= captured.cost["replayed_steps"] < 60
     assert captured.message == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "steps", "known"),
+    [
+        ("wgan-gp", 60, True),
+        ("wgan-gp", 2, False),
+        ("bce_ns + r1(gamma=1, every=16)", 20, False),
+        ("topk-gan", 2, True),
+    ],
+)
+def test_the_times_of_updates_are_those_of_replays_or_unknown(
+    tmp_path, monkeypatch, method: str, steps: int, known: bool
+) -> None:
+    """A training that is too short has not recorded every kind; one that is never captured has eager ones."""
+    tapes = Tapes()
+    monkeypatch.setattr(room, "recorder_for", lambda device: tapes)
+    replays = []
+    time_phases = run.time_phases
+
+    def counted(*given: object) -> dict[str, float | None]:
+        before = tapes.replays
+        times = time_phases(*given)
+        replays.append(tapes.replays - before)
+        return times
+
+    monkeypatch.setattr(run, "time_phases", counted)
+    trial = make_trial(method, width=4, steps=steps, evaluate_every=steps, samples=50)
+    cost = train_alone(trial, tmp_path, capture=True).cost
+    assert (cost["discriminator_update_seconds"] is not None) is known
+    assert replays[0] == {("wgan-gp", 60): 32, ("topk-gan", 2): 0}.get((method, steps), replays[0])
 
 
 def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):

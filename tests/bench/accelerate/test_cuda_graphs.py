@@ -5,7 +5,9 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from bench.accelerate.background import BackgroundRunner
 from bench.accelerate.capture import CudaGraphs
+from bench.accelerate.streams import own_stream
 
 CUDA = torch.device("cuda")
 
@@ -19,7 +21,7 @@ class FakeCuda:
 
     def __init__(self, monkeypatch):
         self.told, self.pools, self.workspaces = [], 0, {}
-        self.default, self.made = "default", 0
+        self.default, self.made, self.priorities = "default", 0, []
         self.current = self.default
         self.capturing = self.breaks_at_end = None
         fakes = {
@@ -36,8 +38,9 @@ class FakeCuda:
             monkeypatch.setattr(torch.cuda, name, fake)
         monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", self.workspaces.clear)
 
-    def _stream(self, _):
+    def _stream(self, _, priority=0):
         self.made += 1
+        self.priorities.append(priority)
         return f"stream {self.made}"
 
     def _pool(self):
@@ -130,6 +133,17 @@ def test_on_the_default_stream_a_recording_has_one_of_its_own(cuda):
     (graph,) = recorded(cuda, CudaGraphs(CUDA), cuda.matmul)
     assert graph.stream == "stream 1"
     assert cuda.current == "default"
+
+
+def test_steps_go_before_evaluations(cuda):
+    """A lower number goes first; the other way round, steps would wait for what is made beside them."""
+    CudaGraphs(CUDA)
+    own_stream(CUDA)
+    with BackgroundRunner(CUDA):
+        pass
+    *training, evaluations = cuda.priorities
+    assert len(training) == 2
+    assert max(training) < evaluations
 
 
 def test_a_failed_recording_tells_its_cause_and_leaves_the_stream_as_it_was(cuda):

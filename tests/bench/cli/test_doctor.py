@@ -50,6 +50,65 @@ def test_gpus_are_named():
     assert checks.torch_checks(torch, Probe({"version": "0.29.2"}))[-1].found == "cuda:0 H200, 141 GiB"
 
 
+CARD = {"devices": ["V100, 32 GiB"], "built": ["sm_75", "sm_80", "sm_90", "compute_90"], "capabilities": [[7, 0]]}
+
+
+def devices(**values):
+    return {
+        each.name: each for each in checks.torch_checks(Probe({**TORCH.values, **values}), Probe({"version": "1"}))[2:]
+    }
+
+
+def test_a_card_that_the_build_has_dropped_is_broken_and_named():
+    found = devices(**CARD, refused="CUDA error: no kernel image is available for execution on the device")
+    assert list(found) == ["device", "cuda:0"]
+    assert found["cuda:0"].state == "broken"
+    assert (
+        "V100, 32 GiB has compute capability 7.0, for which torch 2.15.0 has no code (it has sm_75"
+        in found["cuda:0"].found
+    )
+    assert "--device cpu" in found["cuda:0"].fix
+
+
+@pytest.mark.parametrize(("capability", "said"), [([7, 5], {"cuda:0": "note"}), ([8, 6], {}), ([9, 0], {})])
+def test_a_card_without_narrow_floats_is_told(capability, said):
+    found = devices(**{**CARD, "capabilities": [capability]})
+    assert {name: each.state for name, each in found.items() if name != "device"} == said
+    assert all("no bf16 and no tf32" in each.found for name, each in found.items() if name != "device")
+
+
+def test_a_gpu_that_computes_nothing_is_broken():
+    found = devices(**{**CARD, "capabilities": [[9, 0]]}, refused="CUDA error: unknown error")
+    assert (found["cuda"].state, found["cuda"].found) == ("broken", "CUDA error: unknown error")
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [(["mps"], "Apple's GPU (mps) is there and is not used"), (["xpu"], "Intel's GPU (xpu) is there and is not used")],
+)
+def test_a_gpu_that_nothing_here_runs_on_is_named(others, said):
+    found = devices(others=others)["device"]
+    assert found.state == "note"
+    assert said in found.found
+
+
+def test_a_rocm_build_is_told_that_nobody_has_tried_it():
+    found = devices(devices=["MI300X, 192 GiB"], built=["gfx942"], capabilities=[[9, 4]], rocm="6.3")
+    assert {name: each.state for name, each in found.items()} == {"device": "ok", "cuda": "note"}
+
+
+@pytest.mark.parametrize(("system", "states"), [("Windows", ["broken"]), ("Linux", []), ("Darwin", [])])
+def test_a_system_that_trials_do_not_run_on_is_named(monkeypatch, system, states):
+    monkeypatch.setattr("platform.system", lambda: system)
+    assert [each.state for each in checks.system_checks()] == states
+
+
+def test_the_probe_of_torch_says_what_is_asked_of_it():
+    found = checks.probe(checks.TORCH_PROBE)
+    assert not found.error
+    assert {"version", "cuda", "threads", "devices", "rocm", "others"} <= set(found.values)
+
+
 def test_a_probe_survives_what_it_probes():
     assert checks.probe("import json; print(json.dumps({'a': 1}))").values == {"a": 1}
     assert checks.probe("raise RuntimeError('operator torchvision::nms does not exist')").error == NMS

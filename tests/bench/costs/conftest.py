@@ -112,7 +112,7 @@ def fake_cuda(monkeypatch):
         "CUDAGraph": Graph,
         "graph_pool_handle": lambda: (0, 1),
         "stream": lambda _: Context("aside"),
-        "Stream": lambda _: stream,
+        "Stream": lambda _, priority: stream,
         "current_stream": lambda _: stream,
         "default_stream": lambda _: stream,
     }

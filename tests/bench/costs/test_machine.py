@@ -1,7 +1,7 @@
 """The machine's rates, and a GPU as nvidia-ml-py tells of it; here it is a module of the test's own."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -16,14 +16,23 @@ class NVMLError(Exception):
     pass
 
 
+def handle(uuid):
+    """Answer as NVML does, which knows the whole names alone."""
+    if uuid not in ("GPU-123", "MIG-456"):
+        raise NVMLError("not found")
+    return uuid
+
+
 @pytest.fixture
 def pynvml(monkeypatch):
+    told = {"cuda:0": "other", "cuda:1": "123", "cuda:2": "456", "cuda:3": "MIG-456"}
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=told[str(device)]))
     fake = ModuleType("pynvml")
     fake.NVMLError = NVMLError
     fake.NVML_CLOCK_SM, fake.NVML_CLOCK_MEM = "sm", "memory"
     fake.nvmlInit = fake.nvmlShutdown = lambda: None
-    fake.nvmlDeviceGetHandleByIndex = lambda index: index
-    fake.nvmlDeviceGetName = lambda _: b"A GPU"
+    fake.nvmlDeviceGetHandleByUUID = handle
+    fake.nvmlDeviceGetName = lambda handle: f"the GPU {handle}".encode()
     fake.nvmlSystemGetDriverVersion = lambda: "550.1"
     fake.nvmlDeviceGetClockInfo = lambda _, which: {"sm": 900, "memory": 1500}[which]
     fake.nvmlDeviceGetMaxClockInfo = lambda _, which: {"sm": 1980, "memory": 2619}[which]
@@ -49,10 +58,41 @@ def test_rates_are_those_of_the_fastest_repetition(monkeypatch):
 
 
 def test_a_gpu_is_described(pynvml):
-    found = machine.read_accelerator(0)
-    assert (found.name, found.driver, found.power_limit) == ("A GPU", "550.1", 700.0)
+    found = machine.read_accelerator(CUDA)
+    assert (found.name, found.driver, found.power_limit) == ("the GPU GPU-123", "550.1", 700.0)
     assert (found.sm_clock, found.sm_clock_maximum) == (900, 1980)
     assert (found.memory_clock, found.memory_clock_maximum) == (1500, 2619)
+
+
+@pytest.mark.parametrize(("device", "name"), [("cuda:2", "the GPU MIG-456"), ("cuda:3", "the GPU MIG-456")])
+def test_a_part_of_a_gpu_is_found_by_its_own_name(pynvml, device, name):
+    assert machine.read_accelerator(torch.device(device)).name == name
+
+
+@pytest.mark.parametrize("question", ["nvmlDeviceGetHandleByUUID", "nvmlDeviceGetName", "nvmlSystemGetDriverVersion"])
+def test_a_gpu_that_nvml_does_not_speak_of_has_no_description(pynvml, question):
+    ended = []
+    pynvml.nvmlShutdown = lambda: ended.append(True)
+
+    def refuse(*_):
+        raise NVMLError("insufficient permissions")
+
+    setattr(pynvml, question, refuse)
+    assert machine.read_accelerator(CUDA) is None
+    assert ended == [True]
+
+
+def test_the_floor_is_that_of_products_that_draw_power(monkeypatch):
+    """Ones would change few bits from one number to the next."""
+    spread, multiply = [], torch.mm
+
+    def watching(left, right, out):
+        spread.extend(float(each.std()) for each in (left, right))
+        return multiply(left, right, out=out)
+
+    monkeypatch.setattr(torch, "mm", watching)
+    machine.measure_rates(CPU, "fp32")
+    assert min(spread) > 0.9
 
 
 def test_what_a_gpu_does_not_tell_is_none(pynvml):
@@ -60,7 +100,7 @@ def test_what_a_gpu_does_not_tell_is_none(pynvml):
         raise NVMLError("not supported")
 
     pynvml.nvmlDeviceGetClockInfo = pynvml.nvmlDeviceGetPowerManagementLimit = refuse
-    found = machine.read_accelerator(0)
+    found = machine.read_accelerator(CUDA)
     assert found.sm_clock is found.memory_clock is found.power_limit is None
     assert found.sm_clock_maximum == 1980
 
@@ -70,9 +110,9 @@ def test_without_the_driver_or_the_package_there_is_no_description(pynvml, monke
         raise NVMLError("driver not loaded")
 
     pynvml.nvmlInit = refuse
-    assert machine.read_accelerator(0) is None
+    assert machine.read_accelerator(CUDA) is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert machine.read_accelerator(0) is None
+    assert machine.read_accelerator(CUDA) is None
 
 
 def test_the_driver_is_part_of_a_gpus_fingerprint_and_the_present_clock_is_not(pynvml, monkeypatch):

@@ -13,8 +13,10 @@ import losses
 from bench.accelerate.capture import WARM_UP, recorder_for
 from bench.costs import modes
 from bench.costs.blocks import Call
+from bench.costs.measure import measure
 from bench.costs.paths import ROTATION, Paths
 from bench.costs.profiling import profile
+from bench.store.kernels import KernelStore
 from losses import fusion
 
 CPU = torch.device("cpu")
@@ -69,6 +71,51 @@ def test_a_replayed_step_updates_its_player_as_a_plain_one_does(fake_cuda, tapes
     assert tapes.replays == made + 4
     inputs = 3 * ROTATION  # of both losses and of the penalty
     assert tapes.recordings == inputs + 3, "D with the penalty, D without, and G"
+
+
+class Opaque(Tapes):
+    """Recordings that nobody can look into, as CUDA's are: a replay launches no operator that Python sees."""
+
+    def record(self, call, generators):
+        call()
+        return lambda: None
+
+
+def test_operations_and_bytes_of_what_is_replayed_are_those_of_the_eager_call(
+    fake_cuda, small, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(modes, "recorder_for", lambda device: Opaque())
+    found = {}
+    for mode in ("eager", "captured"):
+        setting = msgspec.structs.replace(small, mode=mode)
+        methods = [losses.get("bce_ns + r1(gamma=1, every=2) + msgan")]
+        (event,) = measure(methods, [setting], KernelStore(tmp_path), device="cpu", threads=1, effort=quick)
+        found[mode] = {each.path: (each.profile.flops, each.profile.bytes) for each in event.record.timings}
+    assert list(found["captured"]) == ["loss", "generator_loss", "penalty", "terms", "d_step", "g_step"]
+    assert found["captured"] == {path: found["eager"][path] for path in found["captured"]}
+    assert all(moved > 0 for _, moved in found["captured"].values())
+
+
+@pytest.mark.parametrize("method", ["nsgan", "rpgan"])
+@pytest.mark.parametrize("path", ["loss", "generator_loss"])
+def test_a_whole_loss_shares_no_leaf_with_the_graphs_that_are_kept(small, monkeypatch, method, path):
+    """On CUDA such a leaf is the default stream's, which a recording must not touch."""
+    calls = paths(small, "captured", method).calls()
+    leaves, grad = [], torch.autograd.grad
+
+    def watching(value, by, *given, **settings):
+        leaves.append({id(leaf) for leaf in by})
+        return grad(value, by, *given, **settings)
+
+    monkeypatch.setattr(torch.autograd, "grad", watching)
+    calls[path].run(0)
+    for other in (f"{name}.{part}" for name in ("loss", "generator_loss") for part in ("backward", "double_backward")):
+        if other in calls:
+            calls[other].run(0)
+    whole, *kept = leaves
+    assert whole
+    assert len(kept) >= 2
+    assert all(whole.isdisjoint(each) for each in kept)
 
 
 def test_a_step_that_computes_with_the_count_of_steps_is_told(fake_cuda, tapes, small):

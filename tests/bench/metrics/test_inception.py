@@ -174,6 +174,7 @@ def test_the_cache_is_keyed_by_everything_the_numbers_depend_on(weights, images,
     def path(train=images["train"], used=weights, device=CPU, workload=COLOUR):
         return inception._cache_path(workload, arrays_of(train, images["test"]), used, device, tmp_path)
 
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an H200")
     other = type(weights)(path=weights.path, sha256="0" * 64)
     found = {path(), path(images["train"][::-1].copy()), path(used=other), path(device=torch.device("cuda"))}
     found.add(path(workload=data.workload("imagefolder:photos?size=64")))

@@ -86,11 +86,13 @@ def test_the_cache_is_keyed_by_content(tmp_path, digits, monkeypatch):
     paths.add(path(arrays=dataclasses.replace(digits, train=digits.train[::-1].copy())))
     paths.add(path(workload=msgspec.structs.replace(DIGITS, stack=3)))
     paths.add(path(workload=msgspec.structs.replace(DIGITS, extractor="mnist-cnn-v1")))
-    paths.add(path(device=torch.device("cuda")))
+    for model in ("an H200", "an A100"):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _, model=model: model)
+        paths.add(path(device=torch.device("cuda")))
     paths.add(path(count=1000))
     monkeypatch.setattr(reference, "METRICS_VERSION", "another")
     paths.add(path())
-    assert len(paths) == 7
+    assert len(paths) == 8
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, built, digits, digits_extractor, caplog):

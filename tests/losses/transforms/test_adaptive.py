@@ -3,15 +3,18 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses
 from losses.transforms.adaptive import OPERATIONS, Ada
+from losses.transforms.augmentation import indexed, picked, scaled_and_rotated
 
 EXPRESSIONS = ["ada", "apa"]
 CONTROLLED = [*EXPRESSIONS, "diffusion"]
@@ -247,3 +250,43 @@ def test_a_vector_head_is_judged_by_its_critic(name: str, scripted: Callable) ->
         state: dict[str, dict[str, Tensor]] = {}
         scripted(f"second_output + {name}(interval=1, speed=0.1)", [[-sign, sign]] * 2, [[0.0, 0.0]] * 2, state)
         assert state[name]["probability"].item() == pytest.approx(expected, abs=1e-7)
+
+
+class Operators(TorchDispatchMode):
+    """Writes down the name of every operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        self.names.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("device", "sorts"), [("cpu", False), ("meta", True)])
+def test_pixels_that_are_read_twice_have_their_gradients_summed_in_one_order(device: str, sorts: bool) -> None:
+    """`scatter_add` has none on CUDA, for which a device without numbers stands here; an index that accumulates has."""
+    images = torch.zeros(2, 3, 8, 8, device=device, requires_grad=True)
+    numbers = torch.full((2,), 0.3, device=device)
+    with Operators() as seen:
+        (slope,) = torch.autograd.grad(
+            scaled_and_rotated(images, numbers, numbers).square().sum(), images, create_graph=True
+        )
+        torch.autograd.grad(slope.square().sum(), images)
+    unordered = [name for name in seen.names if name.startswith(("aten::scatter_add", "aten::gather"))]
+    assert (unordered == []) is sorts
+    assert any(name.startswith(("aten::index_put", "aten::_index_put_impl")) for name in seen.names) is sorts
+
+
+def test_pixels_that_are_indexed_are_those_that_are_gathered() -> None:
+    torch.manual_seed(0)
+    pixels = torch.randn(3, 2, 9, dtype=torch.float64, requires_grad=True)
+    index = torch.randint(0, 9, (3, 20))  # many are named more than once
+    slopes = []
+    for pick in (picked, indexed):
+        found = pick(pixels, index)
+        assert torch.equal(found, pixels.detach().gather(2, index[:, None].expand(3, 2, 20)))
+        slopes.append(torch.autograd.grad((found**3).sum(), pixels)[0])
+    assert torch.allclose(*slopes, rtol=1e-13, atol=0)
+    assert torch.autograd.gradgradcheck(lambda pixels: indexed(pixels, index) ** 3, pixels)
