@@ -113,6 +113,18 @@ def row(cluster: Cluster) -> str:
     )
 
 
+def million(preemptions: float, per_process: int) -> Cluster:
+    """Return what the table is about."""
+    return Cluster(
+        trials=1_000_000,
+        gpus=1000,
+        trial=0.25,
+        preemptions=preemptions,
+        supervisor=0.02 / 3600,
+        per_process=per_process,
+    )
+
+
 def main() -> None:
     """Print the table."""
     sys.stdout.write(
@@ -121,15 +133,7 @@ def main() -> None:
     )
     for preemptions in (0.0, 0.01, 0.05, 0.2):
         for per_process in (1, 4):
-            sys.stdout.write(
-                row(
-                    Cluster(
-                        trials=1_000_000, gpus=1000, trial=0.25, preemptions=preemptions, supervisor=0.02 / 3600,
-                        per_process=per_process,
-                    )
-                )
-                + "\n"
-            )  # fmt: skip
+            sys.stdout.write(row(million(preemptions, per_process)) + "\n")
 
 
 if __name__ == "__main__":
