@@ -43,7 +43,9 @@ def _run(source: str, names: dict[str, Any]) -> list[Cell]:
             value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)  # noqa: S307 - the same
     outputs: list[Cell] = []
     if printed.getvalue():
-        outputs.append({"output_type": "stream", "name": "stdout", "text": printed.getvalue().splitlines(keepends=True)})
+        outputs.append(
+            {"output_type": "stream", "name": "stdout", "text": printed.getvalue().splitlines(keepends=True)}
+        )
     if value is not None:
         outputs.append({"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": _data(value)})
     return outputs
