@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable
 
-.PHONY: help run test slow coverage browser lint types imports index atlas regenerate constraints clean
+.PHONY: help run test slow coverage browser lint types imports index atlas docs regenerate constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,14 +47,19 @@ index: $(VENV)/.installed  ## regenerate the lists that `bench` reads: methods, 
 atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 	$(BIN)/python -m bench atlas
 
+docs: $(VENV)/.installed-docs  ## build the site into site/
+	$(BIN)/python docs/building/site_readme.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
 regenerate: index atlas  ## after a new or changed loss: the lists, the atlas and the golden traces
 	$(BIN)/python -m bench golden --output tests/golden/traces.json
 
-constraints: $(VENV)/.installed-browser  ## write constraints.txt from the versions that are installed
+constraints: $(VENV)/.installed-browser $(VENV)/.installed-docs  ## write constraints.txt from the versions that are installed
 	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia-|cuda-|triton=|pip=|setuptools=)' > constraints.txt
 
 clean:  ## remove .venv and caches; results stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -73,4 +78,8 @@ $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 
 $(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed-dev
 	$(INSTALL) '.[dev,browser]'
+	@touch $@
+
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.installed-dev
+	$(INSTALL) '.[dev,docs]'
 	@touch $@

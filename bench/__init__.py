@@ -4,6 +4,8 @@
 
     frame = bench.load("results/local")
     frame.groupby(bench.CELL)["metrics.distance"].median()
+
+`CELL` names the columns that say, in words, which trials differ in their seed alone.
 """
 
 from pathlib import Path

@@ -37,7 +37,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert citation["license"] == PROJECT["license"]
 
 
-@pytest.mark.parametrize("requirement", requirements("dev", "browser"), ids=str)
+@pytest.mark.parametrize("requirement", requirements("dev", "browser", "docs"), ids=str)
 def test_every_dependency_has_a_tested_version_within_its_range(requirement: Requirement) -> None:
     version = pinned()[canonicalize_name(requirement.name)]
     assert requirement.specifier.contains(version), f"constraints.txt has {requirement.name} {version}"

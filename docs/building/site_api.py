@@ -75,7 +75,15 @@ def _members(owner: type, level: str) -> Iterator[str]:
         if isinstance(value, property):
             yield from ("", f"{level} {owner.__name__}.{name}", "", "*property*", "", *docstring(value))
         elif inspect.isfunction(value):
-            yield from ("", f"{level} {owner.__name__}.{name}", "", "```python", f"{name}{_signature(value)}", "```", "")
+            yield from (
+                "",
+                f"{level} {owner.__name__}.{name}",
+                "",
+                "```python",
+                f"{name}{_signature(value)}",
+                "```",
+                "",
+            )
             yield from docstring(value)
 
 

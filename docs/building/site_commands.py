@@ -1,6 +1,7 @@
 """The pages of the commands, made from what each command says of itself."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -36,7 +37,7 @@ def _page(command: click.Command, context: click.Context, level: int) -> Iterato
     records = [record for each in options if (record := each.get_help_record(context))]
     if records:
         yield from ("| option | |", "|---|---|")
-        yield from (f"| `{_cell(names)}` | {_cell(help_text)} |" for names, help_text in records)
+        yield from (f"| {_option(names)} {_cell(help_text)} |" for names, help_text in records)
         yield ""
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -45,8 +46,16 @@ def _page(command: click.Command, context: click.Context, level: int) -> Iterato
             yield from _page(inner, click.Context(inner, info_name=name, parent=context), level + 1)
 
 
+def _option(names: str) -> str:
+    """Return the first cell of an option, its spellings, and the beginning of the second, what it takes."""
+    found = re.fullmatch(r"((?:-[\w-]+(?:, | / )?)+) ?(.*)", names)
+    assert found is not None, names
+    taken = f"`{found[2].replace('|', chr(92) + '|')}`" if found[2] else ""
+    return f"`{found[1]}` | {taken}"
+
+
 def _text(help_text: str) -> str:
-    """Return the help as paragraphs; one that click must not wrap, after its mark \\b, stays as a block."""
+    """Return the help as paragraphs; one that click must not wrap, by its mark, stays as a block."""
     paragraphs = []
     for each in inspect.cleandoc(help_text).split("\n\n"):
         if each.startswith("\b"):

@@ -57,9 +57,10 @@ def _page(name: str) -> str:
 def _index(folders: list[str]) -> str:
     lines = [
         "# Leaderboards", "",
-        "All rows of all published tables. Click on a heading to sort; type words into the field to keep the rows that have",
-        "them all. Only rows of one table may be compared: a table has one protocol, one network and one budget. A table with",
-        "fewer than five seeds has no ranks. [What each column means](../reference/leaderboard.md).", "",
+        "All rows of all published tables. Click on a heading to sort; type words into the field to keep the rows",
+        "that have them all. Only rows of one table may be compared: a table has one protocol, one network and one",
+        "budget. A table with fewer than five seeds has no ranks.",
+        "[What each column means](../reference/leaderboard.md).", "",
         "| published | what it is | tables |", "|---|---|---|",
     ]  # fmt: skip
     for name in folders:

@@ -85,7 +85,7 @@ def page_of(path: str) -> str | None:
 
 
 def for_site(text: str, source: str, page: str) -> str:
-    """Return the text of a file as it stands on a page of the site: every relative link leads to where its file is there.
+    """Return the text of a file as it stands on a page of the site, where every relative link leads to its file.
 
     Raises:
         ValueError: for a link to a file that does not exist.
@@ -100,7 +100,7 @@ def for_site(text: str, source: str, page: str) -> str:
         fragment = f"#{anchor}" if anchor else ""
         if not (ROOT / path).exists():
             raise ValueError(f"{source} links to {link}, and there is no {path}")
-        if there is None or (ROOT / path).is_dir() and not there.endswith(".md"):
+        if there is None or ((ROOT / path).is_dir() and not there.endswith(".md")):
             kind = "tree" if (ROOT / path).is_dir() else "blob"
             return f"{REPOSITORY}/{kind}/main/{path}{fragment}"
         return posixpath.relpath(there, posixpath.dirname(page) or ".") + fragment

@@ -15,8 +15,8 @@ def pages() -> dict[str, str]:
     shown = CliRunner().invoke(cli, ["list", "metrics", "--json"], catch_exceptions=False)
     lines = [
         "# Metrics", "",
-        "What a record can hold, by the name that it has there. `python -m bench list metrics` prints the same; how they are",
-        "measured is in the [protocol](../protocol.md#evaluation).", "",
+        "What a record can hold, by the name that it has there. `python -m bench list metrics` prints the same; how",
+        "they are measured is in the [protocol](../protocol.md#evaluation).", "",
         "| metric | what it is | better | bounds | known |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for row in json.loads(shown.stdout):

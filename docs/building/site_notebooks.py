@@ -27,8 +27,9 @@ def read(path: Path) -> list[Cell]:
 def run(path: Path) -> list[list[Cell]]:
     """Run the code of a notebook in its own folder, and return the outputs of every cell."""
     names: dict[str, Any] = {"__name__": "notebook"}
+    cells = read(path)
     with contextlib.chdir(path.parent):
-        return [_run("".join(cell["source"]), names) if cell["cell_type"] == "code" else [] for cell in read(path)]
+        return [_run("".join(cell["source"]), names) if cell["cell_type"] == "code" else [] for cell in cells]
 
 
 def _run(source: str, names: dict[str, Any]) -> list[Cell]:
@@ -43,7 +44,9 @@ def _run(source: str, names: dict[str, Any]) -> list[Cell]:
             value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)  # noqa: S307 - the same
     outputs: list[Cell] = []
     if printed.getvalue():
-        outputs.append({"output_type": "stream", "name": "stdout", "text": printed.getvalue().splitlines(keepends=True)})
+        outputs.append(
+            {"output_type": "stream", "name": "stdout", "text": printed.getvalue().splitlines(keepends=True)}
+        )
     if value is not None:
         outputs.append({"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": _data(value)})
     return outputs

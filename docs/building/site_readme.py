@@ -42,7 +42,8 @@ def text() -> str:
         rank, score, interval, failed = cells(row)
         lines.append(f"| `{row['method']}` | {score} | {interval} | {rank} | {failed} |")
     if seeds < _RANKED_FROM:
-        lines += ["", f"With fewer than {_RANKED_FROM} seeds there are scores and intervals, and no ranks: do not choose a loss from this table."]
+        warning = "there are scores and intervals, and no ranks: do not choose a loss from this table."
+        lines += ["", f"With fewer than {_RANKED_FROM} seeds {warning}"]
     return "\n".join(lines)
 
 

@@ -1,0 +1,114 @@
+"""The reference is complete: every command and option, every public name, every metric, every variable."""
+
+import json
+import re
+import subprocess
+
+import click
+import pytest
+import site_api
+import site_commands
+import site_metrics
+from doc_pages import DOCS, ROOT
+
+import bench
+import losses
+from bench.cli.main import VERBS, cli
+from bench.config.suite import shipped_suites
+from bench.metrics.registry import index_path
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, str]:
+    return site_commands.pages()
+
+
+def options_of(command: click.Command) -> set[str]:
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    own = {
+        spelling
+        for each in command.params
+        if isinstance(each, click.Option) and not each.hidden
+        for spelling in each.opts
+    }
+    return own.union(*map(options_of, inner))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_page_of_a_command_has_its_help_and_every_option(commands, verb):
+    page = commands[f"reference/commands/{verb}.md"]
+    command = cli.get_command(click.Context(cli), verb)
+    assert page.startswith(f"# {verb}\n")
+    assert " ".join(command.help.split())[:40] in " ".join(page.split())
+    shown = {
+        spelling
+        for cell in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+        for spelling in re.split(", | / ", cell)
+    }
+    assert options_of(command) <= shown
+    assert f"[`{verb}`]({verb}.md)" in commands["reference/commands/index.md"]
+
+
+def test_no_cell_of_an_option_breaks_its_table(commands):
+    rows = [line for page in commands.values() for line in page.splitlines() if line.startswith("| ")]
+    assert len(rows) > 200
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3}
+
+
+def test_every_public_name_of_the_library_has_a_place():
+    made = site_api.pages()
+    for package in (losses, bench):
+        page = made[f"reference/api/{package.__name__}.md"]
+        named = set(re.findall(r"^## (\w+)$|^- `\w+\.(\w+)`", page, re.MULTILINE))
+        assert set(package.__all__) <= {one or other for one, other in named}
+
+
+def test_the_page_of_the_api_explains_arguments_and_errors():
+    page = site_api.pages()["reference/api/losses.md"]
+    assert "- `concat_batches`: whether reals and fakes may share a forward of the discriminator" in page
+    assert "Literal['per_image', 'per_patch', 'per_scale'] = 'per_image'" in page
+    assert "### Criterion.follow" in page
+
+
+def test_docstrings_become_paragraphs_lists_and_code():
+    def example(count: int) -> None:
+        """Say a thing_with_marks.
+
+            example(3)
+
+        Args:
+            count: how often,
+                at least.
+
+        Raises:
+            ValueError: never.
+        """
+
+    assert "\n".join(site_api.docstring(example)) == (
+        "Say a thing\\_with\\_marks.\n\n```python\nexample(3)\n```\n\n"
+        "**Args**\n\n- `count`: how often, at least.\n\n**Raises**\n\n- `ValueError`: never.\n"
+    )
+
+
+def test_every_metric_is_listed():
+    names = {each["name"] for each in json.loads(index_path().read_text(encoding="utf-8"))}
+    assert len(names) > 20
+    (page,) = site_metrics.pages().values()
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) >= names
+
+
+def test_every_environment_variable_that_the_code_reads_is_explained():
+    page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
+    listed = subprocess.run(
+        ["git", "grep", "-ohE", r"GAN_LOSS_BENCH_[A-Z]+", "--", "bench", "losses"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert len(set(listed)) >= 7
+    assert {name for name in listed if name not in page} == set()
+
+
+def test_every_suite_with_a_question_is_on_the_page_of_suites():
+    page = (DOCS / "reference" / "suites.md").read_text(encoding="utf-8")
+    topics = {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
+    assert topics
+    assert topics <= set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))

@@ -1,0 +1,91 @@
+"""The site builds without a warning, needs no other server, and works in a browser from a folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from doc_pages import DOCS, ROOT
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("material", reason="the site needs the extra docs: pip install 'gan-loss-bench[docs]'")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def outside(html: str) -> list[str]:
+    """Return what a page would fetch from elsewhere: scripts, styles, pictures and frames, not links."""
+    fetched = re.findall(r"<(?:script|img|iframe)\b[^>]*\bsrc=[\"']?([^\"' >]+)", html)
+    fetched += re.findall(r"<link\b[^>]*\brel=[\"']?(?:stylesheet|preload|icon)[^>]*\bhref=[\"']?([^\"' >]+)", html)
+    return [each for each in fetched if re.match(r"(?:https?:)?//", each)]
+
+
+def test_what_would_be_fetched_is_found():
+    html = (
+        "<script src=https://a/b.js></script><link href='x' rel='icon'><img src=\"//c/d.png\"><a href='https://e'>e</a>"
+    )
+    assert outside(html) == ["https://a/b.js", "//c/d.png"]
+
+
+def test_the_scripts_of_the_site_name_no_other_server():
+    for path in [*(DOCS / "assets").iterdir(), ROOT / "mkdocs.yml"]:
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"https?://[^\s\"'>]+", text)) <= {"https://github.com/gan-loss-bench/gan-loss-bench"}, (
+            path
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_page_is_built_and_fetches_nothing(site):
+    built = sorted(site.rglob("*.html"))
+    assert len(built) > 100
+    assert {page: found for page in built if (found := outside(page.read_text(encoding="utf-8")))} == {}
+    for page in ("reference/commands/run", "reference/api/losses", "leaderboards/network", "atlas/hinge", "faq"):
+        assert (site / f"{page}.html").is_file()
+    assert "building" not in {path.name for path in site.iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the site with")
+def test_search_sorting_and_filter_work_from_a_folder(site):
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        requests: list[str] = []
+        errors: list[str] = []
+        page.on("request", lambda each: requests.append(each.url))
+        page.on("pageerror", lambda each: errors.append(str(each)))
+        page.goto((site / "index.html").as_uri())
+        page.fill("input.md-search__input", "timeout_minutes")
+        page.wait_for_selector(".md-search-result__item")
+
+        page.goto((site / "leaderboards" / "index.html").as_uri())
+        rows = page.locator("article table", has_text="95 %").locator("tbody tr:visible")
+        whole = rows.count()
+        heading = page.locator("article table", has_text="95 %").locator("th", has_text="score")
+        heading.click()
+        heading.click()
+        scores = [float(each) for each in rows.locator("td:nth-child(2)").all_inner_texts() if each != "–"]
+        assert scores == sorted(scores, reverse=True)
+        page.fill(".rows-filter", "hinge digits")
+        page.wait_for_timeout(100)
+        kept = rows.all_inner_texts()
+        browser.close()
+    assert 0 < len(kept) < whole
+    assert all("hinge" in each and "digits" in each for each in kept)
+    assert [each for each in requests if not each.startswith(("file:", "data:", "blob:"))] == []
+    assert errors == []

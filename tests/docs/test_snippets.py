@@ -1,0 +1,50 @@
+"""The Python on the pages runs as it is printed, page by page, in the order of the page."""
+
+import shutil
+
+import pytest
+import torch
+from doc_pages import ROOT, blocks, name, pages
+
+import losses
+
+WITH_PYTHON = [page for page in pages() if blocks(page, "python")]
+
+
+def names_of_a_loop() -> dict[str, object]:
+    """Return what the code on the pages takes for granted: a reader's networks, optimizers and data."""
+    generator, discriminator = torch.nn.Linear(128, 6), torch.nn.Linear(6, 1)
+    return {
+        "__name__": "page",
+        "torch": torch,
+        "losses": losses,
+        "method": losses.get("nsgan"),
+        "generator": generator,
+        "discriminator": discriminator,
+        "d_optimizer": torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        "g_optimizer": torch.optim.SGD(generator.parameters(), lr=0.1),
+        "latents": torch.randn(4, 128),
+        "batches": torch.randn(2, 4, 6),
+        "real_images": torch.randn(4, 6),
+        "fake_images": torch.randn(4, 6),
+        "step": 0,
+    }
+
+
+def test_there_are_pages_with_code():
+    assert {"README.md", "docs/how-to/your-own-loop.md", "docs/tutorials/your-own-loss.md"} <= set(
+        map(name, WITH_PYTHON)
+    )
+
+
+@pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    network = ROOT / "results" / "published" / "network"
+    shutil.copytree(network / "records", tmp_path / "results" / "local" / "records")
+    (tmp_path / "results" / "published" / "network").mkdir(parents=True)
+    shutil.copy(network / "records.parquet", tmp_path / "results" / "published" / "network")
+    monkeypatch.chdir(tmp_path)
+    names = names_of_a_loop()
+    for block in blocks(page, "python"):
+        exec(compile(block, name(page), "exec"), names)
