@@ -21,20 +21,13 @@ from bench.execution.worker import GRACE_SECONDS
 from bench.store.checkpoints import checkpoint_path
 from bench.store.journal import Store
 from bench.store.record import Outcome, Record
-from bench.training import checkpoint, timing
+from bench.training import checkpoint
 from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.stopping import Stopped
 
 MEASURED = ("status", "message", "metrics", "history", "stability")
 TRAINER = "impatient_training:train"
-
-
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No updates are timed apart at the end: they would be most of a short trial."""
-    monkeypatch.setattr(timing, "PHASE_STEPS", 0)
-    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 0)
 
 
 @pytest.fixture

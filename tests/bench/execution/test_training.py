@@ -64,7 +64,7 @@ TRIALS = [
 
 @pytest.mark.parametrize("count", [2, pytest.param(len(TRIALS), marks=pytest.mark.slow)])
 def test_results_are_those_of_each_trial_alone(tmp_path: Path, count: int) -> None:
-    trials = [toy_trial(**changes) for changes in TRIALS[-count:]]
+    trials = [toy_trial(**changes) for changes in TRIALS[:count]]
     outcomes = together(tmp_path / "together", *trials)
     for index, trial in enumerate(trials):
         folder = tmp_path / f"alone-{index}"
@@ -129,7 +129,6 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
 def test_steps_are_made_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     make = TrainingLoop.make
-    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 0)
     monkeypatch.setattr(
         TrainingLoop, "make", lambda loop, step: (made.append((loop.spec.seed, step)), make(loop, step))
     )
@@ -178,6 +177,7 @@ def test_the_pace_of_a_packed_trial_is_measured_train_alone(tmp_path: Path, monk
         apply(step)
 
     monkeypatch.setattr(TrainingStep, "apply_discriminator", slowly)
+    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 4)
     for module in (timing, blocks):
         monkeypatch.setattr(module, "BLOCK_STEPS", 20)
     sizes = {"steps": 40, "evaluate_every": 40}
