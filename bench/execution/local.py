@@ -1,6 +1,4 @@
-"""Attempts as subprocesses of this machine: a fresh one for each attempt, or for several that share it.
-
-Each process is under a supervising thread of its own.
+"""Attempts as subprocesses of this machine, one for each or for several, each under a supervising thread of its own.
 
 Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real,
 since what is stopped is the whole process group. A child ends with its parent: it watches its stdin, which nobody
@@ -22,9 +20,8 @@ from typing import Self
 
 import msgspec
 
-from bench.common.threads import thread_variables
 from bench.events import Progress
-from bench.execution.device import VISIBLE_GPUS, visible_gpu
+from bench.execution.children import child_environment, on_its_one_device
 from bench.execution.forking import ForkedProcess, Process, Template, template_of
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Place, Started, Task
 from bench.execution.listening import CappedLog, Listener
@@ -40,12 +37,15 @@ class LocalExecutor:
     Args:
         workers: how many processes there are at a time.
         places: where they run, evenly; by default on the device that the tasks name, its first GPU for `cuda`.
-        warm: what a template imports that workers are forked from (see `template`); without, each is started anew.
+        warm: what a template imports that workers are forked from (see `template`), or such a template, which goes on
+            after this executor; without, each is started anew.
     """
 
     backlog = 0
 
-    def __init__(self, workers: int, places: Sequence[Place] = (Place(),), *, warm: Sequence[str] = ()) -> None:
+    def __init__(
+        self, workers: int, places: Sequence[Place] = (Place(),), *, warm: Sequence[str] | Template = ()
+    ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._workers = workers
@@ -56,8 +56,9 @@ class LocalExecutor:
         self._lock = threading.Lock()
         self._running: set[Process] = set()
         self._cancelled = False
-        self._warm = warm
-        self._template: Template | None = None
+        self._template = warm if isinstance(warm, Template) else None
+        self._warm = () if isinstance(warm, Template) else warm
+        self._owns_template = not isinstance(warm, Template)
 
     @property
     def workers(self) -> int:
@@ -89,7 +90,7 @@ class LocalExecutor:
     def close(self) -> None:
         self.cancel()
         self._pool.shutdown()
-        if self._template is not None:
+        if self._template is not None and self._owns_template:
             self._template.close()
             self._template = None
 
@@ -140,7 +141,7 @@ class LocalExecutor:
             self._messages.put(_conclude(task, process.wait(), told.announcement, limit if timed_out else None))
 
     def _launch(self, options: RunOptions, place: Place) -> Process | None:
-        environment = _child_environment(options, place)
+        environment = child_environment(options, place)
         template = self._warm_template(options)
         # Under the lock, so that `cancel` sees every process that is there and none is started after it.
         with self._lock:
@@ -164,7 +165,7 @@ class LocalExecutor:
         """Return the template, once it is warm; None where there is none. It has the threads of the first task."""
         with self._lock:
             if self._template is None and self._warm and not self._cancelled:
-                self._template = template_of(self._warm, _child_environment(options, Place()))
+                self._template = template_of(self._warm, child_environment(options, Place()))
             template = self._template
         return template if template is not None and template.is_warm() else None
 
@@ -180,7 +181,7 @@ class LocalExecutor:
         assert process.stdin is not None
         listener = Listener(process, lambda line: self._take(line, told), CappedLog(log))
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit status says more
-            os.write(process.stdin.fileno(), msgspec.json.encode([_on_its_one_device(task) for task in tasks]) + b"\n")
+            os.write(process.stdin.fileno(), msgspec.json.encode([on_its_one_device(task) for task in tasks]) + b"\n")
         timed_out = False
         try:
             process.wait(limit)
@@ -221,21 +222,6 @@ class _Told:
         """Those of which no outcome is there."""
         self.last: Finished | None = None
         """The end of the last one; it is passed on once the process has ended, and its log is whole."""
-
-
-def _child_environment(options: RunOptions, place: Place) -> dict[str, str]:
-    """Return the parent's environment with the child's threads and place, and the very search path of the parent."""
-    search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
-    own = {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1", **thread_variables(options.threads)}
-    gpu = visible_gpu(options.device, os.environ)
-    return {**os.environ, **own, **({} if gpu is None else {VISIBLE_GPUS: gpu}), **place.environment}
-
-
-def _on_its_one_device(task: Task) -> Task:
-    """Return the task as the child is told of it, which sees one GPU and calls it `cuda`."""
-    if task.options.device.partition(":")[0] != "cuda":
-        return task
-    return msgspec.structs.replace(task, options=msgspec.structs.replace(task.options, device="cuda"))
 
 
 def _stop(processes: Iterable[Process]) -> None:

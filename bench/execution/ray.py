@@ -21,9 +21,10 @@ from typing import Final, Self
 import msgspec
 
 from bench.common.threads import thread_variables
+from bench.execution.children import search_path
 from bench.execution.interface import ExecutorLostError, Finished, Message, Resources, Task
 from bench.execution.listening import CappedLog, Listener
-from bench.execution.ray_messages import WAITING, Declined, FromGateway, Ready, Settings
+from bench.execution.ray_messages import WAITING, Declined, FromGateway, Ready, Room, Settings
 from bench.execution.worker import GRACE_SECONDS
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
@@ -82,6 +83,7 @@ class RayExecutor:
         self._send(Settings(address=address, folder=folder, device=device, resources=resources, workers=workers))
         try:
             self._ready = self._answer(address)
+            self._room = self._ready.workers
         except BaseException:
             self.close()
             raise
@@ -111,7 +113,8 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
-        return max(1, self._ready.workers)
+        """How many processes there is room for, as far as it is known: nodes come and go."""
+        return max(1, self._room)
 
     @property
     def backlog(self) -> int:
@@ -131,6 +134,9 @@ class RayExecutor:
             if isinstance(message, BaseException):
                 raise message
             assert not isinstance(message, Ready | Declined), "it was said before"
+            if isinstance(message, Room):
+                self._room = message.workers
+                continue
             if isinstance(message, Finished):
                 self._outstanding -= 1
             yield message
@@ -197,9 +203,7 @@ class RayExecutor:
 
 def _environment(address: str) -> dict[str, str]:
     """Return the gateway's environment: the search path of this process, and safe settings for a cluster of its own."""
-    search_path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - a text is wanted
-    environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1)}
-    environment |= {"PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1"}
+    environment = {"RAY_USAGE_STATS_ENABLED": "0", **os.environ, **thread_variables(1), **search_path()}
     if not address or address.startswith(("127.0.0.1:", "localhost:")):
         # Else Ray replaces the loopback address by another one of this machine, where nobody listens, and waits there.
         environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

@@ -99,6 +99,27 @@ def room(resources: Resources) -> int:
     return sum(fitting(node, resources) for node in _nodes().values())
 
 
+def at_most(free: int, workers: int | None) -> int:
+    """Return how many processes there can be, given what there is room for and what the user allows."""
+    return free if workers is None else min(free, workers)
+
+
+def ray_options(resources: Resources) -> dict[str, Any]:
+    """Return what Ray is told of each process. What is lost is flown again from here, with its checkpoint."""
+    options: dict[str, Any] = {
+        "num_cpus": resources.cpus,
+        "num_gpus": resources.gpus,
+        "max_retries": 0,
+        "num_returns": "streaming",
+        "scheduling_strategy": "SPREAD",
+    }
+    if resources.memory:
+        options["memory"] = resources.memory
+    if resources.gpu_model:
+        options["accelerator_type"] = resources.gpu_model
+    return options
+
+
 def fitting(node: Mapping[str, float], resources: Resources) -> int:
     """Return how many processes fit on a node, given all that it has, in Ray's names."""
     if resources.gpu_model and not node.get(f"{MODEL}{resources.gpu_model}"):

@@ -23,7 +23,7 @@ import ray
 from bench.events import Progress
 from bench.execution import ray_freight, ray_node, ray_versions
 from bench.execution.interface import Finished, Resources, Started, Task
-from bench.execution.ray_cluster import DeclinedError, check_versions, connect, room, usable
+from bench.execution.ray_cluster import DeclinedError, at_most, check_versions, connect, ray_options, room, usable
 from bench.execution.ray_messages import (
     WAITING,
     Begun,
@@ -33,6 +33,7 @@ from bench.execution.ray_messages import (
     Lacks,
     Ready,
     Refused,
+    Room,
     Settings,
     Told,
     encoded,
@@ -73,11 +74,12 @@ class Gateway:
         self._resources = resources
         self._workers = workers
         self._program = ray_versions.program()
-        self._attempt = ray.remote(ray_node.attempt).options(**_ray_options(resources))
+        self._attempt = ray.remote(ray_node.attempt).options(**ray_options(resources))
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
         self._freight: dict[str, list[Any]] = {}
         self._limit = 0
+        self._room = at_most(room(resources), workers)
         self._counted = -_COUNT_SECONDS
 
     def serve(self, submissions: "queue.SimpleQueue[list[Task] | None]") -> None:
@@ -94,9 +96,8 @@ class Gateway:
             self._waiting.append(Flight(submitted))
 
     def _launch(self) -> None:
-        if time.monotonic() - self._counted >= _COUNT_SECONDS:  # nodes may have come and gone
-            self._limit = self._workers or room(self._resources) + WAITING
-            self._counted = time.monotonic()
+        if time.monotonic() - self._counted >= _COUNT_SECONDS:
+            self._count()
         while self._waiting and len(self._flying) < self._limit:
             flight = self._waiting.popleft()
             try:
@@ -107,6 +108,15 @@ class Gateway:
             freight = {need.key: self._freight[need.key] for need in parcel.needs if need.key in self._freight}
             flight.stream = self._attempt.remote(encoded(parcel), freight)
             self._flying.append(flight)
+
+    def _count(self) -> None:
+        """See whether nodes have come and gone; say so, since whoever submits keeps as many processes submitted."""
+        now_free = at_most(room(self._resources), self._workers)
+        if now_free != self._room:
+            send(self._lines, Room(workers=now_free))
+        self._room = now_free
+        self._limit = self._workers or now_free + WAITING
+        self._counted = time.monotonic()
 
     def _listen(self) -> None:
         """Take what the nodes have said, an item of each at most."""
@@ -213,27 +223,14 @@ def _note(task: Task, words: str) -> Progress:
     return Progress(trial_id=task.trial.id, step=0, steps=task.trial.spec.steps, images_per_second=0.0, note=words)
 
 
-def _ray_options(resources: Resources) -> dict[str, Any]:
-    """Return what Ray is told of each process. What is lost is flown again from here, with its checkpoint."""
-    options: dict[str, Any] = {
-        "num_cpus": resources.cpus,
-        "num_gpus": resources.gpus,
-        "max_retries": 0,
-        "num_returns": "streaming",
-        "scheduling_strategy": "SPREAD",
-    }
-    if resources.memory:
-        options["memory"] = resources.memory
-    if resources.gpu_model:
-        options["accelerator_type"] = resources.gpu_model
-    return options
-
-
 def main() -> None:
     """Connect, and serve the campaign on stdin."""
     lines = claim_stdout()
     reader = _Reader(sys.stdin.fileno())
     settings = msgspec.json.decode(reader.line(), type=Settings)
+    submissions: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
+    is_ready = threading.Event()
+    threading.Thread(target=_read, args=(reader, submissions, is_ready), daemon=True).start()
     try:
         notes = connect(settings)
         device, resources, missing = usable(settings)
@@ -242,9 +239,9 @@ def main() -> None:
         send(lines, Declined(why=str(error)))
         _leave(0)
     gateway = Gateway(lines, resources, settings.workers)
-    send(lines, Ready(device=device, resources=resources, workers=room(resources), notes=notes + missing))
-    submissions: queue.SimpleQueue[list[Task] | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(reader, submissions), daemon=True).start()
+    free = at_most(room(resources), settings.workers)
+    is_ready.set()
+    send(lines, Ready(device=device, resources=resources, workers=free, notes=notes + missing))
     gateway.serve(submissions)
     _leave(0)
 
@@ -267,11 +264,12 @@ class _Reader:
         return line
 
 
-def _read(reader: _Reader, submissions: "queue.SimpleQueue[list[Task] | None]") -> None:
+def _read(reader: _Reader, submissions: "queue.SimpleQueue[list[Task] | None]", is_ready: threading.Event) -> None:
     while line := reader.line():
         submissions.put(msgspec.json.decode(line, type=list[Task]))
     submissions.put(None)
-    time.sleep(GRACE_SECONDS)  # the other thread may wait for a cluster that is not there any more
+    if is_ready.is_set():
+        time.sleep(GRACE_SECONDS)  # the other thread may wait for a cluster that is not there any more
     os._exit(1)
 
 

@@ -124,13 +124,19 @@ class Ready(Struct, frozen=True, tag="ready"):
     notes: list[str]
 
 
+class Room(Struct, frozen=True, tag="room"):
+    """Nodes have joined or left: there is room for so many processes now."""
+
+    workers: int
+
+
 class Declined(Struct, frozen=True, tag="declined"):
     """The cluster cannot be used. The reason is one line."""
 
     why: str
 
 
-FromGateway = Ready | Declined | Started | Progress | Finished
+FromGateway = Ready | Room | Declined | Started | Progress | Finished
 
 encoded = msgspec.msgpack.encode
 

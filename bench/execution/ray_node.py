@@ -1,9 +1,11 @@
 """What runs on a node of a cluster, as a Ray task: a process of tasks under the local executor, told from there.
 
-The process that trains is a fresh child, as on one machine, so that timeouts, logs and lost processes are as there.
+The process that trains is a child of its own, as on one machine, so that timeouts, logs and lost processes are as
+there. It is forked from a warm process that lives as long as Ray's own process, through many tasks.
 """
 
 import functools
+import os
 import platform
 import tempfile
 import time
@@ -14,12 +16,16 @@ from typing import Any, Final
 
 import msgspec
 
+from bench.common.threads import thread_variables
 from bench.events import Progress
 from bench.execution import ray_versions
+from bench.execution.children import search_path
+from bench.execution.forking import Template, template_of
 from bench.execution.interface import Finished, Place, Started, Task
 from bench.execution.local import LocalExecutor
 from bench.execution.ray_messages import Begun, Ended, FromNode, Kept, Lacks, Need, Parcel, Refused, Told, encoded
 from bench.execution.ray_stock import Stock, unpack_losses
+from bench.execution.template import WARM_MODULES
 from bench.files.writing import replace_whole
 from bench.store.checkpoints import checkpoint_path
 
@@ -83,7 +89,8 @@ def _run(parcel: Parcel, stock: Stock, scratch: Path) -> Iterator[FromNode]:
     ]
     written = _Checkpoints(checkpoints, tasks)
     told: dict[str, float] = {}
-    with closing(LocalExecutor(1, [Place(name=platform.node(), environment=environment)])) as executor:
+    place = Place(name=platform.node(), environment=environment)
+    with closing(LocalExecutor(1, [place], warm=_template(options.threads) or ())) as executor:
         executor.submit(*tasks)
         for message in executor.messages():
             yield from written.since_last_time()
@@ -93,6 +100,12 @@ def _run(parcel: Parcel, stock: Stock, scratch: Path) -> Iterator[FromNode]:
                 yield _ended(message)
             elif _is_due(message, told):
                 yield Told(progress=message)
+
+
+@functools.cache
+def _template(threads: int) -> Template | None:
+    """Return what workers of this Ray process are forked from, for all its tasks to come; it ends with the process."""
+    return template_of(WARM_MODULES, {**os.environ, **search_path(), **thread_variables(threads)})
 
 
 def _is_due(progress: Progress, told: dict[str, float]) -> bool:
