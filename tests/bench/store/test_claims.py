@@ -70,6 +70,15 @@ def test_an_attempt_is_one_campaigns(join: Join, store: Store) -> None:
     assert one.take(TRIAL, 1) != holder
 
 
+def test_of_two_that_see_nothing_at_the_same_time_one_has_it(join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = join(), join()
+    assert one.take(TRIAL, 0) is None
+    seen, first = os.path.lexists, iter([False])
+    monkeypatch.setattr(os.path, "lexists", lambda path: next(first, True) and seen(path))
+    assert other.take(TRIAL, 0) is not None
+    assert other.holder(TRIAL, 0) == one.holder(TRIAL, 0)
+
+
 def test_what_is_released_is_free(join: Join, store: Store) -> None:
     one, other = join(), join()
     assert one.take(TRIAL, 0) is None
