@@ -112,3 +112,15 @@ def test_every_suite_with_a_question_is_on_the_page_of_suites():
     topics = {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
     assert topics
     assert topics <= set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("With --method or `--seeds`, a_b <FILE>", "With `--method` or `--seeds`, a\\_b &lt;FILE>"),
+        ("x>=1, 2*3, --trials-per-process K", "x>=1, 2\\*3, `--trials-per-process` K"),
+        ("a -- b, half--done", "a -- b, half--done"),
+    ],
+)
+def test_a_help_text_is_read_as_it_is_written(text, shown):
+    assert site_commands.escaped(text) == shown
