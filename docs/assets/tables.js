@@ -61,7 +61,10 @@
     const tables = [...document.querySelectorAll("article table")].filter(
       (table) => table.tHead && table.tBodies.length && table.tBodies[0].rows.length > 2,
     );
-    tables.forEach(makeSortable);
+    // A line that names a group of lines has one cell; its table keeps its order.
+    const grouped = (table) =>
+      [...table.tBodies[0].rows].some((row) => [...row.cells].filter((cell) => cell.textContent.trim()).length < 2);
+    tables.filter((table) => !grouped(table)).forEach(makeSortable);
     const methods = tables.filter((table) => /^method/.test(table.tHead.textContent.trim().replace(/^rank\s+/, "")));
     if (methods.length && location.pathname.includes("/leaderboards/")) addFilter(methods);
   });

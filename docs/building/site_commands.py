@@ -10,6 +10,7 @@ import click
 from bench.cli.main import cli
 
 FOLDER: Final = "reference/commands"
+_OPTION: Final = re.compile(r"(?<![`\w-])(--[a-z][a-z-]*)(?![\w`])")
 MARK: Final = "*This page is made from the code when the site is built.*"
 
 
@@ -70,7 +71,7 @@ def _cell(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text in which no word is taken for HTML or for a mark of emphasis."""
-    parts = text.split("`")
+    """Return a text in which no word is taken for HTML or for a mark of emphasis, and options are code."""
+    parts = _OPTION.sub(r"`\1`", text).split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_") for part in parts[::2]]
     return "`".join(parts)

@@ -18,7 +18,10 @@ PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*|\.\.\.")
 """What stands for a name of the reader's."""
 
 EVERY = [
-    (page, words) for page in pages() for words in commands(page, inline=True) if not PLACEHOLDER.fullmatch(words[0])
+    (page, words)
+    for page in [*pages(), *sorted(DOCS.rglob("*.ipynb"))]
+    for words in commands(page, inline=True)
+    if not PLACEHOLDER.fullmatch(words[0])
 ]
 PRINTED = {" ".join(map(shlex.quote, words)): words for page in pages() for words in commands(page)}
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 
 import click
 import pytest
@@ -13,6 +12,7 @@ from doc_pages import DOCS, ROOT
 
 import bench
 import losses
+from bench.cli import main
 from bench.cli.main import VERBS, cli
 from bench.config.suite import shipped_suites
 from bench.metrics.registry import index_path
@@ -99,10 +99,10 @@ def test_every_metric_is_listed():
 
 def test_every_environment_variable_that_the_code_reads_is_explained():
     page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
-    listed = subprocess.run(
-        ["git", "grep", "-ohE", r"GAN_LOSS_BENCH_[A-Z]+", "--", "bench", "losses"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+    code = [
+        path.read_text(encoding="utf-8") for folder in ("bench", "losses") for path in (ROOT / folder).rglob("*.py")
+    ]
+    listed = [name for text in code for name in re.findall(r"GAN_LOSS_BENCH_[A-Z]+", text)]
     assert len(set(listed)) >= 7
     assert {name for name in listed if name not in page} == set()
 
@@ -112,3 +112,21 @@ def test_every_suite_with_a_question_is_on_the_page_of_suites():
     topics = {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
     assert topics
     assert topics <= set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("With --method or `--seeds`, a_b <FILE>", "With `--method` or `--seeds`, a\\_b &lt;FILE>"),
+        ("x>=1, 2*3, --trials-per-process K", "x>=1, 2\\*3, `--trials-per-process` K"),
+        ("a -- b, half--done", "a -- b, half--done"),
+    ],
+)
+def test_a_help_text_is_read_as_it_is_written(text, shown):
+    assert site_commands.escaped(text) == shown
+
+
+def test_the_exit_codes_are_those_that_the_command_line_promises():
+    page = (DOCS / "reference" / "output.md").read_text(encoding="utf-8")
+    promised = main.__doc__.partition("Exit codes:")[2]
+    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == re.findall(r"\b(\d+) [a-z]", promised)
