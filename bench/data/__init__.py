@@ -1,7 +1,7 @@
 """The data that methods are trained on: a file for each family, and a registry. Its import needs no torch or numpy."""
 
 from bench.data.family import Arrays, DataError, OnProgress, content_hash
-from bench.data.registry import default_data_dir, families, load, names, resolve, settled, workload
+from bench.data.registry import default_data_dir, families, lacking, load, names, resolve, settled, workload
 
 __all__ = [
     "Arrays",
@@ -10,6 +10,7 @@ __all__ = [
     "content_hash",
     "default_data_dir",
     "families",
+    "lacking",
     "load",
     "names",
     "resolve",

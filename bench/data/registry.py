@@ -91,6 +91,16 @@ def resolve(
     return settled(entry, family.load(entry, folder, on_progress))
 
 
+def lacking(name: str, data_dir: Path | None = None) -> str:
+    """Say what must be downloaded before a workload's data can be loaded, and how; empty if it is there."""
+    entry, family = _find(name)
+    return (
+        ""
+        if family.missing is None
+        else family.missing(entry, data_dir if data_dir is not None else default_data_dir())
+    )
+
+
 def settled(entry: Workload, arrays: Arrays) -> Workload:
     """Return a workload with the content hash and number of samples of its data, where it has none of its own."""
     family = _find(entry.name)[1]
