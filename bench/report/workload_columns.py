@@ -78,6 +78,7 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
                 "ties": lambda row: found.ties if (found := of(row)) else None,
             },
             lambda row: _wins_text(of(row)),
+            page_note=f"{name} > {REFERENCE_METHOD}: at how many seeds its score there is higher.",
             workload=name,
             shown=scored and board.reference is not None,
         ),

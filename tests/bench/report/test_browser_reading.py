@@ -225,6 +225,7 @@ def test_two_methods_are_compared_seed_by_seed(page, planted) -> None:
             assert float(theirs) == pytest.approx(distances["mmgan", seed], rel=5e-3)
         assert float(difference) == pytest.approx(float(one) - float(other), abs=2e-3)
         assert float(difference) > 0
+        assert row.locator("td.won").all_inner_texts() == [one]
     assert "wgan-gp has the higher score at 6 of 6 seeds" in section.locator(".pairs p").inner_text()
     assert "one=method-wgan-gp" in page.evaluate("location.search")
     section.locator("select[name=one]").select_option(label="mmgan")
