@@ -171,6 +171,7 @@ class Against(Asked):
 
         from bench.cli.reading import open_store, workloads_of, write_text
         from bench.report.html import render
+        from bench.report.real_images import real_pictures
         from bench.store.record import EvaluationsAlone, History
 
         shown = {name.rpartition(".")[0] for board in (*joined.boards, *joined.apart) for name in board.record_ids}
@@ -193,6 +194,7 @@ class Against(Asked):
             sample_file=lambda trial: samples.get(trial, store.artifacts_dir(trial) / "samples.png"),
             command=command("run", "--against", self.target, "--results", results),
             boards=[*joined.boards, *joined.apart],
+            real=real_pictures(sorted({record.spec.workload for record in kept})),
         )
         write_text(results / PAGE, page)
         return results / PAGE

@@ -70,6 +70,7 @@ def write_report(
     """Write the page about all records of a folder and return where it lies."""
     from bench.cli.reading import open_store, read_leaderboards, workloads_of, write_text
     from bench.report.html import render
+    from bench.report.real_images import real_pictures
 
     store = open_store(results)
     path = output or results / REPORT_FILE
@@ -81,6 +82,7 @@ def write_report(
         boards=read_leaderboards(records) if boards is None else boards,
         kernels=_kernels(results),
         scripted=not static,
+        real=real_pictures(sorted({record.spec.workload for record in records})),
     )
     write_text(path, page)
     return path

@@ -92,6 +92,14 @@ def resolve(
     return settled(entry, family.load(entry, folder, on_progress))
 
 
+def lacking(name: str, data_dir: Path | None = None) -> str:
+    """Say what must be downloaded before a workload's data can be loaded, and how; empty if it is there."""
+    entry, family = _find(name)
+    if family.missing is None:
+        return ""
+    return family.missing(entry, default_data_dir() if data_dir is None else data_dir)
+
+
 def settled(entry: Workload, arrays: Arrays) -> Workload:
     """Return a workload with the content hash and number of samples of its data, where it has none of its own."""
     family = _find(entry.name)[1]
@@ -136,10 +144,10 @@ def is_here(name: str, content_hash: str, data_dir: Path) -> bool:
     What the program draws itself, it always can. A folder of the user's counts as absent until its data are handed
     over: the folder of that name here may be another one.
     """
-    entry, family = _find(name)
+    _, family = _find(name)
     if not _comes_from_files(family) or handed_over(kept_sets(data_dir), content_hash) is not None:
         return True
-    return family.missing is not None and not family.missing(entry, data_dir)
+    return family.missing is not None and not lacking(name, data_dir)
 
 
 def _comes_from_files(family: Family) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bench.report import formatting, methods
 from bench.report.columns import overall_verdict, p_text
@@ -14,6 +15,9 @@ from bench.report.workload_columns import quality_text, workload_verdict
 from bench.statistics.board import LeaderboardRow, WorkloadColumn
 from bench.statistics.scores import is_failure
 from bench.store.record import Record
+
+ATLAS: Final = "https://github.com/gan-loss-bench/gan-loss-bench/blob/main/docs/atlas"
+"""Where the atlas of losses lies, which has a page for each family."""
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,15 @@ class Column:
     """For the style sheet of the page."""
     page_heading: str = ""
     """Its heading on the page, where all parts are one table; empty for the workload and the heading."""
+    page_note: str = ""
+    """What the page says of its heading, where the notes below the table say it elsewhere."""
     state: Callable[[LeaderboardRow], str] = lambda _: ""
     """"failed" or "partial" for a row that needs attention: red in the terminal, a class on the page."""
+
+    @property
+    def explanation(self) -> str:
+        """What the page says of its heading."""
+        return self.page_note or self.note
 
     def value(self, row: LeaderboardRow) -> float | None:
         """Return the number that the page sorts a row by; None sorts last."""

@@ -54,14 +54,24 @@ def make_ranking(board: Leaderboard) -> Part:
                 "among_best": lambda row: row.among_best,
             },
             rank_text,
+            page_note="rank: between these ranks lie all methods at once in nineteen tables of twenty; where two "
+            f"overlap, the order of the two is not settled. {BEST_MARK} may be the best: a best method lacks it in one "
+            "table of twenty at most.",
         ),
         METHOD,
         *_origin(board),
-        Column("score", {"score": lambda row: row.score}, lambda row: formatting.score(row.score)),
+        Column(
+            "score",
+            {"score": lambda row: row.score},
+            lambda row: formatting.score(row.score),
+            page_note="score: the mean over workloads of the mean over seeds. 0 is the untrained generator, 1 real "
+            "data; a failed run counts 0.",
+        ),
         Column(
             "95 %",
             {"score_low": lambda row: row.score_low, "score_high": lambda row: row.score_high},
             lambda row: formatting.interval(row.score_low, row.score_high),
+            page_note="95 %: the interval of the mean score by Student's t, over seeds. None where all runs are equal.",
         ),
         Column(
             "EMA score",
@@ -77,8 +87,14 @@ def make_ranking(board: Leaderboard) -> Part:
             {"cells_done": lambda row: row.cells_done, "cells_counting": lambda row: row.cells_counting},
             lambda row: f"{row.cells_done}/{row.cells_counting}",
             state=lambda row: "" if row.complete else "partial",
+            page_note="cells: how many of the runs that count this method has; a method that lacks one is not ranked.",
         ),
-        Column("seeds", {"seeds": lambda row: row.seeds}, lambda row: str(row.seeds)),
+        Column(
+            "seeds",
+            {"seeds": lambda row: row.seeds},
+            lambda row: str(row.seeds),
+            page_note="seeds: how many runs of each workload the score is a mean of; ten make a table to quote.",
+        ),
         data(
             {
                 "table": lambda _: board.key.title,
@@ -189,8 +205,14 @@ def make_cost(board: Leaderboard) -> Part:
             "D update",
             {"relative_discriminator_update": lambda row: row.relative_discriminator_update},
             lambda row: formatting.ratio(row.relative_discriminator_update),
+            page_note=relative,
         ),
-        Column("pairs", {"cost_pairs": lambda row: row.cost_pairs}, lambda row: str(row.cost_pairs)),
+        Column(
+            "pairs",
+            {"cost_pairs": lambda row: row.cost_pairs},
+            lambda row: str(row.cost_pairs),
+            page_note=f"pairs: how many pairs of runs, of the method and of {REFERENCE_METHOD}, the ratios rest on.",
+        ),
     ]
     apart = [
         "Times of two folders are never compared: the ratios of a published row are those of its own folder, and a row "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.config.protocol import REFERENCE_METHOD
 from bench.report import kernels, overview
-from bench.report.sections import Chart
+from bench.report.section_values import Chart
 from bench.report.style import PAGE, Look, element_of, open_frame
 from bench.store.kernels import KernelRecord, groups
 

@@ -1,5 +1,6 @@
 """One self-contained HTML page: no external file, no network, readable offline and years later."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +32,7 @@ def render(
     boards: Sequence[Leaderboard] | None = None,
     kernels: Sequence[KernelRecord] = (),
     scripted: bool = True,
+    real: Mapping[str, bytes] | None = None,
 ) -> str:
     """Return the page. It is a pure function of its arguments: equal records give equal bytes.
 
@@ -41,6 +43,7 @@ def render(
         command: what a reader types to make the page again.
         boards: the tables, if they have been computed already.
         kernels: what losses cost, by the kernel records of the same folder; without any there is no such section.
+        real: pictures of real images, by workload; they stand beside the samples.
         scripted: whether figures become interactive, which takes a library of 4.8 MB into the page.
     """
     kept = latest_attempts(records)
@@ -62,6 +65,13 @@ def render(
         facts=_facts(tables, kept),
         sections=sections,
         findings={board.key: finding(board) for board in tables},
+        budgets=leaderboard.budgets,
+        lines=leaderboard.lines,
+        scale=page_table.scale,
+        print_pieces=page_table.print_pieces,
+        zip=zip,
+        atlas=cards.ATLAS,
+        real={name: base64.b64encode(picture).decode() for name, picture in (real or {}).items()},
         columns=page_table.columns,
         heading=page_table.heading,
         cells=page_table.cells,
@@ -76,7 +86,7 @@ def render(
         panels_left_out=_panels_left_out(tables),
         machines=_machines(kept),
         command=command,
-        data=interactive.encode(sections, anchors) if scripted else "",
+        data=interactive.encode(sections, anchors),
         library=interactive.library() if scripted else "",
     )
 

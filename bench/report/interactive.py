@@ -8,10 +8,13 @@ import msgspec
 
 from bench.report import overview
 from bench.report.column import label
-from bench.report.curves import Band
+from bench.report.curves import Band, Line
+from bench.report.leaderboard import budgets
 from bench.report.overview import Curves, colored
-from bench.report.sections import BoardSections, Quantity
+from bench.report.section_values import Quantity
+from bench.report.sections import BoardSections
 from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.scores import is_result, score
 
 
 def library() -> str:
@@ -39,14 +42,35 @@ def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]
     board = section.board
     marked = {row.method_key for row in colored(board)}
     return {
+        "title": budgets(board),
+        "runs": _runs(section, anchors),
         "methods": [_method(board, row, anchors) | {"marked": row.method_key in marked} for row in board.rows],
         "costWords": overview.cost_text(board),
         "front": [anchors[row.expression] for row in overview.pareto_front(board)],
         "curves": {
-            f"{section.id}-curves{number}": _curves(quantity, anchors)
+            f"{section.id}-curves{number}": _curves(quantity, anchors, panels=section.has_panels(quantity))
             for number, quantity in enumerate(section.quantities)
         },
     }
+
+
+def _runs(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, dict[str, dict[int, list[Any]]]]:
+    """Return distance, score and status of every result, by workload, method and seed; a variant has no score."""
+    found: dict[str, dict[str, dict[int, list[Any]]]] = {}
+    for column in section.board.workloads:
+        workload = section.workloads[column.name]
+        for row in section.board.rows:
+            for record in section.of(row, column.name):
+                if not is_result(record):
+                    continue
+                known = not row.variant and column.unscored is None
+                measured = [
+                    _short(record.metrics.get("distance")),
+                    _short(score(record, workload)) if known else None,
+                    record.status,
+                ]
+                found.setdefault(column.name, {}).setdefault(anchors[row.expression], {})[record.spec.seed] = measured
+    return found
 
 
 def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str]) -> dict[str, Any]:
@@ -62,10 +86,11 @@ def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str])
     }
 
 
-def _curves(quantity: Quantity, anchors: Mapping[str, str]) -> dict[str, Any]:
+def _curves(quantity: Quantity, anchors: Mapping[str, str], *, panels: bool) -> dict[str, Any]:
+    """Return a figure; with the lines of its seeds where they have panels."""
     curves = quantity.curves
-    drawn = [(row, band) for row, band in curves.bands if band.points]
-    steps = max((band.steps for _, band in drawn), key=len)
+    drawn = [(row, band, own) for (row, band), own in zip(curves.bands, quantity.lines, strict=True) if band.points]
+    steps = max((band.steps for _, band, _ in drawn), key=len)
     return {
         "unit": curves.unit,
         "steps": curves.steps,
@@ -73,8 +98,20 @@ def _curves(quantity: Quantity, anchors: Mapping[str, str]) -> dict[str, Any]:
         "limits": [_short(value) for value in _span(curves)],
         "levels": [[_short(level), words] for level, words in curves.levels if level is not None],
         "x": steps,
-        "series": [{"id": anchors[row.expression], "name": label(row), **_band(band, steps)} for row, band in drawn],
+        "series": [
+            {
+                "id": anchors[row.expression],
+                "name": label(row),
+                **_band(band, steps),
+                **({"seeds": [[line.seed, _points(line)] for line in own]} if panels else {}),
+            }
+            for row, band, own in drawn
+        ],
     }
+
+
+def _points(line: Line) -> list[tuple[float, float | None]]:
+    return [(x, _short(y)) for x, y in line.points]
 
 
 def _span(curves: Curves) -> tuple[float, float]:

@@ -2,14 +2,27 @@
 
 from bench.report.column import METHOD, Part
 from bench.report.columns import all_parts
+from bench.report.formatting import budget
 from bench.report.notes import facts
 from bench.statistics.board import Leaderboard
 
 
 def title(board: Leaderboard) -> str:
     """Return a title that names what the records share, and says if there are too few seeds to quote."""
-    provisional = any(row.provisional for row in board.scored)
-    return f"{board.key.title} · provisional" if provisional else board.key.title
+    provisional = ["provisional"] if any(row.provisional for row in board.scored) else []
+    return " · ".join([board.key.title, *_steps(board), *provisional])
+
+
+def _steps(board: Leaderboard) -> list[str]:
+    """Say how long the runs of each workload train, where the name of the budget does not."""
+    if " steps" in board.key.budget:
+        return []
+    return [", ".join(f"{column.name} {column.steps:,} steps" for column in board.workloads)]
+
+
+def budgets(board: Leaderboard) -> str:
+    """Say what the methods of a table are trained on, and for how long."""
+    return "; ".join(budget(each.name, each.steps, board.key.batch, each.seeds) for each in board.workloads)
 
 
 def parts(board: Leaderboard) -> list[Part]:

@@ -1,7 +1,6 @@
 """What the page shows of one table, as plain values: the template lays them out and computes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -13,7 +12,9 @@ from bench.report.curves import MONITORS, Band, Line, Monitor, band, distance_li
 from bench.report.figures import MOST_LINES, Panel, draw
 from bench.report.grids import Gallery, Grid, result_text
 from bench.report.overview import Curves
+from bench.report.section_values import Cell, Chart, CurveChart, Quantity, Samples, Strip, StripRow
 from bench.report.style import PAGE, element_of
+from bench.report.titles import costs_title, curves_title, ranks_title, score_title
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.budgets import ScoreByBudget, scores_by_budget
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
@@ -23,69 +24,6 @@ MOST_PANELS: Final = 60
 
 QUANTITIES: Final = ("distance", "score", *(monitor.name for monitor in MONITORS))
 """What has curves, the most important first."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One seed of one method on one workload in the status strip."""
-
-    mark: str
-    kind: str
-    """ok, failed, lost or missing: decides the color; the mark says the same without color."""
-    description: str
-
-
-@dataclass(frozen=True)
-class StripRow:
-    row: LeaderboardRow
-    cells: Sequence[Cell]
-
-
-@dataclass(frozen=True)
-class Strip:
-    workload: str
-    seeds: Sequence[int]
-    rows: Sequence[StripRow]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure about all methods: an SVG, which a page with scripts replaces by an interactive figure of that id."""
-
-    id: str
-    title: str
-    caption: str
-    svg: str
-    workload: str = ""
-
-
-@dataclass(frozen=True)
-class CurveChart:
-    """All methods in one frame, and where there is room each in a panel of its own."""
-
-    chart: Chart
-    panels: Sequence[tuple[LeaderboardRow, str]]
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The sample grids of one method on one workload, in the order of seeds."""
-
-    row: LeaderboardRow
-    grids: Sequence[Grid]
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One quantity over the steps on one workload: what is drawn, and how to read it."""
-
-    name: str
-    workload: str
-    title: str
-    caption: str
-    lines: Sequence[Sequence[Line]]
-    """By row, then by seed."""
-    curves: Curves
 
 
 _MARKS = {"ok": "●", "nonfinite": "N", "diverged": "D", "not_learned": "L", "timeout": "T", "error": "E"}
@@ -156,7 +94,7 @@ class BoardSections:
                 f"{label(row)} {formatting.ranks(row.rank_low, row.rank_high)}" for row in board.ranked
             )
             svg = element_of(figure, f"{self.id}-ranks", f"Rank intervals: {described}", "wide")
-        return Chart(f"{self.id}-ranks", "Rank intervals", overview.RANKS_CAPTION, svg)
+        return Chart(f"{self.id}-ranks", ranks_title(board), overview.RANKS_CAPTION, svg)
 
     def _costs(self) -> Chart | None:
         board = self.board
@@ -166,7 +104,7 @@ class BoardSections:
             overview.draw_costs(figure, axes, board, PAGE)
             front = ", ".join(label(row) for row in overview.pareto_front(board))
             svg = element_of(figure, f"{self.id}-cost", f"Score against speed; on the Pareto front: {front}", "wide")
-        return Chart(f"{self.id}-cost", "Cost against quality", overview.cost_caption(board), svg)
+        return Chart(f"{self.id}-cost", costs_title(board), overview.cost_caption(board), svg)
 
     @cached_property
     def quantities(self) -> list[Quantity]:
@@ -186,10 +124,11 @@ class BoardSections:
             f"({formatting.distance(column.untrained)})."
         )
         levels = ((column.floor, "real data"), (column.untrained, "untrained"))
+        bands = self._bands(lines, missing_is_worst=True)
         curves = Curves(
-            title=f"Distance to the data: {column.name}",
+            title=curves_title("Distance to the data", column.name, bands),
             unit=column.measure,
-            bands=self._bands(lines, missing_is_worst=True),
+            bands=bands,
             limits=limits(lines, (column.floor, column.untrained)),
             steps=self._steps(column.name),
             logarithmic=True,
@@ -205,7 +144,7 @@ class BoardSections:
         nothing: tuple[list[Line], Band] = [], Band([], [], [], [])
         chosen = [drawn.get(row.method_key, nothing) for row in self.board.rows]
         curves = Curves(
-            title=f"Score against budget: {found.workload}",
+            title=score_title(found),
             unit="score, 1 is real data",
             bands=[(row, band) for row, (_, band) in zip(self.board.rows, chosen, strict=True)],
             limits=(0.0, 1.03),
@@ -219,10 +158,11 @@ class BoardSections:
 
     def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
         lines = [monitor_lines(self.of(row, workload), monitor) for row in self.board.rows]
+        bands = self._bands(lines, missing_is_worst=False)
         curves = Curves(
-            title=f"{monitor.title}: {workload}",
+            title=curves_title(monitor.title, workload, bands),
             unit=monitor.unit,
-            bands=self._bands(lines, missing_is_worst=False),
+            bands=bands,
             limits=limits(lines) if monitor.logarithmic else (0.0, 1.03),
             steps=self._steps(workload),
             logarithmic=monitor.logarithmic,
@@ -248,7 +188,7 @@ class BoardSections:
                 overview.draw_curves(figure, axes, self.board, quantity.curves, PAGE)
                 svg = element_of(figure, name, _ends(quantity), "wide")
             chart = Chart(name, quantity.title, quantity.caption, svg, quantity.workload)
-            panels = self._panels(quantity, name) if quantity.name in self._with_panels else []
+            panels = self._panels(quantity, name) if self.has_panels(quantity) else []
             charts.append(CurveChart(chart, panels))
         return charts
 
@@ -274,6 +214,10 @@ class BoardSections:
             )
             panels.append((row, draw(panel)))
         return panels
+
+    def has_panels(self, quantity: Quantity) -> bool:
+        """Say whether each method has a panel of the quantity."""
+        return quantity.name in self._with_panels
 
     def panel_caption(self) -> str:
         """Say what the panels show."""

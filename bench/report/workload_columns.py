@@ -58,6 +58,7 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
             lambda row: formatting.score(found.score if (found := of(row)) else None),
             workload=name,
             shown=scored,
+            page_note=f"{name} score: the mean over its seeds, on the scale of the score over all workloads.",
         ),
         Column(
             "95 %",
@@ -68,6 +69,7 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
             lambda row: formatting.interval(found.low, found.high) if (found := of(row)) else formatting.MISSING,
             workload=name,
             shown=scored,
+            page_note=f"{name} 95 %: the interval of its mean score by Student's t.",
         ),
         Column(
             f"> {REFERENCE_METHOD}",
@@ -76,6 +78,7 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
                 "ties": lambda row: found.ties if (found := of(row)) else None,
             },
             lambda row: _wins_text(of(row)),
+            page_note=f"{name} > {REFERENCE_METHOD}: at how many seeds its score there is higher.",
             workload=name,
             shown=scored and board.reference is not None,
         ),

@@ -81,13 +81,14 @@
       });
     }
     return [traces, layout({
-      height: 440, margin: {l: 50, r: 80, t: 30, b: 45}, xaxis: {type: "log", title: {text: `${text(table.costWords)} (logarithmic)`}, tickvals: ticks(methods.map((each) => each.cost)), showgrid: true},
+      height: 440, margin: {l: 50, r: 80, t: 30, b: 45}, xaxis: {type: "log", title: {text: narrow(`${text(table.costWords)} (logarithmic)`)}, tickvals: ticks(methods.map((each) => each.cost)), showgrid: true},
       yaxis: {title: {text: "score"}},
     })];
   }
 
   // Every digit where the values lie close together, else 1, 2 and 5 of each power of ten.
   function ticks(values) {
+    if (!values.length) return [];
     const low = Math.floor(Math.log10(Math.min(...values))), high = Math.log10(Math.max(...values));
     const digits = Math.max(...values) / Math.min(...values) < 5 ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
     return [...Array(Math.ceil(high - low) + 1).keys()].flatMap((power) => digits.map((digit) => digit * 10 ** (low + power)));
@@ -127,7 +128,7 @@
       });
     apart(notes.filter((note) => note.xref !== "paper"), scale);
     return [traces, layout({
-      height: 400, title: heading(figure.unit), annotations: notes, margin: {l: 55, r: 110, t: 34, b: 45},
+      height: 400, title: heading(figure.unit), annotations: notes, margin: {l: 55, r: room(notes.filter((note) => note.xref !== "paper")), t: 34, b: 45},
       shapes: figure.levels.map(([level]) => ({
         type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: {color: css("--muted"), width: 1, dash: "dot"},
       })),
@@ -135,6 +136,10 @@
       yaxis: {type: figure.logarithmic ? "log" : "linear", range: scale, ...(figure.logarithmic ? {dtick: scale[1] - scale[0] > 1.5 ? Math.ceil((scale[1] - scale[0]) / 6) : "D2", exponentformat: "power"} : {})},
     })];
   }
+
+  // On a narrow screen words take two lines, and names beside the frame as much room as they need.
+  const narrow = (words) => (innerWidth < 640 ? words.replace(", ", ",<br>") : words);
+  const room = (notes) => Math.min(0.5 * innerWidth, Math.max(110, ...notes.map((note) => 16 + 6.4 * note.text.length)));
 
   // Names beside each other's lines move up until none lies on another.
   function apart(notes, [low, high]) {

@@ -27,11 +27,25 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // Filters: a method is shown where its family and its words match, a workload or a table where it is the chosen one.
+// They stand in the address, so that it can be passed on.
 const page = {shown: () => true, workload: "", refresh: []};
+const address = new URLSearchParams(location.search);
+const remember = (names, chosen) => {
+  for (const name of names) {
+    if (chosen[name]) address.set(name, chosen[name]);
+    else address.delete(name);
+  }
+  const query = address.toString();
+  history.replaceState(null, "", `${query ? `?${query}` : location.pathname}${location.hash}`);
+};
 const filters = document.querySelector("form.filters");
 if (filters) {
   filters.hidden = false;
+  const names = [...filters.elements].map((each) => each.name).filter(Boolean);
+  for (const name of names) if (address.get(name)) filters.elements[name].value = address.get(name);
+  if (innerWidth < 640 && !names.some((name) => address.get(name))) filters.parentElement.open = false;
   const cards = new Map([...document.querySelectorAll("article[data-method]")].map((card) => [card.id, card.dataset]));
+  const nothing = document.querySelector(".nothing");
   const apply = () => {
     const chosen = Object.fromEntries(new FormData(filters));
     const words = chosen.search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -46,14 +60,93 @@ if (filters) {
     for (const each of document.querySelectorAll("[data-table]"))
       each.hidden = Boolean(chosen.table) && each.dataset.table !== chosen.table;
     filters.querySelector("output").textContent = `${visible.size} of ${cards.size} methods`;
+    nothing.hidden = visible.size > 0;
+    remember(names, chosen);
     page.shown = (id) => visible.has(id);
     page.refresh.forEach((refresh) => refresh());
   };
+  nothing.querySelector("button").addEventListener("click", () => filters.reset());
   filters.addEventListener("input", apply);
-  filters.addEventListener("reset", () => setTimeout(apply));
+  filters.addEventListener("reset", () => setTimeout(() => {
+    for (const name of names) filters.elements[name].value = "";
+    apply();
+  }));
   filters.addEventListener("submit", (event) => event.preventDefault());
   apply();
 }
+
+// What a heading means: a bubble that opens by pointing, by the keyboard and by touch, and closes by Escape.
+const bubble = document.createElement("div");
+bubble.className = "tip";
+bubble.id = "tip";
+bubble.setAttribute("role", "tooltip");
+bubble.hidden = true;
+document.body.append(bubble);
+let explained = null;
+const putBubble = () => {
+  bubble.hidden = explained === null;
+  if (explained === null) return;
+  const at = explained.getBoundingClientRect();
+  bubble.style.left = `${Math.max(12, Math.min(at.left, innerWidth - bubble.offsetWidth - 12))}px`;
+  bubble.style.top = `${at.bottom + 6}px`;
+};
+const explain = (button) => {
+  explained = button;
+  putBubble();
+};
+for (const heading of document.querySelectorAll("th[data-why]")) {
+  const why = document.createElement("button");
+  why.type = "button";
+  why.className = "why";
+  why.setAttribute("aria-label", `What is ${heading.textContent.trim()}?`);
+  why.setAttribute("aria-describedby", "tip");
+  heading.append(why);
+  const open = () => {
+    bubble.textContent = heading.dataset.why;
+    explain(why);
+  };
+  const close = () => explain(null);
+  why.addEventListener("mouseenter", open);
+  why.addEventListener("mouseleave", close);
+  why.addEventListener("focus", open);
+  why.addEventListener("blur", close);
+  why.addEventListener("click", open);
+}
+addEventListener("keydown", (event) => { if (event.key === "Escape") explain(null); });
+addEventListener("scroll", putBubble, {capture: true, passive: true});
+
+// Columns that do not fit are announced, and one button away.
+for (const more of document.querySelectorAll(".more")) {
+  const scroll = more.previousElementSibling;
+  const tell = () => {
+    const right = scroll.getBoundingClientRect().right + 1;
+    const headings = [...scroll.querySelectorAll("thead th")].filter((each) => !each.hidden);
+    const out = headings.filter((each) => each.getBoundingClientRect().right > right).length;
+    const back = scroll.scrollLeft > 1;
+    more.hidden = scroll.offsetParent === null || (!out && !back);
+    const words = `${out} more ${out === 1 ? "column" : "columns"} to the right`;
+    const said = more.querySelector("span");
+    if (said.textContent !== (out ? words : "These are the last columns")) said.textContent = out ? words : "These are the last columns";
+    more.querySelector("button").textContent = out ? "Show the next" : "Back to the first";
+  };
+  more.querySelector("button").addEventListener("click", () => {
+    const {left, right} = scroll.getBoundingClientRect(), names = left + scroll.querySelector("th.method").offsetWidth;
+    const next = [...scroll.querySelectorAll("thead th")].map((each) => each.getBoundingClientRect()).find((each) => each.right > right + 1);
+    // The first column that is cut comes next to the names; one that is there already makes way.
+    const step = next && next.left > names + 10 ? next.left - names : scroll.clientWidth - (names - left);
+    scroll.scrollTo({left: next ? scroll.scrollLeft + step : 0});
+  });
+  scroll.addEventListener("scroll", tell, {passive: true});
+  addEventListener("resize", tell);
+  page.refresh.push(tell);
+  tell();
+}
+
+// Paper has no summary to click: the notes are printed.
+addEventListener("beforeprint", () => document.querySelectorAll("details.noted:not([open])").forEach((each) => {
+  each.open = true;
+  addEventListener("afterprint", () => { each.open = false; }, {once: true});
+}));
 
 // A link to a method that is filtered away shows everything again; the section takes the keyboard's place with it.
 const arrive = () => {

@@ -210,6 +210,7 @@ def test_each_kind_of_trial_is_timed_alone_once_a_process(tmp_path: Path, monkey
         return loop.clock
 
     monkeypatch.setattr(timing, "time_exclusively", timing_of)
+    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 4)
     sizes = {"steps": 5, "evaluate_every": 5, "samples": 40}
     trials = [
         toy_trial(**sizes, seed=0, method_name="early", optimizer=EXPLOSIVE),

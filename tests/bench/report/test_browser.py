@@ -1,44 +1,16 @@
 """The report in a real browser, opened as a file: sorting, filters, figures, methods, no error, no request."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from browser_pages import opened
 
 from bench.cli.report import write_report
 from bench.store.journal import Store
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("no Chromium here: install it with apt-get install chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def results(results: Path, planted) -> Path:
-    """The results of the other tests with three seeds more: of three nothing is ranked, and there is no such figure."""
-    for each in planted(6):
-        if each.spec.seed > 2:
-            (results / "records" / f"{each.trial_id}.0.json").write_bytes(msgspec.json.encode(each))
-    return results
-
-
-@pytest.fixture
-def report(results: Path) -> Path:
-    return write_report(results, Store(results).records())
 
 
 @pytest.fixture
@@ -48,16 +20,6 @@ def page(chromium, report: Path):
     yield tab
     tab.context.close()
     assert problems == []
-
-
-def opened(chromium, report: Path, problems: list[str], **context):
-    """Open the page, and gather what goes wrong and what it asks the network for."""
-    tab = chromium.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
-    tab.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
-    tab.goto(report.resolve().as_uri())
-    return tab
 
 
 def shown(page, selector: str = "table.sortable tbody tr") -> list[str]:
@@ -115,6 +77,7 @@ def test_the_filters_leave_what_fits(page) -> None:
     assert page.locator(".filters output").inner_text() == "1 of 4 methods"
     page.get_by_label("Search").fill("nothing like it")
     assert shown(page) == []
+    assert page.get_by_text("No method fits the filters.").is_visible()
     page.get_by_role("button", name="Show all").click()
     page.wait_for_function("document.querySelector('.filters output').textContent === '4 of 4 methods'")
     assert shown(page) == everything
@@ -136,7 +99,7 @@ def test_a_row_leads_to_its_methods_section_by_keyboard_alone(page) -> None:
 
 def test_sorting_by_keyboard_says_its_direction(page) -> None:
     heading = page.locator("table.sortable thead th", has_text=re.compile("^score$"))
-    heading.locator("button").focus()
+    heading.locator("button:not(.why)").focus()
     page.keyboard.press("Enter")
     assert heading.get_attribute("aria-sort") == "ascending"
     page.keyboard.press("Space")
@@ -201,13 +164,13 @@ def test_without_scripts_the_page_shows_its_figures(chromium, report: Path) -> N
     page.context.close()
 
 
-def test_a_hostile_name_is_text_in_table_and_figures(chromium, results: Path, record, workload) -> None:
+def test_a_hostile_name_is_text_in_table_and_figures(chromium, ranked_results: Path, record, workload) -> None:
     hostile = "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
     for seed in range(6):
         made = record(workload, hostile, seed, distance=5.0)
-        (results / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
+        (ranked_results / "records" / f"{made.trial_id}.0.json").write_bytes(msgspec.json.encode(made))
     problems: list[str] = []
-    page = opened(chromium, write_report(results, Store(results).records()), problems)
+    page = opened(chromium, write_report(ranked_results, Store(ranked_results).records()), problems)
     assert page.locator("td.method a", has_text="<script>document").is_visible()
     for figure in page.locator("figure.chart").all():
         figure.scroll_into_view_if_needed()

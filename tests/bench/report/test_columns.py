@@ -72,7 +72,8 @@ def test_a_column_that_is_defined_once_is_in_every_format(recall_column, records
     assert [row["digits_recall"] for row in table["rows"]] == [0.375, 0.375]
     assert "recall: the median over seeds." in table["notes"]
     page = html.render(records, {"digits": workload}, sample_file=Path, command="c", boards=boards, scripted=False)
-    assert '<th class="number" scope="col" data-workload="digits"><button type="button">digits recall</button>' in page
+    heading = '<th class="number" scope="col" data-workload="digits" data-why="recall: the median over seeds.">'
+    assert f'{heading}<button type="button">digits recall</button>' in page
     assert page.count('data-value="0.375" data-workload="digits">recall of 0.3750</td>') == 2
 
 

@@ -1,0 +1,43 @@
+"""The titles of the page's figures: what a figure shows, and not only what it is about."""
+
+from collections.abc import Sequence
+
+from bench.report import formatting, overview
+from bench.report.column import label
+from bench.report.curves import Band
+from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.budgets import ScoreByBudget
+
+_MOST_NAMES = 3
+
+
+def ranks_title(board: Leaderboard) -> str:
+    """Say how many methods may be the best."""
+    best = sum(bool(row.among_best) for row in board.ranked)
+    return f"Ranks: {best} of {formatting.plural(len(board.ranked), 'method')} may be the best"
+
+
+def costs_title(board: Leaderboard) -> str:
+    """Say which methods no other beats in speed and score."""
+    front = [label(row) for row in overview.pareto_front(board)]
+    named = ", ".join(front) if len(front) <= _MOST_NAMES else f"{len(front)} of {len(board.scored)} methods"
+    return f"Score against speed: no method beats {named} in both"
+
+
+def score_title(found: ScoreByBudget) -> str:
+    """Say whether one method leads at every budget."""
+    leaders = list(dict.fromkeys(label(row) for row in found.leaders))
+    if len(leaders) == 1:
+        return f"Score against budget: {found.workload}, {leaders[0]} leads at each"
+    named = ", ".join(leaders) if len(leaders) <= _MOST_NAMES else f"{len(leaders)} methods"
+    return f"Score against budget: {found.workload}, the lead changes ({named})"
+
+
+def curves_title(subject: str, workload: str, bands: Sequence[tuple[LeaderboardRow, Band]]) -> str:
+    """Say where the lowest and the highest middle of a quantity end."""
+    ends = sorted((band.points[-1][1], label(row)) for row, band in bands if band.points)
+    if len(ends) < 2:
+        return f"{subject}: {workload}"
+    (low, lowest), (high, highest) = ends[0], ends[-1]
+    number = formatting.distance  # three digits, whatever is measured
+    return f"{subject}: {workload}, at the end from {number(low)} ({lowest}) to {number(high)} ({highest})"
