@@ -88,6 +88,7 @@ class Template:
         self._warm = threading.Event()
         self._answers: queue.SimpleQueue[tuple[Forked | Refused, list[int]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._workers: dict[int, ForkedProcess] = {}
         self._ended_early: dict[int, int] = {}
         self._why_not = ""
@@ -114,7 +115,19 @@ class Template:
         return self._warm.wait(_READY_SECONDS) and not self._why_not
 
     def fork(self, environment: Mapping[str, str]) -> ForkedProcess | None:
-        """Return a new worker with an environment; None where there can be none. One thread calls this at a time."""
+        """Return a new worker with an environment; None where there can be none."""
+        with self._asking:  # answers have no address
+            return self._fork(environment)
+
+    def close(self) -> None:
+        """Let the template end; its workers are nobody's business here."""
+        self._why_not = self._why_not or "it is closed"
+        self._process.kill()  # it has nothing to lose
+        self._process.wait()
+        self._reader.join()
+        self._link.close()
+
+    def _fork(self, environment: Mapping[str, str]) -> ForkedProcess | None:
         packet = msgspec.json.encode(Fork(environment=dict(environment)))
         if self._why_not or len(packet) > LARGEST_PACKET:
             return None
@@ -143,14 +156,6 @@ class Template:
         if code is not None:
             worker.ended(code)
         return worker
-
-    def close(self) -> None:
-        """Let the template end; its workers are nobody's business here."""
-        self._why_not = self._why_not or "it is closed"
-        self._process.kill()  # it has nothing to lose
-        self._process.wait()
-        self._reader.join()
-        self._link.close()
 
     def _read(self) -> None:
         """Take what the template tells until it has ended."""

@@ -98,7 +98,7 @@ def test_a_trial_that_asks_for_more_memory_than_there_is_has_an_error_and_the_ot
     events = list(campaign.run(trials, LocalExecutor(1), store, trainer=FAKE))
     ends = {event.trial.spec.method: event for event in events if isinstance(event, TrialFinished)}
     assert ends["plain"].status == "ok"
-    assert (ends["hog"].status, ends["hog"].message) == ("error", "MemoryError")
+    assert (ends["hog"].status, ends["hog"].message) == ("error", "out of memory: MemoryError")
     assert held(store) == {}
 
 
