@@ -180,7 +180,11 @@ class Bench:
     def together(self, precision: Precision, size: int, steps: int) -> Row:
         """Time the steps of so many trials made in turn, as those of a process are; captured on CUDA."""
         prepare = self.captured if self._cuda else self.plain
-        lanes = [(current_for(self._device, size), prepare(self.engine(precision))) for _ in range(size)]
+        lanes: list[Lane] = []
+        for _ in range(size):
+            current = current_for(self._device, size)
+            with current():  # what records is made where its trial's work is queued, as in a process of trials
+                lanes.append((current, prepare(self.engine(precision))))
 
         def all_of_them(index: int) -> None:
             if index % steps == 0:
