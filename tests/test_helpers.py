@@ -3,7 +3,7 @@
 import pytest
 import torch
 from directions import DIRECTIONS, derivatives_agree
-from slow_cases import mostly_slow
+from slow_cases import mostly_slow, sampled
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
@@ -39,3 +39,8 @@ def test_a_few_cases_of_a_sweep_stay_fast() -> None:
 def test_a_fast_case_that_is_no_more_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no such cases: \['gone'\]"):
         mostly_slow(["a", "b"], fast=["a", "gone"])
+
+
+def test_of_a_sampled_sweep_every_so_many_stay_fast() -> None:
+    cases = sampled(["a", "b", ("c", 1), "d"], every=2)
+    assert [(case.values, len(case.marks)) for case in cases] == [(("a",), 0), (("b",), 1), (("c", 1), 0), (("d",), 1)]

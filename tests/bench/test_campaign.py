@@ -175,6 +175,7 @@ def test_a_process_without_trials_or_with_too_many_is_refused() -> None:
         RunOptions(trials_per_process=17)
 
 
+@pytest.mark.slow
 def test_trials_that_share_a_process_have_the_records_of_trials_alone(tmp_path: Path) -> None:
     settings = {"methods": ["nsgan", "wgan-gp"], "seeds": 2, "steps": 60, "evaluate_every": 30, "samples": 100}
     trials = expand(load_suite("smoke", settings))

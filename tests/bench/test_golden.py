@@ -122,6 +122,7 @@ def test_a_wrong_update_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert " at step 1: " in changed(found)["nsgan"]
 
 
+@pytest.mark.slow
 def test_a_mended_part_is_named_whether_its_revision_was_raised_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     methods = ["nsgan", "nsgan-r1", "hinge", "hinge + r1"]
     lazy = "hinge + r1(gamma=10, every=1)"

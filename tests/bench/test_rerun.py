@@ -47,6 +47,7 @@ def again(record, **options):
     return found
 
 
+@pytest.mark.slow
 def test_fresh_records_contradict_neither_themselves_nor_each_other(runs):
     for record in runs.values():
         assert record.protocol_version == "1.1"

@@ -219,6 +219,7 @@ def mend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hinge, "revision", Hinge.revision + 1)
 
 
+@pytest.mark.slow
 def test_after_one_loss_is_mended_its_methods_alone_are_trained_again_and_one_table_ranks_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,3 +18,12 @@ def mostly_slow(cases: Iterable[object], *, fast: Sequence[object]) -> list[obje
     if missing:
         raise ValueError(f"no such cases: {sorted(map(str, missing))}; name some of {[case[0] for case in listed]}")
     return [pytest.param(*case, marks=() if case[0] in fast else pytest.mark.slow) for case in listed]
+
+
+def sampled(cases: Iterable[object], *, every: int) -> list[object]:
+    """Return the cases for `parametrize`, of which every so many stay fast, and the others are marked slow.
+
+    For a sweep of many cases that are cheap alone; where a few of them stand for the rest, name those to `mostly_slow`.
+    """
+    listed = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [pytest.param(*case, marks=pytest.mark.slow if at % every else ()) for at, case in enumerate(listed)]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from slow_cases import sampled
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -91,7 +92,7 @@ def assert_equal_to_the_bit(found: list[Tensor], expected: list[Tensor]) -> None
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", sampled(METHODS, every=4))
 def test_in_another_state_the_numbers_are_the_same(name: str, state: str) -> None:
     problem = made(METHODS[name])
     for phase in PHASES:
@@ -106,7 +107,7 @@ def test_in_another_state_the_numbers_are_the_same(name: str, state: str) -> Non
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", sampled(METHODS, every=4))
 def test_training_after_a_first_call_in_a_mode_is_as_if_there_had_been_none(name: str, mode: str) -> None:
     problem = made(METHODS[name])
     batch = problem.batch()
@@ -126,7 +127,7 @@ def test_training_after_a_first_call_in_a_mode_is_as_if_there_had_been_none(name
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", sampled(METHODS, every=4))
 def test_where_gradients_are_off_the_value_is_the_same_and_has_no_graph(
     name: str, mode: type[torch.no_grad | torch.inference_mode]
 ) -> None:

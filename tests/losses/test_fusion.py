@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from made_logits import logits, objective
-from slow_cases import mostly_slow
+from slow_cases import mostly_slow, sampled
 from torch import Tensor
 from torch._dynamo.backends import registry as registered
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -84,7 +84,9 @@ def test_value_and_gradient_are_the_plain_ones(name: str) -> None:
         assert_computes_the_same(fused, plain, a, b, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["bce_ns", "lsgan", "rc_bce", "fgan_kl", "dual_contrastive", "mcgan_cov"])
+@pytest.mark.parametrize(
+    "name", sampled(["bce_ns", "lsgan", "rc_bce", "fgan_kl", "dual_contrastive", "mcgan_cov"], every=3)
+)
 def test_in_float32_they_are_near(name: str) -> None:
     plain = objective(name)
     a, b = made("ordinary", plain.outputs, torch.float32)
@@ -110,7 +112,7 @@ def test_parameters_count(spelling: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", mostly_slow(["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"], fast=["bce_ns", "ra_ls"])
+    "name", mostly_slow(["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"], fast=["ra_ls"])
 )
 def test_a_fused_class_keeps_the_contract(name: str) -> None:
     made_class = type(fusion.fused(objective(name), backend="eager"))
@@ -304,6 +306,7 @@ def know_backend(monkeypatch: pytest.MonkeyPatch, name: str, compiler: Callable[
     monkeypatch.setitem(registered._COMPILER_FNS, name, compiler)
 
 
+@pytest.mark.slow
 def test_a_shape_is_compiled_once_and_other_shapes_do_not_run_out(compiled: list[torch.fx.GraphModule]) -> None:
     fused = fusion.fused(objective("hinge"), backend="counting")
     for size in range(2, 14):

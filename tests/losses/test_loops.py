@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from slow_cases import mostly_slow
 from torch import nn
 
 import losses
@@ -47,6 +48,7 @@ def test_the_loop_of_the_readme_is_whole_and_short() -> None:
     assert not any(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_the_dcgan_loop_trains() -> None:
     printed = run("dcgan.py", "--steps", "30")
     first, last = (numbers(line) for line in printed.splitlines())
@@ -54,9 +56,9 @@ def test_the_dcgan_loop_trains() -> None:
     assert last[0] < first[0] - 0.2
 
 
-@pytest.mark.parametrize("loss", ["nsgan", "nsgan-r1"])
+@pytest.mark.parametrize("loss", mostly_slow(["nsgan", "nsgan-r1"], fast=["nsgan"]))
 def test_the_plain_loop_trains(loss: str) -> None:
-    printed = run("plain_loop.py", "--steps", "20", "--loss", loss)
+    printed = run("plain_loop.py", "--steps", "10", "--loss", loss)
     first, last = (numbers(line) for line in printed.splitlines())
     assert len(first) == len(last) == 2
     assert last[0] < first[0] - 0.05

@@ -8,6 +8,7 @@ import pytest
 import torch
 from in_blocks import LIMIT, batches
 from made_logits import objective
+from slow_cases import mostly_slow
 from tape import Tape
 from tensor_memory import Kept, TensorMemory
 from torch import Tensor
@@ -243,7 +244,7 @@ def test_memory_is_bounded_for_4096_samples(name: str, penalty: bool) -> None:
 
 
 @pytest.mark.parametrize("penalty", [False, True])
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", mostly_slow(OBJECTIVES, fast=["mmd_rq"]))
 def test_memory_is_bounded_by_the_limit_and_not_by_the_pairs(
     name: str, penalty: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, final
 import pytest
 import torch
 from odd_discriminators import IMAGE, ZOO, Kind, Watching
+from slow_cases import sampled
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -76,7 +77,7 @@ def with_gradients(network: nn.Module, values: tuple[Tensor, ...]) -> list[Tenso
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # by torch.compile
 @pytest.mark.parametrize("joint", [False, True], ids=["apart", "joint"])
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", sampled(ZOO, every=4))
 def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, joint: bool) -> None:
     kind = ZOO[name]
     if joint and not kind.alone:

@@ -26,6 +26,7 @@ def test_a_run_without_a_distance_is_no_match():
     assert precisions.line("bf16", [10.0, float("inf")], [10.0, 14.0]) == ("| bf16 | 10, inf | – | – |", False)
 
 
+@pytest.mark.slow
 def test_both_precisions_of_a_toy_are_trained_and_compared(capsys, monkeypatch):
     # In this process: four others would each import torch first.
     monkeypatch.setattr(precisions, "LocalExecutor", lambda workers: InlineExecutor())

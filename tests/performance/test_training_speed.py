@@ -20,6 +20,7 @@ def _threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     output = tmp_path / "speed.json"
     small = ["--width", "4", "--seconds", "0.01", "--steps", "1", "--together", "2", "--threads", "1"]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from slow_cases import sampled
 from small_trials import images, make_trial, train_alone
 from tape import Tapes
 from torch import Tensor
@@ -56,7 +57,7 @@ def assert_same(found: dict, expected: dict) -> None:
         assert torch.equal(found["tensors"][name].nan_to_num(-7.0), value.nan_to_num(-7.0)), name
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sampled(METHODS, every=3))
 def test_replayed_steps_are_those_of_the_plain_loop(method):
     recorder = Tapes()
     found = trained(method, recorder)
@@ -136,6 +137,7 @@ def test_a_tape_sees_what_a_graph_would_fix():
     assert counted.item() == 2.0
 
 
+@pytest.mark.slow
 def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "recorder_for", lambda device: Tapes())
     trial = make_trial("wgan-gp", width=4, steps=60, evaluate_every=30, samples=50)

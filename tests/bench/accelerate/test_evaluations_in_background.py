@@ -62,7 +62,7 @@ def assert_same(folder: Path, found: Outcome, other: Path, expected: Outcome) ->
         toy_trial(),
         toy_trial(steps=1, evaluate_every=1),
         pytest.param(toy_trial(optimizer=EXPLOSIVE, steps=400, evaluate_every=100), marks=pytest.mark.slow),
-        image_trial(),
+        pytest.param(image_trial(), marks=pytest.mark.slow),
         pytest.param(image_trial(precision="bf16"), marks=pytest.mark.slow),
     ],
     ids=["toy", "one step", "not finite", "images", "bfloat16"],
@@ -130,6 +130,7 @@ def test_evaluations_are_kept_in_order_and_one_of_a_trial_is_under_way(
     assert [each.step for each in found.history.evaluations] == [0, 10, 20, 30]
 
 
+@pytest.mark.slow
 def test_recordings_wait_until_nothing_runs_in_the_background(tmp_path: Path) -> None:
     """The evaluations are held until somebody waits for them, which a recording must do first."""
 

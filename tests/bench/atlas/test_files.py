@@ -130,6 +130,7 @@ def test_every_colour_stands_out_on_white_and_on_dark(atlas, page):
         assert (light + 0.05) / (dark + 0.05) >= 2.9, color  # WCAG asks 3 of graphics
 
 
+@pytest.mark.slow
 def test_a_picture_is_the_same_bytes_in_another_process():
     program = (
         "import sys; from bench.atlas import pictures; from losses import registry; "
@@ -153,6 +154,7 @@ def test_what_is_missing_outdated_or_orphaned_is_listed(copy):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_generating_mends_it_and_leaves_what_people_wrote(copy):
     by_hand = (copy / pages.NOT_INCLUDED).read_text()
     (copy / "notes.md").write_text("# Mine\n")

@@ -122,7 +122,11 @@ def test_json_is_tried_of_every_verb():
     assert JSON.keys() | ELSEWHERE == VERBS.keys()
 
 
-@pytest.mark.parametrize("words", JSON, ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(words, marks=pytest.mark.slow if words == ("doctor",) else ()) for words in JSON],
+    ids=" ".join,
+)
 def test_stdout_is_json_and_nothing_else(bench, results, tmp_path, monkeypatch, words):
     from losses import registry
 

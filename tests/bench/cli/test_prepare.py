@@ -80,6 +80,7 @@ def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never):
 SMALL = ("--set", "samples=20", "--set", "batch_size=4", "--seeds", "1", "--steps", "1", "--method", "nsgan")
 
 
+@pytest.mark.slow
 def test_a_run_trains_first_what_it_needs(bench, folder, cache, tmp_path, never):
     options = ("run", "--workload", "fashion-mnist", *SMALL, "--data", folder, "--results", tmp_path / "results")
     result = bench(*options, "--executor", "inline", "--device", "cpu")

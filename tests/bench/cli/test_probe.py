@@ -62,6 +62,7 @@ def test_dirac_prints_a_table_and_writes_files(bench, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dirac.csv", "dirac.png", "dirac.svg"]
 
 
+@pytest.mark.slow
 def test_dirac_as_json_is_json_where_numbers_overflow(bench):
     result = bench("probe", "dirac", "wgan-gp", "--steps", 400, "--json")
     found = json.loads(result.stdout)

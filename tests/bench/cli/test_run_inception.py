@@ -62,6 +62,7 @@ def at_home(monkeypatch, tmp_path):
     return cached_path()
 
 
+@pytest.mark.slow
 def test_a_record_carries_fid_and_nothing_else_changes(
     run, records, small_inception, few_images, inception_file, tmp_path
 ):

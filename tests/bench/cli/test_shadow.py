@@ -49,6 +49,7 @@ def test_what_needs_no_losses_is_not_in_its_way(shadowed):
     assert not (folder / "was_run").exists()
 
 
+@pytest.mark.slow
 def test_the_console_command_works_there_and_may_use_the_file(tmp_path):
     (tmp_path / "losses.py").write_text(OWN)
     result = run(CONSOLE, tmp_path, "run", "--losses", "losses.py", "--method", "own_hinge", "--dry-run")

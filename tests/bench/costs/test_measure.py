@@ -75,6 +75,7 @@ def test_a_lazy_sleep_is_spread_over_its_interval(small, tmp_path, planted):
     assert min(step.blocks) >= NAP / 4
 
 
+@pytest.mark.slow
 def test_known_extra_work_is_found_in_proportion(small, tmp_path, planted):
     few, many = (
         measured([f"bce_ns + products(count={count})"], small, tmp_path, CAREFUL)[0].timing("penalty")

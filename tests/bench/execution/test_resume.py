@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from slow_cases import sampled
 from small_trials import toy_trial, train_alone
 
 from bench import campaign
@@ -208,13 +209,16 @@ def _misfit(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
-    [
-        (_cut, "starts anew: its checkpoint is damaged"),
-        (_empty, "starts anew: its checkpoint is damaged"),
-        (_flip, "starts anew: its checkpoint is damaged"),
-        (_swap, "starts anew: its checkpoint is of the trial "),
-        (_misfit, "starts anew: its checkpoint does not fit (RuntimeError)"),
-    ],
+    sampled(
+        [
+            (_cut, "starts anew: its checkpoint is damaged"),
+            (_empty, "starts anew: its checkpoint is damaged"),
+            (_flip, "starts anew: its checkpoint is damaged"),
+            (_swap, "starts anew: its checkpoint is of the trial "),
+            (_misfit, "starts anew: its checkpoint does not fit (RuntimeError)"),
+        ],
+        every=2,
+    ),
 )
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_costs_only_itself(
     here: Here, tmp_path: Path, spoil, words: str

@@ -83,7 +83,8 @@ def test_captured_steps_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert found.cost["replayed_steps"] > 0
 
 
-@pytest.mark.parametrize("capture", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "on tapes"])
+@pytest.mark.slow
+@pytest.mark.parametrize("capture", [False, True], ids=["plain", "on tapes"])
 def test_evaluations_that_share_the_background_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capture: bool
 ) -> None:

@@ -169,6 +169,7 @@ def test_every_metric_of_images_is_measured_in_them(imagenet, rng):
     assert noise["coverage"] < 1.0
 
 
+@pytest.mark.slow
 def test_modes_are_still_counted_by_the_classifier(imagenet, cifar):
     samples = torch.from_numpy(cifar.test)
     both = Evaluator(measured_in(CIFAR), cifar, CPU, samples=100).evaluate(samples)

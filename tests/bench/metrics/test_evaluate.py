@@ -102,6 +102,7 @@ def test_the_floors_follow_the_number_of_samples(evaluator, digits):
     assert few.constants["coverage_ceiling"] < evaluator.constants["coverage_ceiling"] - 0.1
 
 
+@pytest.mark.slow
 def test_stacks_of_real_images_find_a_thousand_modes(stacked, digits, rng):
     drawn = torch.randint(0, len(digits.train), (12_000 * 3,), generator=rng)
     stacks = torch.from_numpy(digits.train)[drawn].reshape(12_000, 3, 32, 32)

@@ -36,6 +36,7 @@ def test_the_parts_have_a_distance(built, digits, digits_extractor):
     assert built.between.item() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stacks_reference_is_drawn_from_the_training_part(digits, digits_extractor):
     found = build(data.workload("stacked-digits"), digits, digits_extractor, CPU, 26_000)
     assert found.count == 26_000

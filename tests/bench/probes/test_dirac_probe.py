@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from slow_cases import sampled
 
 import losses
 from bench.probes import dirac
@@ -24,7 +25,7 @@ def linear_step(gamma: float, schedule: Schedule, h: float = dirac.STEP_SIZE) ->
     return np.linalg.matrix_power(discriminator, schedule.critic_steps) @ generator
 
 
-@pytest.mark.parametrize("gamma", [0.3, 0.6, 2.0])
+@pytest.mark.parametrize("gamma", sampled([0.3, 0.6, 2.0], every=2))
 @pytest.mark.parametrize("schedule", [SIMULTANEOUS, ALTERNATING], ids=lambda each: each.name)
 def test_rates_with_r1_are_the_eigenvalues_of_the_linearised_field(gamma, schedule):
     trajectory = follow(losses.get(f"bce_mm + r1(gamma={gamma})"), schedule, steps=300, batch_size=2)
@@ -45,16 +46,19 @@ def test_simultaneous_rates_are_those_of_the_flow_of_the_paper():
 
 @pytest.mark.parametrize(
     ("expression", "schedule", "verdict"),
-    [
-        ("bce_mm", SIMULTANEOUS, "not convergent"),
-        ("bce_ns", ALTERNATING, "slow"),
-        ("wasserstein + gp1(weight=0.35)", ALTERNATING, "not convergent"),
-        ("wasserstein + weight_clip(c=1)", ALTERNATING, "not convergent"),
-        ("wgan", SIMULTANEOUS, "near"),
-        ("bce_mm + instance_noise(sigma=0.7)", SIMULTANEOUS, "near"),
-        ("bce_mm + r1(gamma=1)", ALTERNATING, "convergent"),
-        ("wgan-gp", SIMULTANEOUS, "overflow"),
-    ],
+    sampled(
+        [
+            ("bce_mm", SIMULTANEOUS, "not convergent"),
+            ("bce_ns", ALTERNATING, "slow"),
+            ("wasserstein + gp1(weight=0.35)", ALTERNATING, "not convergent"),
+            ("wasserstein + weight_clip(c=1)", ALTERNATING, "not convergent"),
+            ("wgan", SIMULTANEOUS, "near"),
+            ("bce_mm + instance_noise(sigma=0.7)", SIMULTANEOUS, "near"),
+            ("bce_mm + r1(gamma=1)", ALTERNATING, "convergent"),
+            ("wgan-gp", SIMULTANEOUS, "overflow"),
+        ],
+        every=3,
+    ),
 )
 def test_verdicts_are_those_of_the_theory(expression, schedule, verdict):
     assert follow(losses.get(expression), schedule).verdict == verdict

@@ -34,6 +34,7 @@ def curves():
     return {curve.method: curve for curve in gradients.probe(["nsgan", "mmgan", "wgan-gp"], updates=UPDATES)}
 
 
+@pytest.mark.slow
 def test_the_signal_of_minimax_falls_by_the_losses_share(curves):
     minimax, other = curves["mmgan"], curves["nsgan"]
     assert other.verdict == "exploding"

@@ -268,6 +268,7 @@ def test_a_page_has_room_for_so_many_grids(record, workload, tmp_path):
     assert Gallery(records, lambda trial: tmp_path / trial).note == ""
 
 
+@pytest.mark.slow
 def test_panels_are_left_out_where_they_are_too_many_and_the_page_says_so(
     index, planted, workload, tmp_path, monkeypatch
 ):

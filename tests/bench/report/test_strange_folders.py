@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from classics_runs import RUN, found, replace, runs_of_classics, written
 from published_folders import publish
+from slow_cases import mostly_slow
 
 from bench import data
 from bench.config.trial import trial_id
@@ -34,7 +35,11 @@ def test_a_number_without_end_is_answered(runs, tmp_path, change):
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    "where", ["records/{}", "manifest.json", "README.md", "leaderboard.md", "artifacts/{}/samples.png"]
+    "where",
+    mostly_slow(
+        ["records/{}", "manifest.json", "README.md", "leaderboard.md", "artifacts/{}/samples.png"],
+        fast=["records/{}", "README.md"],
+    ),
 )
 @pytest.mark.parametrize("kind", ["pipe", "folder", "huge", "link", "endless", "dangling"])
 def test_what_is_no_file_is_named(runs, tmp_path, where, kind):
@@ -78,6 +83,7 @@ def mutated(value, chance):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_strange_records_are_named_and_crash_nothing(runs, tmp_path):
     chance, read = random.Random(17), 0

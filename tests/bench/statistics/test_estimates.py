@@ -164,6 +164,7 @@ def test_a_verdict_never_contradicts_the_score():
     assert _verdict(open_, [shown, worse], 0.1) == "mixed"
 
 
+@pytest.mark.slow
 def test_without_effects_holm_keeps_the_family_error():
     false = 0
     for trial in range(100):

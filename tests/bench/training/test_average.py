@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from slow_cases import sampled
 from small_trials import make_trial, toy_trial, train_alone
 from torch import nn
 
@@ -73,7 +74,7 @@ def test_a_constant_module_is_its_own_average() -> None:
 
 
 @pytest.mark.parametrize(
-    "trial", [toy_trial(), image_trial(), image_trial(precision="bf16")], ids=["toy", "fp32", "bf16"]
+    "trial", sampled([toy_trial(), image_trial(), image_trial(precision="bf16")], every=3), ids=["toy", "fp32", "bf16"]
 )
 def test_it_changes_no_trained_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial) -> None:
     found = outcome(tmp_path / "with", trial)

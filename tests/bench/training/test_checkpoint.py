@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import torch
 from interrupted import CPU, FILES, MEASURED, begin, differences, go_on, to_the_end, until
+from slow_cases import mostly_slow
 from small_trials import make_trial, toy_trial
 from tape import Tapes
 
@@ -83,7 +84,9 @@ REMEMBERING = [
 ]
 
 
-@pytest.mark.parametrize("method", REMEMBERING)
+@pytest.mark.parametrize(
+    "method", mostly_slow(REMEMBERING, fast=["bce_ns + ada(speed=0.05, target=-1)", "bce_ns + lecam(start=0)", "wgan"])
+)
 def test_what_parts_remember_is_kept(tmp_path: Path, method: str) -> None:
     assert_exact(tmp_path, small(method), 5)
 
@@ -120,7 +123,7 @@ def test_every_method_goes_on_exactly(tmp_path: Path, method: str) -> None:
     assert_exact(tmp_path, small(method), 5)
 
 
-@pytest.mark.parametrize("at", [50, 150, 180])
+@pytest.mark.parametrize("at", mostly_slow([50, 150, 180], fast=[150]))
 def test_it_does_not_matter_where_a_trial_is_interrupted(tmp_path: Path, at: int) -> None:
     """Within the steps that later ones are measured against, at an evaluation, between two, and at the end."""
     found = assert_exact(tmp_path, toy_trial(steps=180), at)

@@ -37,7 +37,7 @@ def printed(value: float) -> object:
 
 @pytest.mark.parametrize(
     ("expression", "together", "in_turn", "_five"),
-    mostly_slow(RADII, fast=["bce_mm", "wasserstein + gp1(weight=0.35)", "bce_ns + r1(gamma=0.3)"]),
+    mostly_slow(RADII, fast=["wasserstein + gp1(weight=0.35)"]),
 )
 def test_radii_are_those_of_the_vector_fields(expression: str, together: float, in_turn: float, _five: float) -> None:
     assert final_radius(expression, SIMULTANEOUS) == printed(together)

@@ -31,6 +31,7 @@ print(json.dumps([given_back, kept, faults()]))
 """
 
 
+@pytest.mark.slow
 def test_steps_that_repeat_meet_a_fraction_of_the_page_faults():
     ran = subprocess.run([sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True)
     given_back, kept, faults = json.loads(ran.stdout)

@@ -11,6 +11,7 @@ import plain_loop
 import pytest
 import torch
 from plain_networks import Logits, in_torch_layers
+from slow_cases import mostly_slow
 from small_trials import InFloat64, images, make_trial, watch_critic
 from torch import Tensor
 
@@ -44,7 +45,7 @@ def reference_losses(trial: Trial, method: str, steps: int) -> list[tuple[float,
     return list(plain_loop.train(method, generator, discriminator, batches))
 
 
-@pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
+@pytest.mark.parametrize("method", mostly_slow(["nsgan", "nsgan-r1", "wasserstein"], fast=["nsgan-r1"]))
 def test_the_engine_follows_the_plain_loop_of_the_examples(method: str) -> None:
     trial = make_trial(method)
     engine = losses_of(build_step(trial, images(), torch.device("cpu")), 40)
