@@ -29,6 +29,7 @@ def test_the_first_real_digits_are_shown():
 
 
 def test_what_is_not_here_or_has_no_images_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.delenv("GAN_LOSS_BENCH_OFFLINE")
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("something was fetched"))
     assert data.lacking("mnist", tmp_path)
     assert data.lacking("digits", tmp_path) == ""
