@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from small_trials import toy_trial
 
+from bench.events import Progress
 from bench.execution.forking import Template
 from bench.execution.interface import Finished, Message, Started, Task
 from bench.execution.local import LocalExecutor
@@ -112,7 +113,7 @@ def test_where_the_template_dies_its_workers_live_and_the_next_are_started(
         (first,) = finished(list(executor.messages()))
         executor.submit(make_task("nap", 1))
         messages = executor.messages()
-        assert isinstance(next(messages), Started)
+        assert [type(next(messages)) for _ in range(2)] == [Started, Progress], "it is at work"
         os.kill(int(first.outcome.message), signal.SIGKILL)
         (napped,) = finished(list(messages))
         assert napped.outcome.status == "ok"
