@@ -11,12 +11,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.common.version import VERSION
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.store.table import CELL
 
-__version__: Final = "0.1.0"
+__version__: Final = VERSION
 
 __all__ = ["CELL", "__version__", "load"]
 

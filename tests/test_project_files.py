@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import bench
+from bench.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -32,9 +36,22 @@ def pinned() -> dict[str, str]:
 
 
 def test_the_version_is_the_same_everywhere() -> None:
+    source = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["version"]
+    written = re.search(source["pattern"], (ROOT / source["path"]).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert written is not None, "the package is built with the version that the code has"
+    version = written["version"]
+    assert bench.__version__ == version
+    assert CliRunner().invoke(cli, ["--version"]).output.split()[-1] == version
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == PROJECT["version"]
-    assert citation["license"] == PROJECT["license"]
+    assert (citation["version"], citation["license"]) == (version, PROJECT["license"])
+    for workflow in ("docs/github-actions-elsewhere.yml", "docs/gitlab-ci.yml"):
+        assert f"{PROJECT['name']}=={version}" in (ROOT / workflow).read_text(encoding="utf-8"), workflow
+
+
+def test_the_changelog_has_the_version_and_a_place_for_the_next() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(bench.__version__)} \(\d{{4}}-\d{{2}}-\d{{2}}\)", headings[1])
 
 
 @pytest.mark.parametrize("requirement", requirements("dev", "browser", "docs"), ids=str)

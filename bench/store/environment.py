@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from bench.common.version import VERSION
 from bench.config.trial import canonical_json
 from bench.store.record import Environment
 
-_PACKAGES: Final = ("torch", "numpy", "scipy", "scikit-learn", "gan-loss-bench")
+_PACKAGES: Final = ("torch", "numpy", "scipy", "scikit-learn")
 
 _GIT_SECONDS: Final = 10.0
 
@@ -83,11 +84,12 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+    # This package says its own: what is installed may be another, where a checkout was updated or is run beside it.
+    versions = {"python": platform.python_version(), "gan-loss-bench": VERSION}
     for package in _PACKAGES:
         try:
             versions[package] = version(package)
-        except PackageNotFoundError:  # this package itself, where it runs from a checkout that is not installed
+        except PackageNotFoundError:  # where only records are read, not all of them need to be there
             continue
     return versions
 

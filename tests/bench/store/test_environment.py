@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.store import environment as module
 from bench.store.environment import commit, environment, usable_cpus
 
@@ -37,6 +38,11 @@ def test_own_version_is_recorded_and_no_part_of_the_fingerprint(monkeypatch: pyt
     monkeypatch.setattr(module, "_versions", lambda: {"torch": "10", "gan-loss-bench": "2"})
     assert first.fingerprint == second.fingerprint != environment("cpu", 1).fingerprint
     assert first.versions != second.versions
+
+
+def test_a_record_names_the_version_of_the_code_that_ran() -> None:
+    # Not the one that is installed: `pip install --editable` names for ever the version of the day it was called.
+    assert environment("cpu", 1).versions["gan-loss-bench"] == bench.__version__
 
 
 def test_commit_is_of_the_packages_own_checkout_and_marks_changes(
