@@ -1,4 +1,4 @@
-"""What the tab key offers in a shell, and how bash gets it.
+"""What the tab key offers in a shell, and how bash gets it; `shells` has zsh and fish.
 
 eval "$(_GAN_LOSS_BENCH_COMPLETE=bash_source gan-loss-bench)"
 """
@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
+
+from bench.cli.shells import Fish, Zsh
 
 _SOURCE: Final = """\
 %(complete_func)s() {
@@ -52,7 +54,9 @@ class Bash(BashComplete):
         *words, incomplete = split_arg_string(f"{line}x")
         incomplete = incomplete[:-1]
         word = os.environ["BENCH_WORD"]
-        self._before = incomplete.removesuffix(word) if word else incomplete[: _last_break(incomplete)]
+        before = incomplete.removesuffix(word) if word else incomplete[: _last_break(incomplete)]
+        # click completes the part behind the equals sign of an option alone.
+        self._before = before.partition("=")[2] if before.startswith("--") else before
         return words[1:], incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
@@ -65,8 +69,9 @@ def _last_break(word: str) -> int:
 
 
 def use() -> None:
-    """Have click complete in bash by the class above."""
-    add_completion_class(Bash)
+    """Have click complete in bash, zsh and fish by the classes of this program."""
+    for shell in (Bash, Zsh, Fish):
+        add_completion_class(shell)
 
 
 def complete_methods(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -1,4 +1,4 @@
-"""Completion in a real bash: what a line becomes when the tab key is pressed."""
+"""Completion in real shells: what a line becomes when the tab key is pressed."""
 
 import os
 import pty
@@ -11,22 +11,45 @@ import time
 from pathlib import Path
 
 import pytest
+from slow_cases import mostly_slow
 
 from bench.cli import completion
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds; a start of Python takes a fifth of one, where nothing else runs."""
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here"),
-    pytest.mark.skipif(os.name != "posix", reason="a terminal of this kind is needed"),
-]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a terminal of this kind is needed")
+
+BASH = """\
+PS1='READY> '
+bind 'set bell-style none'
+bind 'set enable-bracketed-paste off'
+show() { printf '<%s>' "$@"; printf '\\n'; }
+"""
+ZSH = """\
+PS1='READY> '
+unsetopt BEEP PROMPT_SP
+bindkey -e
+show() { printf '<%s>' "$@"; printf '\\n'; }
+"""
+SHELLS = {
+    "bash": (BASH, ".bashrc", ["--noprofile", "--rcfile", ".bashrc", "-i"]),
+    "zsh": (ZSH, ".zshrc", ["-d", "-i"]),
+}
+"""What makes a shell easy to read, the file that it reads when it starts, and how it is started."""
+
+
+def lines_of_the_page(shell: str) -> str:
+    """Return what docs/reference/output.md tells the users of a shell to write into their start-up file."""
+    page = (ROOT / "docs" / "reference" / "output.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"<!-- completion: {shell} -->\n```\n(.*?)```", page, flags=re.DOTALL)
+    return found
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with the console command, folders of images, and a start-up file that turns completion on."""
+    """A folder with the console command, folders of images, and the start-up files of all shells."""
     folder = tmp_path_factory.mktemp("home")
     command = folder / "bin" / "gan-loss-bench"
     command.parent.mkdir()
@@ -34,25 +57,32 @@ def home(tmp_path_factory):
     command.chmod(0o755)
     for name in ("photos/cats", "photos/cars", "plain"):
         (folder / name).mkdir(parents=True)
-    (folder / "rc").write_text(
-        "PS1='READY> '\nbind 'set bell-style none'\nbind 'set enable-bracketed-paste off'\n"
-        'eval "$(_GAN_LOSS_BENCH_COMPLETE=bash_source gan-loss-bench)"\n'
-        "show() { printf '<%s>' \"$@\"; printf '\\n'; }\n"
-    )
+    for shell, (easy_to_read, file, _arguments) in SHELLS.items():
+        (folder / file).write_text(f"{easy_to_read}{lines_of_the_page(shell)}")
+    completions = folder / ".config" / "fish" / "completions"
+    completions.mkdir(parents=True)
+    (completions / "gan-loss-bench.fish").write_text(lines_of_the_page("fish"))
     return folder
 
 
-@pytest.fixture(scope="module")
-def shell(home):
-    """Type a line, press tab, and return what the line has become: `show` prints the words that a command gets."""
-    main, other = pty.openpty()
-    environment = {
+def surroundings(home: Path) -> dict[str, str]:
+    return {
         **os.environ, "PATH": f"{home / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "TERM": "dumb",
-        "COLUMNS": "200", "LC_ALL": "C.UTF-8",
+        "COLUMNS": "200", "LC_ALL": "C.UTF-8", "HOME": str(home), "ZDOTDIR": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / ".local"),
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def shell(request, home):
+    """Type a line, press tab, and return what the line has become: `show` prints the words that a command gets."""
+    program = shutil.which(request.param)
+    if program is None:
+        pytest.skip(f"there is no {request.param} here")
+    main, other = pty.openpty()
     process = subprocess.Popen(
-        ["bash", "--noprofile", "--rcfile", str(home / "rc"), "-i"],
-        stdin=other, stdout=other, stderr=other, cwd=home, env=environment, start_new_session=True,
+        [program, *SHELLS[request.param][2]],
+        stdin=other, stdout=other, stderr=other, cwd=home, env=surroundings(home), start_new_session=True,
     )  # fmt: skip
     os.close(other)
 
@@ -60,7 +90,7 @@ def shell(home):
         text, end = "", time.monotonic() + PATIENCE
         while (found := re.search(until, text)) is None:
             ready, _, _ = select.select([main], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"bash did not answer: {text!r}"
+            assert ready, f"{request.param} did not answer: {text!r}"
             text += os.read(main, 65536).decode(errors="replace")
         return found[1]
 
@@ -71,7 +101,7 @@ def shell(home):
         os.write(main, f"{line}\tEND".encode())
         read("(END)")
         os.write(main, b"\x01show \r")
-        return read(r"\n<gan-loss-bench>(<.*>)\r?\nREADY> ")
+        return read(r"\n<gan-loss-bench>(<.*>)\r?\n")
 
     yield complete
     process.kill()
@@ -89,15 +119,57 @@ def shell(home):
         ("run --suite=clas", "<run><--suite=classics><END>"),
         ("export --format par", "<export><--format><parquet><END>"),
         ("run --method pacg", "<run><--method><pacgan2><END>"),
+        ("run --method=pacg", "<run><--method=pacgan2><END>"),
         ("run --method 'hinge + spectral_n", "<run><--method><hinge + spectral_norm><END>"),
         ("run --workload imagef", "<run><--workload><imagefolder:END>"),
         ("run --workload imagefolder:pl", "<run><--workload><imagefolder:plain/END>"),
-        ("run --workload imagefolder:photos/cat", "<run><--workload><imagefolder:photos/cats/END>"),
+        ("run --workload=imagefolder:photos/cat", "<run><--workload=imagefolder:photos/cats/END>"),
         ("run --results pl", "<run><--results><plain/END>"),
+        ("run --results=pl", "<run><--results=plain/END>"),
     ],
 )
-def test_a_line_is_completed_in_bash(shell, line, words):
+def test_a_line_is_completed(shell, line, words):
     assert shell(f"gan-loss-bench {line}") == words
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    mostly_slow(
+        [
+            ("leaderb", ["leaderboard"]),
+            ("run --suite clas", ["classics"]),
+            ("run --suite=clas", ["--suite=classics"]),
+            ("run --method pacg", ["pacgan2"]),
+            ("run --method 'hinge + spectral_n", ["hinge + spectral_norm"]),
+            ("run --workload imagefolder:pl", ["imagefolder:plain/"]),
+            ("run --workload=imagefolder:photos/ca", ["--workload=imagefolder:photos/cars/",
+                                                      "--workload=imagefolder:photos/cats/"]),
+            ("run --results pl", ["plain/"]),
+            ("run --results=pl", ["--results=plain/"]),
+        ],
+        fast=["run --suite=clas", "run --results=pl"],
+    ),
+)  # fmt: skip
+def test_fish_offers(home, line, offered):
+    # `complete` prints what the tab key would offer; fish drives no terminal that does not answer it.
+    done = subprocess.run(
+        ["fish", "-c", 'complete -C "$argv[1]"', f"gan-loss-bench {line}"],
+        cwd=home, env=surroundings(home), capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert [each.partition("\t")[0] for each in done.stdout.splitlines()] == offered, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+@pytest.mark.slow
+def test_a_description_with_a_comma_is_whole_in_fish(home):
+    done = subprocess.run(
+        ["fish", "-c", 'complete -C "$argv[1]"', "gan-loss-bench run --method 'hinge + spectral_n"],
+        cwd=home, env=surroundings(home), capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    summary = done.stdout.rstrip("\n").partition("\t")[2]
+    assert "," in summary
+    assert summary.endswith(".")
 
 
 def test_words_are_divided_as_bash_divides_them(monkeypatch):
