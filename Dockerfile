@@ -23,8 +23,8 @@ COPY --from=wheel /wheels /opt/wheels
 RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" --constraint /opt/constraints.txt \
       /opt/wheels/gan_loss_bench-*.whl \
     && rm -r /opt/wheels
-# Any user may write here, as `--user "$(id -u):$(id -g)"` asks for, so that results belong to you and not to root. torch asks for
-# a user's name, and such a user has none.
+# Any user may write here, as `--user "$(id -u):$(id -g)"` asks for, so that results belong to you and not to root. torch.compile
+# asks for a user's name, and such a user has none.
 RUN useradd --create-home bench && mkdir -p /home/bench/.cache /work && chmod 1777 /home/bench /home/bench/.cache /work
 ENV HOME=/home/bench USER=bench
 USER bench
