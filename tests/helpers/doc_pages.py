@@ -14,7 +14,7 @@ _SPAN: Final = re.compile(r"`(python -m bench [^`]+)`")
 
 def pages() -> list[Path]:
     """Return every page that is written by hand, or that a command of ours writes into the repository."""
-    outside = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md")]
+    outside = [ROOT / name for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md")]
     return [
         *outside,
         ROOT / "examples" / "README.md",
