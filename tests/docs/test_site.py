@@ -70,8 +70,10 @@ def test_search_sorting_and_filter_work_from_a_folder(site):
         page.on("request", lambda each: requests.append(each.url))
         page.on("pageerror", lambda each: errors.append(str(each)))
         page.goto((site / "index.html").as_uri())
-        page.fill("input.md-search__input", "timeout_minutes")
-        page.wait_for_selector(".md-search-result__item")
+        found = page.locator(".md-search-result__item")
+        page.locator("input.md-search__input").press_sequentially("timeout_minutes")  # the theme reads what keys typed
+        found.first.wait_for()
+        assert "timeout" in found.first.inner_text()
 
         page.goto((site / "leaderboards" / "index.html").as_uri())
         rows = page.locator("article table", has_text="95 %").locator("tbody tr:visible")
