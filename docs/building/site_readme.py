@@ -59,7 +59,9 @@ def text(language: str = "en") -> str:
     lines = [said, "", words["head"], "|---|---:|---:|---:|---:|"]
     for row in rows[:_ROWS]:
         rank, score, interval, failed = cells(row)
-        lines.append(f"| `{row['method']}` | {score} | {words['to'].join(interval.split(' to '))} | {rank} | {failed} |")
+        lines.append(
+            f"| `{row['method']}` | {score} | {words['to'].join(interval.split(' to '))} | {rank} | {failed} |"
+        )
     if seeds < _RANKED_FROM:
         lines += ["", words["warning"].format(least=_RANKED_FROM)]
     return "\n".join(lines)
