@@ -54,9 +54,9 @@ def import_file(path: Path) -> None:
 
 
 def file_of(module: str) -> Path | None:
-    """Return the file of an imported module, or None where it has none."""
+    """Return the file of an imported module, or None where it has none, as a program typed into Python's stdin."""
     file = getattr(sys.modules.get(module), "__file__", None)
-    return Path(file).resolve() if isinstance(file, str) else None
+    return Path(file).resolve() if isinstance(file, str) and Path(file).is_file() else None
 
 
 @contextmanager

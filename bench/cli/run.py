@@ -108,6 +108,11 @@ def run(
     from bench.report.formatting import plural
 
     cluster = taken_from(options)
+    if target is not None and kind == "ray":
+        raise click.UsageError(
+            "--against compares the kind of this machine with that of the published records, and a cluster's nodes are "
+            "known only when trials run; train there without --against, then repeat the command with it here"
+        )
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     asked = asked_of(suite, target, options)
     suite = asked.suite

@@ -88,9 +88,11 @@ class Template:
         self._warm = threading.Event()
         self._answers: queue.SimpleQueue[tuple[Forked | Refused, list[int]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._workers: dict[int, ForkedProcess] = {}
         self._ended_early: dict[int, int] = {}
         self._why_not = ""
+        self._is_over = False
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
@@ -114,7 +116,19 @@ class Template:
         return self._warm.wait(_READY_SECONDS) and not self._why_not
 
     def fork(self, environment: Mapping[str, str]) -> ForkedProcess | None:
-        """Return a new worker with an environment; None where there can be none. One thread calls this at a time."""
+        """Return a new worker with an environment; None where there can be none."""
+        with self._asking:  # answers have no address
+            return self._fork(environment)
+
+    def close(self) -> None:
+        """Let the template end; its workers are nobody's business here."""
+        self._why_not = self._why_not or "it is closed"
+        self._process.kill()  # it has nothing to lose
+        self._process.wait()
+        self._reader.join()
+        self._link.close()
+
+    def _fork(self, environment: Mapping[str, str]) -> ForkedProcess | None:
         packet = msgspec.json.encode(Fork(environment=dict(environment)))
         if self._why_not or len(packet) > LARGEST_PACKET:
             return None
@@ -138,19 +152,17 @@ class Template:
         worker = ForkedProcess(answer.pid, handles[0], *pipes)
         with self._lock:
             code = self._ended_early.pop(worker.pid, None)
-            if code is None:
+            is_alone = code is None and self._is_over
+            if code is None and not is_alone:
                 self._workers[worker.pid] = worker
         if code is not None:
             worker.ended(code)
+        elif is_alone:  # the template has died since it answered
+            self._watch(worker)
         return worker
 
-    def close(self) -> None:
-        """Let the template end; its workers are nobody's business here."""
-        self._why_not = self._why_not or "it is closed"
-        self._process.kill()  # it has nothing to lose
-        self._process.wait()
-        self._reader.join()
-        self._link.close()
+    def _watch(self, worker: ForkedProcess) -> None:
+        threading.Thread(target=worker.end_with_handle, daemon=True).start()
 
     def _read(self) -> None:
         """Take what the template tells until it has ended."""
@@ -171,10 +183,11 @@ class Template:
         self._answers.put((Refused(why="it has ended"), []))
         self._warm.set()
         with self._lock:
+            self._is_over = True
             left = list(self._workers.values())
             self._workers.clear()
         for worker in left:
-            threading.Thread(target=worker.end_with_handle, daemon=True).start()
+            self._watch(worker)
 
     def _packet(self) -> tuple[bytes, list[int]]:
         try:

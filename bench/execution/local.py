@@ -1,8 +1,7 @@
 """Attempts as subprocesses of this machine, one for each or for several, each under a supervising thread of its own.
 
-Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real,
-since what is stopped is the whole process group. A child ends with its parent: it watches its stdin, which nobody
-else holds.
+Process pools do not survive a killed worker; here a lost process costs the attempt it was at. The timeout is real: the
+whole process group is stopped. A child ends with its parent: it watches its stdin, which nobody else holds.
 """
 
 import contextlib

@@ -16,6 +16,9 @@ WAITING: Final = 64
 """So many processes are queued with Ray beyond those that there is room for, so that a cluster that grows on demand
 sees the demand."""
 
+LOSSES_VARIABLE: Final = "GAN_LOSS_BENCH_LOSSES"
+"""`losses.plugins.FILES_VARIABLE`, for Ray's own processes on nodes, which do without torch."""
+
 
 class LossFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Python file of the user that registers losses, or that such a file imports from its folder."""

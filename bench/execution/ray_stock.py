@@ -14,13 +14,12 @@ import msgspec
 from bench import data
 from bench.data import Arrays
 from bench.data.cache import hand_over, kept_sets
-from bench.execution.ray_messages import LossFile, Need
+from bench.execution.ray_messages import LOSSES_VARIABLE, LossFile, Need
 from bench.extractors.inception_weights import InceptionPlan, Weights, cached_path
 from bench.files.places import CACHE_VARIABLE, default_cache_dir
 from bench.files.regular import UnusableFileError, open_regular
 from bench.files.writing import replace_whole
 from bench.training.run_options import RunOptions
-from losses.plugins import FILES_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,4 +117,4 @@ def unpack_losses(files: "Sequence[LossFile]", folder: Path) -> dict[str, str]:
         replace_whole(path, file.content)
         if file.named:
             named.append(str(path))
-    return {FILES_VARIABLE: os.pathsep.join(named)}
+    return {LOSSES_VARIABLE: os.pathsep.join(named)}

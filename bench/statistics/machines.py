@@ -157,7 +157,7 @@ def _untrained(theirs: Iterable[Record], mine: Iterable[Record], workload: Workl
             yield _Difference(
                 abs(here - there) / there if there else float(here != there),
                 0.0 if same else UNTRAINED_TOLERANCE,
-                f"seed {record.spec.seed} has {there:.8g} there and {here:.8g} here",
+                f"seed {record.spec.seed} has {there!r} there and {here!r} here",
             )
 
 

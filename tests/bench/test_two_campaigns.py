@@ -67,11 +67,6 @@ def trials(
     return lambda method, count: [record(workload, method, seed).trial for seed in range(count)]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
 @contextmanager
 def driven(trials: list[Trial], store: Store, kind: str = "inline") -> Iterator["subprocess.Popen[str]"]:
     """Start a campaign in a process of its own, which waits for a line on stdin before it begins."""

@@ -157,6 +157,7 @@ def test_compare_pairs_the_trial_that_was_trained_again_with_the_published_one(b
         ("topics", ("--seeds", "3"), "--seeds: --against trains as the published records were trained; leave it out"),
         ("topics", ("--set", "samples=50"), "--set samples=50: --against trains as"),
         ("topics", ("--suite", "smoke"), "--suite: --against trains as"),
+        ("topics", ("--executor", "ray"), "a cluster's nodes are known only when trials run"),
         ("topics", ("--workload", "ring8"), "nothing of topics can be trained here: no record on ring8"),
     ],
 )

@@ -22,7 +22,8 @@ def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
     assert f"samples: {tmp_path / 'artifacts'}" in result.stdout
     assert "picture" not in result.stdout
     page = (tmp_path / "report.html").read_text()
-    assert page.count('loading="lazy" src="data:image/png;base64,') == 4  # the script of the figures has one of its own
+    # Four grids and the real images; the script of the figures has one of its own.
+    assert page.count('loading="lazy" src="data:image/png;base64,') == 5
     assert len(Store(tmp_path).records()) == 4
 
 

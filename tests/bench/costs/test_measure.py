@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import torch
 
+from bench.costs import measure as costs
 from bench.costs.blocks import Effort
 from bench.costs.measure import Known, Measured, Refused, measure
 from bench.costs.tracing import run_steps
@@ -142,6 +143,21 @@ def test_a_fourth_of_the_library_can_be_measured(small, tmp_path):
         step = event.record.timing("d_step")
         assert math.isfinite(step.ratio.median)
         assert step.stages["D backward"] > 0
+
+
+def test_a_precision_that_the_card_does_not_have_is_refused_and_the_others_are_measured(
+    small, quick, tmp_path, monkeypatch
+):
+    def check(_, precision):
+        if precision == "bf16":
+            raise ValueError("Tesla T4 has no bf16")
+
+    monkeypatch.setattr(costs, "check_precision", check)
+    settings = [msgspec.structs.replace(small, precision=precision) for precision in ("bf16", "fp32")]
+    methods = resolve(["nsgan", "wgan"])
+    events = list(measure(methods, settings, KernelStore(tmp_path), device="cpu", threads=1, effort=quick))
+    assert [type(event) for event in events] == [Refused, Refused, Measured, Measured]
+    assert {event.reason for event in events[:2]} == {"Tesla T4 has no bf16"}
 
 
 class ChosenError(Exception):

@@ -1,6 +1,9 @@
 """What the Ray executor is made of, without a cluster: what travels, what a node keeps, what is compared."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +16,12 @@ from bench.data import Arrays
 from bench.execution import ray_freight, ray_versions
 from bench.execution.interface import Resources, Task
 from bench.execution.ray import RayExecutor
-from bench.execution.ray_messages import LossFile, Need
+from bench.execution.ray_messages import LOSSES_VARIABLE, LossFile, Need
 from bench.execution.ray_stock import Stock, unpack_losses
 from bench.extractors.inception_weights import InceptionPlan, Weights
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
+from losses.plugins import FILES_VARIABLE
 
 MakeTask = Callable[..., Task]
 
@@ -215,3 +219,27 @@ def test_how_many_processes_fit_on_a_node(node_has: dict[str, float], wanted: Re
     from bench.execution.ray_cluster import fitting
 
     assert fitting(node_has, wanted) == expected
+
+
+def test_rays_own_processes_do_without_torch() -> None:
+    assert LOSSES_VARIABLE == FILES_VARIABLE
+    code = "import sys, bench.execution.ray_node, bench.execution.ray; sys.exit('torch' in sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True
+    )
+
+
+def test_ray_is_told_what_each_process_takes_and_to_leave_retries_alone() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    from bench.execution.ray_cluster import at_most, ray_options
+
+    told = ray_options(Resources(cpus=2, gpus=0.25, memory=3 * 2**30, gpu_model="H100"))
+    assert (told["num_cpus"], told["num_gpus"], told["memory"], told["accelerator_type"]) == (
+        2,
+        0.25,
+        3 * 2**30,
+        "H100",
+    )
+    assert told["max_retries"] == 0, "a retry of Ray's would begin anew, without the checkpoint"
+    assert {"memory", "accelerator_type"} & ray_options(Resources()).keys() == set()
+    assert [at_most(5, None), at_most(5, 3), at_most(2, 3)] == [5, 3, 2]

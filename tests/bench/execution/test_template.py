@@ -5,16 +5,19 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from small_trials import toy_trial
 
+from bench.events import Progress
 from bench.execution.forking import Template
 from bench.execution.interface import Finished, Message, Started, Task
 from bench.execution.local import LocalExecutor
-from bench.execution.template import WARM_MODULES, is_possible
+from bench.execution.template import WARM_MODULES, is_possible, send
 from bench.training.run_options import RunOptions
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this system forks no workers")
@@ -110,7 +113,7 @@ def test_where_the_template_dies_its_workers_live_and_the_next_are_started(
         (first,) = finished(list(executor.messages()))
         executor.submit(make_task("nap", 1))
         messages = executor.messages()
-        assert isinstance(next(messages), Started)
+        assert [type(next(messages)) for _ in range(2)] == [Started, Progress], "it is at work"
         os.kill(int(first.outcome.message), signal.SIGKILL)
         (napped,) = finished(list(messages))
         assert napped.outcome.status == "ok"
@@ -163,6 +166,28 @@ def test_nothing_is_left_when_the_executor_is_closed(make_task: MakeTask) -> Non
         assert alive(template)
     assert not alive(template)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_threads_that_ask_at_once_have_workers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = iter([0.5, 0.0])
+
+    def slow(*given: Any) -> None:
+        send(*given)
+        time.sleep(next(delays))  # whoever has asked first looks last for an answer
+
+    template = Template(LIGHT, dict(os.environ))
+    try:
+        assert template.is_warm()
+        monkeypatch.setattr("bench.execution.forking.send", slow)
+        with ThreadPoolExecutor(2) as pool:
+            workers = [each.result() for each in [pool.submit(template.fork, dict(os.environ)) for _ in range(2)]]
+        for worker in workers:
+            worker.stdin.close()
+            assert worker.wait(15) == 1, "its own pipe has ended, and not another's"
+            with worker:
+                pass
+    finally:
+        template.close()
 
 
 def test_a_template_that_is_closed_before_it_is_warm_is_no_error(make_task: MakeTask) -> None:

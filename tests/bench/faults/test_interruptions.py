@@ -41,11 +41,6 @@ def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FAKE_TRAINING_MARKER", str(tmp_path / "marker"))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -98,7 +93,7 @@ def test_a_trial_that_asks_for_more_memory_than_there_is_has_an_error_and_the_ot
     events = list(campaign.run(trials, LocalExecutor(1), store, trainer=FAKE))
     ends = {event.trial.spec.method: event for event in events if isinstance(event, TrialFinished)}
     assert ends["plain"].status == "ok"
-    assert (ends["hog"].status, ends["hog"].message) == ("error", "MemoryError")
+    assert (ends["hog"].status, ends["hog"].message) == ("error", "out of memory: MemoryError")
     assert held(store) == {}
 
 

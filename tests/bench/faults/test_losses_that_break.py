@@ -64,7 +64,7 @@ def test_one_that_raises_or_has_a_wrong_shape_or_is_nan_from_the_first_step_cost
     }  # fmt: skip
     assert records["raises"].message == "RuntimeError: the loss has had enough"
     assert "scalar" in records["shape"].message
-    assert records["nan"].stability["first_nonfinite_step"] == 1
+    assert records["nan"].stability["first_nonfinite_step"] == 0
     log = store.log_path(records["raises"].trial_id, 0).read_text()
     assert "faulty_losses.py" in log, "the line of the user's file"
 
