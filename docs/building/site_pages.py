@@ -23,7 +23,7 @@ def generated() -> dict[str, str | bytes]:
 
 
 def _copied(source: str, page: str) -> str:
-    """Return a file as a page. What the file of the front page links to on GitHub is on the site, too, where it is."""
+    """Return a file as a page of the site, where a link to one of our files on GitHub leads to that file's page."""
     text = (ROOT / source).read_text(encoding="utf-8")
     if "/" not in source:
         text = re.sub(rf"\]\((?:{REPOSITORY}/(?:blob|tree)|{RAW})/main/", "](", text)

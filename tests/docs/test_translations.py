@@ -86,7 +86,7 @@ def test_the_pages_that_a_newcomer_reads_are_there():
 def test_a_chinese_page_has_what_the_english_one_has(page):
     source = english_of(name(page))
     chinese, english = page.read_text(encoding="utf-8"), (ROOT / source).read_text(encoding="utf-8")
-    assert outline(chinese) == outline(english)
+    assert outline(chinese) == outline(english), f"what is new in {source} is to be said in {name(page)}, too"
     assert spans(chinese) == spans(english)
     assert numbers(english) - numbers(chinese) == set()
     assert targets(chinese, name(page)) == expected(english, source)
