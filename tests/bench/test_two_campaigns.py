@@ -168,6 +168,7 @@ def test_the_trial_of_a_campaign_that_is_killed_or_stopped_is_taken_over_at_once
     assert list(store.claims.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_campaign_waits_for_what_another_is_at_and_takes_over_if_that_dies(
     trials: Callable[..., list[Trial]], store: Store, tmp_path: Path
 ) -> None:
