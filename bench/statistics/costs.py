@@ -22,7 +22,8 @@ class RelativeCost:
 def relative_cost(records: Iterable[Record], reference: Iterable[Record]) -> RelativeCost:
     """Compare the cost of runs with the reference's at the same workload, seed and hardware fingerprint.
 
-    Time never crosses machines: runs whose partner ran elsewhere are left out.
+    Time never crosses machines, nor steps that were replayed and steps that Python made: runs whose partner ran
+    elsewhere or in the other way are left out.
     """
     partners = {_place(record): record for record in reference}
     pairs = [(record, partners[_place(record)]) for record in records if _place(record) in partners]
@@ -35,9 +36,9 @@ def relative_cost(records: Iterable[Record], reference: Iterable[Record]) -> Rel
     )
 
 
-def _place(record: Record) -> tuple[str, int, str | None]:
+def _place(record: Record) -> tuple[str, int, str | None, bool]:
     fingerprint = record.environment.fingerprint if record.environment else None
-    return record.spec.workload, record.spec.seed, fingerprint
+    return record.spec.workload, record.spec.seed, fingerprint, bool(record.cost.get("replayed_steps"))
 
 
 def _ratios(pairs: Iterable[tuple[Record, Record]], key: str) -> list[float]:

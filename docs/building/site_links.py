@@ -19,6 +19,7 @@ PUBLISHED: Final = "results/published"
 PLACES: Final = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "README.zh-CN.md": "zh/index.md",
     "examples/README.md": "examples.md",
 }
 """Files outside docs/ that are pages of the site, too."""

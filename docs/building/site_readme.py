@@ -1,19 +1,36 @@
-"""The table of the README: the top of the published leaderboard, written between its two marks.
+"""The table of the READMEs: the top of the published leaderboard, written between its two marks.
 
 `python docs/building/site_readme.py` writes it again.
 """
 
-from pathlib import Path
 from typing import Final
 
 from site_leaderboards import Row, cells, tables, workloads_of
 from site_links import PUBLISHED, REPOSITORY, ROOT
+from site_marks import write
 
-README: Final = ROOT / "README.md"
+PAGES: Final = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 BEGIN: Final = "<!-- The top of the published leaderboard: written by docs/building/site_readme.py. -->"
-END: Final = "<!-- End of the table. -->"
 _ROWS: Final = 5
 _RANKED_FROM: Final = 5
+_WORDS: Final = {
+    "en": {
+        "said": "The first {shown} of {methods} methods on {workloads}, {seeds} seeds each, from {link} ({title}):",
+        "and": " and ",
+        "to": " to ",
+        "head": "| method | score | 95 % | rank | failed |",
+        "warning": "With fewer than {least} seeds there are scores and intervals, and no ranks: do not choose a loss "
+        "from this table.",
+    },
+    "zh": {
+        "said": "{workloads} 上 {methods} 个方法中的前 {shown} 个，每个方法 {seeds} 个随机种子，"
+        "取自 {link}（{title}）：",
+        "and": " 和 ",
+        "to": " 至 ",
+        "head": "| 方法 | 得分 | 95 % 置信区间 | 排名 | 失败 |",
+        "warning": "随机种子少于 {least} 个时，只有得分和置信区间，没有排名：不要根据这张表选择损失函数。",
+    },
+}
 
 
 def chosen() -> tuple[str, Row]:
@@ -29,30 +46,27 @@ def chosen() -> tuple[str, Row]:
     return max(found, key=weight)
 
 
-def text() -> str:
+def text(language: str = "en") -> str:
     """Return the table with what must be said of it."""
     name, table = chosen()
-    rows = table["rows"]
+    rows, words = table["rows"], _WORDS[language]
     seeds = min(row["seeds"] for row in rows)
-    said = f"The first {_ROWS} of {len(rows)} methods on {' and '.join(workloads_of(table))}, {seeds} seeds each"
-    address = f"{REPOSITORY}/blob/main/{PUBLISHED}/{name}/leaderboard.md"
-    lines = [f"{said}, from [results/published/{name}]({address}) ({table['title']}):", ""]
-    lines += ["| method | score | 95 % | rank | failed |", "|---|---:|---:|---:|---:|"]
+    said = words["said"].format(
+        shown=_ROWS, methods=len(rows), workloads=words["and"].join(workloads_of(table)), seeds=seeds,
+        link=f"[results/published/{name}]({REPOSITORY}/blob/main/{PUBLISHED}/{name}/leaderboard.md)",
+        title=table["title"],
+    )  # fmt: skip
+    lines = [said, "", words["head"], "|---|---:|---:|---:|---:|"]
     for row in rows[:_ROWS]:
         rank, score, interval, failed = cells(row)
-        lines.append(f"| `{row['method']}` | {score} | {interval} | {rank} | {failed} |")
+        lines.append(
+            f"| `{row['method']}` | {score} | {words['to'].join(interval.split(' to '))} | {rank} | {failed} |"
+        )
     if seeds < _RANKED_FROM:
-        warning = "there are scores and intervals, and no ranks: do not choose a loss from this table."
-        lines += ["", f"With fewer than {_RANKED_FROM} seeds {warning}"]
+        lines += ["", words["warning"].format(least=_RANKED_FROM)]
     return "\n".join(lines)
 
 
-def write(path: Path = README) -> None:
-    """Put the table between the marks of the README."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text()}\n\n{END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write()
+    for language, page in PAGES.items():
+        write(page, BEGIN, text(language))

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 from planted_records import make_toy, make_workload, planted_record
 
+from bench.config.trial import Trial
 from bench.config.workload import Workload
+from bench.store.journal import Store
 from bench.store.record import Record
 
 
@@ -127,3 +129,18 @@ def small_inception() -> Iterator[None]:
         patch.setattr(FeatureExtractorInceptionV3, "INPUT_IMAGE_SIZE", 75)
         patch.setattr(inception_network, "LAYERS", ("192", "logits_unbiased"))
         yield
+
+
+@pytest.fixture
+def trial(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workload: Workload, record: Callable[..., Record]
+) -> Callable[..., Trial]:
+    """Make a trial of the fake trainer: `trial(method, seed)`; the method's name says what that trainer does."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "execution"))
+    monkeypatch.setenv("FAKE_TRAINING_MARKER", str(tmp_path / "marker"))
+    return lambda method="plain", seed=0: record(workload, method, seed).trial
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")

@@ -189,6 +189,7 @@ def test_the_draw_is_of_the_records_alone():
     assert len(rerun.drawn(records, 1000)) == 50
 
 
+@pytest.mark.slow
 def test_fourteen_of_two_hundred_find_a_fifth():
     promised = 1 - hypergeom.pmf(0, 200, 40, 14)
     assert promised == pytest.approx(0.9606, abs=0.0005)

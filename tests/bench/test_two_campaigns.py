@@ -67,11 +67,6 @@ def trials(
     return lambda method, count: [record(workload, method, seed).trial for seed in range(count)]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
 @contextmanager
 def driven(trials: list[Trial], store: Store, kind: str = "inline") -> Iterator["subprocess.Popen[str]"]:
     """Start a campaign in a process of its own, which waits for a line on stdin before it begins."""
@@ -173,6 +168,7 @@ def test_the_trial_of_a_campaign_that_is_killed_or_stopped_is_taken_over_at_once
     assert list(store.claims.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_campaign_waits_for_what_another_is_at_and_takes_over_if_that_dies(
     trials: Callable[..., list[Trial]], store: Store, tmp_path: Path
 ) -> None:

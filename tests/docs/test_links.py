@@ -98,6 +98,13 @@ def test_a_link_out_of_docs_leads_to_its_page_or_to_github(link, there):
     assert for_site(f"[x]({link})", "docs/how-to/a.md", "how-to/a.md") == f"[x]({there})"
 
 
+def test_the_chinese_front_page_of_the_site_leads_to_pages_of_the_site():
+    found = set(links(str(site()["zh/index.md"])))
+    assert found >= {"explanation/four-topics.md", "../pictures/report.png", "../leaderboards/network.md"}
+    assert found >= {"../how-to/your-own-loop.md", "../examples.md", "../contributing.md"}
+    assert [link for link in found if link.startswith(f"{REPOSITORY}/blob/main/docs/")] == []
+
+
 def test_the_readme_has_only_links_that_resolve_on_pypi():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = list(links(text))

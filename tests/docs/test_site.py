@@ -91,3 +91,25 @@ def test_search_sorting_and_filter_work_from_a_folder(site):
     assert all("hinge" in each and "digits" in each for each in kept)
     assert [each for each in requests if not each.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the site with")
+def test_search_finds_chinese_words_and_their_pages_name_their_language(site):
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        found: dict[str, str] = {}  # it knows characters and no words: others may find another page first
+        for word in ("模式崩溃", "梯度消失", "随机种子", "判别器"):
+            page.goto((site / "index.html").as_uri())
+            box = page.locator("input.md-search__input")
+            box.press_sequentially(word)
+            box.press("End")  # the theme waits for a key, and a browser that is driven has none for these letters
+            page.locator(".md-search-result__item").first.wait_for()
+            page.locator(".md-search-result__item a").first.click()
+            page.wait_for_selector("html[lang=zh-CN]")
+            found[word] = page.locator("article").inner_text()
+        browser.close()
+    assert {word for word, text in found.items() if word not in text} == set()

@@ -220,6 +220,7 @@ def test_a_method_that_is_not_captured_has_failed_unless_that_is_known(
     assert "count of steps" in found.said
 
 
+@pytest.mark.slow
 def test_evaluations_beside_are_held_to_those_in_line(small: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here the thread measures other weights than it was given."""
     assert gpu_agreement.beside_is_in_line(small, "fp32").state == "ok"
@@ -245,6 +246,7 @@ def _moved(given: object) -> object:
     return given
 
 
+@pytest.mark.slow
 def test_survivors_are_held_to_trials_alone(small: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gpu_company.one_fails(small, capture=False).state == "ok"
     train = gpu_company.train

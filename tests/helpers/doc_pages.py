@@ -14,9 +14,9 @@ _SPAN: Final = re.compile(r"`(python -m bench [^`]+)`")
 
 def pages() -> list[Path]:
     """Return every page that is written by hand, or that a command of ours writes into the repository."""
-    outside = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md")]
+    names = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md")
     return [
-        *outside,
+        *(ROOT / name for name in names),
         ROOT / "examples" / "README.md",
         *sorted(DOCS.rglob("*.md")),
         *sorted(ROOT.glob("results/**/README.md")),

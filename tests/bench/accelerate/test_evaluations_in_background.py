@@ -75,6 +75,7 @@ def test_a_trial_is_the_same_with_its_evaluations_in_the_background(tmp_path: Pa
     assert found.cost["evaluation_seconds"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "on tapes"])
 def test_what_is_evaluated_is_the_generator_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: bool
@@ -104,6 +105,7 @@ def test_what_is_evaluated_is_the_generator_as_it_was(
     assert_same(tmp_path / "background", found, tmp_path / "in-line", expected)
 
 
+@pytest.mark.slow
 def test_evaluations_are_kept_in_order_and_one_of_a_trial_is_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def test_published_rows_are_marked_in_json_on_the_terminal_and_on_the_page(held,
     assert not (tmp_path / "own" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing(held, pretend):
     held()
     pretend.trained.clear()

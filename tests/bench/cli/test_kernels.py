@@ -28,6 +28,7 @@ def recorded(tmp_path):
     return tmp_path / "results"
 
 
+@pytest.mark.slow
 def test_measuring_prints_a_table_and_a_second_run_measures_nothing(bench, tmp_path, small):
     command = ("kernels", "nsgan", "r1", "--batch", "4", "--device", "cpu", "--results", tmp_path)
     first = bench(*command)

@@ -113,6 +113,7 @@ def test_a_plan_trains_nothing_and_says_what_would_be(bench, folder, cache, tmp_
     assert not list(cache.rglob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_training_again_compares_the_weights_and_leaves_them(bench, folder, cache):
     options = ("prepare", "fashion-mnist", "--retrain", "--data", folder, "--device", "cpu")
     assert "there was no classifier to compare with; it is trained now" in bench(*options).stdout

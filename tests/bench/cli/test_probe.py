@@ -54,6 +54,7 @@ def test_gradients_as_json(bench):
     assert [point["updates"] for point in method["points"]] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_dirac_prints_a_table_and_writes_files(bench, tmp_path):
     result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--folder", tmp_path)
     assert result.exit_code == 0, result.stderr

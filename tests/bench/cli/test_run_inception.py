@@ -93,6 +93,7 @@ def test_a_record_carries_fid_and_nothing_else_changes(
     assert Store(tmp_path / "results").append(measured) == "same", "they differ in nothing that both have"
 
 
+@pytest.mark.slow
 def test_require_runs_again_what_lacks_fid_and_nothing_else(run, records, pretend, inception_file):
     run("--inception", "off")
     required = ("--inception", "require", "--inception-weights", inception_file)
@@ -199,6 +200,7 @@ def test_a_child_process_is_told_of_the_weights(tmp_path, monkeypatch, inception
     assert found.inception_weights == plan.weights.label
 
 
+@pytest.mark.slow
 def test_a_run_that_ceased_to_be_finite_has_no_fid(tmp_path, small_inception, inception_file):
     import msgspec
 

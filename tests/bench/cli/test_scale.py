@@ -40,6 +40,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.mark.slow
 def test_no_file_is_opened_twice(bench, tmp_path, cache, monkeypatch):
     """2,000 records: the first verb opens each once, the others none; after a change those that have changed."""
     opened = []

@@ -23,6 +23,7 @@ def measured(methods, setting, folder, effort):
     return [event.record for event in events if isinstance(event, Measured)]
 
 
+@pytest.mark.slow
 def test_a_record_has_every_path_with_its_blocks_and_its_profile(small, quick, tmp_path):
     (record,) = measured(["bce_ns + r1 + msgan"], small, tmp_path, quick)
     paths = [timing.path for timing in record.timings]
@@ -44,6 +45,7 @@ def test_a_record_has_every_path_with_its_blocks_and_its_profile(small, quick, t
     assert KernelStore(tmp_path).records() == [record]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d_norm", "shared"), [("ln", True), ("bn", False)])
 def test_reals_and_fakes_share_a_forward_in_penalty_and_step_where_they_do_in_training(
     d_norm, shared, small, quick, tmp_path
@@ -67,6 +69,7 @@ def test_a_known_sleep_is_found_in_the_penalty_and_in_the_step(small, tmp_path, 
     assert step.profile.launch_share > 0.3, "a sleep is no operator's time"
 
 
+@pytest.mark.slow
 def test_a_lazy_sleep_is_spread_over_its_interval(small, tmp_path, planted):
     often = replace(CAREFUL, staged_calls=12)
     (record,) = measured(["bce_ns + nap(every=4)"], small, tmp_path, often)
@@ -88,6 +91,7 @@ def test_known_extra_work_is_found_in_proportion(small, tmp_path, planted):
     assert spent == pytest.approx(4.0, rel=0.5)
 
 
+@pytest.mark.slow
 def test_what_is_recorded_is_not_measured_again(small, quick, tmp_path):
     store, told = KernelStore(tmp_path), []
     tell = {"device": "cpu", "threads": 1, "effort": quick, "on_progress": lambda *each: told.append(each)}

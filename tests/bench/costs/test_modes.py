@@ -81,6 +81,7 @@ class Opaque(Tapes):
         return lambda: None
 
 
+@pytest.mark.slow
 def test_operations_and_bytes_of_what_is_replayed_are_those_of_the_eager_call(
     fake_cuda, small, quick, tmp_path, monkeypatch
 ):

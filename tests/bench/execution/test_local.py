@@ -109,6 +109,7 @@ def test_threads_are_given_to_the_child(local: LocalExecutor, make_task: MakeTas
     assert end.outcome.metrics["threads"] == 3.0
 
 
+@pytest.mark.slow
 def test_the_child_sees_one_gpu_and_calls_it_cuda(
     local: LocalExecutor, make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def test_whoever_is_asked_to_end_goes_on_from_there(here: Here, tmp_path: Path) 
     assert_same(found, alone(trial, tmp_path))
 
 
+@pytest.mark.slow
 def test_trials_of_a_process_have_checkpoints_of_their_own(here: Here, tmp_path: Path) -> None:
     """Their blocks end at different steps: each is asked at the end of its own, and one has ended before."""
     trials = [toy_trial(seed=0), toy_trial(seed=1, evaluate_every=40), toy_trial(seed=2, steps=20, evaluate_every=20)]

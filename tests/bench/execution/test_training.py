@@ -82,6 +82,7 @@ def test_evaluations_that_share_the_background_are_the_same(
         assert samples[0] == samples[1]
 
 
+@pytest.mark.slow
 def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lanes: list[Evaluations] = []
     measure = Evaluations._measure
@@ -307,6 +308,7 @@ print(sorted(name for name in sys.modules if name.startswith("bench.accelerate")
 """
 
 
+@pytest.mark.slow
 def test_the_plain_path_loads_no_accelerator(tmp_path: Path) -> None:
     helpers = Path(__file__).parents[2] / "helpers"
     done = subprocess.run(

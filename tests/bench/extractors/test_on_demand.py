@@ -57,6 +57,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_file(cache, arrays, written):
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(False)

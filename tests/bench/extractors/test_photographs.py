@@ -154,6 +154,7 @@ def test_a_trial_is_measured_in_what_it_names_whatever_is_installed(imagenet):
         Evaluator(FOLDER, arrays, CPU, samples=50, extractor=f"{IMAGENET}:000000000000")
 
 
+@pytest.mark.slow
 def test_every_metric_of_images_is_measured_in_them(imagenet, rng):
     arrays = colored(120, 2)
     evaluator = Evaluator(measured_in(FOLDER), arrays, CPU, samples=100)

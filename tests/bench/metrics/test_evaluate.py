@@ -85,6 +85,7 @@ def test_the_floors_stand_beside(evaluator):
     assert 0 <= constants["unreadable_floor"] < 0.05
 
 
+@pytest.mark.slow
 def test_a_stack_is_read_where_all_of_its_images_are(stacked, digits, digits_extractor):
     confidence = digits_extractor(torch.from_numpy(digits.test))[1].softmax(-1).amax(-1)
     readable = (confidence >= 0.9).numpy()

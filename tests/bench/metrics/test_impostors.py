@@ -50,6 +50,7 @@ def stacked(digits):
     return Evaluator(data.workload("stacked-digits"), digits, torch.device("cpu"), samples=FEW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mostly_slow(QUICK, fast=["average of two stacks"]))
 def test_stacks_that_are_no_digits_score_nothing(stacked, digits, name):
     workload = data.workload("stacked-digits")

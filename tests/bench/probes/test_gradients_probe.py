@@ -67,6 +67,7 @@ def test_minimax_vanishes_where_non_saturating_does_not():
     assert signals[0] / signals[1] == pytest.approx(shares[0] / shares[1], rel=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["nsgan", "wgan-gp"])
 def test_the_first_point_is_the_engines_own_first_generator_gradient(curves, method):
     step, _ = built(method)

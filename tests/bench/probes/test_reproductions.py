@@ -15,6 +15,7 @@ def test_the_page_is_written_again_byte_for_byte():
     assert reproductions.document() == PAGE.read_text()
 
 
+@pytest.mark.slow
 def test_two_rows_of_the_page_are_found_again():
     """The cheap sibling: a verdict and a rate."""
     lines = PAGE.read_text().splitlines()

@@ -197,7 +197,12 @@ def test_what_is_left_out_is_said(planted, record, workload):
     old = record(workload, "nsgan", 0, components={"losses": "0"}, finished_at="2020-01-01T00:00:00+00:00")
     (board,) = rank([*records, old], {"digits": workload}, resamples=50)
     said = " ".join(notes(board))
-    for words in ("1 further result with", "1 record of older", "from 2 machines", "1 run that ended in a timeout"):
+    for words in (
+        "1 further result with",
+        "1 record of older",
+        "from 2 kinds of machine",
+        "1 run that ended in a timeout",
+    ):
         assert words in said
 
 

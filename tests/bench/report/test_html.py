@@ -298,6 +298,7 @@ def costly(records, workload, kernels):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_a_loss_costs_is_there_where_it_was_measured(index, records, workload, kernels):
     without, page = costly(records, workload, []), costly(records, workload, kernels)
     assert "What a loss costs" not in without

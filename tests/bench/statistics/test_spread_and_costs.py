@@ -53,3 +53,14 @@ def test_time_never_crosses_machines(record, workload):
 def test_an_unknown_machine_is_no_machine_in_common(record, workload):
     bare = [msgspec.structs.replace(timed(record(workload, name, 0), 1.0), environment=None) for name in ("a", "b")]
     assert relative_cost(bare[:1], bare[1:]).pairs == 0
+
+
+def test_replayed_steps_are_not_compared_with_steps_that_python_made(record, workload):
+    def made(name, seed, pace, replayed):
+        cost = {"images_per_second": pace, "replayed_steps": replayed}
+        return msgspec.structs.replace(record(workload, name, seed), cost=cost)
+
+    reference = [made("nsgan", seed, 400.0, 590.0) for seed in (0, 1)]
+    own = [made("mine", 0, 200.0, 590.0), made("mine", 1, 100.0, 0.0)]
+    found = relative_cost(own, reference)
+    assert (found.throughput, found.pairs) == (0.5, 1)

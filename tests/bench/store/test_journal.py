@@ -20,11 +20,6 @@ replace = msgspec.structs.replace
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
-@pytest.fixture
 def one(record: MakeRecord, workload: Workload) -> Record:
     return record(workload)
 

@@ -16,11 +16,6 @@ from bench.store.scratch import scratch_folder
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
-@pytest.fixture
 def one(record: Callable[..., Record], workload: object) -> Record:
     return record(workload, "nsgan", 0)
 

@@ -123,6 +123,7 @@ def test_every_method_goes_on_exactly(tmp_path: Path, method: str) -> None:
     assert_exact(tmp_path, small(method), 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", mostly_slow([50, 150, 180], fast=[150]))
 def test_it_does_not_matter_where_a_trial_is_interrupted(tmp_path: Path, at: int) -> None:
     """Within the steps that later ones are measured against, at an evaluation, between two, and at the end."""
@@ -157,6 +158,7 @@ def test_times_are_sums_over_the_attempts(tmp_path: Path) -> None:
     assert "earlier_seconds" not in whole.cost
 
 
+@pytest.mark.slow
 def test_recorded_steps_go_on_too(tmp_path: Path) -> None:
     trial = toy_trial()
 
@@ -172,6 +174,7 @@ def test_recorded_steps_go_on_too(tmp_path: Path) -> None:
     assert 0 < before < outcome.cost["replayed_steps"] < trial.spec.steps
 
 
+@pytest.mark.slow
 def test_a_method_that_cannot_be_recorded_says_so_after_an_interruption(tmp_path: Path) -> None:
     trial = toy_trial(method="bce_ns + instance_noise(anneal_steps=100)")
 

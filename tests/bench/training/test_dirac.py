@@ -35,6 +35,7 @@ def printed(value: float) -> object:
     return pytest.approx(value, abs=6e-4) if value > 1e-3 else pytest.approx(value, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "together", "in_turn", "_five"),
     mostly_slow(RADII, fast=["wasserstein + gp1(weight=0.35)"]),

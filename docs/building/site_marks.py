@@ -1,0 +1,24 @@
+"""Tables that are written into a page by code, between a mark before and a mark after."""
+
+from pathlib import Path
+from typing import Final
+
+END: Final = "<!-- End of the table. -->"
+
+
+def inside(text: str, begin: str) -> str:
+    """Return what stands between a mark and the next end."""
+    return text.partition(begin)[2].partition(END)[0].strip()
+
+
+def write(path: Path, begin: str, table: str) -> None:
+    """Put a table between a mark of a page and the next end.
+
+    Raises:
+        ValueError: for a page without the mark.
+    """
+    before, mark, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        raise ValueError(f"{path} has no table between {begin} and {END}")
+    path.write_text(f"{before}{begin}\n\n{table}\n\n{END}{after}", encoding="utf-8")
