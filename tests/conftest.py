@@ -32,6 +32,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def no_losses_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--losses` names its files to the processes that it starts by a variable, which stays in this one."""
+    monkeypatch.delenv("GAN_LOSS_BENCH_LOSSES", raising=False)
+
+
 @pytest.fixture(scope="session")
 def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds MNIST/raw: $GAN_LOSS_BENCH_DATA, or the development archive unpacked."""

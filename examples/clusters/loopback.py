@@ -26,8 +26,11 @@ def main() -> int:
     arguments = parser.parse_args()
     if not arguments.command:
         parser.error("there is no command to run")
+    folder = tempfile.mkdtemp(prefix="ray-")
+    (Path(folder) / "ray").mkdir()  # Ray writes the cluster's address there, and does not make the folder itself
     # Ray reads these when it is imported.
     os.environ.update(
+        RAY_TMPDIR=folder,
         RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",  # everything listens on 127.0.0.1
         RAY_USAGE_STATS_ENABLED="0",
         RAY_AUTH_MODE="token",
@@ -37,7 +40,6 @@ def main() -> int:
     )
     from ray.cluster_utils import Cluster
 
-    folder = tempfile.mkdtemp(prefix="ray-")
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES, "temp_dir": folder}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:

@@ -10,6 +10,7 @@ from bench import campaign, plan
 from bench.config.suite import Suite
 from bench.events import TrialFinished
 from bench.execution.local import LocalExecutor
+from bench.execution.template import WARM_MODULES
 from bench.store.journal import Store
 from bench.training.monitors import MONITORS
 from bench.training.run_options import RunOptions
@@ -46,7 +47,7 @@ def test_every_method_trains_and_its_record_says_how(tmp_path: Path) -> None:
     assert len(trials) >= 95
     workers, threads = campaign.divide(len(trials), None, "cpu")
     seen = {}
-    for event in campaign.run(trials, LocalExecutor(workers), store, RunOptions(threads=threads)):
+    for event in campaign.run(trials, LocalExecutor(workers, warm=WARM_MODULES), store, RunOptions(threads=threads)):
         if isinstance(event, TrialFinished):
             seen[event.trial.id] = event.status
 

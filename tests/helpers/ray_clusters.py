@@ -5,6 +5,7 @@ Ray is imported only here, after the variables that keep it on 127.0.0.1 and qui
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -67,9 +68,15 @@ class Nodes:
 @contextmanager
 def cluster(**variables: str) -> Iterator[Nodes]:
     """Start a cluster with a head alone; its nodes see this process's search path and variables."""
-    before = dict(os.environ)
-    os.environ.update(QUIET, PYTHONPATH=os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path), **variables)
+    before, on_termination = dict(os.environ), signal.getsignal(signal.SIGTERM)
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    (folder / "ray").mkdir()  # Ray writes the cluster's address there, and does not make the folder itself
+    os.environ.update(
+        QUIET,
+        PYTHONPATH=os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path),
+        RAY_TMPDIR=str(folder),
+        **variables,
+    )
     try:
         nodes = Nodes(folder)
         try:
@@ -77,6 +84,7 @@ def cluster(**variables: str) -> Iterator[Nodes]:
         finally:
             nodes.end()
     finally:
+        signal.signal(signal.SIGTERM, on_termination)  # Ray leaves one of its own, which ends this process
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)

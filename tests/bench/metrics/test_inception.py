@@ -107,7 +107,6 @@ def scores(measured, images):
     return measured.measure(torch.from_numpy(images["fakes"]))
 
 
-@pytest.mark.slow
 def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
     ours = scores
     layer = {"feature_layer_fid": "192", "feature_layer_kid": "192"}
