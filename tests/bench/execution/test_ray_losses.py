@@ -75,7 +75,7 @@ def test_the_loss_of_the_head_is_told_and_the_same_plan_goes_on(tmp_path: Path) 
             if store.latest() and checkpoint_path(store.checkpoints, trials[1].id).exists():
                 break
         nodes.kill_head()
-        with pytest.raises(ExecutorLostError, match=r"the cluster was lost: .*Failed to connect to GCS"):
+        with pytest.raises(ExecutorLostError, match="the cluster was lost: "):
             list(stream)
     assert list(store.latest()) == [trials[0].id]
     events = list(campaign.run(trials, LocalExecutor(1), store, RunOptions(), trainer=IMPATIENT))
