@@ -24,6 +24,11 @@ class Progress(Struct, frozen=True, tag="progress"):
     note: str = ""
     """What is to be said of the trial, once: "goes on at step 12,000"."""
 
+    @classmethod
+    def remark(cls, trial: Trial, note: str) -> "Progress":
+        """Return what is to be said of a trial, and nothing of where it stands."""
+        return cls(trial_id=trial.id, step=0, steps=trial.spec.steps, images_per_second=0.0, note=note)
+
 
 class CampaignStarted(Struct, frozen=True, tag="campaign-started"):
     """The plan is made: `planned` trials in all, `recorded` of them need no work."""

@@ -190,7 +190,7 @@ class Gateway:
         for task in flight.tasks:
             note = f"its node was lost ({type(error).__name__}); it goes on elsewhere"
             write_log(task, f"[{now()}] {note}\n")
-            send(self._lines, _note(task, note))
+            send(self._lines, Progress.remark(task.trial, note))
         self._waiting.appendleft(Flight(flight.tasks, flight.losses + 1))
 
     def _fail(self, flight: Flight, message: str, *, lost: bool) -> None:
@@ -206,7 +206,7 @@ class Gateway:
         try:
             replace_whole(checkpoint_path(Path(task.options.checkpoint_dir), task.trial.id), content)
         except OSError as error:
-            send(self._lines, _note(task, f"its checkpoint cannot be kept ({reason(error)})"))
+            send(self._lines, Progress.remark(task.trial, f"its checkpoint cannot be kept ({reason(error)})"))
 
     def _keep_files(self, task: Task, end: Ended) -> None:
         """Put artifacts and the log where a process of this machine would have put them."""
@@ -214,13 +214,9 @@ class Gateway:
             for name, content in end.artifacts.items():
                 replace_whole(task.artifacts / Path(name).name, content)
         except OSError as error:
-            send(self._lines, _note(task, f"its artifacts cannot be kept ({reason(error)})"))
+            send(self._lines, Progress.remark(task.trial, f"its artifacts cannot be kept ({reason(error)})"))
         if end.log:
             write_log(task, end.log.decode(errors="backslashreplace"))
-
-
-def _note(task: Task, words: str) -> Progress:
-    return Progress(trial_id=task.trial.id, step=0, steps=task.trial.spec.steps, images_per_second=0.0, note=words)
 
 
 def main() -> None:

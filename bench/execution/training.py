@@ -149,9 +149,7 @@ def checkpoint_of(trial: Trial, options: RunOptions, trials: int, stop: StopRequ
         minutes=options.checkpoint_minutes,
         stop=stop,
         trials_in_process=trials,
-        note=lambda words: emit(
-            Progress(trial_id=trial.id, step=0, steps=trial.spec.steps, images_per_second=0.0, note=words)
-        ),
+        note=lambda words: emit(Progress.remark(trial, words)),
     )
 
 

@@ -59,7 +59,7 @@ def _place(record: Record) -> tuple[Hashable, ...]:
     spec, network = record.spec, record.spec.network
     shared = sorted(item for item in record.components.items() if item[0] != "losses" and not item[0].startswith(PART))
     shape = (network.name, network.width, network.channels, network.image_size, network.latent_size)
-    machine = record.environment.fingerprint if record.environment else ""
+    machine = record.fingerprint or ""
     return spec.protocol_version, spec.workload, spec.data_hash, shape, spec.samples, spec.precision, *shared, machine
 
 

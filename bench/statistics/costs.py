@@ -37,8 +37,7 @@ def relative_cost(records: Iterable[Record], reference: Iterable[Record]) -> Rel
 
 
 def _place(record: Record) -> tuple[str, int, str | None, bool]:
-    fingerprint = record.environment.fingerprint if record.environment else None
-    return record.spec.workload, record.spec.seed, fingerprint, bool(record.cost.get("replayed_steps"))
+    return record.spec.workload, record.spec.seed, record.fingerprint, bool(record.cost.get("replayed_steps"))
 
 
 def _ratios(pairs: Iterable[tuple[Record, Record]], key: str) -> list[float]:

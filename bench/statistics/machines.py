@@ -91,8 +91,8 @@ def check_machine(
     found_untrained = list(_untrained(theirs, mine, workload))
     if not found_untrained:
         return found("no seed has the distance of its untrained generator both here and there")
-    kinds = {_fingerprint(record) for record in theirs}
-    equal = all(_fingerprint(record) in kinds for record in mine)
+    kinds = {record.fingerprint for record in theirs}
+    equal = all(record.fingerprint in kinds for record in mine)
     place = "the same kind of machine" if equal else "another kind of machine"
     off = [each for each in found_untrained if each.difference > each.allowed]
     if off:
@@ -147,11 +147,11 @@ def _untrained(theirs: Iterable[Record], mine: Iterable[Record], workload: Workl
     known: dict[int, dict[str | None, float]] = defaultdict(dict)
     for record in theirs:
         if (distance := _distance(record, workload)) is not None:
-            known[record.spec.seed][_fingerprint(record)] = distance
+            known[record.spec.seed][record.fingerprint] = distance
     for record in mine:
         if (here := _distance(record, workload)) is None:
             continue
-        of_seed, kind = known[record.spec.seed], _fingerprint(record)
+        of_seed, kind = known[record.spec.seed], record.fingerprint
         same = kind in of_seed
         for there in [of_seed[kind]] if same else sorted(of_seed.values()):
             yield _Difference(
@@ -170,10 +170,6 @@ def _distance(record: Record, workload: Workload) -> float | None:
 def _without_method(spec: Spec) -> Spec:
     kind = workload_kind(spec.workload)
     return msgspec.structs.replace(spec, method="", method_name="", workload=kind, seed=0, allow_invalid=False)
-
-
-def _fingerprint(record: Record) -> str | None:
-    return record.environment.fingerprint if record.environment else None
 
 
 def _short(version: str) -> str:

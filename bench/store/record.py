@@ -146,6 +146,11 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.environment.versions.get(INCEPTION) if self.environment else None
 
     @property
+    def fingerprint(self) -> str | None:
+        """The kind of machine; `None` where it is not known."""
+        return self.environment.fingerprint if self.environment else None
+
+    @property
     def trial(self) -> Trial:
         return Trial(spec=self.spec, components=self.components)
 

@@ -31,7 +31,7 @@ _LEADING: Final[dict[str, Callable[[Record], Any]]] = {
 
 _TRAILING: Final[dict[str, Callable[[Record], Any]]] = {
     "device_name": lambda record: record.environment.device_name if record.environment else None,
-    "fingerprint": lambda record: record.environment.fingerprint if record.environment else None,
+    "fingerprint": lambda record: record.fingerprint,
     "threads": lambda record: record.environment.threads if record.environment else None,
     "started_at": lambda record: record.started_at,
 }

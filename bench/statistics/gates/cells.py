@@ -122,8 +122,8 @@ class Pair:
             for seed, base in self.base.runs.items()
             if seed in self.new.runs
             and base.trial_id == self.new.runs[seed].trial_id
-            and _fingerprint(base) is not None
-            and _fingerprint(base) == _fingerprint(self.new.runs[seed])
+            and base.fingerprint is not None
+            and base.fingerprint == self.new.runs[seed].fingerprint
             and not _same(base, self.new.runs[seed])
         )
 
@@ -243,7 +243,3 @@ def _same(base: Record, new: Record) -> bool:
         and base.status == new.status
         and all(base.metrics[name] == new.metrics[name] for name in shared)
     )
-
-
-def _fingerprint(record: Record) -> str | None:
-    return record.environment.fingerprint if record.environment else None
