@@ -39,7 +39,9 @@ FAKE = "fake_training:train"
 ROOT = Path(__file__).parents[2]
 
 DRIVER = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests in the background may ignore it
 from pathlib import Path
 import msgspec
 from bench import campaign

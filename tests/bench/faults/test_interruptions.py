@@ -23,7 +23,9 @@ from bench.store.record import Record
 FAKE = "fake_training:train"
 
 DRIVER = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests in the background may ignore it
 from pathlib import Path
 import msgspec
 from bench.execution.interface import Task
