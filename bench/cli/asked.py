@@ -54,14 +54,16 @@ class Asked:
         Returns:
             the exit code.
         """
-        from bench.cli.reading import print_leaderboards, read_leaderboards, read_records
+        from bench.cli.reading import print_leaderboards, read_kernels, read_leaderboards, read_records
         from bench.cli.report import write_report
         from bench.cli.terminal import console
 
         records = read_records(results, histories=True)
         wanted = {trial.id for trial in trials}
         boards = [
-            board for board in read_leaderboards(records) if wanted & {name.split(".")[0] for name in board.record_ids}
+            board
+            for board in read_leaderboards(records, read_kernels(results))
+            if wanted & {name.split(".")[0] for name in board.record_ids}
         ]
         if style == "json":
             import json

@@ -85,10 +85,10 @@ def _published_text(results: Path, published: Path) -> str:
 
 def _groups(results: Path) -> "list[tuple[Path, list[Leaderboard]]]":
     """Return the tables of a results folder; of a folder of several, those of each by themselves."""
-    from bench.cli.reading import read_leaderboards, read_records
+    from bench.cli.reading import read_kernels, read_leaderboards, read_records
 
     folders = [results] if (results / "records").is_dir() else _with_records(results) or [results]
-    return [(folder, read_leaderboards(read_records(folder))) for folder in folders]
+    return [(folder, read_leaderboards(read_records(folder), read_kernels(folder))) for folder in folders]
 
 
 def _print(groups: "list[tuple[Path, list[Leaderboard]]]", note: str, to: "Console") -> None:

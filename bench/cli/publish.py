@@ -1,12 +1,13 @@
 """`publish`: write the tables and the manifest of a folder of records."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from bench.cli.completion import complete_suites
 from bench.cli.options import format_option, print_json, usage_errors
 from bench.cli.voice import Verb
 from bench.files.places import resolved
@@ -24,17 +25,24 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
     "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Copy the records of this results folder first.  [default: FOLDER has them already]",
 )  # fmt: skip
+@click.option(
+    "--suite", "suite_name", shell_complete=complete_suites,
+    help="With --from: copy the trials of this suite only.  [default: all]",
+)  # fmt: skip
 @format_option(description="The format of the message about what was written, or is wrong.")
 @click.pass_context
-def publish(context: click.Context, folder: Path, source: Path | None, style: str) -> None:
+def publish(context: click.Context, folder: Path, source: Path | None, suite_name: str | None, style: str) -> None:
     """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
 
     FOLDER is results/published/NAME. `publish` checks the records as `verify` does. If something is wrong, it lists the
     files, writes no table, and exits with 1.
+
+    If the folder has the kernel records of all its methods, the tables show these costs instead of the times of the
+    trials. --from copies them, too.
     """
-    from bench.cli.reading import write_bytes
+    from bench.cli.reading import print_findings, write_bytes
     from bench.data import workload
-    from bench.report.folder_contents import ranked
+    from bench.report.folder_contents import cost_findings, ranked
     from bench.report.formatting import plural
     from bench.report.publication import MANIFEST, made_files, manifest
     from bench.report.verification import alien_files, published_before
@@ -42,7 +50,9 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     name = resolved(folder).name
     if not _NAME.fullmatch(name):
         raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
-    contents = _checked(source or folder, context, style)
+    if suite_name is not None and source is None:
+        raise click.UsageError("--suite chooses what is copied: say from where, with --from")
+    contents = _checked(source or folder, context, style, None if suite_name is None else _trials_of(suite_name))
     if source is not None:
         _copy(contents, folder)
         contents = _checked(folder, context, style)
@@ -60,7 +70,17 @@ def publish(context: click.Context, folder: Path, source: Path | None, style: st
     if style == "json":
         print_json({"folder": folder, "fine": True, "records": len(contents.records), "files": sorted(written)})
         return
+    print_findings(folder, cost_findings(boards, contents.kernels, workload))
     click.echo(f"{plural(len(contents.records), 'record')}, {plural(len(made), 'file')} of tables: {folder}")
+
+
+def _trials_of(suite_name: str) -> frozenset[str]:
+    """Return the ids of a suite's trials."""
+    from bench.config.suite import load_suite
+    from bench.plan import expand
+
+    with usage_errors():
+        return frozenset(trial.id for trial in expand(load_suite(suite_name), fetch=False))
 
 
 def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, style: str) -> None:
@@ -74,28 +94,42 @@ def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, 
     context.exit(1)
 
 
-def _checked(folder: Path, context: click.Context, style: str) -> "Contents":
-    """Read a folder's records, or say what is wrong and exit with 1."""
+def _checked(folder: Path, context: click.Context, style: str, only: "Container[str] | None" = None) -> "Contents":
+    """Read a folder's records, those of the named trials where only these are asked for.
+
+    If something is wrong, say what, and exit with 1.
+    """
     from bench.cli.reading import read_records
     from bench.data import workload
     from bench.report.folder_contents import read_contents
 
-    contents = read_contents(folder, workload)
-    if not contents.files:
+    contents = read_contents(folder, workload, only)
+    if not any(name.startswith("records/") for name in contents.files):
         read_records(folder)  # says that there are none, and how to make some
+        if only is not None:
+            raise click.UsageError(f"{folder} has no record of this suite's trials")
     if not contents.fine:
         _refuse(folder, contents.findings, context, style)
     return contents
 
 
 def _copy(contents: "Contents", folder: Path) -> None:
-    """Copy records, none of which may be there with other bytes."""
+    """Copy records of both kinds, none of which may be there with other bytes."""
     from bench.cli.reading import write_bytes
+    from bench.config.protocol import REFERENCE_METHOD
     from bench.files.regular import UnusableFileError, read_regular
+    from bench.report.verification import RECORDS
     from bench.store.journal import record_files
+    from bench.store.kernels import kernel_files
 
-    before = set(record_files(folder))
-    copied = {folder / name: content for name, content in contents.files.items() if name.startswith("records/")}
+    before = {*record_files(folder), *kernel_files(folder)}
+    methods = {record.spec.method for record in contents.records} | {REFERENCE_METHOD}
+    others = {f"kernels/{record.id}.json" for record in contents.kernels if not {record.method, record.label} & methods}
+    copied = {
+        folder / name: content
+        for name, content in contents.files.items()
+        if name.startswith(RECORDS) and name not in others
+    }
     for path, content in copied.items():
         try:
             differs = path in before and read_regular(path, links=False) != content

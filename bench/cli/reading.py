@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.report.findings import FileFinding
     from bench.statistics.board import Leaderboard
     from bench.store.journal import Store
+    from bench.store.kernels import KernelRecord
     from bench.store.record import Record
 
 _SHOWN_FINDINGS: Final = 20
@@ -55,13 +56,21 @@ def workloads_of(records: "Iterable[Record]") -> "dict[str, Workload]":
         return {name: data.workload(name) for name in sorted({record.spec.workload for record in records})}
 
 
-def read_leaderboards(records: "Iterable[Record]") -> "list[Leaderboard]":
-    """Rank records, at most one table for each group of comparable ones."""
+def read_kernels(results: Path) -> "list[KernelRecord]":
+    """Read the kernel records of a folder: none where nothing was timed."""
+    from bench.store.kernels import KernelStore
+
+    with usage_errors():
+        return KernelStore(results).records()
+
+
+def read_leaderboards(records: "Iterable[Record]", kernels: "Sequence[KernelRecord]" = ()) -> "list[Leaderboard]":
+    """Rank records, at most one table for each group of comparable ones; kernel records say what methods cost."""
     from bench.statistics.ranking import rank
 
     kept = list(records)
     with usage_errors():
-        return rank(kept, workloads_of(kept))
+        return rank(kept, workloads_of(kept), kernels=kernels)
 
 
 def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:

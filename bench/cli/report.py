@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import format_option, output_option, print_json, results_option, usage_errors
+from bench.cli.options import format_option, output_option, print_json, results_option
 from bench.cli.voice import Verb
 from bench.config.commands import command
 
 if TYPE_CHECKING:
     from bench.statistics.board import Leaderboard
-    from bench.store.kernels import KernelRecord
     from bench.store.record import Record
 
 REPORT_FILE = "report.html"
@@ -40,11 +39,12 @@ def report(
 
     With --png or --svg the figures are written as files of their own as well, with their captions in figures.md.
     """
-    from bench.cli.reading import read_leaderboards, read_records
+    from bench.cli.reading import read_kernels, read_leaderboards, read_records
 
     # What losses cost is worth a page without any run.
-    records = read_records(results, needed=not _kernels(results), histories=True)
-    boards = read_leaderboards(records)
+    kernels = read_kernels(results)
+    records = read_records(results, needed=not kernels, histories=True)
+    boards = read_leaderboards(records, kernels)
     page = write_report(results, records, output, boards=boards, static=static)
     figures = [
         (folder, _write_figures(records, boards, folder, kind))
@@ -68,31 +68,25 @@ def write_report(
     static: bool = False,
 ) -> Path:
     """Write the page about all records of a folder and return where it lies."""
-    from bench.cli.reading import open_store, read_leaderboards, workloads_of, write_text
+    from bench.cli.reading import open_store, read_kernels, read_leaderboards, workloads_of, write_text
     from bench.report.html import render
     from bench.report.real_images import real_pictures
 
     store = open_store(results)
+    kernels = read_kernels(results)
     path = output or results / REPORT_FILE
     page = render(
         records,
         workloads_of(records),
         sample_file=lambda trial_id: store.artifacts_dir(trial_id) / "samples.png",
         command=command("report", "--results", results, *(["--static"] if static else [])),
-        boards=read_leaderboards(records) if boards is None else boards,
-        kernels=_kernels(results),
+        boards=read_leaderboards(records, kernels) if boards is None else boards,
+        kernels=kernels,
         scripted=not static,
         real=real_pictures(sorted({record.spec.workload for record in records})),
     )
     write_text(path, page)
     return path
-
-
-def _kernels(results: Path) -> "list[KernelRecord]":
-    from bench.store.kernels import KernelStore
-
-    with usage_errors():
-        return KernelStore(results).records()
 
 
 def _write_figures(records: "list[Record]", boards: "list[Leaderboard]", folder: Path, style: str) -> int:

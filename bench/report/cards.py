@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bench.config.protocol import REFERENCE_METHOD
 from bench.report import formatting, methods
 from bench.report.columns import overall_verdict, p_text
 from bench.report.curves import band, distance_lines
@@ -123,7 +124,9 @@ def _table_entry(section: BoardSections, row: LeaderboardRow) -> TableEntry:
 def _entry_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
     reference = section.board.reference
     said = [*_score_text(section, row), *_against_text(section, row)]
-    if row.relative_throughput is not None and row.method != reference:
+    if row.iteration is not None and row.method != reference:
+        said.append(f"an iteration takes {row.iteration.cost:.2f} times that of {REFERENCE_METHOD}")
+    elif row.relative_throughput is not None and row.method != reference:
         said.append(f"{row.relative_throughput:.2f} times {reference}'s images a second")
     elif row.images_per_second is not None:
         said.append(f"{formatting.count(row.images_per_second)} images a second")

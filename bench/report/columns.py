@@ -4,7 +4,7 @@ The order of a function is the order in the tables that people read. What a colu
 `LeaderboardRow.results` has them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
@@ -13,6 +13,7 @@ from bench.report.column import BEST_MARK, METHOD, Column, Part, data, make_part
 from bench.report.methods import aliases_of
 from bench.report.workload_columns import VERDICT_NOTE, least_text, verdict_column, workload_part
 from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.iterations import Iteration
 
 
 def all_parts(board: Leaderboard) -> list[Part]:
@@ -180,45 +181,78 @@ ORIGIN_NOTE: Final = (
 
 
 def make_cost(board: Leaderboard) -> Part:
-    """Return what each method costs."""
+    """Return what each method costs: by kernel records, where these have all methods, or by the times of the trials."""
     joined = board.origins is not None
+    timed_apart = board.iterations is not None
+    by_trials = _by_trials(board, shown=not timed_apart, joined=joined)
+    columns = [METHOD, *by_trials, *_by_kernels(board)]
+    apart = [
+        "Times of two folders are never compared: the ratios of a published row are those of its own folder, and a row "
+        "that was trained here has none. To time it beside the reference, use: python -m bench kernels"
+    ]
+    return make_part("Cost", columns, last_notes=apart if joined else [])
+
+
+def _by_trials(board: Leaderboard, *, shown: bool, joined: bool) -> list[Column]:
     relative = (
         f"pace, D update: images a second, and seconds of a discriminator update, over {REFERENCE_METHOD}'s; "
         f"medians over pairs of equal workload, seed and hardware, of {', '.join(board.timed)}."
     )
-    columns = [
-        METHOD,
+    return [
         Column(
             "images/s",
             {"images_per_second": lambda row: row.images_per_second, "timed_on": lambda _: board.timed_on},
             lambda row: formatting.count(row.images_per_second),
             f"images/s: median over the runs of {board.timed_on} on one kind of hardware, the most frequent.",
-            shown=not joined,
+            shown=shown and not joined,
         ),
         Column(
             f"pace to {REFERENCE_METHOD}",
             {"relative_throughput": lambda row: row.relative_throughput},
             lambda row: formatting.ratio(row.relative_throughput),
             relative if board.reference is not None else "",
+            shown=shown,
         ),
         Column(
             "D update",
             {"relative_discriminator_update": lambda row: row.relative_discriminator_update},
             lambda row: formatting.ratio(row.relative_discriminator_update),
             page_note=relative,
+            shown=shown,
         ),
         Column(
             "pairs",
             {"cost_pairs": lambda row: row.cost_pairs},
             lambda row: str(row.cost_pairs),
             page_note=f"pairs: how many pairs of runs, of the method and of {REFERENCE_METHOD}, the ratios rest on.",
+            shown=shown,
         ),
     ]
-    apart = [
-        "Times of two folders are never compared: the ratios of a published row are those of its own folder, and a row "
-        "that was trained here has none. To time it beside the reference, use: python -m bench kernels"
+
+
+def _by_kernels(board: Leaderboard) -> list[Column]:
+    """Return the columns that rest on kernel records; none where the table has none."""
+    found = board.iterations
+    if found is None:
+        return []
+    note = (
+        f"iteration: the discriminator updates of a method for one of the generator, and that one, in seconds over "
+        f"{REFERENCE_METHOD}'s; D step, G step: one update of each. From kernel records, timed in turn with "
+        f"{REFERENCE_METHOD} and with nothing beside it, on {found.machine} ({found.setting}). No time of a trial "
+        "enters this table, since other trials ran beside it."
+    )
+
+    def column(heading: str, name: str, value: Callable[[Iteration], float]) -> Column:
+        def of(row: LeaderboardRow) -> float | None:
+            return None if row.iteration is None else value(row.iteration)
+
+        return Column(heading, {name: of}, lambda row: formatting.ratio(of(row)), note)
+
+    return [
+        column("iteration", "iteration_cost", lambda found: found.cost),
+        column("D step", "discriminator_step_cost", lambda found: found.discriminator_step),
+        column("G step", "generator_step_cost", lambda found: found.generator_step),
     ]
-    return make_part("Cost", columns, last_notes=apart if joined else [])
 
 
 def rank_text(row: LeaderboardRow) -> str:

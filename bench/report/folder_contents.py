@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from bench.config.commands import command
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.workload import Workload
 from bench.files.regular import UnusableFileError, read_regular
@@ -20,9 +21,11 @@ from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, ver
 from bench.statistics.board import Leaderboard
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
 from bench.statistics.damage import damage, file_of
+from bench.statistics.iterations import not_timed
 from bench.statistics.ranking import rank
 from bench.statistics.scores import is_result
 from bench.store.journal import RecordError, parse_record, record_files
+from bench.store.kernels import KernelRecord, kernel_files, read_kernel_record
 from bench.store.record import Record
 
 _FEW: Final = 1000
@@ -39,31 +42,30 @@ class Contents:
 
     records: tuple[Record, ...]
     files: Mapping[str, bytes]
-    """The bytes of the records, of sample grids and of the README, by their paths in the folder."""
+    """The bytes of the records of both kinds, of sample grids and of the README, by their paths in the folder."""
     findings: tuple[FileFinding, ...]
+    kernels: tuple[KernelRecord, ...] = ()
+    """What the methods cost, where that was timed."""
 
     @property
     def fine(self) -> bool:
         return all_fine(self.findings)
 
 
-def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
-    """Read the records of a folder, and check them alone and together."""
+def read_contents(folder: Path, workload_of: WorkloadOf, only: Container[str] | None = None) -> Contents:
+    """Read the records of a folder, and check them alone and together.
+
+    Args:
+        folder: a results folder.
+        workload_of: looks a workload up.
+        only: the ids of the trials that are read; all, if there is no such choice.
+    """
     files: dict[str, bytes] = {}
-    records: list[Record] = []
     found: list[FileFinding] = []
-    for path in record_files(folder):
-        name = f"records/{path.name}"
-        try:
-            files[name] = read_regular(path, links=False)
-            record = parse_record(path, files[name])
-        except UnusableFileError as error:
-            found.append(FileFinding(name, str(error), "put the record itself there"))
-        except RecordError as error:
-            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
-        else:
-            records.append(record)
-            found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
+    records = _read_records(folder, files, found, only)
+    for record in records:
+        name = file_of(record)
+        found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
     for path in [*_sample_files(folder), *_readme(folder)]:
         name = path.relative_to(folder).as_posix()
         try:
@@ -79,7 +81,42 @@ def read_contents(folder: Path, workload_of: WorkloadOf) -> Contents:
         for group in comparable_groups(records, _workloads(records, workload_of)):
             found += _group_findings(group)
     found += version_findings(records, workload_of)
-    return Contents(tuple(records), files, tuple(found))
+    kernels = _read_kernels(folder, files, found)
+    return Contents(tuple(records), files, tuple(found), tuple(kernels))
+
+
+def _read_records(
+    folder: Path, files: dict[str, bytes], found: list[FileFinding], only: Container[str] | None
+) -> list[Record]:
+    """Read the records of a folder; add their bytes to the files, and what is wrong to the findings."""
+    records = []
+    for path in record_files(folder):
+        if only is not None and path.name.partition(".")[0] not in only:
+            continue
+        name = f"records/{path.name}"
+        try:
+            files[name] = read_regular(path, links=False)
+            records.append(parse_record(path, files[name]))
+        except UnusableFileError as error:
+            found.append(FileFinding(name, str(error), "put the record itself there"))
+        except RecordError as error:
+            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+    return records
+
+
+def _read_kernels(folder: Path, files: dict[str, bytes], found: list[FileFinding]) -> list[KernelRecord]:
+    """Read the kernel records of a folder, likewise."""
+    kernels = []
+    for path in kernel_files(folder):
+        name = f"kernels/{path.name}"
+        try:
+            files[name] = read_regular(path, links=False)
+            kernels.append(read_kernel_record(path))
+        except UnusableFileError as error:
+            found.append(FileFinding(name, str(error), "put the record itself there"))
+        except RecordError as error:
+            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+    return kernels
 
 
 def ranked(contents: Contents, workload_of: WorkloadOf) -> list[Leaderboard]:
@@ -88,7 +125,22 @@ def ranked(contents: Contents, workload_of: WorkloadOf) -> list[Leaderboard]:
     Raises:
         ValueError: a record is damaged, which `read_contents` has found already.
     """
-    return rank(contents.records, _workloads(contents.records, workload_of))
+    return rank(contents.records, _workloads(contents.records, workload_of), kernels=contents.kernels)
+
+
+def cost_findings(
+    boards: Iterable[Leaderboard], kernels: Sequence[KernelRecord], workload_of: WorkloadOf
+) -> list[FileFinding]:
+    """Name the methods whose kernel records would be needed for a table to show costs by these."""
+    found = []
+    for board in boards:
+        names = {row.expression: row.method for row in board.rows}
+        missing = [names[each] for each in not_timed(board.key, names, map(workload_of, board.timed), kernels)]
+        if missing:
+            what = f"lacks {', '.join(missing)}, so the costs are the times of trials ({board.key.title})"
+            fix = f"time what is missing: {command('kernels', *missing)}"
+            found.append(FileFinding("kernels", what, fix, wrong=False))
+    return found
 
 
 def _workloads(records: Iterable[Record], workload_of: WorkloadOf) -> dict[str, Workload]:

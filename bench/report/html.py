@@ -47,7 +47,7 @@ def render(
         scripted: whether figures become interactive, which takes a library of 4.8 MB into the page.
     """
     kept = latest_attempts(records)
-    tables = list(boards) if boards is not None else rank(kept, workloads)
+    tables = list(boards) if boards is not None else rank(kept, workloads, kernels=kernels)
     sections = board_sections(kept, tables, workloads, sample_file)
     anchors = cards.anchors(kept)
     described = cards.cards(kept, sections, anchors)

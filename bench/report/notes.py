@@ -120,10 +120,8 @@ def _left_out(board: Leaderboard) -> list[str]:
             f"Not in this table: {formatting.plural(board.superseded, 'record')} of older data or component versions."
         )
     if board.fingerprints > 1:
-        said.append(
-            f"The records come from {board.fingerprints} kinds of machine; images/s is that of the most frequent one, "
-            f"{board.timed_hardware}."
-        )
+        pace = "" if board.iterations else f"; images/s is that of the most frequent one, {board.timed_hardware}"
+        said.append(f"The records come from {board.fingerprints} kinds of machine{pace}.")
     lost = sum(row.lost for row in board.rows)
     if lost:
         runs = formatting.plural(lost, "run")

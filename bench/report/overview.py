@@ -71,6 +71,8 @@ def has_costs(board: Leaderboard) -> bool:
 
 def costs(board: Leaderboard) -> dict[MethodKey, float]:
     """Return each method's speed by its key: over the reference's where that is known, else images a second."""
+    if board.iterations is not None:
+        return {row.method_key: 1 / row.iteration.cost for row in board.scored if row.iteration is not None}
     relative = {row.method_key: row.relative_throughput for row in board.scored}
     absolute = {row.method_key: row.images_per_second for row in board.scored}
     chosen = relative if board.reference is not None and _known(relative) else absolute
@@ -79,6 +81,8 @@ def costs(board: Leaderboard) -> dict[MethodKey, float]:
 
 def cost_text(board: Leaderboard) -> str:
     """Say what `costs` are."""
+    if board.iterations is not None:
+        return f"iterations a second, over those of {REFERENCE_METHOD}"
     relative = board.reference is not None and _known({row.method_key: row.relative_throughput for row in board.scored})
     return f"images a second, over those of {board.reference}" if relative else "images a second"
 

@@ -33,6 +33,8 @@ from bench.store.record import Record
 from bench.store.revision import RevisionError, read_blob
 
 _OWN_FILES: Final = (*TABLES, published.FILE, MANIFEST, README)
+RECORDS: Final = ("records/", "kernels/")
+"""Where the records of a published folder lie: of trials, and of what their methods cost."""
 _SAMPLES: Final = re.compile(r"artifacts/(?P<trial_id>[0-9a-f]{16})/samples\.png")
 
 
@@ -56,7 +58,8 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     Records: schema, name, identity, protocol, component versions, machine paths, and that nothing in one contradicts
     another thing in it. Together: seeds 0 to n-1, the same for every method, attempts without gaps or choice,
     beginnings that are those of their seeds, no history twice. Tables: byte for byte what the records give. Manifest:
-    every file and its SHA-256. And nothing else may lie there but a README.md and sample grids.
+    every file and its SHA-256. And nothing else may lie there but a README.md, sample grids and
+    kernel records.
 
     Args:
         folder: the published folder.
@@ -85,7 +88,7 @@ def alien_files(folder: Path, contents: Contents) -> Iterable[FileFinding]:
     trials = {record.trial_id for record in contents.records}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        known = name in _OWN_FILES or (name in contents.files and name.startswith("records/"))
+        known = name in _OWN_FILES or (name in contents.files and name.startswith(RECORDS))
         if known or (path.is_dir() and not path.is_symlink()):
             continue
         samples = _SAMPLES.fullmatch(name)

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from bench.statistics.comparable_groups import GroupKey, MethodKey
 from bench.statistics.estimates import Reach, ReferenceVerdict, WorkloadEstimate
 from bench.statistics.inception import FidColumn
+from bench.statistics.iterations import Iteration, Iterations
 from bench.statistics.scales import Unscored
 from bench.statistics.spread import Spread
 from bench.store.record import Record
@@ -86,6 +87,8 @@ class LeaderboardRow:
     """Seconds of a discriminator update over the reference's, likewise."""
     cost_pairs: int = 0
     """How many pairs of runs the two are medians of."""
+    iteration: Iteration | None = None
+    """Its times over the reference's by kernel records; then it has no times of trials."""
     modes: Mapping[str, float | None]
     """The median number of modes of each workload that counts them; a run without samples to count in has 0."""
     divergences: Mapping[str, float | None]
@@ -171,6 +174,8 @@ class Leaderboard:
     """The machine of the images a second: its GPU or processor."""
     timed: tuple[str, ...]
     """The workloads of the ratios to the reference: those of images, or all where there are toys alone."""
+    iterations: Iterations | None = None
+    """What the methods cost by kernel records, if the folder has those of all; then no time of a trial is shown."""
     resamples: int
     """Sign patterns of the ranks and of the comparisons with the best."""
     seed: int

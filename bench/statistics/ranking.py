@@ -1,7 +1,8 @@
 """The leaderboard: records in, rows with scores, ranks and verdicts out. No bare first place."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,14 +15,21 @@ from bench.statistics.counted import Cells, cells_of, timing_of
 from bench.statistics.damage import refuse_damaged
 from bench.statistics.estimates import Estimates, estimate_methods
 from bench.statistics.inception import fid_columns
+from bench.statistics.iterations import iterations
 from bench.statistics.rows import column_of, name_of, row_of
 from bench.statistics.scores import is_result, score
 from bench.store.journal import latest_attempts
+from bench.store.kernels import KernelRecord
 from bench.store.record import Record, content_digest
 
 
 def rank(
-    records: Iterable[Record], workloads: Mapping[str, Workload], *, resamples: int = FLIPS, seed: int = 0
+    records: Iterable[Record],
+    workloads: Mapping[str, Workload],
+    *,
+    resamples: int = FLIPS,
+    seed: int = 0,
+    kernels: Sequence[KernelRecord] = (),
 ) -> list[Leaderboard]:
     """Turn records into leaderboards, one for each group of comparable records.
 
@@ -34,13 +42,38 @@ def rank(
         workloads: by name, all that the records ran on.
         resamples: sign patterns of the ranks and of the comparisons with the best, where there are too many to try.
         seed: of everything that is drawn.
+        kernels: the kernel records of the same folder. If they have all methods of a table, what these cost comes from
+            there, and no time of a trial is shown.
 
     Raises:
         ValueError: a record is damaged, or ran on an unknown workload.
     """
     kept = latest_attempts(records)
     refuse_damaged(kept, workloads)
-    return [_leaderboard(group, workloads, resamples, seed) for group in comparable_groups(kept, workloads)]
+    boards = [_leaderboard(group, workloads, resamples, seed) for group in comparable_groups(kept, workloads)]
+    return [_with_iterations(board, workloads, kernels) for board in boards] if kernels else boards
+
+
+def _with_iterations(
+    board: Leaderboard, workloads: Mapping[str, Workload], kernels: Sequence[KernelRecord]
+) -> Leaderboard:
+    """Return the table with what its methods cost by kernel records, and no time of a trial, if these have them all."""
+    timed_on = (workloads[name] for name in board.timed)
+    found = iterations(board.key, (row.expression for row in board.rows), timed_on, kernels)
+    if found is None:
+        return board
+    rows = tuple(
+        replace(
+            row,
+            iteration=found.costs[row.expression],
+            images_per_second=None,
+            relative_throughput=None,
+            relative_discriminator_update=None,
+            cost_pairs=0,
+        )
+        for row in board.rows
+    )
+    return replace(board, rows=rows, iterations=found)
 
 
 def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resamples: int, seed: int) -> Leaderboard:

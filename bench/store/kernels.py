@@ -227,10 +227,14 @@ class KernelStore:
         Raises:
             RecordError: a file there is no kernel record, is damaged, or was written by a newer program.
         """
-        if not self.folder.is_dir():
-            return []
-        found = [read_kernel_record(path) for path in self.folder.iterdir() if not path.name.startswith(".")]
+        found = map(read_kernel_record, kernel_files(self.folder.parent))
         return sorted(found, key=lambda record: (_group(record), record.label, record.id))
+
+
+def kernel_files(root: Path) -> list[Path]:
+    """Return the paths of a results folder's kernel records, in order; what is being written is left out."""
+    folder = root / "kernels"
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
 def read_kernel_record(path: Path) -> KernelRecord:

@@ -32,7 +32,7 @@ OPTIONS = {
     "export": "format json results output",
     "merge": "folders into format json",
     "kernels": "methods losses device batch size precision mode results table format json output trace nvtx",
-    "publish": "folder from format json",
+    "publish": "folder from suite format json",
     "verify": "folders since rerun up-to-first-evaluation reruns data format json",
     "atlas": "check folder format json",
     "doctor": "results data format json",

@@ -4,12 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
+from planted_kernels import SETTING, planted_kernels
 from published_folders import WORLD, change, make, records
-from synthetic import write
+from synthetic import World, write
 
+from bench.config.suite import load_suite
+from bench.config.trial import trial_id
+from bench.plan import expand
 from bench.report.folder_contents import MACHINE_PATH
 from bench.report.publication import shown
+from bench.store.kernels import KernelStore
 
 
 def test_nothing_is_published_from_nothing(bench, tmp_path):
@@ -93,3 +99,93 @@ def test_a_folder_is_named_without_the_machine(tmp_path, monkeypatch):
     assert shown(tmp_path / "elsewhere" / "results" / "published" / "x") == "results/published/x"
     assert shown(tmp_path / "results" / "local") == "results/local"
     assert shown(Path("./results/local/")) == "results/local"
+
+
+EXPRESSIONS = {"nsgan": "bce_ns", "hinge": "hinge", "mmgan": "bce_mm"}
+
+
+def add_kernels(folder, names=EXPRESSIONS):
+    """Write planted kernel records of the methods of `WORLD`, in the setting of its images."""
+    spec = make(WORLD, 1)[0].spec
+    setting = msgspec.structs.replace(SETTING, d_norm=spec.network.d_norm, batch_size=spec.batch_size)
+    for name in names:
+        expression = EXPRESSIONS.get(name, name)
+        record = planted_kernels(expression, 1.25, setting=setting)
+        KernelStore(folder).append(msgspec.structs.replace(record, label=name))
+
+
+def test_costs_of_kernel_records_are_published_instead_of_the_times_of_trials(bench, published, tmp_path):
+    source = Path(shutil.copytree(published / "records", tmp_path / "source" / "records")).parent
+    add_kernels(source, [*EXPRESSIONS, "lsgan"])
+    fresh = tmp_path / "results" / "published" / "fresh"
+    result = bench("publish", fresh, "--from", source)
+    assert result.stdout == f"18 records, 6 files of tables: {fresh}\n"
+    assert bench("verify", fresh).stdout == f"{fresh}: fine (18 records)\n"
+    table = (fresh / "leaderboard.md").read_text()
+    assert "| iteration |" in table
+    assert "images/s |" not in table
+    # What another method costs belongs elsewhere.
+    assert len(list((fresh / "kernels").iterdir())) == 3
+    assert sum(name.startswith("kernels/") for name in json.loads((fresh / "manifest.json").read_text())["files"]) == 3
+    assert (
+        bench("leaderboard", "--format", "md", "--results", fresh).stdout.splitlines()[2:-1]
+        == [line for line in table.splitlines() if "Regenerate" not in line][2:]
+    )
+
+
+def test_a_kernel_record_that_was_changed_does_not_verify(bench, folder):
+    add_kernels(folder)
+    assert bench("publish", folder).exit_code == 0
+    path = next((folder / "kernels").iterdir())
+    text = path.read_text()
+    path.write_text(text.replace('"measured_at":"2027', '"measured_at":"2026'))
+    result = bench("verify", folder)
+    assert result.exit_code == 1
+    assert f"kernels/{path.name}: has other bytes than manifest.json says" in result.stdout
+    path.write_text(text.replace('"blocks"', '"blocks":[],"blocks"', 1))
+    assert f"kernels/{path.name}: " in bench("verify", folder).stdout
+
+
+def test_the_kernel_records_that_are_lacking_are_named(bench, folder):
+    add_kernels(folder, ["nsgan", "hinge"])
+    result = bench("publish", folder)
+    assert result.exit_code == 0
+    assert "kernels: lacks mmgan, so the costs are the times of trials" in result.stdout
+    assert "python -m bench kernels mmgan" in result.stdout
+    assert "images/s" in (folder / "leaderboard.md").read_text()
+
+
+def test_the_trials_of_one_suite_are_published_alone(bench, tmp_path):
+    suite = tmp_path / "pair.toml"
+    suite.write_text('name = "pair"\nmethods = ["nsgan", "hinge"]\nworkloads = ["digits"]\nseeds = 3\n')
+    trials = {(trial.spec.method, trial.spec.seed): trial for trial in expand(load_suite(str(suite)))}
+    world = World(methods=("nsgan", "hinge", "mmgan"), workloads=("digits",))
+    # A campaign that goes on: another suite's method lacks a seed, and this suite has all of its own.
+    made = [record for record in make(world, 3) if (record.spec.method, record.spec.seed) != ("bce_mm", 1)]
+    planned = [
+        msgspec.structs.replace(
+            record,
+            spec=msgspec.structs.replace(record.spec, network=trials["bce_ns", 0].spec.network, protocol_version="1.1"),
+            protocol_version="1.1",
+        )
+        for record in made
+    ]
+    named = [msgspec.structs.replace(each, trial_id=trial_id(each.spec, each.components)) for each in planned]
+    source = write(named, tmp_path / "source")
+    fresh = tmp_path / "results" / "published" / "fresh"
+    assert "mmgan on digits lacks seed 1 of 3" in bench("publish", fresh, "--from", source).stdout
+    result = bench("publish", fresh, "--from", source, "--suite", suite)
+    assert result.stdout == f"6 records, 6 files of tables: {fresh}\n", result.output
+    assert {path.name[:16] for path in records(fresh)} == {trial.id for trial in trials.values()}
+    assert bench("verify", fresh).exit_code == 0
+
+
+def test_a_suite_chooses_among_what_is_there(bench, folder, tmp_path):
+    result = bench("publish", folder, "--suite", "quick")
+    assert result.exit_code == 2
+    assert "--from" in result.stderr
+    fresh = tmp_path / "results" / "published" / "fresh"
+    result = bench("publish", fresh, "--from", folder, "--suite", "topic-gradients")
+    assert result.exit_code == 2
+    assert "has no record of this suite's trials" in result.stderr
+    assert not fresh.exists()
