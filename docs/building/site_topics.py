@@ -1,4 +1,4 @@
-"""The tables of the page of the four topics, in English and in Chinese: the suites as their files say, and slopes.
+"""The tables of the page of the four topics, in English and in Chinese: the suites, slopes, and what was found.
 
 `python docs/building/site_topics.py` writes them again.
 """
@@ -6,6 +6,7 @@
 from typing import Final
 
 import torch
+from site_answers import answer
 from site_links import ROOT
 from site_marks import write
 
@@ -19,6 +20,8 @@ PAGES: Final = {
 }
 SUITES: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
 SLOPES: Final = "slopes"
+FOUND: Final = "{} found"
+"""The mark of what a suite's published campaign found."""
 MARK: Final = "<!-- {}: written by docs/building/site_topics.py. -->"
 CONFIDENCE: Final = (0.0, 3.0, 10.0, 20.0, 30.0)
 """The logits at which slopes are taken: a on real images and -a on generated ones."""
@@ -39,7 +42,8 @@ _WORDS: Final = {
 def tables(language: str) -> dict[str, str]:
     """Return the tables of a page by their marks."""
     made = {name: _suite(name, language) for name in SUITES}
-    return {MARK.format(name): table for name, table in {SLOPES: _slopes(language), **made}.items()}
+    found = {FOUND.format(name): answer(name, language) for name in SUITES}
+    return {MARK.format(name): table for name, table in {SLOPES: _slopes(language), **made, **found}.items()}
 
 
 def _suite(name: str, language: str) -> str:

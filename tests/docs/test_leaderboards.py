@@ -78,7 +78,7 @@ def test_the_page_of_a_published_folder_has_its_tables_row_by_row(folder):
 
 def test_the_page_of_all_has_every_row_of_every_table():
     page = site_leaderboards.pages()["leaderboards/index.md"]
-    rows = re.findall(r"^\| `([^`]+)` \| (\S+) .*\[(\w+)\]", page, re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| (\S+) .*\[([\w-]+)\]", page, re.MULTILINE)
     records = [
         (row["method"], cells(row)[1], folder)
         for folder in FOLDERS

@@ -1,0 +1,121 @@
+"""What the published campaigns of the four topics found: a table and a figure each, made from their records.
+
+`python docs/building/site_answers.py` draws the figures again; `site_topics.py` writes the tables.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from site_leaderboards import Row, cells, tables
+from site_links import PUBLISHED, ROOT
+
+import bench
+from bench.report import formatting
+from bench.report.overview import drawing, fit
+from bench.report.style import PAPER, open_frame, svg_of
+
+PICTURES: Final = ROOT / "docs" / "pictures"
+MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
+    "topic-gradients": (
+        *("stability.signal_first", "stability.signal_last", "stability.signal_vanishing_share"),
+        *("stability.generator_dead_fraction", "stability.discriminator_saturation"),
+    ),
+    "topic-diversity": (
+        "metrics.modes",
+        "metrics.coverage",
+        "metrics.unreadable",
+        "stability.diversity_collapse_share",
+    ),
+    "topic-correlation": ("metrics.precision", "metrics.recall", "metrics.vendi", "stability.diversity_collapse_share"),
+    "topic-balance": (
+        *("stability.discriminator_saturation", "stability.update_ratio_quotient", "stability.oscillation"),
+        "stability.late_regression",
+    ),
+}
+"""What each topic asks of its runs beside the score: columns of `bench.load`, as medians over the seeds."""
+
+_WORDS: Final = {
+    "en": {
+        "method": "method", "rank": "rank", "score": "score", "failed": "failed", "distance": "FD", "to": " to ",
+        "missing": "No campaign of this suite has been published yet, so there is no answer here.",
+    },
+    "zh": {
+        "method": "方法", "rank": "排名", "score": "得分", "failed": "失败", "distance": "FD", "to": " 至 ",
+        "missing": "这个套件还没有发布过实验，因此这里没有答案。",
+    },
+}  # fmt: skip
+_WIDTH: Final = 7.2
+
+
+def is_published(name: str) -> bool:
+    return bool(tables(name))
+
+
+def answer(name: str, language: str) -> str:
+    """Return the table of a suite's published campaign, or the sentence that there is none."""
+    words = _WORDS[language]
+    if not is_published(name):
+        return words["missing"]
+    (table,) = tables(name)
+    (workload,) = table["measures"]
+    medians = _medians(name)
+    measures = [f"`{measure.partition('.')[2]}`" for measure in MEASURES[name]]
+    heads = [words["method"], words["rank"], words["score"], "95 %", words["failed"], words["distance"], *measures]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+    for row in table["rows"]:
+        rank, score, interval, failed = cells(row)
+        own = [_number(medians[measure].get(row["expression"])) for measure in MEASURES[name]]
+        shown = [f"`{row['method']}`", rank, score, words["to"].join(interval.split(" to ")), failed]
+        lines.append(f"| {' | '.join([*shown, _number(row[f'{workload}_distance']), *own])} |")
+    return "\n".join(lines)
+
+
+def _medians(name: str) -> dict[str, dict[str, float]]:
+    """Return the medians over the seeds of each measure, by the method's expression."""
+    frame = _results(name)
+    groups = frame.groupby("expression")
+    return {measure: groups[measure].median().to_dict() for measure in MEASURES[name]}
+
+
+def _results(name: str) -> pd.DataFrame:
+    frame = bench.load(ROOT / PUBLISHED / name)
+    return frame[~frame["status"].isin(["error", "timeout"])]
+
+
+def _number(value: float | None) -> str:
+    return formatting.MISSING if value is None or pd.isna(value) else formatting.distance(value)
+
+
+def figure(name: str) -> str:
+    """Draw every run's last distance, a row for each method in the order of the table, with the median."""
+    (table,) = tables(name)
+    frame = _results(name)
+    rows: list[Row] = table["rows"]
+    with drawing(PAPER, (_WIDTH, 0.8 + 0.24 * len(rows))) as (drawn, axes):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        for place, row in enumerate(rows):
+            runs = frame.loc[frame["expression"] == row["expression"], "metrics.distance"].dropna()
+            axes.plot(runs, [place] * len(runs), "o", color=PAPER.colors[0], alpha=0.6, markersize=4.5, linestyle="")
+            axes.plot([runs.median()] * 2, [place - 0.32, place + 0.32], color=PAPER.ink, linewidth=1.6)
+        axes.set_yticks(range(len(rows)), [_named(row) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        (workload,) = table["measures"]
+        axes.set_xlabel(f"{table['measures'][workload]} at the last step on {workload}: each run, and the median")
+        open_frame(axes, PAPER, grid="x")
+        fit(drawn, left=0.1 + 0.075 * max(len(_named(row)) for row in rows), right=0.2)
+        return svg_of(drawn)
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['method']} ({row['failures']}/{row['runs']} failed)" if row["failures"] else row["method"]
+
+
+if __name__ == "__main__":
+    for each in MEASURES:
+        if is_published(each):
+            (PICTURES / f"{each}.svg").write_text(figure(each), encoding="utf-8")
