@@ -63,12 +63,12 @@ class Planned:
         """
         if not self.new:
             return []
-        found = []
+        trials = []
         for name, records in self.setting.campaigns.items():
             there = {record.environment.fingerprint for record in records if record.environment}
             if name in self.references and not there.issuperset(kinds):
-                found.append(self.references[name])
-        return found
+                trials.append(self.references[name])
+        return trials
 
 
 class _AgainstSuite(Suite, frozen=True, kw_only=True):
@@ -103,17 +103,17 @@ def settings_of(campaigns: Sequence[Campaign], workloads: Collection[str] = ()) 
             elif why:
                 left_out[f"{campaign.name}: {why}"] = None
     known = {name: data.workload(name) for name in {record.spec.workload for record in kept.values()}}
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for group in comparable_groups(kept.values(), known):
         counting = group.counting()
         for workload in group.workloads:
             if workload in counting:
-                found.append(_setting(group, workload, counting[workload], names))
+                settings.append(_setting(group, workload, counting[workload], names))
             else:
                 left_out[
                     f"{workload}: it is in no score, since few of the methods have run on it ({group.key.title})"
                 ] = None
-    return found, list(left_out)
+    return settings, list(left_out)
 
 
 def plan_against(
@@ -215,9 +215,9 @@ def _references(setting: Setting, data_dir: Path | None) -> dict[str, Trial]:
         name: {record.trial_id for record in records if is_result(record)}
         for name, records in setting.campaigns.items()
     }
-    found: dict[str, Trial] = {}
+    references: dict[str, Trial] = {}
     for expression in setting.references:
-        if len(found) == len(results):
+        if len(references) == len(results):
             break
         try:
             (trial,) = expand(_suite(setting, [expression], 1), data_dir, fetch=False)
@@ -225,5 +225,5 @@ def _references(setting: Setting, data_dir: Path | None) -> dict[str, Trial]:
             continue
         for name, known in results.items():
             if trial.id in known:
-                found.setdefault(name, trial)
-    return found
+                references.setdefault(name, trial)
+    return references

@@ -53,7 +53,7 @@ def _parts_of(path: Path) -> dict[str, type[Part]]:
     registry.parts()  # first what is known without the file
     plugins.import_file(path)
     known, file = registry.parts(), resolved(path)
-    found = {name: part for name, part in known.items() if plugins.file_of(part.__module__) == file}
-    if not found:
+    parts = {name: part for name, part in known.items() if plugins.file_of(part.__module__) == file}
+    if not parts:
         raise ValueError(f'{path.name} registers no loss: decorate a class with @losses.register("name")')
-    return found
+    return parts

@@ -108,9 +108,9 @@ def hindrance(record: Record) -> str:
     planned = components(workload, losses.VERSION, record.components.get("extractor"))
     planned |= part_components(method)
     for name, version in sorted(planned.items()):
-        found = record.components.get(name, "")
-        if version and found != version:
-            return f"is of {name} {found or 'no version'}, and this program trains {version}"
+        recorded = record.components.get(name, "")
+        if version and recorded != version:
+            return f"is of {name} {recorded or 'no version'}, and this program trains {version}"
     return ""
 
 
@@ -194,12 +194,12 @@ def _loosely(record: Record, again: Record, where: str) -> Compared:
     """Compare with a run on another kind of machine."""
     primary = "sliced_w2" if "sliced_w2" in again.history.evaluations[0].metrics else "fd"
     recorded = [evaluation.metrics.get(primary) for evaluation in record.history.evaluations]
-    found = [evaluation.metrics.get(primary) for evaluation in again.history.evaluations]
-    first, other = recorded[0] if recorded else None, found[0]
+    trained = [evaluation.metrics.get(primary) for evaluation in again.history.evaluations]
+    first, other = recorded[0] if recorded else None, trained[0]
     if first is None or other is None or not math.isclose(first, other, rel_tol=BEGINNING_TOLERANCE):
         return Compared(record, "differs", f"begins at a distance of {other}, and was recorded with {first}")
-    index = min(len(recorded), len(found)) - 1
-    last = f"{recorded[index]} was recorded, {found[index]} is found{where}"
+    index = min(len(recorded), len(trained)) - 1
+    last = f"{recorded[index]} was recorded, {trained[index]} is found{where}"
     return Compared(record, "elsewhere", f"begins alike on another kind of machine; then bits differ: {last}")
 
 

@@ -153,7 +153,7 @@ class _Recomputed(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         wanted = ctx.needs_input_grad[1:]
         pulled = iter(_Recomputed.apply(_pullback(ctx.function, wanted), *gradients, *ctx.saved_tensors))
-        return (None, *(next(pulled) if each else None for each in wanted))
+        return (None, *(next(pulled) if is_wanted else None for is_wanted in wanted))
 
 
 def _pullback(function: _Function, wanted: tuple[bool, ...]) -> _Function:
@@ -165,14 +165,14 @@ def _pullback(function: _Function, wanted: tuple[bool, ...]) -> _Function:
         differentiated = torch.is_grad_enabled()
         if not differentiated:
             # Cut off, so that inputs that are made of each other (a batch and a block of it) count as different ones.
-            inputs = tuple(each.detach().requires_grad_(w) for each, w in zip(inputs, wanted, strict=True))
+            inputs = tuple(tensor.detach().requires_grad_(w) for tensor, w in zip(inputs, wanted, strict=True))
         with torch.enable_grad():
             outputs = function(*inputs)
-        sought = [each for each, w in zip(inputs, wanted, strict=True) if w]
+        sought = [tensor for tensor, w in zip(inputs, wanted, strict=True) if w]
         # What is constant has no graph to go through, and no gradient.
         paired = [(out, g) for out, g in zip(outputs, gradients, strict=True) if out.requires_grad]
         if not paired:
-            return tuple(torch.zeros_like(each) for each in sought)
+            return tuple(torch.zeros_like(tensor) for tensor in sought)
         varying, given = zip(*paired, strict=True)
         return torch.autograd.grad(varying, sought, given, create_graph=differentiated, materialize_grads=True)
 

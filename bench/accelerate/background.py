@@ -57,7 +57,7 @@ class BackgroundRunner:
         copied = copy.deepcopy(given)
         queued = None if self._stream is None else torch.cuda.current_stream(self._device).record_event()
         future = self._thread.submit(self._make, lambda: call(*copied), queued)
-        self._under_way = [each for each in self._under_way if not each.done()]
+        self._under_way = [earlier for earlier in self._under_way if not earlier.done()]
         self._under_way.append(future)  # type: ignore[arg-type]
         if self._first:
             self._first = False

@@ -64,21 +64,21 @@ class Against(Asked):
         self.left_out += others
         if not self.planned:
             raise ValueError(f"nothing of {self.target} can be trained here: {'; '.join(self.left_out)}")
-        new = [trial for each in self.planned for trial in each.new]
+        new = [trial for planned in self.planned for trial in planned.new]
         here = _fingerprint(len(new), place)
         latest = store.latest(histories=False)
         again = []
-        for each in self.planned:
-            made = [latest[trial.id] for trial in each.new if trial.id in latest]
+        for planned in self.planned:
+            made = [latest[trial.id] for trial in planned.new if trial.id in latest]
             kinds = {here} | {record.environment.fingerprint for record in made if record.environment}
-            again += each.to_train_again(kinds)
+            again += planned.to_train_again(kinds)
         return [*{trial.id: trial for trial in again}.values(), *new]
 
     def notes(self, trials: "Sequence[Trial]") -> list[str]:
         """Say what of the plan is no new trial, and what of the published records is left out."""
         from bench.report.formatting import plural
 
-        new = {trial.id for each in self.planned for trial in each.new}
+        new = {trial.id for planned in self.planned for trial in planned.new}
         again = sum(trial.id not in new for trial in trials)
         said = [f"left out: {why}" for why in self.left_out]
         if again:
@@ -97,10 +97,10 @@ class Against(Asked):
         from bench.cli.reading import read_records, workloads_of
         from bench.statistics.against import rank_against
 
-        wanted = {trial.id for each in self.planned for trial in each.new}
-        wanted |= {trial.id for each in self.planned for trial in each.references.values()}
+        wanted = {trial.id for planned in self.planned for trial in planned.new}
+        wanted |= {trial.id for planned in self.planned for trial in planned.references.values()}
         own = [record for record in read_records(results, needed=False, histories=True) if record.trial_id in wanted]
-        published = {record.trial_id for each in self.planned for record in each.setting.published}
+        published = {record.trial_id for planned in self.planned for record in planned.setting.published}
         campaigns = {
             campaign.name: [record for record in campaign.records if record.trial_id in published]
             for campaign in self.campaigns
@@ -147,13 +147,13 @@ class Against(Asked):
                 "left_out": self.left_out,
                 "checks": [
                     {
-                        "campaign": each.campaign,
-                        "workload": each.workload,
-                        "steps": each.steps,
-                        "comparable": each.comparable,
-                        "words": each.words,
+                        "campaign": check.campaign,
+                        "workload": check.workload,
+                        "steps": check.steps,
+                        "comparable": check.comparable,
+                        "words": check.words,
                     }
-                    for each in joined.checks
+                    for check in joined.checks
                 ],
             },
             "trials": [{"trial": record.trial_id, "status": record.status} for record in own],
@@ -227,9 +227,9 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
 
 
 def _check_lines(joined: "Joined") -> Iterable[str]:
-    for each in joined.checks:
-        verdict = "ranked among the published records" if each.comparable else "NOT ranked among the published records"
-        yield f"{each.title}: {verdict}: {each.words}"
+    for check in joined.checks:
+        verdict = "ranked among the published records" if check.comparable else "NOT ranked among the published records"
+        yield f"{check.title}: {verdict}: {check.words}"
 
 
 def _artifacts(campaign: "Campaign") -> Path:

@@ -37,16 +37,16 @@ def check(file: Path, style: str) -> None:
     with usage_errors():
         examined = list(examine_file(file))
     if style == "json":
-        print_json({"parts": [each.to_json() for each in examined]})
+        print_json({"parts": [part.to_json() for part in examined]})
     else:
         from bench.cli.terminal import console
 
         to = console()
-        for each in examined:
-            print_findings(each, to)
-        for each in examined:
-            to.print(each.verdict, style="green" if each.ready else "red", markup=False, soft_wrap=True)
-    if not all(each.ready for each in examined):
+        for part in examined:
+            print_findings(part, to)
+        for part in examined:
+            to.print(part.verdict, style="green" if part.ready else "red", markup=False, soft_wrap=True)
+    if not all(part.ready for part in examined):
         click.get_current_context().exit(1)
 
 

@@ -84,10 +84,10 @@ def probe(code: str) -> Probe:
 
 
 def python_check() -> Check:
-    found = f"{platform.python_version()} at {sys.executable}"
+    interpreter = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < MIN_PYTHON:
-        return Check("python", "broken", found, f"install Python {MIN_PYTHON[0]}.{MIN_PYTHON[1]} or newer")
-    return Check("python", "ok", found)
+        return Check("python", "broken", interpreter, f"install Python {MIN_PYTHON[0]}.{MIN_PYTHON[1]} or newer")
+    return Check("python", "ok", interpreter)
 
 
 def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
@@ -106,7 +106,7 @@ def device_checks(found: dict[str, Any]) -> list[Check]:
     others: list[str] = found.get("others", [])
     if devices:
         checks = [Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices)))]
-        checks += [each for i, name in enumerate(devices) if (each := _card_check(f"cuda:{i}", name, i, found))]
+        checks += [finding for i, name in enumerate(devices) if (finding := _card_check(f"cuda:{i}", name, i, found))]
         if found.get("refused") and not any(check.state == "broken" for check in checks):
             checks.append(Check("cuda", "broken", found["refused"], "see what nvidia-smi says; restart the driver"))
         if found.get("rocm"):
@@ -114,7 +114,7 @@ def device_checks(found: dict[str, Any]) -> list[Check]:
         return checks
     if others:
         known = {"mps": "Apple's GPU (mps)", "xpu": "Intel's GPU (xpu)"}
-        said = " and ".join(known[each] for each in others)
+        said = " and ".join(known[other] for other in others)
         return [Check("device", "note", f"cpu; {said} is there and is not used: trials run on cpu or cuda alone")]
     if shutil.which("nvidia-smi") and found["cuda"] is None:
         fix = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
@@ -122,15 +122,15 @@ def device_checks(found: dict[str, Any]) -> list[Check]:
     return [Check("device", "ok", "cpu")]
 
 
-def _card_check(device: str, name: str, index: int, found: dict[str, Any]) -> Check | None:
+def _card_check(device: str, name: str, index: int, probed: dict[str, Any]) -> Check | None:
     """Say whether this build of torch runs on a GPU, and what that cannot do; None where there is nothing to say."""
-    if found.get("rocm") or "capabilities" not in found:
+    if probed.get("rocm") or "capabilities" not in probed:
         return None
-    major, minor = found["capabilities"][index]
-    if not is_built_for((major, minor), found["built"]):
-        said = f"{name} has compute capability {major}.{minor}, for which torch {found['version']} has no code"
+    major, minor = probed["capabilities"][index]
+    if not is_built_for((major, minor), probed["built"]):
+        said = f"{name} has compute capability {major}.{minor}, for which torch {probed['version']} has no code"
         fix = "install an earlier torch that lists the card, or use --device cpu: https://pytorch.org/get-started"
-        return Check(device, "broken", f"{said} (it has {', '.join(found['built'])})", fix)
+        return Check(device, "broken", f"{said} (it has {', '.join(probed['built'])})", fix)
     if not has_precision((major, minor), "bf16"):
         return Check(device, "note", f"{name} has compute capability {major}.{minor}: fp32 alone, no bf16 and no tf32")
     return None
@@ -140,8 +140,8 @@ def system_checks() -> list[Check]:
     """Say where the operating system is one that trials cannot be run on."""
     if platform.system() != "Windows":
         return []
-    found = "Windows: tables and losses work; trials do not run, since their processes need signals and pipes of POSIX"
-    return [Check("system", "broken", found, "use it in WSL 2: https://learn.microsoft.com/windows/wsl/install")]
+    limits = "Windows: tables and losses work; trials do not run, since their processes need signals and pipes of POSIX"
+    return [Check("system", "broken", limits, "use it in WSL 2: https://learn.microsoft.com/windows/wsl/install")]
 
 
 def torchvision_check(torchvision: Probe) -> Check:
@@ -149,9 +149,9 @@ def torchvision_check(torchvision: Probe) -> Check:
     if not torchvision.error:
         return Check("torchvision", "ok", f"{torchvision.values['version']}, matches torch")
     if "operator torchvision::" in torchvision.error or "undefined symbol" in torchvision.error:
-        found = f"does not match the installed torch ({torchvision.error})"
+        mismatch = f"does not match the installed torch ({torchvision.error})"
         fix = f"install the two as a pair, from one index: {_REINSTALL_PAIR}"
-        return Check("torchvision", "broken", found, fix)
+        return Check("torchvision", "broken", mismatch, fix)
     return Check("torchvision", "broken", torchvision.error, "pip install torchvision, in the same command as torch")
 
 
@@ -172,15 +172,15 @@ def library_checks() -> list[Check]:
         "filelock",
     )
     missing = []
-    found = []
+    versions = []
     for name in needed:
         try:
-            found.append(f"{name} {version(name)}")
+            versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
         return [Check("libraries", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")]
-    return [Check("libraries", "ok", ", ".join(found))]
+    return [Check("libraries", "ok", ", ".join(versions))]
 
 
 def threads_check() -> Check:
@@ -223,8 +223,8 @@ def _imagenet_check(name: str, expected: str) -> Check:
     weights = importlib.import_module("bench.extractors.imagenet_weights")
     path = weights.weights_path()
     if path is None:
-        found = "not installed; photographs are measured in the workload's own extractor"
-        return Check(name, "note", found, weights.HOW_TO_GET)
+        absence = "not installed; photographs are measured in the workload's own extractor"
+        return Check(name, "note", absence, weights.HOW_TO_GET)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != expected:
         return Check(name, "broken", f"weights are {digest[:12]}, pinned is {expected[:12]}", weights.HOW_TO_GET)
@@ -268,8 +268,8 @@ def data_checks(data_dir: Path | None) -> list[Check]:
         first = family.workloads[0]
         fix = family.missing(first, folder)
         names = ", ".join(workload.name for workload in family.workloads)
-        found = f"{names}: {'not there yet' if fix else f'in {folder}'}"
-        checks.append(Check(first.name, "note" if fix else "ok", found, fix))
+        whereabouts = f"{names}: {'not there yet' if fix else f'in {folder}'}"
+        checks.append(Check(first.name, "note" if fix else "ok", whereabouts, fix))
     return [Check("data", "ok", f"{', '.join(ready)} need no download; others in {folder}"), *checks]
 
 
@@ -289,7 +289,7 @@ def results_check(results: Path) -> Check:
     except ValueError as error:
         return Check("results", "broken", str(error), "repair or move the file that is named")
     free = shutil.disk_usage(existing).free
-    found = f"{records:,} records in {results}, {free / 1e9:,.0f} GB free"
+    contents = f"{records:,} records in {results}, {free / 1e9:,.0f} GB free"
     if free < _FREE_BYTES:
-        return Check("results", "note", found, "make room, or choose another folder with --results DIR")
-    return Check("results", "ok", found)
+        return Check("results", "note", contents, "make room, or choose another folder with --results DIR")
+    return Check("results", "ok", contents)

@@ -92,21 +92,21 @@ def compare(
     settings = GateSettings(stage=stage, threshold=threshold / 100)
     comparison = _comparison(before, after, settings, flagged)
     results = str(after.results or DEFAULT_RESULTS)
-    found = loss_files_of(comparison.reruns, loss_files, Path.cwd())
+    own_losses = loss_files_of(comparison.reruns, loss_files, Path.cwd())
     shown = Presented(
-        comparison=replace(comparison, warnings=(*comparison.warnings, *found.warnings)),
+        comparison=replace(comparison, warnings=(*comparison.warnings, *own_losses.warnings)),
         base=before.description,
         new=after.description,
         allow_improvement=allow_improvement,
         allow_missing=allow_missing,
-        commands=tuple(commands(comparison.reruns, results, found.files)),
+        commands=tuple(commands(comparison.reruns, results, own_losses.files)),
     )
     # Files first: whoever reads the output may leave early (`| head`).
     if stage == "1" and flagged is not None:
         from bench.cli.reading import write_text
         from bench.report.flags import encode_flags
 
-        write_text(flagged, encode_flags(comparison.reruns, results, found.files))
+        write_text(flagged, encode_flags(comparison.reruns, results, own_losses.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
         say(_how_to_begin(before, after))
@@ -165,11 +165,12 @@ def _kind(source: "Source") -> str:
 def _timed(source: "Source") -> "list[Timing]":
     from bench.statistics.gates.speed import Timing
 
-    found = source.timings
-    if found is None:
+    timings = source.timings
+    if timings is None:
         return []
     return [
-        Timing(benchmark.name, found.fingerprint, found.machine, benchmark.seconds) for benchmark in found.benchmarks
+        Timing(benchmark.name, timings.fingerprint, timings.machine, benchmark.seconds)
+        for benchmark in timings.benchmarks
     ]
 
 

@@ -86,7 +86,7 @@ def complete_methods(_context: click.Context, _parameter: click.Parameter, incom
             if method.name.startswith(incomplete)
         ]
     added = [part for part in parts() if part.kind != "objective" and part.name.startswith(last.lstrip())]
-    return [CompletionItem(f"{before}+ {each.name}", help=each.summary) for each in added]
+    return [CompletionItem(f"{before}+ {part.name}", help=part.summary) for part in added]
 
 
 def complete_workloads(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -25,20 +25,20 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
     from bench.store.table import frame
 
     with usage_errors():
-        found = frame(read_records(results))
+        table = frame(read_records(results))
     chosen = written_as(style, output, "csv")
     path = output or (results / f"records.{chosen}" if chosen in ("parquet", "csv") else None)
     if chosen == "parquet":
         assert path is not None
-        write_bytes(path, found.to_parquet(None, index=False))
+        write_bytes(path, table.to_parquet(None, index=False))
     else:
         text = {
-            "csv": lambda: found.to_csv(index=False),
-            "json": lambda: found.to_json(orient="records", indent=2) + "\n",
-            "table": lambda: found.to_string(index=False) + "\n",
+            "csv": lambda: table.to_csv(index=False),
+            "json": lambda: table.to_json(orient="records", indent=2) + "\n",
+            "table": lambda: table.to_string(index=False) + "\n",
         }[chosen]()
         if path is None:
             click.echo(text, nl=False)
             return
         write_text(path, text)
-    click.echo(f"{plural(len(found), 'trial')}: {path}")
+    click.echo(f"{plural(len(table), 'trial')}: {path}")

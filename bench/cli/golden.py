@@ -39,9 +39,9 @@ def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path,
     from bench.store.golden import encode_golden
 
     with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):
-        found = record_traces(methods, on_progress=on_progress)
-    write_bytes(output, encode_golden(found))
+        recorded = record_traces(methods, on_progress=on_progress)
+    write_bytes(output, encode_golden(recorded))
     if style == "json":
-        print_json({"traces": [trace.method for trace in found.traces], "output": output})
+        print_json({"traces": [trace.method for trace in recorded.traces], "output": output})
         return
-    click.echo(f"{plural(len(found.traces), 'golden trace')}: {output}")
+    click.echo(f"{plural(len(recorded.traces), 'golden trace')}: {output}")

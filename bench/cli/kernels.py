@@ -51,15 +51,15 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            found = tuple(dict.fromkeys(int(each) for each in value.split(",")))
+            numbers = tuple(dict.fromkeys(int(text) for text in value.split(",")))
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers such as 16,64,256", param, ctx)
-        for number in found:
+        for number in numbers:
             if self.choices and number not in self.choices:
                 self.fail(f"{number} is not one of {', '.join(map(str, self.choices))}", param, ctx)
             if number < self.minimum:
                 self.fail(f"{number} is less than {self.minimum}", param, ctx)
-        return found
+        return numbers
 
 
 @click.command(cls=Verb, short_help="Time each loss and penalty on this machine.")
@@ -187,13 +187,13 @@ def _words(event: "Event") -> str:
     if not isinstance(event, Measured):
         return ""
     setting = event.record.setting
-    found = [
+    costs = [
         f"{name} {timing.seconds.median * 1e3:.3g} ms, {timing.ratio.median:.2f} x {REFERENCE_METHOD}'s"
         for path, name in (("d_step", "D step"), ("g_step", "G step"), ("loss", "loss"))
         if (timing := event.record.timing(path)) is not None
     ]
     where = f"batch {setting.batch_size}, {setting.image_size}x{setting.image_size}, {setting.mode}"
-    return f"{event.record.label} ({where}): {'; '.join(found[:2])}"
+    return f"{event.record.label} ({where}): {'; '.join(costs[:2])}"
 
 
 def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
@@ -209,7 +209,7 @@ def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
     with usage_errors():
         if options["trace"] is None:
             tracing.run_steps(chosen, setting, device, nvtx=True)
-            say(f"{tracing.WATCHED_STEPS} steps of {', '.join(each.name for each in chosen)}")
+            say(f"{tracing.WATCHED_STEPS} steps of {', '.join(method.name for method in chosen)}")
             return
         try:
             tracing.write_trace(options["trace"], chosen, setting, device, nvtx=options["nvtx"])

@@ -42,7 +42,7 @@ def leaderboard(context: click.Context, style: str | None, results: Path, output
         published = published_tables()
     note = "" if published is None else _published_text(results, published)
     groups = _groups(published or results)
-    boards = [board for _, found in groups for board in found]
+    boards = [board for _, of_folder in groups for board in of_folder]
     if chosen == "table":
         if output is None:
             _print(groups, note, console())
@@ -73,7 +73,7 @@ def _with_records(folder: Path) -> list[Path]:
     """Return the results folders within a folder, as results/published has them."""
     if not folder.is_dir():
         return []
-    return sorted(each for each in folder.iterdir() if (each / "records").is_dir())
+    return sorted(child for child in folder.iterdir() if (child / "records").is_dir())
 
 
 def _published_text(results: Path, published: Path) -> str:

@@ -65,17 +65,17 @@ def _metrics() -> list[Row]:
 
     return [
         {
-            "name": each.name,
-            "better": _WAYS[each.higher_is_better],
-            "summary": each.summary,
-            "known": _KNOWN[each.kind],
-            "unit": each.unit,
-            "bounds": _bounds(*each.bounds),
-            "version": each.version,
-            "needs": ", ".join(each.needs),
-            "average": f"{AVERAGE}{each.name}" if has_average(each) else "",
+            "name": metric.name,
+            "better": _WAYS[metric.higher_is_better],
+            "summary": metric.summary,
+            "known": _KNOWN[metric.kind],
+            "unit": metric.unit,
+            "bounds": _bounds(*metric.bounds),
+            "version": metric.version,
+            "needs": ", ".join(metric.needs),
+            "average": f"{AVERAGE}{metric.name}" if has_average(metric) else "",
         }
-        for each in CATALOGUE.values()
+        for metric in CATALOGUE.values()
     ]
 
 
@@ -97,16 +97,16 @@ def list_(kind: str | None, style: str) -> None:
     Parts are joined to expressions with " + ": "hinge + r1(gamma=1, every=16)".
     """
     kinds = [kind] if kind else list(KINDS)
-    found = {each: KINDS[each]() for each in kinds}
+    listed = {name: KINDS[name]() for name in kinds}
     if style == "json":
-        print_json(found[kind] if kind else found)
+        print_json(listed[kind] if kind else listed)
         return
-    for each, rows in found.items():
-        if len(found) > 1:
-            console().print(each, style="bold", markup=False, soft_wrap=True)
+    for name, rows in listed.items():
+        if len(listed) > 1:
+            console().print(name, style="bold", markup=False, soft_wrap=True)
         for line in _aligned([_columns(row) for row in rows]):
-            click.echo(f"  {line}" if len(found) > 1 else line)
-        if len(found) > 1:
+            click.echo(f"  {line}" if len(listed) > 1 else line)
+        if len(listed) > 1:
             click.echo()
 
 

@@ -87,7 +87,11 @@ def _document(into: Path, union: "Union") -> dict[str, object]:
         "lost": union.lost,
         "kernels": union.kernels,
         "conflicts": [
-            {"trial_id": each.kept.trial_id, "file": each.source / file_of(each.other), "differing": each.differing}
-            for each in union.conflicts
+            {
+                "trial_id": conflict.kept.trial_id,
+                "file": conflict.source / file_of(conflict.other),
+                "differing": conflict.differing,
+            }
+            for conflict in union.conflicts
         ],
     }

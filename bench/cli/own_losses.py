@@ -20,8 +20,8 @@ def hint(error: ValueError) -> str:
         return ""
     if not any(parameter.name == "loss_files" for parameter in context.command.params):
         return ""
-    found = registering(name, Path())
-    return "" if found is None else f"; {found} registers it: add --losses {shlex.quote(str(found))}"
+    file = registering(name, Path())
+    return "" if file is None else f"; {file} registers it: add --losses {shlex.quote(str(file))}"
 
 
 def registering(name: str, folder: Path) -> Path | None:

@@ -16,16 +16,16 @@ def budgets(trials: "Sequence[Trial]") -> list[str]:
     """Say of each workload how long it trains, in which batch, and on which seeds; of each of its budgets."""
     from bench.report.formatting import budget
 
-    found = []
+    lines = []
     for name, steps, every in dict.fromkeys(
-        (each.spec.workload, each.spec.steps, each.spec.evaluate_every) for each in trials
+        (trial.spec.workload, trial.spec.steps, trial.spec.evaluate_every) for trial in trials
     ):
-        specs = [each.spec for each in trials if (each.spec.workload, each.spec.steps) == (name, steps)]
+        specs = [trial.spec for trial in trials if (trial.spec.workload, trial.spec.steps) == (name, steps)]
         specs = [spec for spec in specs if spec.evaluate_every == every]
         batches = dict.fromkeys(str(spec.batch_size) for spec in specs)  # on the paper track each method has its own
         seeds = tuple(sorted({spec.seed for spec in specs}))
-        found.append(budget(name, steps, " or ".join(batches), seeds, every))
-    return found
+        lines.append(budget(name, steps, " or ".join(batches), seeds, every))
+    return lines
 
 
 def more_seeds(suite: "Suite") -> list[str]:

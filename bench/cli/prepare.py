@@ -63,7 +63,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
         click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(130)
     if style == "json":
-        print_json({"workloads": [_document(each) for each in prepared], "same": same if retrain else None})
+        print_json({"workloads": [_document(ready) for ready in prepared], "same": same if retrain else None})
     else:
         _print(prepared)
     if not same:
@@ -124,17 +124,17 @@ def _print(prepared: "Sequence[Prepared]") -> None:
     table.add_column("extractor", overflow="fold")
     for title in ("accuracy", "real floor", "took"):
         table.add_column(title, justify="right")
-    for each in prepared:
-        known = each.extractor
+    for ready in prepared:
+        known = ready.extractor
         table.add_row(
-            Text(each.workload.name),
-            each.workload.content_hash[:12],
-            count(each.train),
-            count(each.test),
+            Text(ready.workload.name),
+            ready.workload.content_hash[:12],
+            count(ready.train),
+            count(ready.test),
             known.component if known else MISSING,
             MISSING if known is None or known.accuracy is None else _share(known.accuracy),
-            distance(each.floor),
-            "ready" if each.was_ready else duration(each.seconds),
+            distance(ready.floor),
+            "ready" if ready.was_ready else duration(ready.seconds),
         )
     console().print(table)
 

@@ -208,10 +208,10 @@ def _dirac_table(trajectories: "Sequence[Trajectory]") -> "Table":
     for start in range(0, len(trajectories), len(SCHEDULES)):
         row = trajectories[start : start + len(SCHEDULES)]
         cells = []
-        for each in row:
-            rate = "" if each.rate is None else f" at {round(each.rate, 4) + 0.0:+.4f}"
-            reached = f"step {len(each.positions)}" if each.overflowed else f"{each.radii[-1]:.3g}"
-            cells.append(Text(f"{reached}{rate}\n").append(each.verdict, style=_COLORS[each.verdict]))
+        for trajectory in row:
+            rate = "" if trajectory.rate is None else f" at {round(trajectory.rate, 4) + 0.0:+.4f}"
+            reached = f"step {len(trajectory.positions)}" if trajectory.overflowed else f"{trajectory.radii[-1]:.3g}"
+            cells.append(Text(f"{reached}{rate}\n").append(trajectory.verdict, style=_COLORS[trajectory.verdict]))
         table.add_row(Text(row[0].method), *cells)
     return table
 

@@ -88,7 +88,7 @@ def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, 
     from bench.cli.reading import finding_json, print_findings
 
     if style == "json":
-        print_json({"folder": folder, "fine": False, "findings": [finding_json(folder, each) for each in off]})
+        print_json({"folder": folder, "fine": False, "findings": [finding_json(folder, finding) for finding in off]})
     else:
         print_findings(folder, off)
     context.exit(1)

@@ -49,10 +49,10 @@ def recommend(workload: str | None, images: Path | None, budget: int | None, sty
         asked = [data.workload(named)] if named is not None else list(known.values())
         answers = recommend_on_each(asked, records, known, budget)
     if named is None:
-        answers = [each for each in answers if each.picks and not each.differences] or answers
+        answers = [answer for answer in answers if answer.picks and not answer.differences] or answers
     costs = published_costs()
     if style == "json":
-        print_json([document(each, costs, _behind(each, campaigns)) for each in answers])
+        print_json([document(answer, costs, _behind(answer, campaigns)) for answer in answers])
         return
     for answer in answers:
         _print(answer, costs, _behind(answer, campaigns))
@@ -77,13 +77,13 @@ def _published() -> "tuple[list[Record], dict[str, set[str]]]":
     return list(records.values()), campaigns
 
 
-def _behind(found: "Recommendation", campaigns: dict[str, set[str]]) -> list[str]:
+def _behind(answer: "Recommendation", campaigns: dict[str, set[str]]) -> list[str]:
     """Return the names of the campaigns whose records are behind an answer."""
-    ids = [] if found.board is None else [name.rpartition(".")[0] for name in found.board.record_ids]
+    ids = [] if answer.board is None else [name.rpartition(".")[0] for name in answer.board.record_ids]
     return sorted({campaign for trial_id in ids for campaign in campaigns[trial_id]})
 
 
-def _print(found: "Recommendation", costs: "IterationCosts", campaigns: list[str]) -> None:
+def _print(answer: "Recommendation", costs: "IterationCosts", campaigns: list[str]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.padding import Padding
     from rich.table import Table
@@ -93,14 +93,14 @@ def _print(found: "Recommendation", costs: "IterationCosts", campaigns: list[str
     from bench.report.recommendation import HEADINGS, basis, notes, rows
 
     to = console()
-    to.print(Text(basis(found, campaigns), style="bold"))
-    if found.picks:
+    to.print(Text(basis(answer, campaigns), style="bold"))
+    if answer.picks:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-        for place, heading in enumerate(HEADINGS):
-            table.add_column(heading, justify="right" if place in (0, 2) else "left", no_wrap=place == 1)
-        for row in rows(found, costs):
+        for index, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if index in (0, 2) else "left", no_wrap=index == 1)
+        for row in rows(answer, costs):
             table.add_row(*map(Text, row))
         to.print(table)
-    for note in notes(found, costs):
+    for note in notes(answer, costs):
         to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
     to.print()

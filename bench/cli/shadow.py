@@ -40,9 +40,9 @@ def is_foreign(origin: Path) -> bool:
 
 def message(origin: Path) -> str:
     """Say what hides the library, and what to do."""
-    found = origin.parent if origin.name == "__init__.py" else origin
+    path = origin.parent if origin.name == "__init__.py" else origin
     return (
-        f"{found} stands in the way of the library of losses, which has the same name: `python -m bench` looks for "
+        f"{path} stands in the way of the library of losses, which has the same name: `python -m bench` looks for "
         "modules in the current folder first. Write `gan-loss-bench` in place of `python -m bench`, or go to another "
         "folder, or give yours another name"
     )

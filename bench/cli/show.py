@@ -89,9 +89,9 @@ def curves(record: "Record") -> dict[str, list[float | None]]:
     """Return what can be drawn: each metric over the evaluations, then each training monitor over its blocks."""
     evaluations = record.history.evaluations
     names = dict.fromkeys(name for evaluation in evaluations for name in evaluation.metrics)
-    found = {name: [evaluation.metrics.get(name) for evaluation in evaluations] for name in names}
-    found |= {name: list(values) for name, values in record.history.training.items() if name != "step"}
-    return {name: values for name, values in found.items() if any(_finite(value) for value in values)}
+    series = {name: [evaluation.metrics.get(name) for evaluation in evaluations] for name in names}
+    series |= {name: list(values) for name, values in record.history.training.items() if name != "step"}
+    return {name: values for name, values in series.items() if any(_finite(value) for value in values)}
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -115,20 +115,20 @@ def scores(record: "Record") -> dict[str, float | str | None]:
     from bench.config.protocol import scoring_version
     from bench.statistics.scores import average_score, score
 
-    found: dict[str, float | str | None] = {"scoring": scoring_version(record.protocol_version)}
+    scored: dict[str, float | str | None] = {"scoring": scoring_version(record.protocol_version)}
     try:
         workload = data.workload(record.spec.workload)
-        return found | {"score": score(record, workload), "average": average_score(record, workload)}
+        return scored | {"score": score(record, workload), "average": average_score(record, workload)}
     except ValueError as error:
-        return found | {"score": None, "average": None, "reason": str(error)}
+        return scored | {"score": None, "average": None, "reason": str(error)}
 
 
 def _score_text(record: "Record") -> dict[str, str]:
-    found = scores(record)
-    if "reason" in found:
-        return {"score": f"none: {found['reason']}"}
-    words = {"score": f"{found['score']:.3f} (scoring {found['scoring']})"}
-    average = found["average"]
+    scored = scores(record)
+    if "reason" in scored:
+        return {"score": f"none: {scored['reason']}"}
+    words = {"score": f"{scored['score']:.3f} (scoring {scored['scoring']})"}
+    average = scored["average"]
     if average is not None:
         words["EMA score"] = f"{average:.3f} (of the moving average of the generator's weights; no rank rests on it)"
     return words

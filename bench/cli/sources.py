@@ -68,12 +68,12 @@ def _revision(text: str) -> Source:
     from bench.store.revision import AbsentError, read_revision
 
     try:
-        found = read_revision(text, Path.cwd())
+        content = read_revision(text, Path.cwd())
     except AbsentError as error:
         return Source(f"{text} (not there: {error})", absent=True)
-    if isinstance(found, Baseline):
-        return Source(_named(found, text), found.records)
-    return Source(_counted(text, tuple(found)), tuple(found))
+    if isinstance(content, Baseline):
+        return Source(_named(content, text), content.records)
+    return Source(_counted(text, tuple(content)), tuple(content))
 
 
 def _folder(path: Path) -> Source:
@@ -85,8 +85,8 @@ def _folder(path: Path) -> Source:
     # somewhere below is known by its files, since a package may have that name too.
     roots = {path}
     if not any((path / name).is_dir() for name in ("records", "kernels")):
-        roots = {found.parent for found in path.glob("**/records")}
-        roots |= {found.parent.parent for found in path.glob("**/kernels/*.json")}
+        roots = {folder.parent for folder in path.glob("**/records")}
+        roots |= {file.parent.parent for file in path.glob("**/kernels/*.json")}
     records = tuple(record for root in sorted(roots) for record in Store(root).records(histories=False))
     kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
     words = [_counted(str(path), records)] if records or not kernels else [str(path)]
@@ -98,8 +98,8 @@ def _folder(path: Path) -> Source:
 def _baseline(path: Path) -> Source:
     from bench.store.baseline import read_baseline
 
-    found = read_baseline(path)
-    return Source(_named(found, str(path)), found.records)
+    baseline = read_baseline(path)
+    return Source(_named(baseline, str(path)), baseline.records)
 
 
 def _json(path: Path) -> Source:
@@ -108,23 +108,23 @@ def _json(path: Path) -> Source:
 
     if not is_golden(path):
         return _timings(path)
-    found = read_golden(path)
-    words = f"{path}, {plural(len(found.traces), 'golden trace')}, torch {found.versions.get('torch', 'unknown')}"
-    return Source(f"{words}, on {found.cpu}", golden=found)
+    golden = read_golden(path)
+    words = f"{path}, {plural(len(golden.traces), 'golden trace')}, torch {golden.versions.get('torch', 'unknown')}"
+    return Source(f"{words}, on {golden.cpu}", golden=golden)
 
 
 def _timings(path: Path) -> Source:
     from bench.report.formatting import plural
     from bench.store.timings import read_timings
 
-    found = read_timings(path)
-    return Source(f"{path}, {plural(len(found.benchmarks), 'benchmark')} on {found.machine}", timings=found)
+    timings = read_timings(path)
+    return Source(f"{path}, {plural(len(timings.benchmarks), 'benchmark')} on {timings.machine}", timings=timings)
 
 
-def _named(found: "Baseline", where: str) -> str:
+def _named(baseline: "Baseline", where: str) -> str:
     from bench.report.formatting import plural
 
-    header = found.header
+    header = baseline.header
     return f"baseline {header.baseline} ({where}), {plural(header.trials, 'trial')}, digest {header.digest[:12]}"
 
 

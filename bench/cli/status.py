@@ -85,11 +85,11 @@ def _under_way(trials: "Sequence[Trial]", results: Path) -> dict[str, list[str]]
     from bench.store.claims import held
 
     holders = held(open_store(results))
-    found: dict[str, list[str]] = {}
+    under_way: dict[str, list[str]] = {}
     for trial in trials:
         if trial.id in holders:
-            found.setdefault(str(holders[trial.id]), []).append(trial.id)
-    return found
+            under_way.setdefault(str(holders[trial.id]), []).append(trial.id)
+    return under_way
 
 
 def _document(

@@ -67,8 +67,8 @@ class Tally:
     def share(self) -> float:
         """How much of what this run has to do is done, the trials in flight by their steps."""
         todo = self.planned - self.recorded
-        latest = [each.latest for each in self.running.values() if each.latest]
-        return (self.finished + sum(each.step / each.steps for each in latest)) / todo if todo else 1.0
+        latest = [running.latest for running in self.running.values() if running.latest]
+        return (self.finished + sum(progress.step / progress.steps for progress in latest)) / todo if todo else 1.0
 
     def seconds_left(self) -> float | None:
         """Extrapolate from the share done; `None` while too little is done to say."""

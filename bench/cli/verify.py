@@ -77,8 +77,8 @@ def verify(
             )
         verdict = "fine" if not off else f"{plural(off, 'thing')} off"
         tell(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
-        found = [finding_json(folder, finding) for finding in verified.findings]
-        documents.append({"folder": folder, "fine": not off, "records": verified.records, "findings": found})
+        findings = [finding_json(folder, finding) for finding in verified.findings]
+        documents.append({"folder": folder, "fine": not off, "records": verified.records, "findings": findings})
         fine = fine and not off
     if style == "json":
         print_json({"fine": fine, "folders": documents})
@@ -111,14 +111,14 @@ def _train_again(
     chosen = drawn(records, count)
     verdicts: Counter[str] = Counter()
     left = []
-    for found in rerun(chosen, first_evaluation=not whole, data_dir=data_dir, made=made):
-        verdicts[found.verdict] += 1
-        if found.verdict == "not compared":
-            left.append(found.record)
-        spec = found.record.spec
+    for compared in rerun(chosen, first_evaluation=not whole, data_dir=data_dir, made=made):
+        verdicts[compared.verdict] += 1
+        if compared.verdict == "not compared":
+            left.append(compared.record)
+        spec = compared.record.spec
         who = f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
-        note = "" if found.verdict == "differs" else "note: "
-        tell(f"{note}{folder / file_of(found.record)}: {who}: {found.words}")
+        note = "" if compared.verdict == "differs" else "note: "
+        tell(f"{note}{folder / file_of(compared.record)}: {who}: {compared.words}")
     tell(
         f"{folder}: of {plural(len(chosen), 'trial')} trained again {verdicts['same']} have every number to the last "
         f"bit, {verdicts['elsewhere']} ran on another kind of machine and begin alike, {verdicts['differs']} differ, "

@@ -37,7 +37,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
             upper = groups.pop()
             centers.pop()
             groups[-1] += upper
-            centers[-1] = sum(heights[each] for each in groups[-1]) / len(groups[-1])
+            centers[-1] = sum(heights[member] for member in groups[-1]) / len(groups[-1])
     places = [0.0] * len(heights)
     for group, center in zip(groups, centers, strict=True):
         for rank, index in enumerate(group):

@@ -52,8 +52,8 @@ def user_cache() -> Path:
 def _own_temporary() -> Path:
     folder = Path(tempfile.gettempdir()) / f"gan-loss-bench-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise ValueError(
             f"no home folder is known, and {folder} belongs to somebody else: set $HOME, or $GAN_LOSS_BENCH_CACHE and "
             "$GAN_LOSS_BENCH_DATA"

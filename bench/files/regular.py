@@ -46,11 +46,11 @@ def open_regular(path: Path, *, links: bool = True) -> BufferedReader:
         if isinstance(error, UnusableFileError):
             raise
         raise UnusableFileError(f"cannot be read: {reason(error)}") from error
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
         file.close()
         raise UnusableFileError(
-            f"cannot be read: it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, not a file"
+            f"cannot be read: it is {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, not a file"
         )
     return file
 

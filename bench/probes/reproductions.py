@@ -47,9 +47,9 @@ class Claim:
     reason: str
 
     def line(self) -> str:
-        found = self.look()
-        verdict = "reproduced" if found.agrees else "**not reproduced**"
-        cells = (self.subject, self.published, found.words, verdict, self.reason, f"`{self.command}`")
+        seen = self.look()
+        verdict = "reproduced" if seen.agrees else "**not reproduced**"
+        cells = (self.subject, self.published, seen.words, verdict, self.reason, f"`{self.command}`")
         return "| " + " | ".join(cells) + " |"
 
 
@@ -70,9 +70,9 @@ def rate_claim(subject: str, expression: str, eigenvalue: complex, published: st
 
     def look() -> Found:
         expected = math.log(abs(1 + dirac.STEP_SIZE * eigenvalue))
-        found = _rate(follow(losses.get(expression), SIMULTANEOUS))
-        near = math.isclose(found, expected, rel_tol=_RATE_TOLERANCE)
-        return Found(f"{found:+.2g} a step, theory {expected:+.2g}", near)
+        rate = _rate(follow(losses.get(expression), SIMULTANEOUS))
+        near = math.isclose(rate, expected, rel_tol=_RATE_TOLERANCE)
+        return Found(f"{rate:+.2g} a step, theory {expected:+.2g}", near)
 
     return Claim(f"{subject}, simultaneous", published, command("probe", "dirac", expression), look, reason)
 
@@ -85,12 +85,12 @@ def gradient_claims() -> list[Claim]:
         "nsgan": "the norm does not fall, it grows",
         "wgan-gp": "a critic held to slope 1 keeps its gradient (Gulrajani et al. 2017)",
     }
-    found: dict[str, str] = {}
+    verdicts: dict[str, str] = {}
 
     def look(method: str) -> Found:
-        if not found:
-            found.update({curve.method: curve.verdict for curve in gradients.probe(list(methods), updates=_UPDATES)})
-        return Found(found[method], found[method] == methods[method])
+        if not verdicts:
+            verdicts.update({curve.method: curve.verdict for curve in gradients.probe(list(methods), updates=_UPDATES)})
+        return Found(verdicts[method], verdicts[method] == methods[method])
 
     return [
         Claim(
@@ -111,7 +111,7 @@ def _rate(trajectory: Trajectory) -> float:
 def _with_r1(gamma: float) -> complex:
     """Return the eigenvalue of the flow under R1 that decays last."""
     root = cmath.sqrt(gamma**2 / 4 - _SLOPE**2)
-    return max((-gamma / 2 + root, -gamma / 2 - root), key=lambda each: each.real)
+    return max((-gamma / 2 + root, -gamma / 2 - root), key=lambda eigenvalue: eigenvalue.real)
 
 
 _STAY: Final[tuple[Convergence, ...]] = ("not convergent", "overflow")

@@ -32,8 +32,8 @@ def replacement(
     several = len({key.setting for key in {*before, *after}}) > 1
     lines = []
     for key in sorted({*before, *after}):
-        found = [side for side in (before.get(key), after.get(key)) if side is not None]
-        records = [record for side in found for record in side.runs.values()]
+        present = [side for side in (before.get(key), after.get(key)) if side is not None]
+        records = [record for side in present for record in side.runs.values()]
         if not records:  # all lost to timeouts, before and after
             continue
         workload = workloads[records[0].spec.workload]

@@ -39,7 +39,7 @@ def budget_caption(found: ScoreByBudget) -> str:
 def leaders_text(found: ScoreByBudget) -> str:
     """Write who has the highest mean at which budgets: "rpgan leads at 500 steps, nsgan from 1,000 to 3,000"."""
     spans: list[str] = []
-    for leader, group in groupby(zip(found.leaders, found.steps, strict=True), key=lambda each: label(each[0])):
+    for leader, group in groupby(zip(found.leaders, found.steps, strict=True), key=lambda pair: label(pair[0])):
         steps = [step for _, step in group]
         at = f"at {steps[0]:,}" if len(steps) == 1 else f"from {steps[0]:,} to {steps[-1]:,}"
         spans.append(f"{leader} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
@@ -48,17 +48,17 @@ def leaders_text(found: ScoreByBudget) -> str:
 
 def agreement_text(found: ScoreByBudget) -> str:
     """Write how the order of the methods at half of the budget agrees with that at the end."""
-    place = min(range(len(found.steps) - 1), key=lambda each: (abs(2 * found.steps[each] - found.steps[-1]), each))
-    tau = found.agreement[place]
+    half = min(range(len(found.steps) - 1), key=lambda index: (abs(2 * found.steps[index] - found.steps[-1]), index))
+    tau = found.agreement[half]
     if math.isnan(tau):
-        return f"At {found.steps[place]:,} steps, or at the end, all methods have the same score."
+        return f"At {found.steps[half]:,} steps, or at the end, all methods have the same score."
     return (
-        f"The order at {found.steps[place]:,} steps agrees with that at {found.steps[-1]:,} by Kendall's "
+        f"The order at {found.steps[half]:,} steps agrees with that at {found.steps[-1]:,} by Kendall's "
         f"tau = {tau:.2f} (1: the same order; 0: no relation)."
     )
 
 
-def _ends(ends: Array | None, place: int, count: int) -> list[float | None]:
+def _ends(ends: Array | None, index: int, count: int) -> list[float | None]:
     if ends is None:
         return [None] * count
-    return [None if math.isnan(end) else float(end) for end in ends[place]]
+    return [None if math.isnan(end) else float(end) for end in ends[index]]

@@ -77,15 +77,15 @@ class MethodCard:
 def anchors(records: Iterable[Record]) -> dict[str, str]:
     """Return the id of each method's section by its expression; different methods have different ones."""
     names = {record.spec.method: record.spec.method_name for record in records}
-    found: dict[str, str] = {}
+    anchor_of: dict[str, str] = {}
     for expression, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
         anchor = f"method-{slug(name)}"
-        taken = set(found.values())
+        taken = set(anchor_of.values())
         number = 2
         while anchor in taken:
             anchor, number = f"method-{slug(name)}-{number}", number + 1
-        found[expression] = anchor
-    return found
+        anchor_of[expression] = anchor
+    return anchor_of
 
 
 def slug(words: str) -> str:
@@ -98,7 +98,7 @@ def cards(
 ) -> list[MethodCard]:
     """Describe every method that was run, by its entry in the index; an expression, by the entries of its parts."""
     names = {record.spec.method: record.spec.method_name for record in records}
-    found = []
+    made = []
     for expression, anchor in anchored.items():
         entries = methods.entries_of(names[expression], expression)
         summary, formula, citation = (
@@ -112,8 +112,8 @@ def cards(
             if row.expression == expression
         ]
         family = methods.family_of(entries)
-        found.append(MethodCard(anchor, names[expression], expression, family, summary, formula, citation, tables))
-    return found
+        made.append(MethodCard(anchor, names[expression], expression, family, summary, formula, citation, tables))
+    return made
 
 
 def _table_entry(section: BoardSections, row: LeaderboardRow) -> TableEntry:

@@ -57,8 +57,8 @@ class Column:
 
     def value(self, row: LeaderboardRow) -> float | None:
         """Return the number that the page sorts a row by; None sorts last."""
-        found = next(iter(self.fields.values()))(row)
-        return VERDICT_ORDER[found] if isinstance(found, str) else found
+        value = next(iter(self.fields.values()))(row)
+        return VERDICT_ORDER[value] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

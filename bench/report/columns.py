@@ -232,13 +232,13 @@ def _by_trials(board: Leaderboard, *, shown: bool, joined: bool) -> list[Column]
 
 def _by_kernels(board: Leaderboard) -> list[Column]:
     """Return the columns that rest on kernel records; none where the table has none."""
-    found = board.iterations
-    if found is None:
+    costs = board.iterations
+    if costs is None:
         return []
     note = (
         f"iteration: the discriminator updates of a method for one of the generator, and that one, in seconds over "
         f"{REFERENCE_METHOD}'s; D step, G step: one update of each. From kernel records, timed in turn with "
-        f"{REFERENCE_METHOD} and with nothing beside it, on {found.machine} ({found.setting}). No time of a trial "
+        f"{REFERENCE_METHOD} and with nothing beside it, on {costs.machine} ({costs.setting}). No time of a trial "
         "enters this table, since other trials ran beside it."
     )
 
@@ -249,9 +249,9 @@ def _by_kernels(board: Leaderboard) -> list[Column]:
         return Column(heading, {name: of}, lambda row: formatting.ratio(of(row)), note)
 
     return [
-        column("iteration", "iteration_cost", lambda found: found.cost),
-        column("D step", "discriminator_step_cost", lambda found: found.discriminator_step),
-        column("G step", "generator_step_cost", lambda found: found.generator_step),
+        column("iteration", "iteration_cost", lambda iteration: iteration.cost),
+        column("D step", "discriminator_step_cost", lambda iteration: iteration.discriminator_step),
+        column("G step", "generator_step_cost", lambda iteration: iteration.generator_step),
     ]
 
 

@@ -31,7 +31,7 @@ def headings(shown: Presented) -> list[str]:
 
 def cells(shown: Presented, row: Row) -> list[str]:
     """Write one row for people."""
-    found = {finding.gate: finding for finding in row.findings}
+    by_gate = {finding.gate: finding for finding in row.findings}
     words = "flagged" if row.flagged and row.verdict != "worse" else word(row.verdict, [row])
     remarks = "; ".join(dict.fromkeys([*_remarks(row), *row.notes]))
     if row.key is None:
@@ -40,11 +40,11 @@ def cells(shown: Presented, row: Row) -> list[str]:
             return [words, row.name, effect(only), "; ".join(filter(None, (only.note, *row.notes)))]
         whole = ", ".join(filter(None, (row.name, row.setting)))
         line = {"verdict": words, "benchmark": whole, "method": row.name, "workload": row.setting, "remarks": remarks}
-        line["time"] = effect(found["timing"])
+        line["time"] = effect(by_gate["timing"])
         return [line.get(name, formatting.MISSING) for name in headings(shown)]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
     workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
-    quality, failed, time = (found[gate] for gate in ("quality", "failures", "throughput"))
+    quality, failed, time = (by_gate[gate] for gate in ("quality", "failures", "throughput"))
     seen = detectable(quality)
     return [words, row.name, workload, effect(quality), seen, _counts(failed), effect(time), remarks]
 

@@ -64,13 +64,13 @@ class Presented:
     @cached_property
     def ambiguous(self) -> Mapping[str, tuple[str, ...]]:
         """Return what else tells cells of a workload apart, where a method has several."""
-        found: dict[str, list[CellKey]] = {}
+        keys_of: dict[str, list[CellKey]] = {}
         for row in self.comparison.rows:
             if row.key is not None:
-                found.setdefault(row.workload, []).append(row.key)
+                keys_of.setdefault(row.workload, []).append(row.key)
         return {
             workload: tuple(name for name in SETTING if len({getattr(key, name) for key in keys}) > 1)
-            for workload, keys in found.items()
+            for workload, keys in keys_of.items()
         }
 
 
@@ -185,9 +185,9 @@ def word(verdict: GateVerdict, rows: Sequence[Row]) -> str:
 
 
 def _why(rows: Sequence[Row]) -> str:
-    found = [row.findings[0].note for row in rows if row.verdict == "not comparable"]
-    reasons = sorted(set(found), key=lambda reason: (-found.count(reason), reason))
-    said = [f"{reason} ({found.count(reason)})" if len(reasons) > 1 else reason for reason in reasons[:_REASONS]]
+    given = [row.findings[0].note for row in rows if row.verdict == "not comparable"]
+    reasons = sorted(set(given), key=lambda reason: (-given.count(reason), reason))
+    said = [f"{reason} ({given.count(reason)})" if len(reasons) > 1 else reason for reason in reasons[:_REASONS]]
     rest = len(reasons) - len(said)
     return ", ".join(said) + (f", and {formatting.plural(rest, 'other reason')}" if rest else "")
 
@@ -212,11 +212,11 @@ def _blindness(comparison: Comparison) -> str:
 
 def _unseen(shown: Presented, lead: str) -> str:
     """Say what of BASE was not looked at, and why: " Unseen: NEW has no result (2), 1 of NEW's runs lost (1)."."""
-    found = list(shown.comparison.unseen.items())
-    if not found:
+    counts = list(shown.comparison.unseen.items())
+    if not counts:
         return ""
-    rest = f", and {formatting.plural(len(found) - _REASONS, 'other reason')}" if len(found) > _REASONS else ""
-    return f" {lead}: {', '.join(f'{why} ({count:,})' for why, count in found[:_REASONS])}{rest}."
+    rest = f", and {formatting.plural(len(counts) - _REASONS, 'other reason')}" if len(counts) > _REASONS else ""
+    return f" {lead}: {', '.join(f'{why} ({count:,})' for why, count in counts[:_REASONS])}{rest}."
 
 
 def _listed(values: Sequence[str]) -> str:

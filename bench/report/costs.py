@@ -67,13 +67,13 @@ class Costs:
 def cost_sections(records: Sequence[KernelRecord]) -> list[Costs]:
     """Return what the page shows of kernel records, in the order of their tables; equal records give equal bytes."""
     ordered = sorted(records, key=lambda record: (record.label, record.id))
-    found = sorted(groups(ordered), key=lambda group: (kernels.title(group), sorted(group[0].components.items())))
-    return [_costs(group, f"costs{number}") for number, group in enumerate(found)]
+    grouped = sorted(groups(ordered), key=lambda group: (kernels.title(group), sorted(group[0].components.items())))
+    return [_costs(group, f"costs{number}") for number, group in enumerate(grouped)]
 
 
 def bars(group: Sequence[KernelRecord]) -> list[Bar]:
     """Return the methods of one machine and setting whose step was timed, the cheapest first."""
-    found = []
+    made = []
     for record in sorted(group, key=kernels.cost):
         timing = record.timing("d_step")
         whole = sum(timing.stages.values()) if timing else 0.0
@@ -82,8 +82,8 @@ def bars(group: Sequence[KernelRecord]) -> list[Bar]:
         parts = dict.fromkeys(PARTS, 0.0)
         for stage, seconds in timing.stages.items():
             parts[part_of(stage)] += seconds / whole * timing.ratio.median
-        found.append(Bar(kernels.label(record), timing.ratio.median, parts))
-    return found
+        made.append(Bar(kernels.label(record), timing.ratio.median, parts))
+    return made
 
 
 def part_of(stage: str) -> str:
@@ -122,9 +122,9 @@ def _draw(figure: "Figure", axes: "Axes", drawn: Sequence[Bar], look: Look) -> N
             axes.barh(places, widths, left=ends, height=0.66, color=color, label=part, linewidth=0)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     axes.axvline(1.0, color=look.ink, linewidth=0.8, linestyle=(0, (4, 2)), zorder=3)
-    for place, bar in zip(places, drawn, strict=True):
+    for position, bar in zip(places, drawn, strict=True):
         axes.annotate(
-            f"{bar.total:.2f}", (bar.total, place), xytext=(4, 0), textcoords="offset points", va="center",
+            f"{bar.total:.2f}", (bar.total, position), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=look.font_size - 1, color=look.ink,
         )  # fmt: skip
     axes.set_yticks(places, [bar.name for bar in drawn])

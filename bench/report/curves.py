@@ -112,10 +112,10 @@ def band(lines: Sequence[Line], *, missing_is_worst: bool) -> Band:
     steps = sorted({x for line in lines for x, _ in line.points})
     if not steps:
         return Band([], [], [], [])
-    place = {x: column for column, x in enumerate(steps)}
+    column_of = {x: column for column, x in enumerate(steps)}
     values = np.full((len(lines), len(steps)), np.inf)
     for row, line in enumerate(lines):
-        values[row, [place[x] for x, _ in line.points]] = [y for _, y in line.points]
+        values[row, [column_of[x] for x, _ in line.points]] = [y for _, y in line.points]
     going = np.isfinite(values).sum(axis=0)
     counted = np.full(len(steps), len(lines)) if missing_is_worst else np.where(2 * going < len(lines), 0, going)
     low, middle, high = (_quantiles(np.sort(values, axis=0), counted, share) for share in (0.25, 0.5, 0.75))
@@ -129,12 +129,13 @@ def _quantiles(ordered: Array, counted: NDArray[np.int64], share: float) -> list
     columns = np.arange(ordered.shape[1])
     lower, upper = ordered[below, columns], ordered[np.minimum(below + 1, np.maximum(counted - 1, 0)), columns]
     share_above = position - below
-    found = [
+    quantiles = [
         low if part == 0 else low + part * (high - low) if math.isfinite(high) else math.inf
         for low, high, part in zip(lower.tolist(), upper.tolist(), share_above.tolist(), strict=True)
     ]
     return [
-        value if count and math.isfinite(value) else None for value, count in zip(found, counted.tolist(), strict=True)
+        value if count and math.isfinite(value) else None
+        for value, count in zip(quantiles, counted.tolist(), strict=True)
     ]
 
 

@@ -76,9 +76,9 @@ def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -
         grouped.setdefault(_settings(rerun), []).append(rerun)
     written = []
     for settings, together in grouped.items():
-        chosen = [word for each in together for word in ("--method", each.pair.key.method)]
+        chosen = [word for rerun in together for word in ("--method", rerun.pair.key.method)]
         needed = dict.fromkeys(
-            files[version] for each in together for version in foreign_parts(each) if version in files
+            files[version] for rerun in together for version in foreign_parts(rerun) if version in files
         )
         own = [word for path in needed for word in ("--losses", str(path))]
         written.append(command("run", *own, *chosen, *settings, "--results", results))

@@ -61,32 +61,32 @@ def read_contents(folder: Path, workload_of: WorkloadOf, only: Container[str] | 
         only: the ids of the trials that are read; all, if there is no such choice.
     """
     files: dict[str, bytes] = {}
-    found: list[FileFinding] = []
-    records = _read_records(folder, files, found, only)
+    findings: list[FileFinding] = []
+    records = _read_records(folder, files, findings, only)
     for record in records:
         name = file_of(record)
-        found += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
+        findings += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
     for path in [*_sample_files(folder), *_readme(folder)]:
         name = path.relative_to(folder).as_posix()
         try:
             files[name] = read_regular(path, links=False)
         except UnusableFileError as error:
-            found.append(FileFinding(name, str(error), "put the file itself there, or remove the link"))
-    if not records and not found:
-        found.append(FileFinding("records", "there are none", "copy the records of a results folder there"))
-    readable = not any(finding.wrong for finding in found)
-    found += _attempt_findings(records)
-    found += [FileFinding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
+            findings.append(FileFinding(name, str(error), "put the file itself there, or remove the link"))
+    if not records and not findings:
+        findings.append(FileFinding("records", "there are none", "copy the records of a results folder there"))
+    readable = not any(finding.wrong for finding in findings)
+    findings += _attempt_findings(records)
+    findings += [FileFinding(file_of(record), what, _AS_RECORDED) for record, what in joint_contradictions(records)]
     if readable:
         for group in comparable_groups(records, _workloads(records, workload_of)):
-            found += _group_findings(group)
-    found += version_findings(records, workload_of)
-    kernels = _read_kernels(folder, files, found)
-    return Contents(tuple(records), files, tuple(found), tuple(kernels))
+            findings += _group_findings(group)
+    findings += version_findings(records, workload_of)
+    kernels = _read_kernels(folder, files, findings)
+    return Contents(tuple(records), files, tuple(findings), tuple(kernels))
 
 
 def _read_records(
-    folder: Path, files: dict[str, bytes], found: list[FileFinding], only: Container[str] | None
+    folder: Path, files: dict[str, bytes], findings: list[FileFinding], only: Container[str] | None
 ) -> list[Record]:
     """Read the records of a folder; add their bytes to the files, and what is wrong to the findings."""
     records = []
@@ -98,13 +98,13 @@ def _read_records(
             files[name] = read_regular(path, links=False)
             records.append(parse_record(path, files[name]))
         except UnusableFileError as error:
-            found.append(FileFinding(name, str(error), "put the record itself there"))
+            findings.append(FileFinding(name, str(error), "put the record itself there"))
         except RecordError as error:
-            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+            findings.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
     return records
 
 
-def _read_kernels(folder: Path, files: dict[str, bytes], found: list[FileFinding]) -> list[KernelRecord]:
+def _read_kernels(folder: Path, files: dict[str, bytes], findings: list[FileFinding]) -> list[KernelRecord]:
     """Read the kernel records of a folder, likewise."""
     kernels = []
     for path in kernel_files(folder):
@@ -113,9 +113,9 @@ def _read_kernels(folder: Path, files: dict[str, bytes], found: list[FileFinding
             files[name] = read_regular(path, links=False)
             kernels.append(read_kernel_record(path))
         except UnusableFileError as error:
-            found.append(FileFinding(name, str(error), "put the record itself there"))
+            findings.append(FileFinding(name, str(error), "put the record itself there"))
         except RecordError as error:
-            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+            findings.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
     return kernels
 
 
@@ -132,15 +132,17 @@ def cost_findings(
     boards: Iterable[Leaderboard], kernels: Sequence[KernelRecord], workload_of: WorkloadOf
 ) -> list[FileFinding]:
     """Name the methods whose kernel records would be needed for a table to show costs by these."""
-    found = []
+    findings = []
     for board in boards:
         names = {row.expression: row.method for row in board.rows}
-        missing = [names[each] for each in not_timed(board.key, names, map(workload_of, board.timed), kernels)]
+        missing = [
+            names[expression] for expression in not_timed(board.key, names, map(workload_of, board.timed), kernels)
+        ]
         if missing:
             what = f"lacks {', '.join(missing)}, so the costs are the times of trials ({board.key.title})"
             fix = f"time what is missing: {command('kernels', *missing)}"
-            found.append(FileFinding("kernels", what, fix, wrong=False))
-    return found
+            findings.append(FileFinding("kernels", what, fix, wrong=False))
+    return findings
 
 
 def _workloads(records: Iterable[Record], workload_of: WorkloadOf) -> dict[str, Workload]:
@@ -196,9 +198,9 @@ def _workload_findings(name: str, record: Record, workload_of: WorkloadOf) -> It
     except ValueError as error:
         yield FileFinding(name, str(error), UPGRADE)
         return
-    found = damage(record, workload)
-    if found:
-        yield FileFinding(name, found.removeprefix(f"{file_of(record)}: "))
+    problem = damage(record, workload)
+    if problem:
+        yield FileFinding(name, problem.removeprefix(f"{file_of(record)}: "))
     for what in self_contradictions(record, workload):
         yield FileFinding(name, what, _AS_RECORDED)
 

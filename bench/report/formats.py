@@ -53,8 +53,8 @@ def to_json(boards: Sequence[Leaderboard], command: str) -> str:
 
 
 def _reaches(board: Leaderboard) -> dict[str, Reach]:
-    found = {"overall": board.reach} | {column.name: column.reach for column in board.workloads}
-    return {name: reach for name, reach in found.items() if reach is not None}
+    reaches = {"overall": board.reach} | {column.name: column.reach for column in board.workloads}
+    return {name: reach for name, reach in reaches.items() if reach is not None}
 
 
 def _reach(reach: Reach) -> dict[str, Value]:

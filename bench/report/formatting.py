@@ -79,7 +79,9 @@ def companion(name: str, known: Collection[str]) -> str | None:
             continue
         # A count of at least five samples a mode has the share of the plain count.
         ending = "" if found[2] in (None, "_5", "_20") else found[2]
-        beside = [each for each in (f"{found[1] or ''}{other}{ending}" for other in others) if each in known]
+        beside = [
+            candidate for candidate in (f"{found[1] or ''}{other}{ending}" for other in others) if candidate in known
+        ]
         if not beside:
             raise LookupError(f"{name} says nothing without {' or '.join(others)}")
         return beside[0]

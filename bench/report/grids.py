@@ -70,9 +70,9 @@ def _by_turns(records: Iterable[Record]) -> Sequence[Record]:
     """Order records so that the first seed of every method and workload comes before anybody's second."""
     turns: Counter[tuple[str, bool, str]] = Counter()
     placed = []
-    for place, record in enumerate(records):
+    for index, record in enumerate(records):
         key = record.spec.method, record.spec.allow_invalid, record.spec.workload
-        placed.append((turns[key], place, record))
+        placed.append((turns[key], index, record))
         turns[key] += 1
     return [record for _, _, record in sorted(placed, key=lambda item: item[:2])]
 

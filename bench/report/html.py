@@ -110,7 +110,7 @@ def board_sections(
 
 
 def _ranked(board: Leaderboard, records: Sequence[Record]) -> list[Record]:
-    places = {(row.expression, row.variant): place for place, row in enumerate(board.rows)}
+    places = {(row.expression, row.variant): index for index, row in enumerate(board.rows)}
     return sorted(
         records,
         key=lambda record: (
@@ -203,7 +203,7 @@ def _facts(boards: Sequence[Leaderboard], records: Sequence[Record]) -> list[tup
 
 def _period(records: Sequence[Record]) -> str:
     """Write when the runs were made as "2026-01-31 12:00 to 12:05 UTC"; a second date is written where it differs."""
-    times = [found for r in records for text in (r.started_at, r.finished_at) if (found := moment(text)) is not None]
+    times = [time for r in records for text in (r.started_at, r.finished_at) if (time := moment(text)) is not None]
     if not times:
         return "at an unknown time"
     first, last = min(times), max(times)
@@ -213,6 +213,6 @@ def _period(records: Sequence[Record]) -> str:
 
 def _machines(records: Sequence[Record]) -> list[tuple[Machine, int]]:
     """Return each environment that records come from, with their number."""
-    found = sorted((r.environment for r in records if r.environment), key=lambda machine: machine.fingerprint)
-    groups = [list(group) for _, group in groupby(found, key=lambda machine: machine.fingerprint)]
+    machines = sorted((r.environment for r in records if r.environment), key=lambda machine: machine.fingerprint)
+    groups = [list(group) for _, group in groupby(machines, key=lambda machine: machine.fingerprint)]
     return [(group[0], len(group)) for group in groups]

@@ -56,7 +56,7 @@ def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]
 
 def _runs(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, dict[str, dict[int, list[Any]]]]:
     """Return distance, score and status of every result, by workload, method and seed; a variant has no score."""
-    found: dict[str, dict[str, dict[int, list[Any]]]] = {}
+    runs: dict[str, dict[str, dict[int, list[Any]]]] = {}
     for column in section.board.workloads:
         workload = section.workloads[column.name]
         for row in section.board.rows:
@@ -69,8 +69,8 @@ def _runs(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, dict[
                     _short(score(record, workload)) if known else None,
                     record.status,
                 ]
-                found.setdefault(column.name, {}).setdefault(anchors[row.expression], {})[record.spec.seed] = measured
-    return found
+                runs.setdefault(column.name, {}).setdefault(anchors[row.expression], {})[record.spec.seed] = measured
+    return runs
 
 
 def _method(board: Leaderboard, row: LeaderboardRow, anchors: Mapping[str, str]) -> dict[str, Any]:

@@ -181,12 +181,12 @@ Center = Mapping[str, tuple[float, float]]
 
 
 def _first_block(record: Record) -> dict[str, float]:
-    found = {}
+    metrics = {}
     for name in _TELLING:
         value = next(iter(record.history.training.get(name, [])), None)
         if value is not None:
-            found[name] = value
-    return found
+            metrics[name] = value
+    return metrics
 
 
 def _center(runs: Sequence[Record]) -> Center:
@@ -195,12 +195,12 @@ def _center(runs: Sequence[Record]) -> Center:
     for run in runs:
         for name, value in _first_block(run).items():
             values[name].append(value)
-    found = {}
+    center = {}
     for name, seen in values.items():
         middle = median(seen)
         spread = 1.4826 * median(abs(value - middle) for value in seen)
-        found[name] = middle, max(spread, _LEAST_DEVIATION * abs(middle), 1e-6)
-    return found
+        center[name] = middle, max(spread, _LEAST_DEVIATION * abs(middle), 1e-6)
+    return center
 
 
 def _distance(first: Mapping[str, float], center: Center) -> float:
@@ -212,7 +212,7 @@ def _distance(first: Mapping[str, float], center: Center) -> float:
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], Hashable]) -> dict[Hashable, list[Record]]:
-    found: dict[Hashable, list[Record]] = defaultdict(list)
+    groups: dict[Hashable, list[Record]] = defaultdict(list)
     for record in records:
-        found[key(record)].append(record)
-    return found
+        groups[key(record)].append(record)
+    return groups

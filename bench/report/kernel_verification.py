@@ -23,28 +23,28 @@ def holds_kernels(folder: Path) -> bool:
 def verify(folder: Path) -> Verified:
     """Check schema, name and identity of each record, the tables of the README, and that nothing else is there."""
     records: list[KernelRecord] = []
-    found: list[FileFinding] = []
+    findings: list[FileFinding] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if (path.is_dir() and path.suffix != ".json") or name == README:
             continue
         if path.parent != folder / "kernels":
-            found.append(FileFinding(name, "does not belong in a folder of kernel timings", "move it out"))
+            findings.append(FileFinding(name, "does not belong in a folder of kernel timings", "move it out"))
             continue
         if path.is_symlink():
-            found.append(
+            findings.append(
                 FileFinding(name, "is a symbolic link, and its content lies elsewhere", "put the record itself there")
             )
             continue
         try:
             records.append(read_kernel_record(path))
         except RecordError as error:
-            found.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
-    if not records and not found:
-        found.append(FileFinding("kernels", "there are none", "copy the kernels of a results folder there"))
-    if not found:
-        found += _table_findings(folder, records)
-    return Verified(len(records), tuple(sorted(found)))
+            findings.append(FileFinding(name, str(error).removeprefix(f"{path} ")))
+    if not records and not findings:
+        findings.append(FileFinding("kernels", "there are none", "copy the kernels of a results folder there"))
+    if not findings:
+        findings += _table_findings(folder, records)
+    return Verified(len(records), tuple(sorted(findings)))
 
 
 def _table_findings(folder: Path, records: list[KernelRecord]) -> list[FileFinding]:

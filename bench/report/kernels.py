@@ -40,8 +40,8 @@ def flat_rows(records: Sequence[KernelRecord]) -> Iterator[dict[str, Value]]:
             }
 
 
-def _named(name: str, found: Quartiles) -> dict[str, Value]:
-    return {name: found.median, f"{name}_low": found.low, f"{name}_high": found.high}
+def _named(name: str, quartiles: Quartiles) -> dict[str, Value]:
+    return {name: quartiles.median, f"{name}_low": quartiles.low, f"{name}_high": quartiles.high}
 
 
 def _profiled(record: KernelRecord, timing: Timing) -> dict[str, Value]:
@@ -114,9 +114,9 @@ def to_table(group: Sequence[KernelRecord]) -> "Table":
 
 def title(group: Sequence[KernelRecord]) -> str:
     """Return a title that names what all rows of a table share."""
-    setting, place = group[0].setting, group[0].machine.environment
-    threads = f", {formatting.plural(place.threads, 'thread')}" if place.device == "cpu" else ""
-    return f"{place.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.description}"
+    setting, environment = group[0].setting, group[0].machine.environment
+    threads = f", {formatting.plural(environment.threads, 'thread')}" if environment.device == "cpu" else ""
+    return f"{environment.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.description}"
 
 
 def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
@@ -124,8 +124,8 @@ def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:
     ordered = sorted(group, key=cost)
     names = [_METHOD, *_COLUMNS]
     lines = [[label(record), *(column(record) for column in _COLUMNS.values())] for record in ordered]
-    used = [place for place in range(len(names)) if any(line[place] != formatting.MISSING for line in lines)]
-    return [names[place] for place in used], [[line[place] for place in used] for line in lines]
+    used = [index for index in range(len(names)) if any(line[index] != formatting.MISSING for line in lines)]
+    return [names[index] for index in used], [[line[index] for index in used] for line in lines]
 
 
 def label(record: KernelRecord) -> str:
@@ -160,8 +160,8 @@ def _ratio(path: str, *, spread: bool) -> Callable[[KernelRecord], str]:
 
 def _passes(record: KernelRecord) -> str:
     """Write forward, backward and double backward of the discriminator's loss."""
-    found = [_seconds(f"loss.{each}", 1e-6)(record) for each in ("forward", "backward", "double_backward")]
-    return formatting.MISSING if all(each == formatting.MISSING for each in found) else "/".join(found)
+    times = [_seconds(f"loss.{direction}", 1e-6)(record) for direction in ("forward", "backward", "double_backward")]
+    return formatting.MISSING if all(time == formatting.MISSING for time in times) else "/".join(times)
 
 
 def _of_d_step(name: str, written: Callable[[Value], str]) -> Callable[[KernelRecord], str]:

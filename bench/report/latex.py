@@ -50,7 +50,7 @@ _HEAD: Final = (
 
 def escape(text: str) -> str:
     """Return text that LaTeX typesets as it stands; white space becomes single blanks."""
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], " ".join(text.split()))
+    return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], " ".join(text.split()))
 
 
 def to_latex(boards: Sequence[Leaderboard], command: str) -> str:
@@ -64,10 +64,10 @@ def to_latex(boards: Sequence[Leaderboard], command: str) -> str:
 
 def _board(board: Leaderboard) -> list[str]:
     written = ["", f"% {_comment(title(board))}"]
-    for place, part in enumerate(parts(board)):
+    for index, part in enumerate(parts(board)):
         for piece in pieces(board, part, _PAGE):
             written += _piece(board, piece)
-        notes = [*part.notes, *facts(board)] if place == 0 else part.notes
+        notes = [*part.notes, *facts(board)] if index == 0 else part.notes
         if notes:
             # Not inside the table, which would grow taller than its page.
             written += [r"{\footnotesize\raggedright", *(rf"  {escape(note)}\par" for note in notes), "}"]

@@ -22,7 +22,7 @@ def _steps(board: Leaderboard) -> list[str]:
 
 def budgets(board: Leaderboard) -> str:
     """Say what the methods of a table are trained on, and for how long."""
-    return "; ".join(budget(each.name, each.steps, board.key.batch, each.seeds) for each in board.workloads)
+    return "; ".join(budget(column.name, column.steps, board.key.batch, column.seeds) for column in board.workloads)
 
 
 def parts(board: Leaderboard) -> list[Part]:

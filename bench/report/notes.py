@@ -37,8 +37,8 @@ def facts(board: Leaderboard) -> list[str]:
 
 
 def _aliases(board: Leaderboard) -> list[str]:
-    found = {row.method: aliases_of(row.method) for row in board.rows}
-    said = [f"{name} is also {' and '.join(others)}" for name, others in found.items() if others]
+    aliases = {row.method: aliases_of(row.method) for row in board.rows}
+    said = [f"{name} is also {' and '.join(others)}" for name, others in aliases.items() if others]
     return [f"The same gradients under another name: {'; '.join(said)}."] if said else []
 
 
@@ -52,11 +52,11 @@ def _counting_text(board: Leaderboard) -> str:
 
 
 def _score_text(board: Leaderboard) -> str:
-    found: dict[str, list[str]] = {}
+    by_rule: dict[str, list[str]] = {}
     for column in board.workloads:
         if column.unscored is None:
-            found.setdefault(_rule(column, board.key.scoring_version), []).append(column.name)
-    return "; ".join(f"{', '.join(names)}: {rule}" for rule, names in found.items()) + "." if found else ""
+            by_rule.setdefault(_rule(column, board.key.scoring_version), []).append(column.name)
+    return "; ".join(f"{', '.join(names)}: {rule}" for rule, names in by_rule.items()) + "." if by_rule else ""
 
 
 def _rule(column: WorkloadColumn, version: str) -> str:

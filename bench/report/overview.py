@@ -146,13 +146,15 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
 
     rows = board.ranked
     colors = _colors(board, look)
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         color = colors.get(row.method_key, look.ink)
         if row.rank_low is not None and row.rank_high is not None:
-            axes.plot([row.rank_low, row.rank_high], [place, place], color=color, linewidth=2, alpha=0.55, zorder=2)
+            axes.plot(
+                [row.rank_low, row.rank_high], [position, position], color=color, linewidth=2, alpha=0.55, zorder=2
+            )
         face = color if row.among_best else look.paper
         assert row.rank is not None
-        axes.plot(row.rank, place, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
+        axes.plot(row.rank, position, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
     axes.set_yticks(range(len(rows)), [label(row) for row in rows])
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         if row.method_key in colors:
@@ -233,9 +235,9 @@ def _name_ends(axes: "Axes", ends: Sequence[tuple[str, str, tuple[float, float]]
     """Write each colored line's name beside the frame at its end's height, moved apart where they would overlap."""
     to_share = axes.transData + axes.transAxes.inverted()
     heights = [float(to_share.transform(point)[1]) for _, _, point in ends]
-    for (name, color, point), place in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+    for (name, color, point), height in zip(ends, spread(heights, _LABEL_GAP), strict=True):
         axes.annotate(
-            name, point, xytext=(1.03, place), textcoords="axes fraction", color=color, va="center",
+            name, point, xytext=(1.03, height), textcoords="axes fraction", color=color, va="center",
             fontsize=look.font_size, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 0},
         )  # fmt: skip

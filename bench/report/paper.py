@@ -70,7 +70,7 @@ def figures(
 
 def _suffix(board: Leaderboard, boards: Sequence[Leaderboard]) -> str:
     """Return what tells the table from the others in the name of a file: nothing, if it is the only one."""
-    keys = [asdict(each.key) for each in boards]
+    keys = [asdict(other.key) for other in boards]
     own = asdict(board.key)
     telling = [str(own[field]) for field in own if any(key[field] != own[field] for key in keys)]
     return f"-{slug('-'.join(telling))}" if telling else ""

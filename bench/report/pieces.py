@@ -13,7 +13,7 @@ _BETWEEN = 2
 def widths(board: Leaderboard, part: Part) -> list[int]:
     """Return how many characters each column needs."""
     written = [[column.heading for column in part.columns], *lines(board, part)]
-    return [max(len(line[place]) for line in written) for place in range(len(part.columns))]
+    return [max(len(line[index]) for line in written) for index in range(len(part.columns))]
 
 
 def name_width(board: Leaderboard, width: int) -> int:
@@ -30,17 +30,17 @@ def pieces(board: Leaderboard, part: Part, width: int) -> list[Part]:
     """
     name = name_width(board, width)
     needed = dict(zip(part.columns, widths(board, part), strict=True)) | {METHOD: name}
-    found: list[list[Column]] = [[]]
+    divided: list[list[Column]] = [[]]
     for group in _groups(part.columns):
-        before = [column for column in found[-1] if column is not METHOD]
+        before = [column for column in divided[-1] if column is not METHOD]
         own = [column for column in group if column is not METHOD]
         taken = sum(needed[column] + _BETWEEN for column in (METHOD, *before, *own))
         if before and taken > width:
-            found.append([METHOD])
-        found[-1] += group
+            divided.append([METHOD])
+        divided[-1] += group
     return [
-        Part(part.title, tuple(columns), part.notes if place == len(found) - 1 else (), part.reference_lines)
-        for place, columns in enumerate(found)
+        Part(part.title, tuple(columns), part.notes if index == len(divided) - 1 else (), part.reference_lines)
+        for index, columns in enumerate(divided)
     ]
 
 

@@ -24,7 +24,7 @@ def real_pictures(names: Iterable[str], data_dir: Path | None = None) -> dict[st
 
     Toys have no images. Stacks have no fixed ones: their channels are drawn anew for every batch.
     """
-    found = {}
+    pictures = {}
     for name in names:
         if not data.workload(name).has_single_images or data.lacking(name, data_dir):
             continue
@@ -32,8 +32,8 @@ def real_pictures(names: Iterable[str], data_dir: Path | None = None) -> dict[st
             images = data.load(name, data_dir).train
         except (DataError, UnusableFileError):  # other data under the name: not what the samples are held against
             continue
-        found[name] = picture(images[: _SIDE**2])
-    return found
+        pictures[name] = picture(images[: _SIDE**2])
+    return pictures
 
 
 def picture(images: "NDArray[np.uint8] | NDArray[np.float32]") -> bytes:
@@ -44,9 +44,9 @@ def picture(images: "NDArray[np.uint8] | NDArray[np.float32]") -> bytes:
     count, channels, height, width = images.shape
     rows = -(-count // _SIDE)
     grid = np.full((rows * (height + _GAP) + _GAP, _SIDE * (width + _GAP) + _GAP, channels), _WHITE, dtype=np.uint8)
-    for place, image in enumerate(images):
+    for index, image in enumerate(images):
         top, left = (
-            _GAP + number * (size + _GAP) for number, size in zip(divmod(place, _SIDE), (height, width), strict=True)
+            _GAP + number * (size + _GAP) for number, size in zip(divmod(index, _SIDE), (height, width), strict=True)
         )
         grid[top : top + height, left : left + width] = image.transpose(1, 2, 0)
     enlarged = grid.repeat(_UPSCALE, axis=0).repeat(_UPSCALE, axis=1)

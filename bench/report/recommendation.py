@@ -32,7 +32,7 @@ def rows(found: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
     """Return a row of texts for each method, in the order of `HEADINGS`."""
     return [
         (
-            str(place),
+            str(rank),
             row.method,
             formatting.score(row.score),
             formatting.interval(row.score_low, row.score_high),
@@ -40,7 +40,7 @@ def rows(found: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
             _cost(row, costs),
             "may be the best" if row.among_best else "shown to be worse than the best",
         )
-        for place, row in enumerate(found.picks, 1)
+        for rank, row in enumerate(found.picks, 1)
     ]
 
 
@@ -97,7 +97,7 @@ def _cost(row: LeaderboardRow, costs: IterationCosts) -> str:
     return "not measured" if cost is None else f"{cost:.2f}x"
 
 
-def _trial_command(found: Recommendation, methods: Sequence[str]) -> str:
+def _trial_command(answer: Recommendation, methods: Sequence[str]) -> str:
     named = [word for method in methods for word in ("--method", method)]
-    steps = [] if found.steps is None else ["--steps", str(found.steps)]
-    return command("run", "--workload", found.asked.name, *named, *steps, "--seeds", str(RANKED_SEEDS))
+    steps = [] if answer.steps is None else ["--steps", str(answer.steps)]
+    return command("run", "--workload", answer.asked.name, *named, *steps, "--seeds", str(RANKED_SEEDS))

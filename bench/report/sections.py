@@ -70,8 +70,8 @@ class BoardSections:
         """Every seed of every method, with gaps where one has not been run."""
         strips = []
         for column in self.board.workloads:
-            found = {record.spec.seed for row in self.board.rows for record in self.of(row, column.name)}
-            seeds = sorted(found)
+            distinct = {record.spec.seed for row in self.board.rows for record in self.of(row, column.name)}
+            seeds = sorted(distinct)
             rows = [StripRow(row, self._strip_cells(row, column.name, seeds)) for row in self.board.rows]
             strips.append(Strip(column.name, seeds, rows))
         return strips
@@ -111,9 +111,9 @@ class BoardSections:
         """Everything that has curves: the distance on each workload, then the monitors."""
         distances = [self._distance(column) for column in self.board.workloads]
         records = [record for own in self._records.values() for record in own]
-        scores = [self._score(each) for each in scores_by_budget(self.board, records, self.workloads)]
+        scores = [self._score(by_budget) for by_budget in scores_by_budget(self.board, records, self.workloads)]
         monitors = [self._monitor(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
-        return [each for each in (*distances, *scores, *monitors) if any(each.lines)]
+        return [quantity for quantity in (*distances, *scores, *monitors) if any(quantity.lines)]
 
     def _distance(self, column: WorkloadColumn) -> Quantity:
         lines = [distance_lines(self.of(row, column.name), self.workloads[column.name]) for row in self.board.rows]
@@ -136,24 +136,24 @@ class BoardSections:
         )
         return Quantity("distance", column.name, curves.title, caption, lines, curves)
 
-    def _score(self, found: ScoreByBudget) -> Quantity:
+    def _score(self, by_budget: ScoreByBudget) -> Quantity:
         drawn = {
-            row.method_key: (score_lines(found, place), score_band(found, place))
-            for place, row in enumerate(found.rows)
+            row.method_key: (score_lines(by_budget, index), score_band(by_budget, index))
+            for index, row in enumerate(by_budget.rows)
         }
         nothing: tuple[list[Line], Band] = [], Band([], [], [], [])
         chosen = [drawn.get(row.method_key, nothing) for row in self.board.rows]
         curves = Curves(
-            title=score_title(found),
+            title=score_title(by_budget),
             unit="score, 1 is real data",
             bands=[(row, band) for row, (_, band) in zip(self.board.rows, chosen, strict=True)],
             limits=(0.0, 1.03),
-            steps=self._steps(found.workload),
+            steps=self._steps(by_budget.workload),
             logarithmic=False,
             levels=((1.0, "real data"),),
         )
         return Quantity(
-            "score", found.workload, curves.title, budget_caption(found), [lines for lines, _ in chosen], curves
+            "score", by_budget.workload, curves.title, budget_caption(by_budget), [lines for lines, _ in chosen], curves
         )
 
     def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
@@ -203,7 +203,7 @@ class BoardSections:
                 lines=lines,
                 band=drawn,
                 others=[
-                    other.points for place, (_, other) in enumerate(curves.bands) if place != number and other.points
+                    other.points for index, (_, other) in enumerate(curves.bands) if index != number and other.points
                 ],
                 limits=curves.limits,
                 steps=curves.steps,

@@ -75,8 +75,8 @@ def _impossible(record: Record) -> Iterator[str]:
 
 def _dates(record: Record) -> Iterator[str]:
     started, finished = moment(record.started_at), moment(record.finished_at)
-    for name, text, found in (("began", record.started_at, started), ("ended", record.finished_at, finished)):
-        if found is None:
+    for name, text, date in (("began", record.started_at, started), ("ended", record.finished_at, finished)):
+        if date is None:
             yield f"{name} at {text[:40]!r}, which is no date with a time zone"
     if started is None or finished is None:
         return
@@ -207,10 +207,10 @@ def _costs(record: Record) -> Iterator[str]:
         yield f"has images_per_second {_number(images)}, and steps_per_second {_number(pace)}"
 
 
-def _close(found: float | None, expected: float | None) -> bool:
-    if found is None or expected is None:
-        return found is expected
-    return math.isclose(found, expected, rel_tol=ROUNDING, abs_tol=ROUNDING)
+def _close(recorded: float | None, expected: float | None) -> bool:
+    if recorded is None or expected is None:
+        return recorded is expected
+    return math.isclose(recorded, expected, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
 def _number(value: float | None) -> str:

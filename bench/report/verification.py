@@ -71,16 +71,16 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
         RevisionError: `since` is given, and names no revision.
     """
     contents = read_contents(folder, workload_of)
-    found = [*contents.findings, *alien_files(folder, contents), *_published_since(folder, contents, since)]
+    findings = [*contents.findings, *alien_files(folder, contents), *_published_since(folder, contents, since)]
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
         boards = ranked(contents, workload_of)
     made = made_files(folder, boards, contents.records) if boards else {}
-    found += _table_findings(folder, made)
-    found += _manifest_findings(folder, contents, boards, made)
+    findings += _table_findings(folder, made)
+    findings += _manifest_findings(folder, contents, boards, made)
     if not made:
-        found.append(FileFinding("leaderboard.*", "not compared, because records are wrong", wrong=False))
-    return Verified(len(contents.records), tuple(sorted(set(found))), contents.records)
+        findings.append(FileFinding("leaderboard.*", "not compared, because records are wrong", wrong=False))
+    return Verified(len(contents.records), tuple(sorted(set(findings))), contents.records)
 
 
 def alien_files(folder: Path, contents: Contents) -> Iterable[FileFinding]:
@@ -116,8 +116,8 @@ def _table_findings(folder: Path, made: Mapping[str, bytes]) -> Iterable[FileFin
             yield FileFinding(name, f"does not follow from the records{where}", again)
 
 
-def _first_difference(found: bytes, expected: bytes) -> int:
-    one, other = found.splitlines(), expected.splitlines()
+def _first_difference(content: bytes, expected: bytes) -> int:
+    one, other = content.splitlines(), expected.splitlines()
     equal = (number for number, (a, b) in enumerate(zip(one, other, strict=False), 1) if a != b)
     return next(equal, min(len(one), len(other)) + 1)
 

@@ -40,8 +40,8 @@ def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iter
         unknown |= {name for name in record.components if name not in current and not name.startswith(PART)}
     for name in sorted(unknown):
         yield FileFinding("records", f"have a component that this program does not know: {name}", UPGRADE)
-    for (name, found, version), number in sorted(counted.items()):
-        yield _version_finding(formatting.plural(number, "record"), name, found, version)
+    for (name, recorded, version), number in sorted(counted.items()):
+        yield _version_finding(formatting.plural(number, "record"), name, recorded, version)
 
 
 def _parts_needed(record: Record) -> dict[str, str]:
@@ -60,13 +60,13 @@ def _parts_needed(record: Record) -> dict[str, str]:
     }
 
 
-def _version_finding(who: str, component: str, found: str, current: str) -> FileFinding:
-    if not found:
+def _version_finding(who: str, component: str, recorded: str, current: str) -> FileFinding:
+    if not recorded:
         return FileFinding("records", f"{who} without a version of {component}", RESTORE)
-    if newer(found, current):
-        return FileFinding("records", f"{who} of {component} {found}, newer than this program's {current}", UPGRADE)
-    order = "older than" if newer(current, found) else "other than"
-    return FileFinding("records", f"{who} of {component} {found}, {order} this program's {current}", wrong=False)
+    if newer(recorded, current):
+        return FileFinding("records", f"{who} of {component} {recorded}, newer than this program's {current}", UPGRADE)
+    order = "older than" if newer(current, recorded) else "other than"
+    return FileFinding("records", f"{who} of {component} {recorded}, {order} this program's {current}", wrong=False)
 
 
 def newer(first: str, second: str) -> bool:

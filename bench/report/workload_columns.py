@@ -20,8 +20,8 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
     """Return the columns of a workload: its score, and what that is made of. An unscored distance follows the modes."""
     modes = _mode_columns(board, on)
     distance = _distance_column(on)
-    fids = [each for each in board.fid if each.workload == on.name]
-    fid = [_fid_column(each) for each in fids if each.measured]
+    fids = [column for column in board.fid if column.workload == on.name]
+    fid = [_fid_column(column) for column in fids if column.measured]
     columns = [
         METHOD,
         *_score_columns(board, on),
@@ -39,7 +39,7 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
         _counted_data(on),
         _spread_data(on),
     ]
-    missing_fid = [_missing_fid_note(each) for each in fids if not each.measured]
+    missing_fid = [_missing_fid_note(column) for column in fids if not column.measured]
     return make_part(on.name, columns, first_notes=[distance, *modes, *fid, *missing_fid], reference_lines=True)
 
 
@@ -54,8 +54,8 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
     return [
         Column(
             "score",
-            {"score": lambda row: found.score if (found := of(row)) else None},
-            lambda row: formatting.score(found.score if (found := of(row)) else None),
+            {"score": lambda row: estimate.score if (estimate := of(row)) else None},
+            lambda row: formatting.score(estimate.score if (estimate := of(row)) else None),
             workload=name,
             shown=scored,
             page_note=f"{name} score: the mean over its seeds, on the scale of the score over all workloads.",
@@ -63,10 +63,12 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
         Column(
             "95 %",
             {
-                "score_low": lambda row: found.low if (found := of(row)) else None,
-                "score_high": lambda row: found.high if (found := of(row)) else None,
+                "score_low": lambda row: estimate.low if (estimate := of(row)) else None,
+                "score_high": lambda row: estimate.high if (estimate := of(row)) else None,
             },
-            lambda row: formatting.interval(found.low, found.high) if (found := of(row)) else formatting.MISSING,
+            lambda row: (
+                formatting.interval(estimate.low, estimate.high) if (estimate := of(row)) else formatting.MISSING
+            ),
             workload=name,
             shown=scored,
             page_note=f"{name} 95 %: the interval of its mean score by Student's t.",
@@ -74,8 +76,8 @@ def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
         Column(
             f"> {REFERENCE_METHOD}",
             {
-                "wins": lambda row: found.wins if (found := of(row)) else None,
-                "ties": lambda row: found.ties if (found := of(row)) else None,
+                "wins": lambda row: estimate.wins if (estimate := of(row)) else None,
+                "ties": lambda row: estimate.ties if (estimate := of(row)) else None,
             },
             lambda row: _wins_text(of(row)),
             page_note=f"{name} > {REFERENCE_METHOD}: at how many seeds its score there is higher.",

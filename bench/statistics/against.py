@@ -69,10 +69,10 @@ def rank_against(
 
 
 def _by_setting(records: Iterable[Record]) -> dict[bytes, list[Record]]:
-    found: dict[bytes, list[Record]] = defaultdict(list)
+    by_setting: dict[bytes, list[Record]] = defaultdict(list)
     for record in records:
-        found[setting_of(record.trial)].append(record)
-    return found
+        by_setting[setting_of(record.trial)].append(record)
+    return by_setting
 
 
 def _timeless(record: Record) -> Record:
@@ -117,7 +117,7 @@ def _with_ratios(
     names = list(sources)
     if HERE in names:
         return row
-    for other in (each for name in names for table in own_tables[name] for each in table.rows):
+    for other in (own for name in names for table in own_tables[name] for own in table.rows):
         if other.method_key == row.method_key and other.cost_pairs:
             return replace(
                 row,

@@ -40,7 +40,7 @@ class ScoreByBudget:
     @property
     def leaders(self) -> tuple[LeaderboardRow, ...]:
         """The method with the highest score at each budget; of equals the first of the table."""
-        return tuple(self.rows[int(place)] for place in self.scores.argmax(axis=0))
+        return tuple(self.rows[int(index)] for index in self.scores.argmax(axis=0))
 
     @property
     def agreement(self) -> tuple[float, ...]:
@@ -65,7 +65,7 @@ def scores_by_budget(
         workloads: by name, all that they ran on.
     """
     rows = board.scored
-    found = []
+    curves = []
     for column in board.workloads:
         if column.unscored or not column.seeds or len(rows) < 2:
             continue
@@ -90,8 +90,8 @@ def scores_by_budget(
                 if known
             ]
         )
-        intervals = [block_intervals([each]) for each in scores] if len(column.seeds) >= RANKED_SEEDS else []
-        found.append(
+        intervals = [block_intervals([block]) for block in scores] if len(column.seeds) >= RANKED_SEEDS else []
+        curves.append(
             ScoreByBudget(
                 workload=column.name,
                 steps=steps,
@@ -103,7 +103,7 @@ def scores_by_budget(
                 high=np.array([high for _, high in intervals]).T if intervals else None,
             )
         )
-    return found
+    return curves
 
 
 def _tells(stage: Record | None, workload: Workload) -> bool:

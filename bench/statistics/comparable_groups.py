@@ -101,11 +101,11 @@ class ComparableGroup:
     @cached_property
     def _sorted(self) -> dict[tuple[MethodKey, str | None], list[Record]]:
         """The records of each method, on all workloads (`None`) and on each: sorted once, asked for many times."""
-        found: dict[tuple[MethodKey, str | None], list[Record]] = defaultdict(list)
+        records: dict[tuple[MethodKey, str | None], list[Record]] = defaultdict(list)
         for (method, name, _), record in sorted(self.cells.items(), key=lambda item: item[0]):
-            found[method, None].append(record)
-            found[method, name].append(record)
-        return dict(found)
+            records[method, None].append(record)
+            records[method, name].append(record)
+        return dict(records)
 
     def counting(self) -> dict[str, list[int]]:
         """The counting seeds of every workload that has any, by the rule of this module."""
@@ -134,7 +134,7 @@ def comparable_groups(records: Iterable[Record], workloads: Mapping[str, Workloa
 def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
     """Return the key of the images' table that a toy joins: the core norm's, else the only one, else its own."""
     matching = [image_key for image_key in image_keys if image_key == replace(key, d_norm=image_key.d_norm)]
-    core = [each for each in matching if each.d_norm == core_norm(each.protocol_version)]
+    core = [image_key for image_key in matching if image_key.d_norm == core_norm(image_key.protocol_version)]
     return (core or matching)[0] if core or len(matching) == 1 else key
 
 

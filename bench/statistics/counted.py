@@ -65,12 +65,12 @@ def cells_of(group: ComparableGroup, workloads: Mapping[str, Workload]) -> Cells
         ]
         for name, numbers in seeds.items()
     }
-    found = {name: unscored(records, workloads[name]) for name, records in counting.items()}
+    reasons = {name: unscored(records, workloads[name]) for name, records in counting.items()}
     return Cells(
         group=group,
         workloads=workloads,
         seeds=seeds,
-        unscored={name: why for name, why in found.items() if why is not None},
+        unscored={name: why for name, why in reasons.items() if why is not None},
     )
 
 

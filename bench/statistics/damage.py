@@ -26,7 +26,7 @@ MEASURED: Final = ("distance", "modes", "kl_uniform", "high_quality", "unreadabl
 READ: Final = (*MEASURED, *REFERENCES)
 """Every metric that a score reads."""
 
-_BOUNDED: Final = (*READ, *(f"{AVERAGE}{each}" for each in MEASURED))
+_BOUNDED: Final = (*READ, *(f"{AVERAGE}{name}" for name in MEASURED))
 
 _POSITIVE: Final = frozenset({"distance", "distance_init"})
 """Whatever is generated has a distance above 0 to the data: only the floor can be 0, where real images are repeated."""
@@ -41,18 +41,18 @@ def file_of(record: Record) -> str:
 
 def damage(record: Record, workload: Workload) -> str:
     """Return what is wrong with a record, which file it is and what to do; empty if nothing is wrong."""
-    found = next(_problems(record, workload), "")
+    problem = next(_problems(record, workload), "")
     fix = "its record is damaged or edited: restore it, or delete it to have its trial run again"
-    return f"{file_of(record)}: {found}; {fix}" if found else ""
+    return f"{file_of(record)}: {problem}; {fix}" if problem else ""
 
 
 def refuse_damaged(records: Iterable[Record], workloads: Mapping[str, Workload]) -> None:
     """Raise a `ValueError` that names the first damaged record, if any is; unknown workloads are left to others."""
     for record in records:
         workload = workloads.get(record.spec.workload)
-        found = damage(record, workload) if workload is not None else ""
-        if found:
-            raise ValueError(found)
+        problem = damage(record, workload) if workload is not None else ""
+        if problem:
+            raise ValueError(problem)
 
 
 def read_sound(store: Store, *, histories: bool = True) -> list[Record]:

@@ -41,10 +41,10 @@ def detectable(blocks: Sequence[Array], level: float, power: float = POWER) -> A
     if len(blocks) == 1:
         # The answer in standard errors is the same for all methods.
         (unit,) = _bisected(np.ones((1, 1)), _FARTHEST, seeds, level, power)
-        found = np.where(known, unit * errors[0], np.nan)
+        differences = np.where(known, unit * errors[0], np.nan)
     else:
-        found = np.where(known, _bisected(errors, 1.0, seeds, level, power), np.nan)
-    return np.where(found <= 1.0, found, np.nan)
+        differences = np.where(known, _bisected(errors, 1.0, seeds, level, power), np.nan)
+    return np.where(differences <= 1.0, differences, np.nan)
 
 
 def _bisected(errors: Array, farthest: float, seeds: Sequence[int], level: float, power: float) -> Array:
@@ -79,7 +79,7 @@ def _share_found(errors: Array, seeds: Sequence[int], level: float) -> Callable[
             rounded = np.ceil(p / least) * least if pairs <= COUNTED_PAIRS else p
             p_values.append(np.clip(rounded, least, 1.0).ravel())
         p, z = joined(p_values, [np.sign(one).ravel() for one in statistics])
-        found = (p <= level) & (z > 0.0)
-        return np.asarray(found.reshape(errors.shape[1], -1).mean(axis=1), dtype=np.float64)
+        significant = (p <= level) & (z > 0.0)
+        return np.asarray(significant.reshape(errors.shape[1], -1).mean(axis=1), dtype=np.float64)
 
     return share

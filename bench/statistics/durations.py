@@ -80,10 +80,10 @@ class _Medians:
             self._speeds.append(groups)
 
     def get(self, spec: Spec) -> Speed | None:
-        found = next((groups[key] for groups in self._speeds if (key := self._kind(spec)) in groups), None)
-        if found is None:
+        speeds = next((groups[key] for groups in self._speeds if (key := self._kind(spec)) in groups), None)
+        if speeds is None:
             return None
-        return Speed(*(median(getattr(each, name) for each in found) for name in ("step", "sample", "rest")))
+        return Speed(*(median(getattr(speed, name) for speed in speeds) for name in ("step", "sample", "rest")))
 
 
 def _setting(spec: Spec) -> Hashable:
@@ -94,9 +94,9 @@ def _method(spec: Spec) -> Hashable:
     return *_setting(spec), spec.method, spec.critic_steps  # type: ignore[misc]
 
 
-def _same(place: Environment | None, machine: Environment) -> bool:
+def _same(environment: Environment | None, machine: Environment) -> bool:
     """Whether two places are one kind of machine; releases and threads may differ, as an estimate may err a little."""
-    return place is not None and (place.device_name, place.cpu) == (machine.device_name, machine.cpu)
+    return environment is not None and (environment.device_name, environment.cpu) == (machine.device_name, machine.cpu)
 
 
 def _threads(record: Record) -> int:

@@ -117,36 +117,36 @@ def estimate_methods(blocks: Sequence[Array], *, reference: int | None, resample
     points = block_means(blocks)
     tests = [_test_workload(block, reference, seed) for block in blocks]
     listed = [_on_workload(block, reference, test) for block, test in zip(blocks, tests, strict=True)]
-    found = [
+    methods = [
         MethodEstimate(score=float(point), workloads=own)
         for point, own in zip(points, zip(*listed, strict=True), strict=True)
     ]
     if all(block.shape[1] > 1 for block in blocks):
         low, high = block_intervals(blocks)
-        found = [replace(each, low=_known(low[i]), high=_known(high[i])) for i, each in enumerate(found)]
+        methods = [replace(estimate, low=_known(low[i]), high=_known(high[i])) for i, estimate in enumerate(methods)]
     reach_on = tuple(None if test is None else test.reach for test in tests)
     # If the highest score is 0, every run failed: nobody leads and nothing is to be told apart.
     if min(block.shape[1] for block in blocks) < RANKED_SEEDS or not points.max() > 0.0:
-        return Estimates(methods=found, reach_on=reach_on)
+        return Estimates(methods=methods, reach_on=reach_on)
     placed = order(blocks, resamples=resamples, seed=seed)
-    found = [
+    methods = [
         replace(
-            each,
+            estimate,
             rank=1 + int((points > points[i]).sum()),
             rank_low=int(placed.rank_low[i]),
             rank_high=int(placed.rank_high[i]),
             among_best=bool(placed.among_best[i]),
         )
-        for i, each in enumerate(found)
+        for i, estimate in enumerate(methods)
     ]
     known = [test for test in tests if test is not None]
     if reference is None or not known:
-        return Estimates(methods=found, reach_on=reach_on)
+        return Estimates(methods=methods, reach_on=reach_on)
     together, reach = _test_all(blocks, reference, known)
     others = _others(blocks[0], reference)
-    for place, method in enumerate(others):
-        found[method] = replace(found[method], comparison=together[place])
-    return Estimates(methods=found, reach=reach, reach_on=reach_on)
+    for index, method in enumerate(others):
+        methods[method] = replace(methods[method], comparison=together[index])
+    return Estimates(methods=methods, reach=reach, reach_on=reach_on)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,21 +234,21 @@ def _on_workload(block: Array, reference: int | None, column: _Column | None) ->
         low, high = block_intervals([block])
     else:
         low = high = np.full(block.shape[0], np.nan)
-    found = [
+    estimates = [
         WorkloadEstimate(score=float(own.mean()), low=_known(low[i]), high=_known(high[i]), pairs=block.shape[1])
         for i, own in enumerate(block)
     ]
     if reference is None:
-        return found
-    for place, method in enumerate(_others(block, reference)):
+        return estimates
+    for index, method in enumerate(_others(block, reference)):
         differences = block[method] - block[reference]
-        found[method] = replace(
-            found[method],
+        estimates[method] = replace(
+            estimates[method],
             wins=int((differences > 0.0).sum()),
             ties=int((differences == 0.0).sum()),
-            test=None if column is None else column.tests[place],
+            test=None if column is None else column.tests[index],
         )
-    return found
+    return estimates
 
 
 def _known(value: float) -> float | None:

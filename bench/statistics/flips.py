@@ -43,8 +43,8 @@ def sign_flips(differences: Array, *, resamples: int = PERMUTATIONS, seed: int =
         raise ValueError("a paired test needs finite differences; give a failed run the worst score instead")
     p_values = np.empty(len(differences))
     moved = np.count_nonzero(differences, axis=1)
-    for place in np.flatnonzero(moved <= COUNTED_PAIRS):
-        p_values[place] = _counted(differences[place][differences[place] != 0.0])
+    for row in np.flatnonzero(moved <= COUNTED_PAIRS):
+        p_values[row] = _counted(differences[row][differences[row] != 0.0])
     many = moved > COUNTED_PAIRS
     if many.any():
         p_values[many] = _drawn(differences[many], resamples, seed)

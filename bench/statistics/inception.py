@@ -28,14 +28,14 @@ class FidColumn:
 
 def fid_columns(group: ComparableGroup, workloads: Mapping[str, Workload]) -> tuple[FidColumn, ...]:
     """Return the column of every workload of which a result has FID, and of those in color, where it is expected."""
-    found = [_column(group, name) for name in group.workloads]
-    return tuple(each for each in found if each.measured or workloads[each.workload].has_color)
+    columns = [_column(group, name) for name in group.workloads]
+    return tuple(column for column in columns if column.measured or workloads[column.workload].has_color)
 
 
 def _column(group: ComparableGroup, workload: str) -> FidColumn:
     results = [record for (_, name, _), record in group.cells.items() if name == workload and is_result(record)]
     used = Counter(record.inception_weights for record in results if record.inception_weights)
-    weights = min(used, key=lambda each: (-used[each], each), default=None)
+    weights = min(used, key=lambda candidate: (-used[candidate], candidate), default=None)
     measured = [record for record in results if weights and record.inception_weights == weights]
     samples = median([record.metrics.get("fid_samples") for record in measured])
     medians = {}

@@ -85,8 +85,8 @@ def _fitting(key: GroupKey, timed_on: Iterable[Workload], kernels: Iterable[Kern
 
 
 def _fits(key: GroupKey, sizes: Collection[int], setting: KernelSetting) -> bool:
-    found = (setting.d_norm, setting.precision, str(setting.batch_size), setting.mode)
-    return setting.image_size in sizes and found == (key.d_norm, key.precision, key.batch, "eager")
+    timed = (setting.d_norm, setting.precision, str(setting.batch_size), setting.mode)
+    return setting.image_size in sizes and timed == (key.d_norm, key.precision, key.batch, "eager")
 
 
 def _timed(group: Sequence[KernelRecord]) -> set[str]:

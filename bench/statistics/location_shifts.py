@@ -37,12 +37,12 @@ def estimate(base: Array, new: Array, *, paired: bool, confidence: float = CONFI
         paired: whether pairs are looked at, or all differences.
         confidence: of the interval, which holds at least so often.
     """
-    found = _walsh(new - base) if paired else np.sort(np.subtract.outer(new, base), axis=None)
+    shifts = _walsh(new - base) if paired else np.sort(np.subtract.outer(new, base), axis=None)
     least = _critical(len(base), len(new), (1.0 - confidence) / 2.0, paired=paired)
-    center = float(np.median(found))
+    center = float(np.median(shifts))
     if least is None:
         return center, -math.inf, math.inf
-    return center, float(found[len(found) - least]), float(found[least - 1])
+    return center, float(shifts[len(shifts) - least]), float(shifts[least - 1])
 
 
 @lru_cache(maxsize=256)
@@ -63,12 +63,12 @@ def needed_shift(base: int, new: int, level: float, *, paired: bool) -> tuple[Ar
     needed, errors = np.empty(_DRAWS), np.empty(_DRAWS)
     for draw in range(_DRAWS):
         if paired:
-            found = _walsh(rng.standard_normal(new))
+            differences = _walsh(rng.standard_normal(new))
         else:
-            found = np.sort(np.subtract.outer(rng.standard_normal(new), rng.standard_normal(base)), axis=None)
+            differences = np.sort(np.subtract.outer(rng.standard_normal(new), rng.standard_normal(base)), axis=None)
         # So many of the differences must be above 0 after the shift.
-        needed[draw] = -found[len(found) - least]
-        errors[draw] = np.median(found)
+        needed[draw] = -differences[len(differences) - least]
+        errors[draw] = np.median(differences)
     return needed, errors
 
 

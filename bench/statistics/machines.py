@@ -81,36 +81,36 @@ def check_machine(
     theirs, mine = ([record for record in records if is_result(record)] for records in (published, own))
     spec = published[0].spec
 
-    def found(words: str, *, comparable: bool = False) -> MachineCheck:
+    def decided(words: str, *, comparable: bool = False) -> MachineCheck:
         return MachineCheck(
             campaign=campaign, workload=spec.workload, steps=spec.steps, comparable=comparable, words=words
         )
 
     if not mine:
-        return found("nothing that was trained here has a result", comparable=not own)
-    found_untrained = list(_untrained(theirs, mine, workload))
-    if not found_untrained:
-        return found("no seed has the distance of its untrained generator both here and there")
+        return decided("nothing that was trained here has a result", comparable=not own)
+    untrained = list(_untrained(theirs, mine, workload))
+    if not untrained:
+        return decided("no seed has the distance of its untrained generator both here and there")
     kinds = {record.fingerprint for record in theirs}
     equal = all(record.fingerprint in kinds for record in mine)
-    place = "the same kind of machine" if equal else "another kind of machine"
-    off = [each for each in found_untrained if each.difference > each.allowed]
+    kind = "the same kind of machine" if equal else "another kind of machine"
+    off = [generator for generator in untrained if generator.difference > generator.allowed]
     if off:
-        return found(f"{place}, and the untrained generators differ: {off[0].words}")
-    largest = max(each.difference for each in found_untrained)
-    alike = "to the last bit" if largest == 0.0 else f"within {largest:.1g}"
+        return decided(f"{kind}, and the untrained generators differ: {off[0].words}")
+    largest = max(generator.difference for generator in untrained)
+    closeness = "to the last bit" if largest == 0.0 else f"within {largest:.1g}"
     if equal:
-        return found(f"{place}: the untrained generators agree {alike}", comparable=True)
+        return decided(f"{kind}: the untrained generators agree {closeness}", comparable=True)
     again = [(there, here) for here in mine for there in theirs if there.trial_id == here.trial_id]
     if not again:
-        return found(f"{place}, and no published trial was trained here again to show that it gets to the same")
+        return decided(f"{kind}, and no published trial was trained here again to show that it gets to the same")
     words = []
     for there, here in again:
         fits, said = _trained_again(there, here, theirs, workload)
         if not fits:
-            return found(f"{place}, and {said}")
+            return decided(f"{kind}, and {said}")
         words.append(said)
-    return found(f"{place}: the untrained generators agree {alike}, and {', and '.join(words)}", comparable=True)
+    return decided(f"{kind}: the untrained generators agree {closeness}, and {', and '.join(words)}", comparable=True)
 
 
 def _trained_again(there: Record, here: Record, published: Iterable[Record], workload: Workload) -> tuple[bool, str]:
@@ -123,10 +123,10 @@ def _trained_again(there: Record, here: Record, published: Iterable[Record], wor
         return False, f"{who} has no score to compare: {lacking.reason}"
     scores = [score(record, workload) for record in published if record.spec.method == there.spec.method]
     low, high = min(scores) - TRAINED_TOLERANCE, max(scores) + TRAINED_TOLERANCE
-    found = score(here, workload)
-    within = low <= found <= high
+    reached = score(here, workload)
+    within = low <= reached <= high
     return within, (
-        f"{who} scores {found:.3f}, {score(there, workload):.3f} as published, which is "
+        f"{who} scores {reached:.3f}, {score(there, workload):.3f} as published, which is "
         f"{'within' if within else 'outside of'} the {max(0.0, low):.3f} to {high:.3f} of its seeds and rounding"
     )
 

@@ -48,7 +48,7 @@ def win_values(scores: Array, reference: Array) -> Array:
     if scores.shape[1] != len(reference) or not len(reference):
         raise ValueError(f"two methods are compared on the same seeds, not on {scores.shape[1]} and {len(reference)}")
     values = np.empty_like(scores)
-    for place, own in enumerate(scores):
+    for index, own in enumerate(scores):
         wins = (own[:, None] > reference) + 0.5 * (own[:, None] == reference)
-        values[place] = wins.mean(axis=1) + wins.mean(axis=0) - wins.mean()
+        values[index] = wins.mean(axis=1) + wins.mean(axis=0) - wins.mean()
     return values

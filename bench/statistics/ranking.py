@@ -59,13 +59,13 @@ def _with_iterations(
 ) -> Leaderboard:
     """Return the table with what its methods cost by kernel records, and no time of a trial, if these have them all."""
     timed_on = (workloads[name] for name in board.timed)
-    found = iterations(board.key, (row.expression for row in board.rows), timed_on, kernels)
-    if found is None:
+    measured = iterations(board.key, (row.expression for row in board.rows), timed_on, kernels)
+    if measured is None:
         return board
     rows = tuple(
         replace(
             row,
-            iteration=found.costs[row.expression],
+            iteration=measured.costs[row.expression],
             images_per_second=None,
             relative_throughput=None,
             relative_discriminator_update=None,
@@ -73,16 +73,16 @@ def _with_iterations(
         )
         for row in board.rows
     )
-    return replace(board, rows=rows, iterations=found)
+    return replace(board, rows=rows, iterations=measured)
 
 
 def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resamples: int, seed: int) -> Leaderboard:
     cells = cells_of(group, workloads)
     reference = _reference(group)
     complete = [method for method in group.methods if cells.complete(method)] if cells.scored else []
-    found = _estimates(cells, complete, reference, resamples, seed)
-    placed = dict(zip(complete, found.methods, strict=True)) if found else {}
-    reached = dict(zip(cells.scored, found.reach_on, strict=True)) if found else {}
+    estimates = _estimates(cells, complete, reference, resamples, seed)
+    placed = dict(zip(complete, estimates.methods, strict=True)) if estimates else {}
+    reached = dict(zip(cells.scored, estimates.reach_on, strict=True)) if estimates else {}
     timing = timing_of(group, workloads)
     rows = [row_of(cells, method, placed.get(method), timing, reference) for method in group.methods]
     counting = {name: frozenset(seeds) for name, seeds in cells.seeds.items()}
@@ -93,7 +93,7 @@ def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resa
         record_ids=tuple(sorted(f"{record.trial_id}.{record.attempt}" for record in group.cells.values())),
         digest=_digest(group.cells.values()),
         reference=REFERENCE_METHOD if reference in placed else None,
-        reach=found.reach if found else None,
+        reach=estimates.reach if estimates else None,
         superseded=group.superseded,
         uncounted=sum(
             is_result(record) and not method.variant and number not in counting.get(name, ())
@@ -126,8 +126,8 @@ def _estimates(
         np.array([[score(record, cells.workloads[name]) for record in results[method][name]] for method in complete])
         for name in cells.scored
     ]
-    place = complete.index(reference) if reference in complete else None
-    return estimate_methods(blocks, reference=place, resamples=resamples, seed=seed)
+    row = complete.index(reference) if reference in complete else None
+    return estimate_methods(blocks, reference=row, resamples=resamples, seed=seed)
 
 
 def _digest(records: Iterable[Record]) -> str:

@@ -75,7 +75,7 @@ def recommend_on_each(
         if _counts(record) and workloads[record.spec.workload].is_toy in kinds:
             counting[record.spec.workload].append(record)
     boards = {name: _best_board(own, workloads, steps) for name, own in sorted(counting.items())}
-    return [_recommended(each, boards, workloads, steps) for each in asked]
+    return [_recommended(workload, boards, workloads, steps) for workload in asked]
 
 
 def _recommended(
@@ -91,7 +91,7 @@ def _recommended(
     able = [name for name in similar if len(boards[name].ranked) > PICKS]
     name = able[0] if able else similar[0]
     board = boards[name]
-    found = replace(
+    answer = replace(
         empty,
         workload=workloads[name],
         differences=differences_of(asked, workloads[name]),
@@ -100,9 +100,9 @@ def _recommended(
         methods=len(board.scored),
     )
     if not able:
-        return replace(found, unknown=_why_unknown(board))
+        return replace(answer, unknown=_why_unknown(board))
     passed = similar[: similar.index(name)]
-    return replace(found, picks=board.ranked[:PICKS], caveats=tuple(_caveats(found, board, passed)))
+    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
 
 
 def seeds_of(board: Leaderboard) -> int:
@@ -126,13 +126,13 @@ def differences_of(asked: Workload, found: Workload) -> tuple[str, ...]:
     return (*words, "other data")
 
 
-def _unlikeness(asked: Workload, found: Workload) -> tuple[float, ...]:
+def _unlikeness(asked: Workload, other: Workload) -> tuple[float, ...]:
     return (
-        found.kind != asked.kind,
-        found.stack != asked.stack,
-        found.channels != asked.channels,
-        abs(math.log2(found.image_size / asked.image_size)),
-        abs(math.log2(max(1, found.modes) / max(1, asked.modes))) if asked.is_toy else 0.0,
+        other.kind != asked.kind,
+        other.stack != asked.stack,
+        other.channels != asked.channels,
+        abs(math.log2(other.image_size / asked.image_size)),
+        abs(math.log2(max(1, other.modes) / max(1, asked.modes))) if asked.is_toy else 0.0,
     )
 
 
@@ -146,7 +146,7 @@ def _counts(record: Record) -> bool:
 def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], steps: int | None) -> Leaderboard:
     """Rank the records of one workload at the budget nearest to the one asked for; return the table that says most."""
     if steps is not None:
-        nearest = min(steps_of(records), key=lambda each: (abs(math.log(each / steps)), each))
+        nearest = min(steps_of(records), key=lambda budget: (abs(math.log(budget / steps)), budget))
         records = all_at_step(records, workloads, nearest)
     return max(rank(records, workloads), key=_evidence)
 
@@ -164,23 +164,23 @@ def _why_unknown(board: Leaderboard) -> str:
     return f"only {len(board.ranked)} methods have a rank"
 
 
-def _caveats(found: Recommendation, board: Leaderboard, passed: Sequence[str]) -> Iterable[str]:
+def _caveats(answer: Recommendation, board: Leaderboard, passed: Sequence[str]) -> Iterable[str]:
     """Say what the answer does not cover.
 
     Args:
-        found: the answer so far.
+        answer: the recommendation so far.
         board: its table.
         passed: more similar workloads, whose records rank too little.
     """
-    assert found.workload is not None
-    if found.differences:
+    assert answer.workload is not None
+    if answer.differences:
         more = f" ({', '.join(passed)} would be nearer, and its records rank too few methods)" if passed else ""
         yield (
-            f"Nothing of {found.asked.kind} is published. The most similar ranking is of {found.workload.name}, which "
-            f"is {', '.join(found.differences)}{more}: the order may be another on yours."
+            f"Nothing of {answer.asked.kind} is published. The most similar ranking is of {answer.workload.name}, "
+            f"which is {', '.join(answer.differences)}{more}: the order may be another on yours."
         )
-    if found.steps_asked is not None and found.steps != found.steps_asked:
-        yield f"You asked for {found.steps_asked:,} steps. The nearest published budget is {found.steps:,}."
+    if answer.steps_asked is not None and answer.steps != answer.steps_asked:
+        yield f"You asked for {answer.steps_asked:,} steps. The nearest published budget is {answer.steps:,}."
     seeds = min(row.seeds for row in board.ranked)
     if seeds < PUBLISHABLE_SEEDS:
         yield f"Provisional: {seeds} seeds for each method, and a table to quote has {PUBLISHABLE_SEEDS}."

@@ -130,9 +130,11 @@ def _medians(results: Mapping[str, Sequence[Record]], metric: str) -> dict[str, 
 
 def _average_score(cells: Cells, method: MethodKey) -> float | None:
     """Return the mean over workloads of the mean score of the moving averages, over the cells of the score itself."""
-    found = [[average_score(record, cells.workloads[name]) for record in own] for name, own in cells.of(method).items()]
-    known = [np.array([[value for value in values if value is not None]]) for values in found]
-    if not known or any(array.shape[1] != len(values) for array, values in zip(known, found, strict=True)):
+    averages = [
+        [average_score(record, cells.workloads[name]) for record in own] for name, own in cells.of(method).items()
+    ]
+    known = [np.array([[value for value in values if value is not None]]) for values in averages]
+    if not known or any(array.shape[1] != len(values) for array, values in zip(known, averages, strict=True)):
         return None
     return float(block_means(known)[0])
 
@@ -157,10 +159,10 @@ def _median_quality(records: Sequence[Record], workload: Workload) -> float | No
 
 def _median_with_nothing(records: Sequence[Record], metric: str) -> float | None:
     """Return the median over all runs, 0 for those without; over those that lasted to their end it rewarded failing."""
-    found = [record.metrics.get(metric) for record in records]
-    if all(value is None for value in found):
+    values = [record.metrics.get(metric) for record in records]
+    if all(value is None for value in values):
         return None
-    return median(0.0 if value is None else value for value in found)
+    return median(0.0 if value is None else value for value in values)
 
 
 def _quality(workload: Workload) -> Quality | None:

@@ -51,12 +51,12 @@ def unscored(records: Iterable[Record], workload: Workload) -> Unscored | None:
     One result without a scale costs the workload its score for everybody: which of several floors is the right one
     nobody can tell, and a method must not be scored on other workloads than the next. Failed runs score 0 on any scale.
     """
-    found = [(record, no_scale(record, workload)) for record in records if _is_held_against_a_scale(record)]
-    without = [(record, lacking) for record, lacking in found if lacking is not None]
+    checked = [(record, no_scale(record, workload)) for record in records if _is_held_against_a_scale(record)]
+    without = [(record, lacking) for record, lacking in checked if lacking is not None]
     if not without:
         return None
     first, lacking = without[0]
-    return Unscored(lacking, f"{first.trial_id}.{first.attempt}", len(without), len(found))
+    return Unscored(lacking, f"{first.trial_id}.{first.attempt}", len(without), len(checked))
 
 
 def _is_held_against_a_scale(record: Record) -> bool:

@@ -71,9 +71,9 @@ def average_score(record: Record, workload: Workload) -> float | None:
 def _check(record: Record, workload: Workload) -> None:
     if not is_result(record):
         raise ValueError(f"trial {record.trial_id} ended with {record.status!r}: it has no score, run it again")
-    found = damage(record, workload)
-    if found:
-        raise ValueError(found)
+    problem = damage(record, workload)
+    if problem:
+        raise ValueError(problem)
 
 
 def _score(record: Record, workload: Workload, prefix: str) -> float:

@@ -21,7 +21,7 @@ def steps_of(records: Iterable[Record]) -> list[int]:
     """Return the steps at which any of the records has an evaluation of a trained generator, in order."""
     kept = list(records)
     return sorted(
-        {each.step for record in kept for each in record.history.evaluations if each.step > 0}
+        {evaluation.step for record in kept for evaluation in record.history.evaluations if evaluation.step > 0}
         | {record.spec.steps for record in kept}
     )
 
@@ -42,14 +42,14 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
     if step > record.spec.steps or not is_result(record):
         return None
     primary = primary_of(workload)
-    evaluations = [each for each in record.history.evaluations if each.step <= step]
-    distances = [each.metrics.get(primary) for each in evaluations]
+    evaluations = [evaluation for evaluation in record.history.evaluations if evaluation.step <= step]
+    distances = [evaluation.metrics.get(primary) for evaluation in evaluations]
     reached = bool(evaluations) and evaluations[-1].step == step
     stopped = record.status == "nonfinite" and not reached
     if not reached and not stopped:
         return None
     measured = evaluations[-1].metrics if reached else {}
-    every = set().union(*(each.metrics for each in record.history.evaluations))
+    every = set().union(*(evaluation.metrics for evaluation in record.history.evaluations))
     constants = {
         name: value
         for name, value in record.metrics.items()
@@ -66,8 +66,8 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
 
 def all_at_step(records: Iterable[Record], workloads: Mapping[str, Workload], step: int) -> list[Record]:
     """Return the records of `at_step` for all that say something about the step."""
-    found = (at_step(record, workloads[record.spec.workload], step) for record in records)
-    return [record for record in found if record is not None]
+    stages = (at_step(record, workloads[record.spec.workload], step) for record in records)
+    return [record for record in stages if record is not None]
 
 
 def _content(record: Record) -> str:

@@ -57,9 +57,9 @@ def _read(name: str, path: Path) -> Campaign:
     return _campaign(name, path, published.read_parquet(path))
 
 
-def _campaign(name: str, place: Path, records: Iterable[Record]) -> Campaign:
+def _campaign(name: str, path: Path, records: Iterable[Record]) -> Campaign:
     latest = latest_attempts(records)
     for record in latest:
         if wrong := contradiction(record):
-            raise ValueError(f"{place}: the record of {record.trial_id} {wrong}")
-    return Campaign(name, place, tuple(latest))
+            raise ValueError(f"{path}: the record of {record.trial_id} {wrong}")
+    return Campaign(name, path, tuple(latest))

@@ -122,14 +122,14 @@ def held(store: Store) -> dict[str, Holder]:
         known = latest.get((claim.trial_id, claim.attempt))
         if known is None or known.number < claim.number:
             latest[claim.trial_id, claim.attempt] = claim
-    found = {}
+    holders = {}
     for claim in latest.values():
         campaign = _campaign_of(claim.path)
         if campaign is None or store.record_path(claim.trial_id, claim.attempt).exists():
             continue
         if not is_dead_for_sure(folder, campaign):
-            found[claim.trial_id] = read_holder(folder, campaign)
-    return found
+            holders[claim.trial_id] = read_holder(folder, campaign)
+    return holders
 
 
 @dataclass(frozen=True)

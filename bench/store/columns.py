@@ -65,7 +65,7 @@ class Rows:
         )
         columns = {
             **{name: pa.array(texts, pa.large_string()) for name, texts in self._texts.items()},
-            **{name: pa.array(stamps[:, place]) for place, name in enumerate(Stamp._fields)},
+            **{name: pa.array(stamps[:, index]) for index, name in enumerate(Stamp._fields)},
             "template": pa.DictionaryArray.from_arrays(np.frombuffer(self._codes, dtype=np.int32), templates),
             "values": values,
         }
@@ -113,9 +113,9 @@ def _numbers(column: "pa.Array") -> list[float | None]:
     import numpy as np
 
     numbers = column.to_numpy()
-    found = numbers.astype(object)
-    found[np.isnan(numbers)] = None
-    listed: list[float | None] = found.tolist()
+    objects = numbers.astype(object)
+    objects[np.isnan(numbers)] = None
+    listed: list[float | None] = objects.tolist()
     return listed
 
 

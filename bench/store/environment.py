@@ -33,7 +33,7 @@ def environment(device: str, threads: int, device_name: str | None = None) -> En
     cpu = f"{_cpu_model()} x{usable_cpus()}"
     name = device_name or (cpu if kind == "cpu" else device)
     versions = _versions()
-    arithmetic = {package: found for package, found in versions.items() if package != "gan-loss-bench"}
+    arithmetic = {package: release for package, release in versions.items() if package != "gan-loss-bench"}
     system = f"{platform.system()} {platform.machine()}"
     identity = [kind, name, cpu, threads, system, arithmetic]
     return Environment(

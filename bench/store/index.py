@@ -100,17 +100,17 @@ def _digest(content: bytes) -> str:
 
 def _stamps(folder: Path) -> dict[str, Stamp | None]:
     """Return the stamp of each file by its name; None where there is no file that could be known by one."""
-    found: dict[str, Stamp | None] = {}
+    stamps: dict[str, Stamp | None] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            found[entry.name] = None
+            stamps[entry.name] = None
             with suppress(OSError):  # reading it says what is wrong
                 seen = entry.stat()
                 if stat.S_ISREG(seen.st_mode):
-                    found[entry.name] = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-    return found
+                    stamps[entry.name] = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    return stamps
 
 
 def _settled(stamp: Stamp, now: int) -> bool:

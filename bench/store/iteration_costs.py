@@ -38,16 +38,16 @@ def iteration_costs(records: Iterable[KernelRecord], reference: str = REFERENCE_
     Raises:
         ValueError: the records are of several machines or settings, or lack the reference.
     """
-    found = groups(records)
-    if len(found) != 1:
-        raise ValueError(f"costs are of one machine and one setting, and these records are of {len(found)}")
-    base = next((record for record in found[0] if record.label == reference), None)
+    grouped = groups(records)
+    if len(grouped) != 1:
+        raise ValueError(f"costs are of one machine and one setting, and these records are of {len(grouped)}")
+    base = next((record for record in grouped[0] if record.label == reference), None)
     base_d, base_g = (base.timing(path) if base else None for path in ("d_step", "g_step"))
     if base is None or base_d is None or base_g is None:
         raise ValueError(f"the records have no D step and G step of {reference}")
     d_seconds, g_seconds = base_d.seconds.median, base_g.seconds.median
     costs = {}
-    for record in found[0]:
+    for record in grouped[0]:
         d_step, g_step = record.timing("d_step"), record.timing("g_step")
         if d_step is not None and g_step is not None:
             seconds = record.critic_steps * d_step.ratio.median * d_seconds + g_step.ratio.median * g_seconds

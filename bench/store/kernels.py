@@ -175,7 +175,7 @@ class KernelRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def timing(self, path: str) -> Timing | None:
         """Return the timing of a path, or None where the method has no such path."""
-        return next((each for each in self.timings if each.path == path), None)
+        return next((timing for timing in self.timings if timing.path == path), None)
 
 
 class Quartiles(NamedTuple):
@@ -227,8 +227,8 @@ class KernelStore:
         Raises:
             RecordError: a file there is no kernel record, is damaged, or was written by a newer program.
         """
-        found = map(read_kernel_record, kernel_files(self.folder.parent))
-        return sorted(found, key=lambda record: (_group(record), record.label, record.id))
+        records = map(read_kernel_record, kernel_files(self.folder.parent))
+        return sorted(records, key=lambda record: (_group(record), record.label, record.id))
 
 
 def kernel_files(root: Path) -> list[Path]:
@@ -264,13 +264,13 @@ def groups(records: Iterable[KernelRecord]) -> list[list[KernelRecord]]:
 
     Of a method whose own parts were measured in several versions the last measurement counts, as on the leaderboard.
     """
-    found: dict[tuple[object, ...], dict[str, KernelRecord]] = {}
+    by_group: dict[tuple[object, ...], dict[str, KernelRecord]] = {}
     for record in records:
-        group = found.setdefault(_group(record), {})
+        group = by_group.setdefault(_group(record), {})
         known = group.get(record.method)
         if known is None or (record.measured_at, record.id) > (known.measured_at, known.id):
             group[record.method] = record
-    return [list(group.values()) for group in found.values()]
+    return [list(group.values()) for group in by_group.values()]
 
 
 def _group(record: KernelRecord) -> tuple[object, ...]:

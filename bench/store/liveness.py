@@ -147,10 +147,10 @@ def read_holder(folder: Path, campaign: str) -> Holder:
     """Return what a campaign has said of itself in the folder of claims, which may be no more than its name."""
     try:
         with open_regular(folder / f"{campaign}.alive", links=False) as file:
-            found = _decoded(file.read(_LONGEST))
+            holder = _decoded(file.read(_LONGEST))
     except UnusableFileError:
-        found = None
-    return found or Holder(campaign=campaign)
+        holder = None
+    return holder or Holder(campaign=campaign)
 
 
 def is_dead_for_sure(folder: Path, campaign: str) -> bool:

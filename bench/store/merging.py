@@ -113,11 +113,13 @@ def unite(present: Iterable[Record], sources: Mapping[Path, Sequence[Record]], u
             _take(record, source, kept[record.trial_id], union)
     additions = [
         Addition(
-            record=msgspec.structs.replace(each.record, attempt=number), source=each.source, attempt=each.record.attempt
+            record=msgspec.structs.replace(attempt.record, attempt=number),
+            source=attempt.source,
+            attempt=attempt.record.attempt,
         )
         for attempts in kept.values()
-        for number, each in enumerate(attempts)
-        if each.source is not None
+        for number, attempt in enumerate(attempts)
+        if attempt.source is not None
     ]
     union.added += len(additions)
     return additions
@@ -131,7 +133,7 @@ class _Attempt:
 
 
 def _take(record: Record, source: Path, attempts: list[_Attempt], union: Union) -> None:
-    if any(_same(record, each.record) for each in attempts):
+    if any(_same(record, attempt.record) for attempt in attempts):
         union.present += 1
         return
     last = attempts[-1] if attempts else None
@@ -177,10 +179,10 @@ def _overlap(before: Record, after: Record) -> bool:
 
 def _files(folder: Path) -> dict[str, list[Path]]:
     """Return the files of a folder's records by trial."""
-    found: dict[str, list[Path]] = defaultdict(list)
+    files: dict[str, list[Path]] = defaultdict(list)
     for path in record_files(folder):
-        found[path.name.partition(".")[0]].append(path)
-    return found
+        files[path.name.partition(".")[0]].append(path)
+    return files
 
 
 def _add(addition: Addition, store: Store) -> None:
@@ -195,8 +197,8 @@ def _add(addition: Addition, store: Store) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             create_exclusively(log, content)
-    place = store.record_path(record.trial_id, record.attempt)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    path = store.record_path(record.trial_id, record.attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
     same = record.attempt == addition.attempt
     original = source.record_path(record.trial_id, addition.attempt)
-    create_exclusively(place, original.read_bytes() if same else msgspec.json.encode(record))
+    create_exclusively(path, original.read_bytes() if same else msgspec.json.encode(record))

@@ -50,10 +50,10 @@ def holds(content: bytes, records: Iterable[Record]) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        found = pq.read_table(io.BytesIO(content))
+        table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError):
         return False
-    return bool(found.equals(_arrow(latest_attempts(records))))
+    return bool(table.equals(_arrow(latest_attempts(records))))
 
 
 def read_parquet(path: Path) -> list[Record]:
@@ -114,7 +114,10 @@ def _evaluations_type() -> "pa.DataType":
 
 
 def _evaluations(record: Record) -> list[dict[str, Any]]:
-    return [{"step": each.step, "metrics": sorted(each.metrics.items())} for each in record.history.evaluations]
+    return [
+        {"step": evaluation.step, "metrics": sorted(evaluation.metrics.items())}
+        for evaluation in record.history.evaluations
+    ]
 
 
 def _encoded(record: Record) -> str:

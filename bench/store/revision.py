@@ -64,9 +64,9 @@ def read_revision(text: str, folder: Path) -> list[Record] | Baseline:
     if kind == "blob":
         return decode_baseline(_git(root, "cat-file", "blob", f"{commit}:{path}"), text)
     records = [
-        parse_record(Path(f"{PREFIX}{revision}:{place}"), content)
-        for place, content in _blobs(root, commit, path)
-        if place.parent.name == "records" and not place.name.startswith(".")
+        parse_record(Path(f"{PREFIX}{revision}:{file}"), content)
+        for file, content in _blobs(root, commit, path)
+        if file.parent.name == "records" and not file.name.startswith(".")
     ]
     return sorted(records, key=lambda record: (record.trial_id, record.attempt))
 
@@ -80,8 +80,8 @@ def read_blob(folder: Path, revision: str, path: Path) -> bytes | None:
     root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
     commit = _resolved(root, revision)
     try:
-        place = resolved(path).relative_to(resolved(root)).as_posix()
-        return _git(root, "cat-file", "blob", f"{commit}:{place}")
+        file = resolved(path).relative_to(resolved(root)).as_posix()
+        return _git(root, "cat-file", "blob", f"{commit}:{file}")
     except (RevisionError, ValueError):
         return None
 
@@ -102,13 +102,13 @@ def _blobs(root: Path, commit: str, path: str) -> Iterator[tuple[PurePosixPath, 
             names.append(PurePosixPath(name))
             objects.append(identity)
     written = _git(root, "cat-file", "--batch", lines="".join(f"{identity}\n" for identity in objects).encode())
-    place = 0
+    offset = 0
     for below in names:
         # Each is announced by a line: its object, its kind and its size.
-        end = written.index(b"\n", place)
-        size = int(written[place:end].split()[2])
+        end = written.index(b"\n", offset)
+        size = int(written[offset:end].split()[2])
         yield below, written[end + 1 : end + 1 + size]
-        place = end + 1 + size + 1
+        offset = end + 1 + size + 1
 
 
 def _resolved(root: Path, revision: str) -> str:

@@ -60,21 +60,21 @@ class SharedPlan:
     def next_group(self) -> list[Attempt]:
         """Return the next trials to run in one process, now claimed; none where there is nothing to run just now."""
         while self._groups:
-            group = [each for each in self._groups.popleft() if self._is_ours(*each)]
+            group = [attempt for attempt in self._groups.popleft() if self._is_ours(*attempt)]
             if group:
                 return group
         if self._held and self._clock() - self._looked >= self._look_again:
             self._looked = self._clock()
-            for each in list(self._held.values()):
-                del self._held[each.trial.id]
-                if self._is_ours(each.trial, each.attempt):
-                    return [(each.trial, each.attempt)]
+            for held in list(self._held.values()):
+                del self._held[held.trial.id]
+                if self._is_ours(held.trial, held.attempt):
+                    return [(held.trial, held.attempt)]
         return []
 
     def events(self) -> Iterator[RecordedElsewhere | HeldElsewhere]:
         """Yield what has become known of other campaigns since the last time."""
         events, self._events = self._events, []
-        fresh = {each.holder.campaign: each.holder for each in self._held.values()}
+        fresh = {held.holder.campaign: held.holder for held in self._held.values()}
         if fresh.keys() - self._known:
             self._known |= fresh.keys()
             events.append(self._holding(waiting=False))
@@ -123,7 +123,7 @@ class SharedPlan:
         return self._store.record_path(trial.id, attempt).exists()
 
     def _holding(self, *, waiting: bool) -> HeldElsewhere:
-        holders = dict.fromkeys(str(each.holder) for each in self._held.values())
+        holders = dict.fromkeys(str(held.holder) for held in self._held.values())
         return HeldElsewhere(trial_ids=tuple(self._held), holders=tuple(holders), waiting=waiting)
 
 

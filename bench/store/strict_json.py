@@ -23,18 +23,18 @@ def decode(content: bytes, kind: type[Decoded]) -> Decoded:
         msgspec.DecodeError: it is no JSON, not of this kind, or has a key twice; also RecursionError and UnicodeError,
             all of which are `UNREADABLE`.
     """
-    found = msgspec.json.decode(content, type=kind)
+    decoded = msgspec.json.decode(content, type=kind)
     # What is encoded again to the same bytes has every key once: read as what it should be, or, where keys are in
     # another order or whole numbers have no point, as it is. To look at every key takes longer than all else.
-    if content != msgspec.json.encode(found) and content != msgspec.json.encode(msgspec.json.decode(content)):
+    if content != msgspec.json.encode(decoded) and content != msgspec.json.encode(msgspec.json.decode(content)):
         json.loads(content, object_pairs_hook=_refuse_repetition)
-    return found
+    return decoded
 
 
 def _refuse_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
+    members: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise RepeatedKeyError(f"the key {key!r} is there twice")
-        found[key] = value
-    return found
+        members[key] = value
+    return members

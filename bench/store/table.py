@@ -81,13 +81,13 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     first.
     """
     latest = latest_attempts(records)
-    found = _table(latest)
+    rows = _table(latest)
     by_id = {record.trial_id: record for record in latest}
-    place = list(found.columns).index("status") + 1
+    index = list(rows.columns).index("status") + 1
     for name, value in reversed(_SETTING.items()):
         kind = "int64" if name == "evaluate_every" else None
-        found.insert(place, name, pd.Series([value(by_id[each]) for each in found["trial_id"]], dtype=kind))
-    return found
+        rows.insert(index, name, pd.Series([value(by_id[identity]) for identity in rows["trial_id"]], dtype=kind))
+    return rows
 
 
 def _table(latest: list[Record]) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def _table(latest: list[Record]) -> pd.DataFrame:
     for group in _GROUPS:
         values: list[Mapping[str, float | None]] = [getattr(record, group) for record in rows]
         for key in sorted(set().union(*values)):
-            columns[f"{group}.{key}"] = pd.Series([each.get(key) for each in values], dtype="float64")
+            columns[f"{group}.{key}"] = pd.Series([numbers.get(key) for numbers in values], dtype="float64")
     columns |= {name: [value(record) for record in rows] for name, value in _TRAILING.items()}
     return pd.DataFrame(columns).astype(_DTYPES)
 

@@ -8,8 +8,8 @@ from bench.store.record import Record
 def moment(text: str) -> datetime | None:
     """Read a date of a record, in whatever shape ISO 8601 has; in UTC; None where it is none or has no time zone."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo is not None else None
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo is not None else None
     except (ValueError, OverflowError):  # an hour of the year 1 may lie before it elsewhere
         return None
 
@@ -19,5 +19,5 @@ def age(record: Record) -> tuple[datetime, str, str]:
 
     One that does not say it, or not so that it can be read, comes first.
     """
-    found = moment(record.finished_at)
-    return found or datetime.min.replace(tzinfo=UTC), record.finished_at, record.trial_id
+    finished = moment(record.finished_at)
+    return finished or datetime.min.replace(tzinfo=UTC), record.finished_at, record.trial_id

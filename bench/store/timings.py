@@ -68,24 +68,24 @@ def read_timings(path: Path) -> Timings:
     """
     again = f"pytest --benchmark-json={shlex.quote(str(path))}"
     try:
-        found = msgspec.json.decode(read_regular(path), type=_File)
+        file = msgspec.json.decode(read_regular(path), type=_File)
     except UnusableFileError as error:
         raise ValueError(f"{path} {error}") from error
     except UNREADABLE as error:
         raise ValueError(f"{path} holds no timings ({error}); they are written by: {again}") from error
     without = [
         benchmark.fullname
-        for benchmark in found.benchmarks
+        for benchmark in file.benchmarks
         if not benchmark.stats.data or min(benchmark.stats.data) <= 0
     ]
     if without:
         raise ValueError(f"{path} lacks the rounds of {without[0]}; write it with: {again}")
-    machine = found.machine_info
+    machine = file.machine_info
     name = machine.cpu.brand_raw or machine.processor or machine.machine or "unknown machine"
     return Timings(
         fingerprint=hashlib.sha256(canonical_json(machine)).hexdigest()[:12],
         machine=f"{name} x{machine.cpu.count}, Python {machine.python_version}",
         benchmarks=tuple(
-            Rounds(name=benchmark.fullname, seconds=tuple(benchmark.stats.data)) for benchmark in found.benchmarks
+            Rounds(name=benchmark.fullname, seconds=tuple(benchmark.stats.data)) for benchmark in file.benchmarks
         ),
     )

@@ -30,7 +30,7 @@ class MovingAverage:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False)
-        now, average = (list(each.state_dict(keep_vars=True).values()) for each in (module, self.module))
+        now, average = (list(network.state_dict(keep_vars=True).values()) for network in (module, self.module))
         # Parameters and buffers are changed in place, also by a step that is replayed: these are theirs for good.
         pairs = [(kept.detach(), new.detach()) for kept, new in zip(average, now, strict=True)]
         self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]

@@ -51,10 +51,10 @@ class _Blocked:
     def read(self) -> Tensor:
         """Return the values of the chosen step, as a tensor of their own."""
         if self._values is None or self._place is None:
-            place = self._step % self._block
-            self._first = self._step - place
+            position = self._step % self._block
+            self._first = self._step - position
             self._values = self._draw(self._first, self._block)
-            self._place = torch.full((1,), place, dtype=torch.int64, device=self._values.device)
+            self._place = torch.full((1,), position, dtype=torch.int64, device=self._values.device)
         return self._values.index_select(0, self._place)[0]
 
 

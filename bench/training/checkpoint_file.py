@@ -113,9 +113,9 @@ def _check(file: BufferedReader, origin: Origin) -> None:
     if head.checkpoint != FORMAT:
         raise UnusableCheckpointError(f"is of format {head.checkpoint}, and this program reads {FORMAT}")
     for name in Origin.__struct_fields__:
-        found, expected = getattr(head.origin, name), getattr(origin, name)
-        if found != expected:
-            raise UnusableCheckpointError(f"is of the {_WORDS[name]} {found}, and this is {expected}")
+        saved, expected = getattr(head.origin, name), getattr(origin, name)
+        if saved != expected:
+            raise UnusableCheckpointError(f"is of the {_WORDS[name]} {saved}, and this is {expected}")
     digest = hashlib.sha256(_line(msgspec.structs.replace(head, sha256=_NO_DIGEST)))
     while piece := file.read(_PIECE):
         digest.update(piece)

@@ -110,13 +110,13 @@ class _Spikes:
         self._sum, self._weight = state
 
     def of(self, norms: Tensor) -> Tensor:
-        found = []
+        spikes = []
         for norm in norms.tolist():
             # Nothing is above an average of nothing.
-            found.append(self._weight > 0 and norm > SPIKE_FACTOR * self._sum / self._weight)
+            spikes.append(self._weight > 0 and norm > SPIKE_FACTOR * self._sum / self._weight)
             self._sum += (1 - SPIKE_DECAY) * (norm - self._sum)
             self._weight += (1 - SPIKE_DECAY) * (1 - self._weight)
-        return torch.tensor(found, dtype=torch.float32)
+        return torch.tensor(spikes, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -265,8 +265,8 @@ class _Rows(Generic[Row]):
         self._widths = [field.numel() for field in like]
         self.buffer = torch.zeros(capacity, sum(self._widths), device=like.loss.device)
 
-    def store(self, place: Tensor, row: Row) -> None:
-        self.buffer.index_copy_(0, place, torch.hstack(row)[None])
+    def store(self, index: Tensor, row: Row) -> None:
+        self.buffer.index_copy_(0, index, torch.hstack(row)[None])
 
     def read(self, rows: Tensor) -> Row:
         """Return S rows of the buffer as one whose fields are [S] and [S, n]."""

@@ -88,8 +88,8 @@ def deviation(series: Tensor) -> float | None:
     """Return the standard deviation (divisor n - 1); `None` for fewer than two values or where one is not finite."""
     if len(series) < 2:
         return None
-    found = float(series.std())
-    return found if math.isfinite(found) else None
+    spread = float(series.std())
+    return spread if math.isfinite(spread) else None
 
 
 def _verdict(share: float | None) -> float | None:

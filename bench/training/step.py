@@ -203,7 +203,7 @@ class TrainingStep:
     def snapshot(self) -> dict[str, Any]:
         """Return all that the next step depends on; random streams have no state."""
         stateful = {name: getattr(self, name) for name in _STATEFUL}
-        return {name: each.state_dict() for name, each in stateful.items()}
+        return {name: part.state_dict() for name, part in stateful.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `snapshot` returned."""

@@ -129,11 +129,11 @@ def collapse_onset(steps: Sequence[int], modes: Sequence[float | None]) -> int |
     """
     most = 0.0
     suspected: int | None = None
-    for step, found in list(zip(steps, modes, strict=True))[1:]:
-        if found is None or not math.isfinite(found):
+    for step, count in list(zip(steps, modes, strict=True))[1:]:
+        if count is None or not math.isfinite(count):
             continue
-        most = max(most, found)
-        if found >= COLLAPSE_SHARE * most:
+        most = max(most, count)
+        if count >= COLLAPSE_SHARE * most:
             suspected = None
         elif suspected is not None:
             return suspected

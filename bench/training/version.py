@@ -16,15 +16,15 @@ def components(workload: Workload, losses_version: str, extractor: str | None = 
     `extractor` names the weights of one that is trained here; if it is left out, and no weights are shipped, the
     component is empty: like data that nobody pins, it is known by its content alone.
     """
-    found = {
+    versions = {
         "engine": ENGINE_VERSION,
         "losses": losses_version,
         "metrics": METRICS_VERSION,
         "data": workload.content_hash,
     }
     if workload.extractor is not None:
-        found["extractor"] = _shipped(workload.extractor) if extractor is None else extractor
-    return found
+        versions["extractor"] = _shipped(workload.extractor) if extractor is None else extractor
+    return versions
 
 
 def _shipped(extractor: str) -> str:

@@ -21,7 +21,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def _expanded(entry: Any, pages: list[str]) -> Any:  # noqa: ANN401 - as YAML has it
     if isinstance(entry, list):
-        return [_expanded(each, pages) for each in entry]
+        return [_expanded(item, pages) for item in entry]
     if isinstance(entry, dict):
         return {name: _expanded(inner, pages) for name, inner in entry.items()}
     if not entry.endswith("/"):

@@ -89,10 +89,10 @@ def _members(owner: type, level: str) -> Iterator[str]:
 
 def _signature(value: Any) -> str:  # noqa: ANN401 - any callable
     try:
-        found = inspect.signature(value)
+        signature = inspect.signature(value)
     except (TypeError, ValueError):  # a class that is made by C code has none
         return ""
-    text = re.sub(r" at 0x[0-9a-f]+", "", str(found)).replace("torch.", "").replace("nn.modules.module.", "nn.")
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(signature)).replace("torch.", "").replace("nn.modules.module.", "nn.")
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
     text = re.sub(r"\b(?:losses|bench|collections|typing)(?:\.\w+)*\.(\w)", r"\1", text)
     parts = re.split(r", (?![^\[(]*[\])])", text[1:].rpartition(")")[0])
@@ -116,19 +116,19 @@ def _first(module: ModuleType) -> str:
 
 def docstring(value: Any) -> Iterator[str]:  # noqa: ANN401 - whatever has one
     """Yield the docstring as Markdown: sections as lists, indented lines as code."""
-    for each in re.split(r"\n\n(?! )", inspect.getdoc(value) or ""):
-        head, _, rest = each.partition(":\n")
+    for block in re.split(r"\n\n(?! )", inspect.getdoc(value) or ""):
+        head, _, rest = block.partition(":\n")
         if head in _SECTIONS and rest.startswith("    "):
             yield from (f"**{head}**", "", *_section(inspect.cleandoc("\n" + rest)), "")
         else:
-            yield from (*_paragraph(each), "")
+            yield from (*_paragraph(block), "")
 
 
 def _section(text: str) -> Iterator[str]:
     """Yield the entries of a section, each begun by a line that is not indented."""
-    for each in re.split(r"\n(?! )", text):
-        entry = _ENTRY.match(" ".join(each.split()))
-        yield f"- `{entry[1]}`: {escaped(entry[2])}" if entry else f"- {escaped(' '.join(each.split()))}"
+    for item in re.split(r"\n(?! )", text):
+        entry = _ENTRY.match(" ".join(item.split()))
+        yield f"- `{entry[1]}`: {escaped(entry[2])}" if entry else f"- {escaped(' '.join(item.split()))}"
 
 
 def _paragraph(text: str) -> Iterator[str]:

@@ -17,16 +17,18 @@ MARK: Final = "*This page is made from the code when the site is built.*"
 def pages() -> dict[str, str]:
     """Return a page for every command, and one that lists them."""
     context = click.Context(cli, info_name="python -m bench", **cli.context_settings)
-    commands = {name: found for name in cli.list_commands(context) if (found := cli.get_command(context, name))}
+    commands = {name: known for name in cli.list_commands(context) if (known := cli.get_command(context, name))}
     lines = [
         "# Commands", "", f"`gan-loss-bench` is the same command as `python -m bench`. {MARK}", "",
         "| command | what it does |", "|---|---|",
     ]  # fmt: skip
-    lines += [f"| [`{name}`]({name}.md) | {_cell(each.get_short_help_str(200))} |" for name, each in commands.items()]
+    lines += [
+        f"| [`{name}`]({name}.md) | {_cell(command.get_short_help_str(200))} |" for name, command in commands.items()
+    ]
     made = {f"{FOLDER}/index.md": "\n".join([*lines, ""])}
-    for name, each in commands.items():
-        own = click.Context(each, info_name=name, parent=context)
-        made[f"{FOLDER}/{name}.md"] = "\n".join([*_page(each, own, level=1), MARK, ""])
+    for name, command in commands.items():
+        own = click.Context(command, info_name=name, parent=context)
+        made[f"{FOLDER}/{name}.md"] = "\n".join([*_page(command, own, level=1), MARK, ""])
     return made
 
 
@@ -34,8 +36,8 @@ def _page(command: click.Command, context: click.Context, level: int) -> Iterato
     yield f"{'#' * level} {context.command_path.removeprefix('python -m bench ')}"
     yield from ("", "```", " ".join([context.command_path, *command.collect_usage_pieces(context)]), "```", "")
     yield from (_text(command.help or ""), "")
-    options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
-    records = [record for each in options if (record := each.get_help_record(context))]
+    options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
     if records:
         yield from ("| option | |", "|---|---|")
         yield from (f"| {_option(names)} {_cell(help_text)} |" for names, help_text in records)
@@ -58,11 +60,11 @@ def _option(names: str) -> str:
 def _text(help_text: str) -> str:
     """Return the help as paragraphs; one that click must not wrap, by its mark, stays as a block."""
     paragraphs = []
-    for each in inspect.cleandoc(help_text).split("\n\n"):
-        if each.startswith("\b"):
-            paragraphs.append("```text\n" + each.removeprefix("\b").strip("\n") + "\n```")
+    for paragraph in inspect.cleandoc(help_text).split("\n\n"):
+        if paragraph.startswith("\b"):
+            paragraphs.append("```text\n" + paragraph.removeprefix("\b").strip("\n") + "\n```")
         else:
-            paragraphs.append(escaped(each))
+            paragraphs.append(escaped(paragraph))
     return "\n\n".join(paragraphs)
 
 

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 def pages() -> dict[str, str]:
     """Return a page for every published folder, and one with the rows of all of them."""
-    folders = sorted(each.name for each in (ROOT / PUBLISHED).iterdir() if each.is_dir())
+    folders = sorted(child.name for child in (ROOT / PUBLISHED).iterdir() if child.is_dir())
     return {f"{FOLDER}/index.md": _index(folders), **{f"{FOLDER}/{name}.md": _page(name) for name in folders}}
 
 

@@ -55,7 +55,7 @@ def target(link: str, source: str) -> tuple[str, str]:
 def anchors(text: str) -> set[str]:
     """Return the anchors that both GitHub and the site give to the headings, and the ones that are written as HTML."""
     headings = _HEADING.findall(_FENCE.sub("", text))
-    return ({_on_github(each) for each in headings} & {_on_site(each) for each in headings}) | set(_ID.findall(text))
+    return ({_on_github(head) for head in headings} & {_on_site(head) for head in headings}) | set(_ID.findall(text))
 
 
 def _words(heading: str) -> str:

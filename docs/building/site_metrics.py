@@ -22,5 +22,5 @@ def pages() -> dict[str, str]:
     for row in json.loads(shown.stdout):
         unit = f" ({row['unit']})" if row["unit"] else ""
         words = [row["summary"] + unit, row["better"], row["bounds"], row["known"]]
-        lines.append(f"| `{row['name']}` | {' | '.join(escaped(each).replace('|', chr(92) + '|') for each in words)} |")
+        lines.append(f"| `{row['name']}` | {' | '.join(escaped(text).replace('|', chr(92) + '|') for text in words)} |")
     return {PAGE: "\n".join([*lines, "", MARK, ""])}

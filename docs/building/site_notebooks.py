@@ -65,7 +65,7 @@ def _data(value: Any) -> Cell:  # noqa: ANN401 - the value of any expression
 
 def texts(outputs: list[Cell]) -> list[str]:
     """Return what outputs say, without their pictures, which differ by the versions of fonts and libraries."""
-    return ["".join(each.get("text") or each["data"]["text/plain"]) for each in outputs]
+    return ["".join(output.get("text") or output["data"]["text/plain"]) for output in outputs]
 
 
 def store(path: Path) -> None:

@@ -35,15 +35,15 @@ _WORDS: Final = {
 
 def chosen() -> tuple[str, Row]:
     """Return the table to show and the folder that has it: newest protocol, then most seeds, then most records."""
-    folders = sorted(each.name for each in (ROOT / PUBLISHED).iterdir() if each.is_dir())
-    found = [(name, table) for name in folders for table in tables(name) if table["rows"]]
+    folders = sorted(child.name for child in (ROOT / PUBLISHED).iterdir() if child.is_dir())
+    candidates = [(name, table) for name in folders for table in tables(name) if table["rows"]]
 
-    def weight(each: tuple[str, Row]) -> tuple[list[int], int, int]:
-        table = each[1]
+    def weight(candidate: tuple[str, Row]) -> tuple[list[int], int, int]:
+        table = candidate[1]
         version = [int(part) for part in table["protocol_version"].split(".")]
         return version, min(row["seeds"] for row in table["rows"]), table["records"]
 
-    return max(found, key=weight)
+    return max(candidates, key=weight)
 
 
 def text(language: str = "en") -> str:

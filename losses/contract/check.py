@@ -56,8 +56,8 @@ class Check:
             except (AssertionError, UndecidedError):
                 raise
             except Exception as error:
-                place = place_of(self.part_class, error)
-                raise AssertionError(f"{type(error).__name__}: {plugins.first_line(error)}{place}") from error
+                where = place_of(self.part_class, error)
+                raise AssertionError(f"{type(error).__name__}: {plugins.first_line(error)}{where}") from error
 
 
 @dataclass(frozen=True)

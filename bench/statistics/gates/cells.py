@@ -160,12 +160,12 @@ def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
 def _redefinitions(base: Mapping[CellKey, Side], new: Mapping[CellKey, Side]) -> dict[CellKey, CellKey]:
     """Return the cells of NEW that BASE has not, by whose names BASE calls another expression, with BASE's cells."""
     known = {(replace(key, method=""), name): key for key, side in base.items() for name in side.names}
-    found = {}
+    redefined = {}
     for key, side in new.items():
-        named = [known[place] for name in side.names if (place := (replace(key, method=""), name)) in known]
+        named = [known[named_cell] for name in side.names if (named_cell := (replace(key, method=""), name)) in known]
         if key not in base and named:
-            found[key] = named[0]
-    return found
+            redefined[key] = named[0]
+    return redefined
 
 
 def cell_key(spec: Spec) -> CellKey:

@@ -124,14 +124,14 @@ class Comparison:
 
     @property
     def counts(self) -> Mapping[GateVerdict, int]:
-        found = Counter(row.verdict for row in self.rows)
-        return {verdict: found[verdict] for verdict in VERDICTS}
+        counted = Counter(row.verdict for row in self.rows)
+        return {verdict: counted[verdict] for verdict in VERDICTS}
 
     @property
     def unseen(self) -> Mapping[str, int]:
         """What of BASE was not looked at in NEW: why, and in how many rows, the most common reason first."""
-        found = Counter(row.unseen for row in self.rows if row.unseen and not row.redefined)
-        return dict(found.most_common()) | dict.fromkeys(self.unmeasured, 1)
+        reasons = Counter(row.unseen for row in self.rows if row.unseen and not row.redefined)
+        return dict(reasons.most_common()) | dict.fromkeys(self.unmeasured, 1)
 
     def outcome(self, *, allow_improvement: bool, allow_missing: bool = False) -> Outcome:
         """Return the outcome in one word: alarms first, and a pass only if all of BASE was compared.
@@ -181,34 +181,34 @@ def compare(
     judged = quality(pairs, workloads, settings, flags)
     gates = zip(judged, failures_of(pairs), throughputs(pairs, settings), strict=True)
     rows = tuple(
-        Row(each.method, each.key, findings, _notes(each), redefined=each.redefined, lost=each.new.lost)
-        for each, findings in zip(pairs, gates, strict=True)
+        Row(cell.method, cell.key, findings, _notes(cell), redefined=cell.redefined, lost=cell.new.lost)
+        for cell, findings in zip(pairs, gates, strict=True)
     )
     return Comparison(rows=rows, changes=_changes(pairs), reruns=_reruns(pairs, judged, flags or {}), settings=settings)
 
 
 def compare_timings(base: Sequence[Timing], new: Sequence[Timing], settings: GateSettings) -> Comparison:
     """Compare two sets of kernel benchmarks by their names."""
-    before, after = ({each.name: each for each in timings} for timings in (base, new))
+    before, after = ({benchmark.name: benchmark for benchmark in timings} for timings in (base, new))
     names = sorted({*before, *after})
     family = sum(before[name].fingerprint == after[name].fingerprint for name in before.keys() & after.keys())
     rows = tuple(Row(name, None, (timing(before.get(name), after.get(name), settings, family),)) for name in names)
-    machines = [tuple(sorted({each.machine for each in timings})) for timings in (base, new)]
+    machines = [tuple(sorted({benchmark.machine for benchmark in timings})) for timings in (base, new)]
     changes = (Change("machine", *machines),) if machines[0] != machines[1] else ()
     return Comparison(rows=rows, changes=changes, reruns=(), settings=settings)
 
 
 def compare_golden(base: GoldenTraces | None, new: GoldenTraces, settings: GateSettings) -> Comparison:
     """Compare two files of golden traces by the names of their methods; BASE may be missing altogether."""
-    before = {each.method: each for each in base.traces} if base else {}
-    after = {each.method: each for each in new.traces}
+    before = {recorded.method: recorded for recorded in base.traces} if base else {}
+    after = {recorded.method: recorded for recorded in new.traces}
     judged = {name: trace(base, new, before.get(name), after.get(name)) for name in sorted({*before, *after})}
     traced = {
         name: Traced(before[name], after[name], finding.verdict == "worse", finding.effect or 0.0)
         for name, finding in judged.items()
         if finding.verdict != "not comparable"
     }
-    revisions = {name: remarks(each.revised) + _respelled(each) for name, each in traced.items()}
+    revisions = {name: remarks(method.revised) + _respelled(method) for name, method in traced.items()}
     rows = tuple(Row(name, None, (finding,), revisions.get(name, ())) for name, finding in judged.items())
     changes: list[Change] = []
     if base is not None:
@@ -228,43 +228,43 @@ def _respelled(traced: Traced) -> tuple[str, ...]:
     )
 
 
-def _notes(each: Pair) -> tuple[str, ...]:
-    said = [each.redefined] if each.redefined and each.refusal != each.redefined else []
-    for name, side in (("BASE", each.base), ("NEW", each.new)):
+def _notes(cell: Pair) -> tuple[str, ...]:
+    said = [cell.redefined] if cell.redefined and cell.refusal != cell.redefined else []
+    for name, side in (("BASE", cell.base), ("NEW", cell.new)):
         if side.lost:
             said.append(f"{name}: {side.lost} lost to a timeout or an error of the machinery")
         if side.superseded:
             said.append(f"{name}: {side.superseded} of older versions left out")
-    if each.base.any is not None and each.new.any is not None:
-        said += remarks(revised(part_versions(each.base.any.components), part_versions(each.new.any.components)))
-    if each.contradictions:
-        said.append(f"{CONTRADICTION} at {len(each.contradictions)} of {len(each.base.runs)} seeds")
+    if cell.base.any is not None and cell.new.any is not None:
+        said += remarks(revised(part_versions(cell.base.any.components), part_versions(cell.new.any.components)))
+    if cell.contradictions:
+        said.append(f"{CONTRADICTION} at {len(cell.contradictions)} of {len(cell.base.runs)} seeds")
     return tuple(said)
 
 
 def _reruns(pairs: Sequence[Pair], judged: Sequence[GateFinding], flags: Mapping[CellKey, Flag]) -> tuple[Rerun, ...]:
     """Plan the fresh seeds of what is flagged; in stage 2, of what has too few of them still."""
     suspected = [
-        (each, finding.flagged) for each, finding in zip(pairs, judged, strict=True) if finding.flagged is not None
+        (cell, finding.flagged) for cell, finding in zip(pairs, judged, strict=True) if finding.flagged is not None
     ]
     family = len(flags) or len(suspected)
     planned = []
-    for each, direction in suspected:
-        seen = flags[each.key].seeds if each.key in flags else tuple(each.new.runs)
-        needed, seeds = fresh_seeds_needed(len(each.base.runs), family), 0
+    for cell, direction in suspected:
+        seen = flags[cell.key].seeds if cell.key in flags else tuple(cell.new.runs)
+        needed, seeds = fresh_seeds_needed(len(cell.base.runs), family), 0
         while needed:
             needed -= seeds not in seen
             seeds += 1
-        planned.append(Rerun(each, seeds, Flag(direction, seen)))
+        planned.append(Rerun(cell, seeds, Flag(direction, seen)))
     return tuple(planned)
 
 
 def _changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
     """List what differs between the sets, over the cells that both have."""
     return differences(
-        tuple([_traits(record) for record in side.runs.values()] for side in (each.base, each.new))
-        for each in pairs
-        if each.base.runs and each.new.runs
+        tuple([_traits(record) for record in side.runs.values()] for side in (cell.base, cell.new))
+        for cell in pairs
+        if cell.base.runs and cell.new.runs
     )
 
 
@@ -276,10 +276,10 @@ def differences(shared: Iterable[Sequence[Iterable[Mapping[str, str]]]]) -> tupl
     """List what differs between two sets, from the traits of what is on both sides of each of their pairs."""
     seen: dict[str, tuple[set[str], set[str]]] = {}
     for pair_of_sides in shared:
-        for place, side in enumerate(pair_of_sides):
-            for found in side:
-                for what, value in found.items():
-                    seen.setdefault(what, (set(), set()))[place].add(value)
+        for index, side in enumerate(pair_of_sides):
+            for described in side:
+                for what, value in described.items():
+                    seen.setdefault(what, (set(), set()))[index].add(value)
     return tuple(
         Change(what, tuple(sorted(base)), tuple(sorted(new)))
         for what, (base, new) in seen.items()
@@ -291,10 +291,10 @@ def differences(shared: Iterable[Sequence[Iterable[Mapping[str, str]]]]) -> tupl
 def traits(components: Mapping[str, str], commit: str | None, environment: Environment | None) -> dict[str, str]:
     """Return what a result was made of and where, by name."""
     # Data and extractors differ from workload to workload in any set; where one changed, its cell says so.
-    found = {name: value for name, value in components.items() if name not in ("data", "extractor")}
-    found["commit"] = commit or "unknown"
+    described = {name: value for name, value in components.items() if name not in ("data", "extractor")}
+    described["commit"] = commit or "unknown"
     if environment is not None:
-        found |= {name: version for name, version in environment.versions.items() if name != "gan-loss-bench"}
-        found["machine"] = environment.device_name
-        found["fingerprint"] = environment.fingerprint
-    return found
+        described |= {name: version for name, version in environment.versions.items() if name != "gan-loss-bench"}
+        described["machine"] = environment.device_name
+        described["fingerprint"] = environment.fingerprint
+    return described

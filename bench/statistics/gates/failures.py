@@ -19,7 +19,7 @@ _ONE_DIRECTION = FAILURE_SIGNIFICANCE / 2.0
 def failures_of(pairs: Sequence[Pair]) -> list[GateFinding]:
     """Judge the failure counts of all cells, at the level that they have together."""
     tested = [pair for pair in pairs if not pair.refusal and not pair.measured_otherwise and pair.tested]
-    least = [min(_least(each, direction) for direction in (1, -1)) for each in tested]
+    least = [min(_least(pair, direction) for direction in (1, -1)) for pair in tested]
     family = next(
         (count for count in range(1, len(least) + 1) if sum(p < _ONE_DIRECTION / count for p in least) <= count), 1
     )

@@ -57,7 +57,7 @@ def trace(base: GoldenTraces | None, new: GoldenTraces, before: Trace | None, af
     steps = differences(before, after)
     if not steps:
         return incomparable("golden", "neither has any number")
-    largest = max(steps, key=lambda each: each.difference)
+    largest = max(steps, key=lambda step: step.difference)
     finding = GateFinding(
         gate="golden",
         verdict="equivalent",
@@ -84,13 +84,13 @@ def differences(before: Trace, after: Trace) -> list[Step]:
     A quantity that one of them lacks, or has for fewer steps, is no finite number there.
     """
     quantities = dict.fromkeys([*before.values, *after.values])
-    found = []
+    steps = []
     for quantity in quantities:
         one, other = before.values.get(quantity, []), after.values.get(quantity, [])
         floor = FLOOR * max((abs(value) for value in (*one, *other) if value is not None), default=0.0)
         for step, (old, now) in enumerate(zip_longest(one, other)):
-            found.append(Step(_difference(old, now, floor), quantity, step, old, now))
-    return sorted(found, key=lambda each: each.step)
+            steps.append(Step(_difference(old, now, floor), quantity, step, old, now))
+    return sorted(steps, key=lambda compared: compared.step)
 
 
 def _difference(old: float | None, now: float | None, floor: float) -> float:

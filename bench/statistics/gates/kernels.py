@@ -35,14 +35,14 @@ class _Pair:
     @property
     def paths(self) -> list[str]:
         """The paths of either side, in the order in which they are timed."""
-        return list(dict.fromkeys(each.path for record in (self.base, self.new) if record for each in record.timings))
+        return list(dict.fromkeys(timed.path for record in (self.base, self.new) if record for timed in record.timings))
 
     @property
     def together(self) -> int:
         """How many paths both sides have on one machine."""
         if self.base is None or self.new is None or self.base.machine.fingerprint != self.new.machine.fingerprint:
             return 0
-        return len({each.path for each in self.base.timings} & {each.path for each in self.new.timings})
+        return len({timed.path for timed in self.base.timings} & {timed.path for timed in self.new.timings})
 
 
 def with_kernels(
@@ -71,11 +71,11 @@ def _pair(base: Iterable[KernelRecord], new: Iterable[KernelRecord]) -> Iterator
 
 def _by_key(records: Iterable[KernelRecord]) -> dict[_Key, dict[str, KernelRecord]]:
     """Gather the last measurement of every key on every machine."""
-    found: defaultdict[_Key, dict[str, KernelRecord]] = defaultdict(dict)
+    by_key: defaultdict[_Key, dict[str, KernelRecord]] = defaultdict(dict)
     for record in sorted(records, key=lambda record: (record.measured_at, record.id)):
         device = record.machine.environment.device.partition(":")[0]
-        found[_Key(record.method, record.setting, device)][record.machine.fingerprint] = record
-    return found
+        by_key[_Key(record.method, record.setting, device)][record.machine.fingerprint] = record
+    return by_key
 
 
 def _last(records: dict[str, KernelRecord]) -> KernelRecord | None:
@@ -92,24 +92,24 @@ def _names(pairs: Iterable[_Pair]) -> dict[_Key, str]:
 
 
 def _row(pair: _Pair, path: str, name: str, settings: GateSettings, family: int) -> Row:
-    found = timing(_timing(pair.base, path, name), _timing(pair.new, path, name), settings, family)
-    said = _beside(pair, path, settings) if found.verdict != "not comparable" else ()
-    return Row(f"{name} {path}", None, (found,), said, f"{pair.key.setting.description}, {pair.key.device}")
+    finding = timing(_timing(pair.base, path, name), _timing(pair.new, path, name), settings, family)
+    said = _beside(pair, path, settings) if finding.verdict != "not comparable" else ()
+    return Row(f"{name} {path}", None, (finding,), said, f"{pair.key.setting.description}, {pair.key.device}")
 
 
 def _timing(record: KernelRecord | None, path: str, name: str) -> Timing | None:
-    found = record.timing(path) if record else None
-    if record is None or found is None:
+    timed = record.timing(path) if record else None
+    if record is None or timed is None:
         return None
     # Blocks A B B A: each has the reference's beside it.
-    blocks, reference = tuple(found.blocks), tuple(found.reference_blocks)
+    blocks, reference = tuple(timed.blocks), tuple(timed.reference_blocks)
     return Timing(
         name,
         record.machine.fingerprint,
         _machine(record),
         blocks,
         reference if len(reference) == len(blocks) else (),
-        loose=record.method == REFERENCE_METHOD and found.reference == path,
+        loose=record.method == REFERENCE_METHOD and timed.reference == path,
     )
 
 
@@ -145,16 +145,16 @@ def _changes(pairs: Iterable[_Pair]) -> tuple[Change, ...]:
 
 def _traits(record: KernelRecord) -> dict[str, str]:
     # The fingerprint of the machine is the measurement's own: on CUDA it covers the driver too.
-    found = traits(record.components, record.commit, record.machine.environment)
-    return found | {"fingerprint": record.machine.fingerprint}
+    described = traits(record.components, record.commit, record.machine.environment)
+    return described | {"fingerprint": record.machine.fingerprint}
 
 
 def _together(one: Iterable[Change], other: Iterable[Change]) -> tuple[Change, ...]:
     """Join what trials and measurements say of the same thing."""
-    found: dict[str, Change] = {}
-    for each in (*one, *other):
-        known = found.get(each.what, Change(each.what, (), ()))
-        found[each.what] = Change(
-            each.what, tuple(sorted({*known.base, *each.base})), tuple(sorted({*known.new, *each.new}))
+    changes: dict[str, Change] = {}
+    for change in (*one, *other):
+        known = changes.get(change.what, Change(change.what, (), ()))
+        changes[change.what] = Change(
+            change.what, tuple(sorted({*known.base, *change.base})), tuple(sorted({*known.new, *change.new}))
         )
-    return tuple(found.values())
+    return tuple(changes.values())

@@ -87,22 +87,22 @@ def quality(
     findings: list[GateFinding] = []
     # The sharpest level that Holm may ask for decides how few seeds are too few, before any result is looked at.
     refusals = [_why_not(pair, workloads) for pair in pairs]
-    family = sum(not refusal and bool(each.tested) for each, refusal in zip(pairs, refusals, strict=True))
-    for place, (each, refusal) in enumerate(zip(pairs, refusals, strict=True)):
-        flag = flags.get(each.key) if settings.stage == "2" else None
+    family = sum(not refusal and bool(cell.tested) for cell, refusal in zip(pairs, refusals, strict=True))
+    for index, (cell, refusal) in enumerate(zip(pairs, refusals, strict=True)):
+        flag = flags.get(cell.key) if settings.stage == "2" else None
         if refusal:
-            excused = not each.base.runs and not each.redefined
-            finding = incomparable("quality", refusal, excused=excused, missing=not each.new.runs)
+            excused = not cell.base.runs and not cell.redefined
+            finding = incomparable("quality", refusal, excused=excused, missing=not cell.new.runs)
             # A suspect that has gone has not been cleared.
             findings.append(finding if flag is None else replace(finding, flagged=flag.direction))
-        elif not each.tested and flag is None:
-            findings.append(_repeated(each, workloads))
+        elif not cell.tested and flag is None:
+            findings.append(_repeated(cell, workloads))
         else:
             level = _level(settings, family, len(flags), suspected=flag is not None)
-            tested[place] = _test(each, workloads, settings, level, flag)
-            findings.append(tested[place].finding)
+            tested[index] = _test(cell, workloads, settings, level, flag)
+            findings.append(tested[index].finding)
     decided = _decide(tested, pairs, flags, settings)
-    return [decided.get(place, finding) for place, finding in enumerate(findings)]
+    return [decided.get(index, finding) for index, finding in enumerate(findings)]
 
 
 def fresh_seeds_needed(base_count: int, flagged: int) -> int:
@@ -238,26 +238,26 @@ def _decide(
     settings: GateSettings,
 ) -> dict[int, GateFinding]:
     if settings.stage == "2":
-        family = [place for place in tested if pairs[place].key in flags]
-        adjusted = _adjusted([tested[place].p[flags[pairs[place].key].direction] for place in family], len(flags))
+        family = [index for index in tested if pairs[index].key in flags]
+        adjusted = _adjusted([tested[index].p[flags[pairs[index].key].direction] for index in family], len(flags))
         confirmed = {
-            place: _confirmed(tested[place], flags[pairs[place].key].direction, p)
-            for place, p in zip(family, adjusted, strict=True)
+            index: _confirmed(tested[index], flags[pairs[index].key].direction, p)
+            for index, p in zip(family, adjusted, strict=True)
         }
-        return {place: confirmed.get(place) or _unflagged(each) for place, each in tested.items()}
+        return {index: confirmed.get(index) or _unflagged(test) for index, test in tested.items()}
     holms = {
-        direction: dict(zip(tested, _adjusted([each.p[direction] for each in tested.values()]), strict=True))
+        direction: dict(zip(tested, _adjusted([test.p[direction] for test in tested.values()]), strict=True))
         for direction in DIRECTIONS
     }
     decided = {}
-    for place, each in tested.items():
-        direction = _direction(each)
-        finding = replace(each.finding, p=each.p[direction])
+    for index, test in tested.items():
+        direction = _direction(test)
+        finding = replace(test.finding, p=test.p[direction])
         if settings.stage == "1":
-            decided[place] = _screened(finding, direction)
+            decided[index] = _screened(finding, direction)
         else:
-            p = min(1.0, len(DIRECTIONS) * holms[direction][place])
-            decided[place] = _judged(replace(finding, adjusted_p=p), direction, p < QUALITY_SIGNIFICANCE)
+            p = min(1.0, len(DIRECTIONS) * holms[direction][index])
+            decided[index] = _judged(replace(finding, adjusted_p=p), direction, p < QUALITY_SIGNIFICANCE)
     return decided
 
 

@@ -90,32 +90,32 @@ def culprits(changed: Mapping[str, Set[str]], unchanged: Set[str]) -> tuple[list
         The culprits; and the methods in which every part also stands in one that did not change.
     """
     left = {name: set(parts) - unchanged for name, parts in changed.items()}
-    found = []
+    explained = []
     while any(left.values()):
         holders = {
             part: tuple(sorted(name for name, parts in left.items() if part in parts))
             for part in sorted(set().union(*left.values()))
         }
         methods = max(holders.values(), key=len)
-        found.append(Culprits(tuple(part for part, names in holders.items() if names == methods), methods))
+        explained.append(Culprits(tuple(part for part, names in holders.items() if names == methods), methods))
         left = {name: parts for name, parts in left.items() if name not in methods}
-    return found, sorted(left)
+    return explained, sorted(left)
 
 
 def _unexplained(base: GoldenTraces, new: GoldenTraces, traced: Sequence[Traced]) -> list[str]:
-    suspected = [each for each in traced if each.changed and not each.explained]
+    suspected = [method for method in traced if method.changed and not method.explained]
     if not suspected:
         return []
-    unchanged = frozenset[str]().union(*(each.parts for each in traced if not each.changed))
-    found, without = culprits({each.name: each.parts for each in suspected}, unchanged)
-    known = all(each.before.revisions and each.after.revisions for each in suspected)
+    unchanged = frozenset[str]().union(*(method.parts for method in traced if not method.changed))
+    groups, without = culprits({method.name: method.parts for method in suspected}, unchanged)
+    known = all(method.before.revisions and method.after.revisions for method in suspected)
     lead = (
         "and no revision of a part, nor the version of the engine or of the losses, was raised"
         if known
         else "and one of the files names no revisions of parts, so nobody can tell whether one was raised"
     )
-    said = [f"Numbers changed, {lead}: {_listed(each.name for each in suspected)}.{_elsewhere(base, new)}"]
-    said += [_blame(each, len(suspected), alone=not unchanged) for each in found]
+    said = [f"Numbers changed, {lead}: {_listed(method.name for method in suspected)}.{_elsewhere(base, new)}"]
+    said += [_blame(group, len(suspected), alone=not unchanged) for group in groups]
     if without:
         said.append(
             f"No part explains {_listed(without)}: each of theirs is also in a method that did not change. Either one "
@@ -125,10 +125,10 @@ def _unexplained(base: GoldenTraces, new: GoldenTraces, traced: Sequence[Traced]
     return said
 
 
-def _blame(each: Culprits, suspected: int, *, alone: bool) -> str:
-    of = f"all {suspected}" if len(each.methods) == suspected else f"{len(each.methods)} of these {suspected}"
+def _blame(group: Culprits, suspected: int, *, alone: bool) -> str:
+    of = f"all {suspected}" if len(group.methods) == suspected else f"{len(group.methods)} of these {suspected}"
     where = "that method" if suspected == 1 else f"{of}"
-    said = f"Likely culprit: {' or '.join(each.parts)}, in {where} and in no method that did not change"
+    said = f"Likely culprit: {' or '.join(group.parts)}, in {where} and in no method that did not change"
     if alone:
         return (
             f"{said}, of which there is none: raise its `revision`, or losses.VERSION or ENGINE_VERSION if it is "
@@ -147,16 +147,16 @@ def _needless(traced: Sequence[Traced]) -> list[str]:
     """Name the parts whose revision was raised although no number moved."""
     said = []
     for part, (old, new) in _revised(traced).items():
-        holders = [each for each in traced if part in each.revised]
+        holders = [method for method in traced if part in method.revised]
         # Where another part of the method was revised too, that one may have moved the numbers.
         telling = [holder for holder in holders if len(holder.revised) == 1] or holders
-        if not any(each.changed for each in telling):
+        if not any(method.changed for method in telling):
             said.append(f"The revision of {part} went from {old} to {new}, {_unmoved(telling)}")
     return said
 
 
 def _needless_shared(shared: Mapping[str, tuple[str, str]], traced: Sequence[Traced]) -> list[str]:
-    if not traced or any(each.changed for each in traced):
+    if not traced or any(method.changed for method in traced):
         return []
     return [
         f"The version of the {name} went from {old} to {new}, {_unmoved(traced)}" for name, (old, new) in shared.items()
@@ -164,11 +164,11 @@ def _needless_shared(shared: Mapping[str, tuple[str, str]], traced: Sequence[Tra
 
 
 def _unmoved(traced: Sequence[Traced]) -> str:
-    largest = max(each.effect for each in traced)
+    largest = max(method.effect for method in traced)
     moved = f"by more than {largest:.1e}, which is within the tolerance" if largest else "at all"
     return (
-        f"and no number moved {moved}, in {_listed(each.name for each in traced)}: what is recorded of them is trained "
-        "again for nothing, unless the change is one that these traces do not reach."
+        f"and no number moved {moved}, in {_listed(method.name for method in traced)}: what is recorded of them is "
+        "trained again for nothing, unless the change is one that these traces do not reach."
     )
 
 
@@ -181,10 +181,10 @@ def _lowered(traced: Sequence[Traced]) -> list[str]:
 
 
 def _revised(traced: Iterable[Traced]) -> dict[str, tuple[str, str]]:
-    return {part: change for each in traced for part, change in each.revised.items()}
+    return {part: change for method in traced for part, change in method.revised.items()}
 
 
 def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    rest = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return ", ".join(found[:_NAMED]) + rest
+    listed = list(names)
+    rest = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    return ", ".join(listed[:_NAMED]) + rest

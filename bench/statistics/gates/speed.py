@@ -53,12 +53,12 @@ def throughputs(pairs: Sequence[Pair], settings: GateSettings) -> list[GateFindi
     references = {replace(pair.key, method=""): pair for pair in pairs if _is_reference(pair)}
     beside = [references.get(replace(pair.key, method="")) for pair in pairs]
     family = sum(
-        _common(each, None if reference is each else reference) is not None
-        for each, reference in zip(pairs, beside, strict=True)
+        _common(pair, None if reference is pair else reference) is not None
+        for pair, reference in zip(pairs, beside, strict=True)
     )
     return [
-        throughput(each, settings, None if reference is each else reference, family)
-        for each, reference in zip(pairs, beside, strict=True)
+        throughput(pair, settings, None if reference is pair else reference, family)
+        for pair, reference in zip(pairs, beside, strict=True)
     ]
 
 
@@ -168,11 +168,11 @@ def _ratios(pair: Pair, reference: Pair | None, machine: str) -> tuple[Array, Ar
     """Return the seconds over the reference's at the same seed on the same machine; None where a side has none."""
     if reference is None or reference.refusal:
         return None
-    found = []
+    ratios = []
     for side, beside in ((pair.base, reference.base), (pair.new, reference.new)):
         own, other = (_by_machine(runs).get(machine, {}) for runs in (side, beside))
-        found.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
-    return (found[0], found[1]) if min(map(len, found)) else None
+        ratios.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
+    return (ratios[0], ratios[1]) if min(map(len, ratios)) else None
 
 
 def _slower(
