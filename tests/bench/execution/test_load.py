@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from load import load
+from load import Watched, executor_of, load
 
 HERE = Path(__file__).parent
 
@@ -13,12 +13,17 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
-    seen = load(count, 2, tmp_path / "results", looks=5)
-    assert (seen.finished, seen.recorded) == (count, count)
+def assert_flat(seen: Watched, count: int, handles: int) -> None:
     first, last = seen.memory[0], seen.memory[-1]
     assert last - first < 4 * count + 2048, f"KiB: {seen.memory}"  # a trial that is kept whole has some
-    pipes_of_two_workers = 2 * 5
-    assert max(seen.handles) - min(seen.handles) <= pipes_of_two_workers, seen.handles
+    assert max(seen.handles) - min(seen.handles) <= handles, seen.handles
     assert max(seen.threads) - min(seen.threads) <= 4, seen.threads
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
+    with executor_of("local", 2) as executor:
+        seen = load(count, executor, tmp_path / "results", looks=5)
+    assert (seen.finished, seen.recorded) == (count, count)
+    pipes_of_two_workers = 2 * 5
+    assert_flat(seen.supervisor, count, pipes_of_two_workers)
