@@ -13,7 +13,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from bench.events import TrialFinished
 from bench.execution.interface import Executor
 from bench.execution.local import LocalExecutor
 from bench.execution.ray import RayExecutor
+from bench.execution.template import WARM_MODULES
 from bench.store.journal import Store
 from bench.training.run_options import RunOptions
 
@@ -76,8 +77,11 @@ def trials(count: int) -> list[Trial]:
 
 
 @contextlib.contextmanager
-def executor_of(kind: str, workers: int, warm: tuple[str, ...] = ("bench.execution.worker",)) -> Iterator[Executor]:
-    """Make an executor, for `ray` with a cluster of its own. Whoever runs a campaign with it closes it."""
+def executor_of(kind: str, workers: int, warm: Sequence[str] = WARM_MODULES) -> Iterator[Executor]:
+    """Make an executor as `run` does, for `ray` with a cluster of its own. Whoever runs a campaign with it closes it.
+
+    `warm` is what workers of `local` are forked from; the nodes of a cluster have what `run` has.
+    """
     if kind == "local":
         yield LocalExecutor(workers, warm=warm)
         return

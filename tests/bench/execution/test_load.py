@@ -6,6 +6,8 @@ import pytest
 from load import Watched, executor_of, load
 
 HERE = Path(__file__).parent
+LIGHT = ("bench.execution.worker",)
+"""Enough for the fake trainer."""
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def assert_flat(seen: Watched, count: int, handles: int) -> None:
 
 @pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
-    with executor_of("local", 2) as executor:
+    with executor_of("local", 2, LIGHT) as executor:
         seen = load(count, executor, tmp_path / "results", looks=5)
     assert (seen.finished, seen.recorded) == (count, count)
     pipes_of_two_workers = 2 * 5
