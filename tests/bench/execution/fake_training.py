@@ -98,6 +98,12 @@ def _print(_: Path) -> None:
     subprocess.run([sys.executable, "-c", "print('and so does a child of it')"], check=True)
 
 
+def _print_late(_: Path) -> None:
+    """Print into a buffer that is written when the process ends; those that a process begins with are not any."""
+    sys.stdout = Path("/proc/self/fd/1").open("w", buffering=2**16)
+    sys.stdout.write("kept back\n")
+
+
 def _die(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -242,6 +248,7 @@ _BEHAVIOURS = {
     "fill-disk": _fill_disk,
     "break": _break,
     "print": _print,
+    "print-late": _print_late,
     "die": _die,
     "die-once": _die_once,
     "sleep": _sleep,
