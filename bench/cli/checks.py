@@ -62,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a child process printed, or what went wrong in it: the last line of it, after the signal if there was one."""
+    """What a child process printed, or what went wrong in it: its last line, after the signal if there was one."""
 
     values: dict[str, object]
     error: str = ""

@@ -99,10 +99,8 @@ class RayExecutor:
             return said
         if isinstance(said, BaseException):
             raise said
-        if isinstance(said, Declined):
-            raise ValueError(said.why)
-        where = address or "of this machine"
-        raise ValueError(f"the cluster {where} cannot be used, and its gateway is lost: {self._account.sentence(self._log)}")
+        lost = f"the cluster {address or 'of this machine'} cannot be used, and its gateway is lost: "
+        raise ValueError(said.why if isinstance(said, Declined) else lost + self._account.sentence(self._log))
 
     @property
     def device(self) -> str:

@@ -127,7 +127,7 @@ def leave() -> NoReturn:
     That would cost a fork of a warm process 0.4 s of CPU: it touches, and so copies, all that is shared. What is
     registered for the exit runs, and so temporary folders are removed; nobody waits for threads that a trial has left.
     """
-    atexit._run_exitfuncs()  # noqa: SLF001 - as the forks of `multiprocessing` do
+    atexit._run_exitfuncs()  # as the forks of `multiprocessing` do
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # whoever reads it has ended, or a trial has closed it
             stream.flush()

@@ -100,7 +100,7 @@ def _print(_: Path) -> None:
 
 def _print_late(_: Path) -> None:
     """Print into a buffer that is written when the process ends; those that a process begins with are not any."""
-    sys.stdout = Path("/proc/self/fd/1").open("w", buffering=2**16)
+    sys.stdout = os.fdopen(1, "w", buffering=2**16)
     sys.stdout.write("kept back\n")
 
 

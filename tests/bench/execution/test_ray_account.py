@@ -55,7 +55,8 @@ def test_one_that_was_never_connected_is_said_to_be(tmp_path: Path) -> None:
     account = Account(clock)
     clock.now += 3.0
     account.ended(-6)
-    assert account.sentence(tmp_path / "log") == "it was killed by SIGABRT, 3 s after its start, before it was connected"
+    known = "it was killed by SIGABRT, 3 s after its start, before it was connected"
+    assert account.sentence(tmp_path / "log") == known
 
 
 def test_a_trial_that_fails_before_it_begins_does_not_wait_any_more(make_task: MakeTask, tmp_path: Path) -> None:
