@@ -29,3 +29,16 @@ def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(t
     assert (seen.finished, seen.recorded) == (count, count)
     pipes_of_two_workers = 2 * 5
     assert_flat(seen.supervisor, count, pipes_of_two_workers)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_neither_the_supervisor_nor_its_gateway_grow_with_the_number_of_trials_of_a_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    count = 60
+    with executor_of("ray", 2) as executor:
+        seen = load(count, executor, tmp_path / "results", looks=6)
+    assert (seen.finished, seen.recorded) == (count, count)
+    assert len(seen.gateway.handles) == len(seen.supervisor.handles) == 6
+    for watched in (seen.supervisor, seen.gateway):
+        assert_flat(watched, count, handles=4)
