@@ -8,6 +8,7 @@ import heapq
 import itertools
 import os
 import random
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.config.trial import Trial
 from bench.events import Progress
 from bench.execution.interface import ExecutorLostError, Finished, Message, Started, Task
 from bench.store.journal import Store
-from bench.store.liveness import Holder
+from bench.store.liveness import BEAT_SECONDS, LEASE_SECONDS, Holder
 from bench.store.record import Outcome, Status, make_record
 
 Told = tuple[str, int, str]
@@ -61,6 +62,8 @@ class LongExecutor:
         self._told = told
         self.seconds: dict[tuple[str, int], float] = {}
         """How long it took."""
+        self.began: dict[str, float] = {}
+        """When each trial began, the last time."""
         self.most = 0
         """How many ran at once."""
         self.is_closed = False
@@ -120,7 +123,7 @@ class LongExecutor:
             )
         outcome = _outcome(status, "" if status in ("ok", "nonfinite") else status, self._world.now())
         self._tell(seconds, Finished(task=task, outcome=outcome, lost=fate < 0.03))
-        self.seconds[trial.id, task.attempt] = seconds
+        self.seconds[trial.id, task.attempt], self.began[trial.id] = seconds, self._clock()
         return Started(task=task)
 
     def _tell(self, seconds: float, message: Message) -> None:
@@ -131,42 +134,52 @@ class LongExecutor:
 
 
 class Elsewhere:
-    """The campaign of another machine that is at some trials, records one now and then, and falls silent for good."""
+    """The campaign of another machine: it is at some trials, records one now and then, and falls silent for good.
+
+    It does so when it has been waited for, as long as a few leases.
+    """
 
     NAME = "0123456789ab"
+    PATIENCE = 3 * LEASE_SECONDS
 
-    def __init__(self, store: Store, world: World, trials: Sequence[Trial], every: float, silent_after: int) -> None:
+    def __init__(self, store: Store, world: World, trials: Sequence[Trial], every: float) -> None:
         self._store, self._world = store, world
-        self._left = list(trials)
-        self._sign = store.claims / f"{self.NAME}.alive"
+        self.left = list(trials)
         self.recorded: list[str] = []
-        self._silent_after = silent_after
+        self.waited_for_since = float("inf")
+        self.silent_since = float("inf")
+        self._sign = store.claims / f"{self.NAME}.alive"
+        self._moment = time.time_ns()
         store.claims.mkdir(parents=True, exist_ok=True)
         self._sign.write_bytes(msgspec.json.encode(Holder(campaign=self.NAME, host="far", pid=7, boot="another")))
         for trial in trials:
             self._claim(trial).write_text(self.NAME)
-        self.silent_since = float("inf")
-        world.clock.every(15.0, self._beat)
-        world.clock.every(every, self._record)
+        world.clock.every(BEAT_SECONDS, self._beat)
+        world.clock.every(every, self._record_another)
 
-    @property
-    def is_silent(self) -> bool:
-        return len(self.recorded) >= self._silent_after
+    def is_waited_for(self) -> None:
+        """Take note of it."""
+        self.waited_for_since = min(self.waited_for_since, self._world.clock())
 
     def _beat(self) -> None:
-        if not self.is_silent:
-            moment = self._world.now().timestamp()
-            os.utime(self._sign, (moment, moment))
+        now = self._world.clock()
+        if now > self.silent_since:
+            return
+        self._moment += 1000  # real time hardly passes
+        os.utime(self._sign, ns=(self._moment, self._moment))
+        if now >= self.waited_for_since + self.PATIENCE:
+            self._record()
+            self.silent_since = now
+
+    def _record_another(self) -> None:
+        if len(self.left) > 3 and self.waited_for_since == float("inf"):
+            self._record()
 
     def _record(self) -> None:
-        if self.is_silent:
-            return
-        trial = self._left.pop(0)
+        trial = self.left.pop(0)
         self._store.append(make_record(trial, 0, _outcome("ok", "", self._world.now())))
         self._claim(trial).unlink()
         self.recorded.append(trial.id)
-        if self.is_silent:
-            self.silent_since = self._world.clock()
 
     def _claim(self, trial: Trial) -> Path:
         return self._store.claims / f"{trial.id}.0.0.claim"

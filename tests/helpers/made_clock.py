@@ -49,7 +49,9 @@ class MadeClock(Clock):
             self._now += seconds
             self._wake()
         for hook in self._hooks:
-            hook.due = max(hook.due, self._now)
+            if hook.due <= self._now:
+                hook.due = self._now + hook.period
+                hook.call()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         with self._changed:
