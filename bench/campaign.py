@@ -18,13 +18,13 @@ Nothing else writes to the store. Running the same trials again does only what h
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from bench.common.clock import SYSTEM, Clock
 from bench.config.trial import Trial
 from bench.events import (
     CampaignFinished,
@@ -83,6 +83,7 @@ def run(
     options: RunOptions = RunOptions(),  # noqa: B008 - it is frozen
     *,
     trainer: str = TRAINER,
+    clock: Clock = SYSTEM,
 ) -> Iterator[Event]:
     """Run what the store has no conclusive record of, record it, and tell what happens.
 
@@ -98,13 +99,14 @@ def run(
         store: where the records go.
         options: where and how trials run; its threads are those that `divide` gives.
         trainer: what trains, as `module:function` with the signature of `bench.execution.training.train`.
+        clock: by which times are told, others' signs of life are judged, and it is waited for them.
 
     Raises:
         RecordError: the store holds a file that is no usable record.
         StoreError: nothing can be written into the store, which is said before anything is trained; or, at the end, a
             record could not be, and lies elsewhere.
     """
-    started = time.monotonic()
+    started = clock()
     store.check_writable()
     checkpoints = store.checkpoints if options.checkpoint_dir is None else Path(options.checkpoint_dir)
     at_once = executor.workers * options.trials_per_process
@@ -115,7 +117,7 @@ def run(
     )
     # The executor is closed first: no process is left that writes to the scratch folder when that is removed.
     with contextlib.ExitStack() as until_the_end:
-        claims, scratch = until_the_end.enter_context(place_of(store))
+        claims, scratch = until_the_end.enter_context(place_of(store, clock))
         until_the_end.enter_context(contextlib.closing(executor))
         todo = pending(trials, store, options.inception)
         recorded = len(trials) - len(todo)
@@ -132,8 +134,8 @@ def run(
                 trainer=trainer,
             )
 
-        plan = SharedPlan(groups(todo, options.trials_per_process), claims, store)
-        handler = _MessageHandler(executor, store, claims, task_of)
+        plan = SharedPlan(groups(todo, options.trials_per_process), claims, store, clock=clock)
+        handler = _MessageHandler(executor, store, claims, task_of, clock)
         while True:
             yield from handler.fill(plan)
             if handler.is_busy:
@@ -147,7 +149,7 @@ def run(
         yield CampaignFinished(
             finished=len(statuses),
             failed=sum(status != "ok" for status in statuses),
-            seconds=time.monotonic() - started,
+            seconds=clock() - started,
         )
         handler.rescue.complain()
 
@@ -179,13 +181,16 @@ class _Company:
 class _MessageHandler:
     """Turns an executor's messages into records and events."""
 
-    def __init__(self, executor: Executor, store: Store, claims: Claims, task_of: Callable[[Trial, int], Task]) -> None:
+    def __init__(
+        self, executor: Executor, store: Store, claims: Claims, task_of: Callable[[Trial, int], Task], clock: Clock
+    ) -> None:
         self.statuses: list[str] = []
         """Of the trials that have finished, in their order."""
         self._executor = executor
         self._store = store
         self._claims = claims
         self._task_of = task_of
+        self._clock = clock
         self.rescue = Rescue(store)
         self._begun: dict[str, float] = {}
         self._retried: set[str] = set()
@@ -218,7 +223,7 @@ class _MessageHandler:
         if isinstance(message, Progress):
             yield message
         elif isinstance(message, Started):
-            self._begun[message.task.trial.id] = time.monotonic()
+            self._begun[message.task.trial.id] = self._clock()
             yield TrialStarted(trial=message.task.trial, attempt=message.task.attempt)
         else:
             yield from self._finish(message)
@@ -266,7 +271,7 @@ class _MessageHandler:
             status=outcome.status,
             message=outcome.message,
             distance=outcome.metrics.get("distance"),
-            seconds=time.monotonic() - self._begun.pop(trial.id, time.monotonic()),
+            seconds=(now := self._clock()) - self._begun.pop(trial.id, now),
         )
 
     def _keep(self, task: Task, outcome: Outcome) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from bench.common.endings import how_it_ended
 from bench.common.gpus import has_precision, is_built_for
 from bench.files.places import default_cache_dir, resolved
 
@@ -61,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a child process printed, or the last line of what went wrong in it."""
+    """What a child process printed, or what went wrong in it: its last line, after the signal if there was one."""
 
     values: dict[str, object]
     error: str = ""
@@ -79,7 +80,9 @@ def probe(code: str) -> Probe:
     if done.returncode == 0:
         return Probe(json.loads(done.stdout.strip().splitlines()[-1]))
     lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
-    error = lines[-1].strip() if lines else f"the process ended with status {done.returncode}"
+    error = lines[-1].strip() if lines else ""
+    if done.returncode < 0 or not error:  # a crash leaves no line of its own: what is there is about something else
+        error = how_it_ended(done.returncode) + (f"; it said last: {error}" if error else "")
     return Probe({}, error=error, trace=done.stderr)
 
 

@@ -1,8 +1,8 @@
 """Where a campaign stands, by what its events have told so far."""
 
-import time
 from dataclasses import dataclass, field
 
+from bench.common.clock import SYSTEM, Clock
 from bench.config.trial import Trial
 from bench.events import (
     CampaignStarted,
@@ -33,18 +33,24 @@ class Tally:
     problems: int = 0
     """Trials that ended in an error or a timeout."""
     running: dict[str, Running] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
     labels: dict[str, str] = field(default_factory=dict)
+    clock: Clock = SYSTEM
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
 
     def take(self, event: Event) -> None:
         if isinstance(event, CampaignStarted):
             self.planned, self.recorded = event.planned, event.recorded
-            self.started = time.monotonic()
+            self.started = self.clock()
         elif isinstance(event, TrialStarted):
             self.labels[event.trial.id] = label(event.trial)
             self.running[event.trial.id] = Running(label(event.trial))
         elif isinstance(event, Progress):
-            self.running.setdefault(event.trial_id, Running(self.name(event.trial_id))).latest = event
+            running = self.running.setdefault(event.trial_id, Running(self.name(event.trial_id)))
+            if event.step or not event.note:  # a mere remark says nothing of where the trial stands
+                running.latest = event
         elif isinstance(event, TrialRetried):
             self.running.pop(event.trial_id, None)
         elif isinstance(event, TrialFinished):
@@ -72,7 +78,7 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """Extrapolate from the share done; `None` while too little is done to say."""
-        elapsed = time.monotonic() - self.started
+        elapsed = self.clock() - self.started
         if self.share < 0.02 or elapsed < 2.0:
             return None
         return elapsed * (1.0 - self.share) / self.share

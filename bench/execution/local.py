@@ -19,6 +19,7 @@ from typing import Self
 
 import msgspec
 
+from bench.common.endings import how_it_ended
 from bench.events import Progress
 from bench.execution.children import child_environment, on_its_one_device
 from bench.execution.forking import ForkedProcess, Process, Template, template_of
@@ -278,12 +279,7 @@ def _conclude(task: Task, code: int, announcement: Announcement | None, limit: f
 def _how_it_ended(code: int) -> str:
     if code == ForkedProcess.LOST:
         return "nobody saw how it ended, as the process that it was forked from was lost, too"
-    if code >= 0:
-        return f"it ended with exit code {code} and left no outcome"
-    if -code == signal.SIGKILL:
-        return "killed by SIGKILL (often the system's out-of-memory killer)"
-    known = {number.value: number.name for number in signal.Signals}
-    return f"killed by {known.get(-code, f'signal {-code}')}"
+    return how_it_ended(code) + (" and left no outcome" if code >= 0 else "")
 
 
 def _without_outcome(task: Task, status: Status, message: str, announcement: Announcement | None) -> Finished:

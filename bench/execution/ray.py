@@ -24,6 +24,7 @@ from bench.common.threads import thread_variables
 from bench.execution.children import search_path
 from bench.execution.interface import ExecutorLostError, Finished, Message, Resources, Task
 from bench.execution.listening import CappedLog, Listener
+from bench.execution.ray_account import Account
 from bench.execution.ray_messages import WAITING, Declined, FromGateway, Ready, Room, Settings
 from bench.execution.worker import GRACE_SECONDS
 
@@ -31,8 +32,6 @@ ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 
 ANSWER_SECONDS: Final = 300.0
 """A cluster that has not answered by then is none. Ray may try for ever, where something else listens."""
-
-_NO_LINE: Final = "it said nothing"
 
 
 class RayExecutor:
@@ -64,6 +63,7 @@ class RayExecutor:
         self._outstanding = 0
         self._backlog = WAITING if workers is None else 0
         self._closed = False
+        self._account = Account()
         self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
         address = address or os.environ.get(ADDRESS_VARIABLE, "")
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
@@ -95,11 +95,12 @@ class RayExecutor:
             where = address or "of this machine"
             raise ValueError(f"the cluster {where} has not answered for {ANSWER_SECONDS / 60:g} minutes") from None
         if isinstance(said, Ready):
+            self._account.take(said)
             return said
         if isinstance(said, BaseException):
             raise said
-        lost = f"the cluster {address or 'of this machine'} cannot be used: {self._last_words()}"
-        raise ValueError(said.why if isinstance(said, Declined) else lost)
+        lost = f"the cluster {address or 'of this machine'} cannot be used, and its gateway is lost: "
+        raise ValueError(said.why if isinstance(said, Declined) else lost + self._account.sentence(self._log))
 
     @property
     def device(self) -> str:
@@ -122,6 +123,7 @@ class RayExecutor:
 
     def submit(self, *tasks: Task) -> None:
         self._outstanding += len(tasks)
+        self._account.submitted(tasks)
         self._send(list(tasks))
 
     def messages(self) -> Iterator[Message]:
@@ -130,10 +132,13 @@ class RayExecutor:
             if message is None:
                 if self._closed:
                     return
-                raise ExecutorLostError(f"the cluster was lost: {self._last_words()}")
+                raise ExecutorLostError(
+                    f"the cluster was lost, and its gateway with it: {self._account.sentence(self._log)}"
+                )
             if isinstance(message, BaseException):
                 raise message
             assert not isinstance(message, Ready | Declined), "it was said before"
+            self._account.take(message)
             if isinstance(message, Room):
                 self._room = message.workers
                 continue
@@ -182,23 +187,16 @@ class RayExecutor:
             self._messages.put(msgspec.json.decode(line, type=FromGateway))
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return False
+        self._account.heard()
         return True
 
     def _await_end(self) -> None:
-        self._process.wait()
+        self._account.ended(self._process.wait())
         try:
             self._listener.finish()
         except BaseException as error:  # noqa: BLE001 - raised where the messages are read
             self._messages.put(error)
         self._messages.put(None)
-
-    def _last_words(self) -> str:
-        """Return the last line that the gateway has printed."""
-        try:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return _NO_LINE
-        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), _NO_LINE)
 
 
 def _environment(address: str) -> dict[str, str]:

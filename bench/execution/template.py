@@ -88,6 +88,7 @@ def main(arguments: Sequence[str]) -> None:
         from bench.execution import worker
 
         worker.main()
+        worker.leave()
 
 
 def _serve(link: socket.socket) -> bool:

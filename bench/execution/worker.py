@@ -5,6 +5,7 @@ and `Concluded` for each task; the outcomes as files, `outcome.json` in the scra
 `Concluded` where that cannot be written. Stdin stays open as long as the parent lives.
 """
 
+import atexit
 import contextlib
 import importlib
 import os
@@ -120,6 +121,19 @@ def main() -> None:
         _die(signal.SIGTERM)  # as it would have, had it nothing to keep
 
 
+def leave() -> NoReturn:
+    """End this process, all outcomes of which are there, without taking the interpreter apart.
+
+    That would cost a fork of a warm process 0.4 s of CPU: it touches, and so copies, all that is shared. What is
+    registered for the exit runs, and so temporary folders are removed; nobody waits for threads that a trial has left.
+    """
+    atexit._run_exitfuncs()  # as the forks of `multiprocessing` do
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever reads it has ended, or a trial has closed it
+            stream.flush()
+    os._exit(0)
+
+
 def _placed(outcome: Outcome, task: Task) -> Outcome:
     """Say where the outcome comes from, unless the trainer has said it."""
     missing: dict[str, Any] = {}
@@ -198,3 +212,4 @@ def _is_written(task: Task, outcome: Outcome) -> bool:
 
 if __name__ == "__main__":
     main()
+    leave()

@@ -14,8 +14,6 @@ import os
 import secrets
 import socket
 import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -23,6 +21,7 @@ from typing import Final, Self
 import msgspec
 from msgspec import Struct
 
+from bench.common.clock import SYSTEM, Clock
 from bench.files.regular import UnusableFileError, open_regular
 from bench.files.writing import partial_file
 
@@ -61,7 +60,7 @@ class SignOfLife:
         *,
         beat: float = BEAT_SECONDS,
         lease: float = LEASE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.folder = folder
         self.holder = Holder(
@@ -135,7 +134,7 @@ class SignOfLife:
                     path.unlink()
 
     def _give_signs(self) -> None:
-        while not self._ended.wait(self._beat):
+        while not self._clock.wait(self._ended, self._beat):
             with contextlib.suppress(OSError):  # whoever cannot give signs is thought dead, which costs work twice
                 os.utime(self._file)
 

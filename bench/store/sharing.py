@@ -5,12 +5,12 @@ goes past what another has recorded meanwhile, or is at, and comes back to the l
 """
 
 import contextlib
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.common.clock import SYSTEM, Clock
 from bench.config.trial import Trial
 from bench.events import HeldElsewhere, RecordedElsewhere
 from bench.store.claims import Claims
@@ -42,7 +42,7 @@ class SharedPlan:
         store: Store,
         *,
         look_again: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._groups = deque(groups)
         self._claims = claims
@@ -85,7 +85,7 @@ class SharedPlan:
         if self._told != tuple(self._held):
             self._told = tuple(self._held)
             yield self._holding(waiting=True)
-        time.sleep(self._look_again)
+        self._clock.sleep(self._look_again)
 
     @property
     def is_waited_for(self) -> bool:
@@ -128,9 +128,9 @@ class SharedPlan:
 
 
 @contextlib.contextmanager
-def place_of(store: Store) -> Iterator[tuple[Claims, Path]]:
+def place_of(store: Store, clock: Clock = SYSTEM) -> Iterator[tuple[Claims, Path]]:
     """Give a campaign its claims, for as long as it lives, and its scratch folder."""
-    with SignOfLife(store.claims) as sign:
+    with SignOfLife(store.claims, clock=clock) as sign:
         claims = Claims(store, sign)
         name = sign.holder.campaign
         with scratch_folder(store.root, name, is_dead=lambda other: is_dead_for_sure(store.claims, other)) as scratch:

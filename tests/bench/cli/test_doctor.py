@@ -112,7 +112,11 @@ def test_the_probe_of_torch_says_what_is_asked_of_it():
 def test_a_probe_survives_what_it_probes():
     assert checks.probe("import json; print(json.dumps({'a': 1}))").values == {"a": 1}
     assert checks.probe("raise RuntimeError('operator torchvision::nms does not exist')").error == NMS
-    assert "status -9" in checks.probe("import os; os.kill(os.getpid(), 9)").error
+    killed = "it was killed by SIGKILL (often the system's out-of-memory killer)"
+    assert checks.probe("import os; os.kill(os.getpid(), 9)").error == killed
+    warned = checks.probe("import os, sys; print('a warning', file=sys.stderr); os.kill(os.getpid(), 6)")
+    assert warned.error == "it was killed by SIGABRT; it said last: a warning"
+    assert checks.probe("import os; os._exit(4)").error == "it ended with exit code 4"
 
 
 def test_python_and_libraries(monkeypatch):

@@ -4,8 +4,9 @@ import io
 import json
 
 import pytest
+from made_clock import MadeClock
 
-from bench.cli import progress, tally
+from bench.cli import progress
 from bench.cli.tally import Running, Tally
 from bench.events import (
     CampaignFinished,
@@ -47,14 +48,13 @@ def test_the_tally_follows_the_events(events):
     assert (standing.done, standing.finished, standing.problems, standing.running) == (3, 2, 1, {})
 
 
-def test_time_left_is_extrapolated_from_the_share_done(events, monkeypatch):
-    clock = [100.0]
-    monkeypatch.setattr(tally.time, "monotonic", lambda: clock[0])
-    standing = Tally()
+def test_time_left_is_extrapolated_from_the_share_done(events):
+    clock = MadeClock()
+    standing = Tally(clock=clock)
     for event in events[:5]:
         standing.take(event)
     assert standing.seconds_left() is None
-    clock[0] += 10.0
+    clock.sleep(10.0)
     assert standing.seconds_left() == pytest.approx(10.0 * 0.75 / 0.25)
 
 

@@ -1,10 +1,12 @@
 """A trainer without torch, for tests of what surrounds training. The trial's method names what it does."""
 
+import atexit
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -96,6 +98,12 @@ def _print(_: Path) -> None:
     subprocess.run([sys.executable, "-c", "print('and so does a child of it')"], check=True)
 
 
+def _print_late(_: Path) -> None:
+    """Print into a buffer that is written when the process ends; those that a process begins with are not any."""
+    sys.stdout = os.fdopen(1, "w", buffering=2**16)
+    sys.stdout.write("kept back\n")
+
+
 def _die(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -164,6 +172,12 @@ def _leave_child(_: Path) -> None:
     Path(os.environ["FAKE_TRAINING_MARKER"]).write_text(str(child))
 
 
+def _leave_thread(_: Path) -> None:
+    """Leave a thread that runs on, and something to be done at the end of the process."""
+    threading.Thread(target=time.sleep, args=(40,)).start()
+    atexit.register(Path(os.environ["FAKE_TRAINING_MARKER"]).write_text, "done at the exit")
+
+
 def _leave_session(_: Path) -> None:
     """Leave a fork that no signal to the group reaches, and that holds both pipes open."""
     child = os.fork()
@@ -225,6 +239,7 @@ def _fill_disk(_: Path) -> None:
 
 
 _BEHAVIOURS = {
+    "leave-thread": _leave_thread,
     "leave-session": _leave_session,
     "leave-session-and-sleep": _leave_session_and_sleep,
     "leave-chatter": _leave_chatter,
@@ -233,6 +248,7 @@ _BEHAVIOURS = {
     "fill-disk": _fill_disk,
     "break": _break,
     "print": _print,
+    "print-late": _print_late,
     "die": _die,
     "die-once": _die_once,
     "sleep": _sleep,

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from load import load
+from load import Watched, executor_of, load
 
 HERE = Path(__file__).parent
+LIGHT = ("bench.execution.worker",)
+"""Enough for the fake trainer."""
 
 
 @pytest.fixture(autouse=True)
@@ -13,12 +15,30 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
-    seen = load(count, 2, tmp_path / "results", looks=5)
-    assert (seen.finished, seen.recorded) == (count, count)
+def assert_flat(seen: Watched, count: int, handles: int) -> None:
     first, last = seen.memory[0], seen.memory[-1]
     assert last - first < 4 * count + 2048, f"KiB: {seen.memory}"  # a trial that is kept whole has some
-    pipes_of_two_workers = 2 * 5
-    assert max(seen.handles) - min(seen.handles) <= pipes_of_two_workers, seen.handles
+    assert max(seen.handles) - min(seen.handles) <= handles, seen.handles
     assert max(seen.threads) - min(seen.threads) <= 4, seen.threads
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
+    with executor_of("local", 2, LIGHT) as executor:
+        seen = load(count, executor, tmp_path / "results", looks=5)
+    assert (seen.finished, seen.recorded) == (count, count)
+    pipes_of_two_workers = 2 * 5
+    assert_flat(seen.supervisor, count, pipes_of_two_workers)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_neither_the_supervisor_nor_its_gateway_grow_with_the_number_of_trials_of_a_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    count = 60
+    with executor_of("ray", 2) as executor:
+        seen = load(count, executor, tmp_path / "results", looks=6)
+    assert (seen.finished, seen.recorded) == (count, count)
+    assert len(seen.gateway.handles) == len(seen.supervisor.handles) == 6
+    for watched in (seen.supervisor, seen.gateway):
+        assert_flat(watched, count, handles=4)

@@ -93,6 +93,24 @@ def test_what_a_worker_prints_is_in_its_log(warm: LocalExecutor, make_task: Make
     assert Path(task.log).read_text().splitlines() == ["a library talks to stdout", "and so does a child of it"]
 
 
+def test_what_a_worker_has_printed_into_a_buffer_is_in_its_log(warm: LocalExecutor, make_task: MakeTask) -> None:
+    task = make_task("print-late")
+    run(warm, task)
+    assert Path(task.log).read_text() == "kept back\n"
+
+
+@pytest.mark.parametrize("modules", [(), LIGHT], ids=["started", "forked"])
+def test_a_thread_that_a_trial_leaves_holds_nobody_and_what_is_due_at_the_exit_is_done(
+    make_task: MakeTask, tmp_path: Path, modules: tuple[str, ...]
+) -> None:
+    began = time.monotonic()
+    with LocalExecutor(1, warm=modules) as executor:
+        (end,) = finished(run(executor, make_task("leave-thread")))
+    assert end.outcome.status == "ok"
+    assert time.monotonic() - began < 25, "its thread runs for 40 s"
+    assert (tmp_path / "marker").read_text() == "done at the exit"
+
+
 def test_a_timeout_takes_a_worker_and_its_children_along_and_not_the_template(
     warm: LocalExecutor, make_task: MakeTask, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.common import clock as clock_of_campaigns
 from bench.config.workload import Workload
 from bench.store.claims import Claims, held
 from bench.store.journal import Store
@@ -19,7 +20,7 @@ AWAY = Holder(campaign="bbbbbbbbbbbb", host="elsewhere", pid=7, boot="another")
 Join = Callable[[], Claims]
 
 
-class Clock:
+class Clock(clock_of_campaigns.Clock):
     seconds = 0.0
 
     def __call__(self) -> float:

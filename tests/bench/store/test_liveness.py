@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.common import clock as clock_of_campaigns
 from bench.store import liveness
 from bench.store.liveness import Holder, SignOfLife, is_dead_for_sure, read_holder
 
 OTHER = "0123456789ab"
 
 
-class Clock:
+class Clock(clock_of_campaigns.Clock):
     """Runs forward when it is told to."""
 
     def __init__(self) -> None:

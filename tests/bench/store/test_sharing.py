@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.common import clock as clock_of_campaigns
 from bench.config.workload import Workload
 from bench.events import HeldElsewhere, RecordedElsewhere
 from bench.store.claims import Claims
@@ -17,7 +18,7 @@ from bench.store.sharing import SharedPlan
 Campaign = tuple[SignOfLife, Claims]
 
 
-class Clock:
+class Clock(clock_of_campaigns.Clock):
     seconds = 0.0
 
     def __call__(self) -> float:

@@ -1,0 +1,105 @@
+"""What is said of a gateway that has ended: what the executor itself knows, and only then what was printed."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.execution.interface import ExecutorLostError, Finished, Resources, Started, Task
+from bench.execution.ray import RayExecutor
+from bench.execution.ray_account import Account
+from bench.execution.ray_messages import Ready
+from bench.store.record import Outcome
+
+MakeTask = Callable[..., Task]
+READY = Ready(device="cpu", resources=Resources(), workers=1, notes=[])
+
+
+def ended(status: str) -> Outcome:
+    return Outcome(status=status, started_at="2026-01-01T00:00:00+00:00", finished_at="2026-01-01T00:00:00+00:00")
+
+
+class Clock:
+    """A clock that stands still."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_its_end_its_silence_and_what_was_under_way_come_before_its_last_words(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    clock, log = Clock(), tmp_path / "log"
+    account = Account(clock)
+    tasks = [make_task(seed=seed) for seed in range(5)]
+    account.submitted(tasks)
+    account.take(READY)
+    for task in tasks[:3]:
+        account.take(Started(task=task))
+    account.take(Finished(task=tasks[0], outcome=ended("ok")))
+    account.heard()
+    clock.now += 42.0
+    account.ended(1)
+    known = "it ended with exit code 1, 42 s after its last message, with 2 running and 2 waiting"
+    assert account.sentence(log) == known, "it printed nothing"
+    log.write_text("an earlier line\n  the last line  \n\n")
+    assert account.sentence(log) == f"{known}. Ray's last words: the last line"
+
+
+def test_one_that_was_never_connected_is_said_to_be(tmp_path: Path) -> None:
+    clock = Clock()
+    account = Account(clock)
+    clock.now += 3.0
+    account.ended(-6)
+    known = "it was killed by SIGABRT, 3 s after its start, before it was connected"
+    assert account.sentence(tmp_path / "log") == known
+
+
+def test_a_trial_that_fails_before_it_begins_does_not_wait_any_more(make_task: MakeTask, tmp_path: Path) -> None:
+    account = Account(Clock())
+    account.submitted([make_task()])
+    account.take(READY)
+    account.take(Finished(task=make_task(), outcome=ended("error")))
+    account.ended(0)
+    assert account.sentence(tmp_path / "log").endswith("with 0 running and 0 waiting")
+
+
+def _stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Let a script stand in for the gateway."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    program = folder / "gateway"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+def test_the_loss_of_a_gateway_at_work_is_told_with_its_signal(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [make_task(seed=seed) for seed in range(3)]
+    for name, message in (("ready", READY), ("started", Started(task=tasks[0]))):
+        (tmp_path / name).write_bytes(msgspec.json.encode(message) + b"\n")
+    at_work = f"read settings; cat {tmp_path}/ready; read one; read two; cat {tmp_path}/started; echo a remark >&2"
+    _stand_in(tmp_path, monkeypatch, f"{at_work}; kill -9 $$")
+    with RayExecutor("somewhere:1") as executor:
+        executor.submit(tasks[0])
+        executor.submit(*tasks[1:])
+        with pytest.raises(ExecutorLostError) as told:
+            list(executor.messages())
+    known = "it was killed by SIGKILL (often the system's out-of-memory killer), 0 s after its last message"
+    words = "with 1 running and 2 waiting. Ray's last words: a remark"
+    assert str(told.value) == f"the cluster was lost, and its gateway with it: {known}, {words}"
+
+
+def test_the_loss_of_a_gateway_that_was_to_connect_is_told_with_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(tmp_path, monkeypatch, "read settings; exit 3")
+    with pytest.raises(ValueError, match="cannot be used") as told:
+        RayExecutor("somewhere:1")
+    known = "and its gateway is lost: it ended with exit code 3, 0 s after its start, before it was connected"
+    assert str(told.value) == f"the cluster somewhere:1 cannot be used, {known}"
