@@ -38,7 +38,7 @@ def import_file(path: Path) -> None:
     if path.suffix != _SUFFIX:
         raise ValueError(f"{path} is no Python file: its name does not end in {_SUFFIX}")
     path = path.resolve()
-    if any(file_of(module) == path for module in list(sys.modules)):
+    if _is_imported(path):
         return
     specification = importlib.util.spec_from_file_location(f"losses_from_{path.stem}", path)
     assert specification is not None, "a file that ends in .py has a loader"
@@ -57,6 +57,19 @@ def file_of(module: str) -> Path | None:
     """Return the file of an imported module, or None where it has none, as a program typed into Python's stdin."""
     file = getattr(sys.modules.get(module), "__file__", None)
     return Path(file).resolve() if isinstance(file, str) and Path(file).is_file() else None
+
+
+def _is_imported(path: Path) -> bool:
+    """Whether a module was made of that file. Only names of the same file are resolved: modules are many."""
+    this = path.stat()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        try:
+            if isinstance(file, str) and os.path.samestat(Path(file).stat(), this) and file_of(name) == path:
+                return True
+        except OSError:
+            continue  # made from no file, as what lies in an archive
+    return False
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,20 @@ def jpeg_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     return folder / "cifar10-jpeg"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """Debian's browser, driven by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("no Chromium here: install it with apt-get install chromium")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

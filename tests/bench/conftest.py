@@ -132,6 +132,14 @@ def small_inception() -> Iterator[None]:
 
 
 @pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No further steps are timed at the end of a trial of this process."""
+    from small_trials import leave_out_timing
+
+    leave_out_timing(monkeypatch)
+
+
+@pytest.fixture
 def trial(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workload: Workload, record: Callable[..., Record]
 ) -> Callable[..., Trial]:

@@ -2,14 +2,11 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 from doc_pages import DOCS, ROOT
-
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +19,24 @@ def site(tmp_path_factory):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture
+def page(chromium, site):
+    """A page of the browser with the whole site in a folder."""
+    with chromium.new_page(viewport={"width": 1280, "height": 900}) as page:
+        yield page
+
+
+def search(page, site, words):
+    """Type words into the search of the first page, and return what is found."""
+    page.goto((site / "index.html").as_uri())
+    box = page.locator("input.md-search__input")
+    box.press_sequentially(words)  # the theme reads what keys typed
+    box.press("End")  # and waits for a key, where a browser that is driven has none for these letters
+    found = page.locator(".md-search-result__item")
+    found.first.wait_for()
+    return found
 
 
 def outside(html: str) -> list[str]:
@@ -59,34 +74,24 @@ def test_every_page_is_built_and_fetches_nothing(site):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the site with")
-def test_search_sorting_and_filter_work_from_a_folder(site):
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        requests: list[str] = []
-        errors: list[str] = []
-        page.on("request", lambda each: requests.append(each.url))
-        page.on("pageerror", lambda each: errors.append(str(each)))
-        page.goto((site / "index.html").as_uri())
-        found = page.locator(".md-search-result__item")
-        page.locator("input.md-search__input").press_sequentially("timeout_minutes")  # the theme reads what keys typed
-        found.first.wait_for()
-        assert "timeout" in found.first.inner_text()
+def test_search_sorting_and_filter_work_from_a_folder(page, site):
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda each: requests.append(each.url))
+    page.on("pageerror", lambda each: errors.append(str(each)))
+    assert "timeout" in search(page, site, "timeout_minutes").first.inner_text()
 
-        page.goto((site / "leaderboards" / "index.html").as_uri())
-        rows = page.locator("article table", has_text="95 %").locator("tbody tr:visible")
-        whole = rows.count()
-        heading = page.locator("article table", has_text="95 %").locator("th", has_text="score")
-        heading.click()
-        heading.click()
-        scores = [float(each) for each in rows.locator("td:nth-child(2)").all_inner_texts() if each != "–"]
-        assert scores == sorted(scores, reverse=True)
-        page.fill(".rows-filter", "hinge digits")
-        page.wait_for_timeout(100)
-        kept = rows.all_inner_texts()
-        browser.close()
+    page.goto((site / "leaderboards" / "index.html").as_uri())
+    rows = page.locator("article table", has_text="95 %").locator("tbody tr:visible")
+    whole = rows.count()
+    heading = page.locator("article table", has_text="95 %").locator("th", has_text="score")
+    heading.click()
+    heading.click()
+    scores = [float(each) for each in rows.locator("td:nth-child(2)").all_inner_texts() if each != "–"]
+    assert scores == sorted(scores, reverse=True)
+    page.fill(".rows-filter", "hinge digits")
+    page.wait_for_timeout(100)
+    kept = rows.all_inner_texts()
     assert 0 < len(kept) < whole
     assert all("hinge" in each and "digits" in each for each in kept)
     assert [each for each in requests if not each.startswith(("file:", "data:", "blob:"))] == []
@@ -95,21 +100,10 @@ def test_search_sorting_and_filter_work_from_a_folder(site):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the site with")
-def test_search_finds_chinese_words_and_their_pages_name_their_language(site):
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        found: dict[str, str] = {}  # it knows characters and no words: others may find another page first
-        for word in ("模式崩溃", "梯度消失", "随机种子", "判别器"):
-            page.goto((site / "index.html").as_uri())
-            box = page.locator("input.md-search__input")
-            box.press_sequentially(word)
-            box.press("End")  # the theme waits for a key, and a browser that is driven has none for these letters
-            page.locator(".md-search-result__item").first.wait_for()
-            page.locator(".md-search-result__item a").first.click()
-            page.wait_for_selector("html[lang=zh-CN]")
-            found[word] = page.locator("article").inner_text()
-        browser.close()
+def test_search_finds_chinese_words_and_their_pages_name_their_language(page, site):
+    found: dict[str, str] = {}  # it knows characters and no words: others may find another page first
+    for word in ("模式崩溃", "梯度消失", "随机种子", "判别器"):
+        search(page, site, word).locator("a").first.click()
+        page.wait_for_selector("html[lang=zh-CN]")
+        found[word] = page.locator("article").inner_text()
     assert {word for word, text in found.items() if word not in text} == set()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from bench.events import Progress
 from bench.execution.training import train
 from bench.plan import expand
 from bench.store.record import Outcome
+from bench.training import timing
 from bench.training.batches import Batch, Batches
 from bench.training.run_options import RunOptions
 from bench.training.step import TrainingStep
@@ -49,6 +51,17 @@ def toy_trial(**changes: object) -> Trial:
     settings = {"methods": ["nsgan"], "steps": 120, "evaluate_every": 60, "samples": 400}
     (trial,) = expand(load_suite("smoke", settings))
     return msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, **changes))
+
+
+def brief_trial(**changes: object) -> Trial:
+    """Return a trial that takes a tenth of that, in two blocks: for whatever does not depend on how long it trains."""
+    return toy_trial(**{"steps": 12, "evaluate_every": 6, "samples": 100} | changes)
+
+
+def leave_out_timing(patch: pytest.MonkeyPatch) -> None:
+    """Time no further steps at the end of a trial of this process: they would be most of a short one."""
+    patch.setattr(timing, "PHASE_STEPS", 0)
+    patch.setattr(timing, "EXCLUSIVE_BLOCKS", 0)
 
 
 def images(count: int = 100) -> Tensor:

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _digits
+import plain_loop
 import pytest
 import torch
-from slow_cases import mostly_slow
 from torch import nn
 
 import losses
@@ -56,7 +57,21 @@ def test_the_dcgan_loop_trains() -> None:
     assert last[0] < first[0] - 0.2
 
 
-@pytest.mark.parametrize("loss", mostly_slow(["nsgan", "nsgan-r1"], fast=["nsgan"]))
+def test_the_plain_loop_prints_its_first_and_its_last_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cheap sibling of the next one, in this process and on few images."""
+    monkeypatch.setattr(plain_loop, "batches", lambda _, steps: _digits.batches(8, steps))
+    monkeypatch.setattr(sys, "argv", ["plain_loop.py", "--steps", "6"])
+    with torch.random.fork_rng(devices=[]):
+        plain_loop.main()
+    first, last = capsys.readouterr().out.splitlines()
+    assert (first.partition(":")[0], last.partition(":")[0]) == ("step 0", "step 5")
+    assert numbers(last)[0] < numbers(first)[0] - 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["nsgan", "nsgan-r1"])
 def test_the_plain_loop_trains(loss: str) -> None:
     printed = run("plain_loop.py", "--steps", "10", "--loss", loss)
     first, last = (numbers(line) for line in printed.splitlines())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from held_background import HeldRunner, ReleasedRunner
-from small_trials import make_trial, toy_trial, train_alone
+from small_trials import brief_trial, make_trial, toy_trial, train_alone
 from tape import Tapes
 
 from bench.accelerate.background import BackgroundRunner
@@ -23,6 +23,8 @@ from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.step import TrainingStep
 from bench.training.stepper import Runner
+
+pytestmark = pytest.mark.usefixtures("untimed")
 
 CPU = torch.device("cpu")
 MEASURED = ("status", "metrics", "history", "stability")
@@ -59,7 +61,7 @@ def assert_same(folder: Path, found: Outcome, other: Path, expected: Outcome) ->
 @pytest.mark.parametrize(
     "trial",
     [
-        toy_trial(),
+        brief_trial(),
         toy_trial(steps=1, evaluate_every=1),
         pytest.param(toy_trial(optimizer=EXPLOSIVE, steps=400, evaluate_every=100), marks=pytest.mark.slow),
         pytest.param(image_trial(), marks=pytest.mark.slow),
@@ -199,6 +201,7 @@ def test_the_pace_is_of_blocks_alone_or_measured_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
     """With an evaluation beside two of its four blocks, too few were exclusive."""
+    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 4)
     trial = toy_trial()
     timed: list[TrainingLoop] = []
     make, submit = TrainingLoop.make, HeldRunner.submit

@@ -9,7 +9,7 @@ from pretended_training import PretendedTraining, install
 from published_folders import make_published
 
 from bench.cli.main import cli
-from bench.report import methods
+from bench.report import methods, style
 from bench.report.methods import MethodEntry
 
 INDEX = (
@@ -23,6 +23,18 @@ INDEX = (
 @pytest.fixture
 def index(monkeypatch):
     monkeypatch.setattr(methods, "index", lambda: INDEX)
+
+
+@pytest.fixture
+def drawn():
+    """Ask for it to have figures drawn: commands that write a page spend most of their time on that."""
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(request, monkeypatch):
+    """Figures are made, and then left empty; `tests/bench/report` draws them."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(style, "svg_of", lambda _: '<svg viewBox="0 0 1 1"></svg>')
 
 
 @pytest.fixture

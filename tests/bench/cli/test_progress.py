@@ -5,6 +5,7 @@ import json
 
 import pytest
 from made_clock import MadeClock
+from terminal_text import terminal_text
 
 from bench.cli import progress
 from bench.cli.tally import Running, Tally
@@ -109,14 +110,10 @@ def test_json_lines_name_the_trial(events):
 
 
 def test_the_live_display_shows_every_running_trial(events):
-    from rich.console import Console
-
     renderer = progress.RichRenderer()
-    console = Console(width=120, record=True, file=io.StringIO())
     for event in events[:5]:
         renderer.tally.take(event)
-    console.print(renderer._display())
-    text = console.export_text()
+    text = terminal_text(renderer._display(), width=120)
     for words in (
         "1/4 trials",
         "nsgan on digits, seed 0",

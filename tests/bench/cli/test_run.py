@@ -9,7 +9,7 @@ from bench.store.journal import Store
 SMALL = ("--method", "nsgan", "--method", "hinge", "--workload", "digits", "--seeds", "2", "--executor", "inline")
 
 
-def test_run_trains_ranks_and_reports(bench, pretend, tmp_path):
+def test_run_trains_ranks_and_reports(bench, pretend, drawn, tmp_path):
     result = bench("run", *SMALL, "--results", tmp_path)
     assert result.exit_code == 0, result.output
     assert pretend.trained == ["nsgan", "hinge", "nsgan", "hinge"]

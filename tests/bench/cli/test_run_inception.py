@@ -15,6 +15,9 @@ from bench.training.run_options import RunOptions
 
 TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
 
+# Once asked for it is small until the file ends: so it is for every test here, in whatever order they run.
+pytestmark = pytest.mark.usefixtures("small_inception")
+
 
 @pytest.fixture
 def run(bench, photos, tmp_path):
@@ -63,9 +66,7 @@ def at_home(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_record_carries_fid_and_nothing_else_changes(
-    run, records, small_inception, few_images, inception_file, tmp_path
-):
+def test_a_record_carries_fid_and_nothing_else_changes(run, records, few_images, inception_file, tmp_path):
     result = run("--inception-weights", inception_file)
     assert result.exit_code == 0, result.output
     label = identify(inception_file).label
@@ -201,7 +202,7 @@ def test_a_child_process_is_told_of_the_weights(tmp_path, monkeypatch, inception
 
 
 @pytest.mark.slow
-def test_a_run_that_ceased_to_be_finite_has_no_fid(tmp_path, small_inception, inception_file):
+def test_a_run_that_ceased_to_be_finite_has_no_fid(tmp_path, inception_file):
     import msgspec
 
     from bench.config.suite import load_suite

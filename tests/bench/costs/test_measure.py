@@ -158,10 +158,10 @@ def test_a_precision_that_the_card_does_not_have_is_refused_and_the_others_are_m
 
     monkeypatch.setattr(costs, "check_precision", check)
     settings = [msgspec.structs.replace(small, precision=precision) for precision in ("bf16", "fp32")]
-    methods = resolve(["nsgan", "wgan"])
+    methods = resolve(["nsgan"])
     events = list(measure(methods, settings, KernelStore(tmp_path), device="cpu", threads=1, effort=quick))
-    assert [type(event) for event in events] == [Refused, Refused, Measured, Measured]
-    assert {event.reason for event in events[:2]} == {"Tesla T4 has no bf16"}
+    assert [type(event) for event in events] == [Refused, Measured]
+    assert events[0].reason == "Tesla T4 has no bf16"
 
 
 class ChosenError(Exception):

@@ -8,15 +8,12 @@ import pytest
 from bench.config.workload import Workload
 from bench.execution.interface import Task
 from bench.store.record import Record
-from bench.training import timing
 from bench.training.run_options import RunOptions
 
 
 @pytest.fixture(autouse=True)
-def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No further steps are timed at the end of a trial of this process: they would be most of a short one."""
-    monkeypatch.setattr(timing, "PHASE_STEPS", 0)
-    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 0)
+def _untimed(untimed: None) -> None:
+    """Of every trial here."""
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from shared_trials import CPU, together
-from small_trials import toy_trial
+from small_trials import brief_trial
 
 from bench.execution import training
 from bench.execution.interface import NeedsOwnProcess
@@ -49,8 +49,8 @@ ELSE = {"a bad loss": ValueError("a bad loss"), "another": RuntimeError("CUDA er
 def test_out_of_memory_beside_others_is_tried_again_with_fewer(tmp_path: Path, monkeypatch, kind: str) -> None:
     error = (NO_MEMORY | ELSE)[kind]
     fails_at(monkeypatch, error)
-    good, bad = together(tmp_path / "two", toy_trial(seed=0), toy_trial(seed=1))
-    (alone,) = together(tmp_path / "one", toy_trial(seed=1))
+    good, bad = together(tmp_path / "two", brief_trial(seed=0), brief_trial(seed=1))
+    (alone,) = together(tmp_path / "one", brief_trial(seed=1))
     assert isinstance(good, Outcome)
     assert isinstance(bad, NeedsMemory) is (kind in NO_MEMORY)
     assert alone is error, "nobody was in its way"
@@ -65,7 +65,7 @@ def test_out_of_memory_while_a_trial_is_built_is_the_same(tmp_path: Path, monkey
         build(step, *given, seed=seed, **settings)
 
     monkeypatch.setattr(TrainingStep, "__init__", building)
-    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    first, bad, last = together(tmp_path, *(brief_trial(seed=seed) for seed in range(3)))
     assert isinstance(first, Outcome)
     assert isinstance(last, Outcome)
     assert str(bad) == "out of memory beside 2 other trials of its process: CUDA out of memory"
@@ -84,7 +84,7 @@ def test_a_gpu_that_fails_for_good_while_a_trial_is_built_is_no_fault_of_the_oth
 
     monkeypatch.setattr(TrainingStep, "__init__", building)
     monkeypatch.setattr(training, "recovers", lambda _: False)
-    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    first, bad, last = together(tmp_path, *(brief_trial(seed=seed) for seed in range(3)))
     assert bad is error
     for other in (first, last):
         assert isinstance(other, NeedsOwnProcess)
@@ -95,7 +95,7 @@ def test_a_gpu_that_failed_for_good_is_no_fault_of_the_other_trials(tmp_path: Pa
     error = RuntimeError("CUDA error: device-side assert triggered")
     fails_at(monkeypatch, error)
     monkeypatch.setattr(training, "recovers", lambda _: False)
-    first, bad, last = together(tmp_path, *(toy_trial(seed=seed) for seed in range(3)))
+    first, bad, last = together(tmp_path, *(brief_trial(seed=seed) for seed in range(3)))
     assert bad is error
     for other in (first, last):
         assert isinstance(other, NeedsOwnProcess)
@@ -135,7 +135,7 @@ def test_what_a_trial_raised_keeps_nothing_of_it_alive(
     fails_at(monkeypatch, RuntimeError("out of luck"))
     (tmp_path / "0").mkdir()
     place = 0 if first else 1
-    members = [(toy_trial(seed=seed), tmp_path / "0") for seed in ((1, 2) if first else (2, 1))]
+    members = [(brief_trial(seed=seed), tmp_path / "0") for seed in ((1, 2) if first else (2, 1))]
     ended = training.train(members, RunOptions(), lambda _: None)
     index, error = next(ended)
     assert (index, str(error)) == (place, "out of luck")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from executed_tasks import finished, run
 
-from bench.execution.interface import Finished, Message, Progress, Started, Task
+from bench.execution.interface import Finished, Progress, Started, Task
 from bench.execution.listening import LARGEST_LOG, LAST_WORDS, CappedLog
 from bench.execution.local import LocalExecutor
 
@@ -25,16 +26,6 @@ def local(tmp_path: Path) -> Iterator[LocalExecutor]:
             os.kill(int(marker.read_text()), signal.SIGKILL)
         except ProcessLookupError:
             return
-
-
-def run(executor: LocalExecutor, *tasks: Task) -> list[Message]:
-    for task in tasks:
-        executor.submit(task)
-    return list(executor.messages())
-
-
-def finished(messages: list[Message]) -> list[Finished]:
-    return [message for message in messages if isinstance(message, Finished)]
 
 
 @pytest.mark.timeout(40)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from executed_tasks import finished, run
+from processes import alive, wait_until
 
 from bench.events import Progress
 from bench.execution.inline import InlineExecutor
-from bench.execution.interface import Executor, Finished, Message, Started, Task
+from bench.execution.interface import Executor, Finished, Started, Task
 from bench.execution.local import LocalExecutor
 
 MakeTask = Callable[..., Task]
@@ -28,31 +30,6 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 def local() -> Iterator[LocalExecutor]:
     with LocalExecutor(2) as made:
         yield made
-
-
-def run(executor: Executor, *tasks: Task) -> list[Message]:
-    for task in tasks:
-        executor.submit(task)
-    return list(executor.messages())
-
-
-def finished(messages: list[Message]) -> list[Finished]:
-    return [message for message in messages if isinstance(message, Finished)]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_both_executors_tell_start_progress_and_outcome(executor: Executor, make_task: MakeTask) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from slow_cases import sampled
-from small_trials import toy_trial, train_alone
+from small_trials import brief_trial, toy_trial, train_alone
 
 from bench import campaign
 from bench.config.trial import Trial
@@ -98,12 +98,12 @@ def assert_same(found: Outcome | Record | Exception | None, expected: Outcome) -
 
 
 def test_whoever_is_asked_to_end_goes_on_from_there(here: Here, tmp_path: Path) -> None:
-    trial = toy_trial()
-    assert here.train(trial, ask_at=60) == [None]
+    trial = brief_trial()
+    assert here.train(trial, ask_at=6) == [None]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert here.kept(trial).exists()
     (found,) = here.train(trial)
-    assert here.notes == ["goes on at step 60"]
+    assert here.notes == ["goes on at step 6"]
     assert_same(found, alone(trial, tmp_path))
 
 
@@ -125,7 +125,7 @@ def test_one_that_is_asked_while_it_is_concluded_ends_at_once(
     here: Here, monkeypatch: pytest.MonkeyPatch, eager: None
 ) -> None:
     """What others of the process have is kept all the same, at the end of the block that they are in."""
-    trials = [toy_trial(seed=0, steps=55, evaluate_every=55), toy_trial(seed=1)]
+    trials = [brief_trial(seed=0, steps=5, evaluate_every=5), brief_trial(seed=1)]
     conclude = Run.conclude
 
     def concluding(run: Run, artifacts: Path) -> Outcome:
@@ -138,7 +138,7 @@ def test_one_that_is_asked_while_it_is_concluded_ends_at_once(
     here.asked = True
     assert here.train(*trials) == [None, None]
     here.train(trials[1])
-    assert here.notes == ["goes on at step 60"]
+    assert here.notes == ["goes on at step 6"]
 
 
 def test_without_a_folder_or_minutes_nothing_is_kept_and_no_signal_is_taken(
@@ -147,7 +147,7 @@ def test_without_a_folder_or_minutes_nothing_is_kept_and_no_signal_is_taken(
     listening: list[object] = []
     monkeypatch.setattr("bench.training.stopping.StopRequest.listening", lambda _: listening.append(1))
     for options in ({"checkpoint_dir": None}, {"checkpoint_minutes": 0.0}):
-        (found,) = here.train(toy_trial(), **options)
+        (found,) = here.train(brief_trial(), **options)
         assert isinstance(found, Outcome)
     assert not (here.folder / "checkpoints").exists()
     assert listening == []
@@ -175,8 +175,8 @@ def _flip(path: Path) -> None:
 
 def _swap(path: Path) -> None:
     other = Here(path.parents[1] / "other")
-    other.train(toy_trial(seed=5), ask_at=60)
-    path.write_bytes(other.kept(toy_trial(seed=5)).read_bytes())
+    other.train(brief_trial(seed=5), ask_at=6)
+    path.write_bytes(other.kept(brief_trial(seed=5)).read_bytes())
 
 
 def _misfit(path: Path) -> None:
@@ -187,7 +187,7 @@ def _misfit(path: Path) -> None:
     from bench.training.version import ENGINE_VERSION
 
     origin = checkpoint_file.Origin(
-        trial_id=toy_trial().id,
+        trial_id=brief_trial().id,
         engine=ENGINE_VERSION,
         commit="c0ffee",
         fingerprint=environment("cpu", 1, accelerator_name("cpu")).fingerprint,
@@ -216,8 +216,8 @@ def _misfit(path: Path) -> None:
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_costs_only_itself(
     here: Here, tmp_path: Path, spoil, words: str
 ) -> None:
-    trial = toy_trial()
-    here.train(trial, ask_at=60)
+    trial = brief_trial()
+    here.train(trial, ask_at=6)
     spoil(here.kept(trial))
     here.notes.clear()
     (found,) = here.train(trial)
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_costs_only_itself(
 def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here, tmp_path: Path, eager: None) -> None:
     here.folder.mkdir()
     (here.folder / "checkpoints").write_text("a file where the folder would be")
-    trial = toy_trial()
+    trial = brief_trial()
     (found,) = here.train(trial)
     assert here.notes == ["its checkpoint cannot be written (File exists): an interruption costs all of it"]
     assert_same(found, alone(trial, tmp_path))
@@ -239,12 +239,12 @@ def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here
 def test_a_part_that_fails_is_tried_again_from_the_last_checkpoint(
     here: Here, tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trial = toy_trial()
+    trial = brief_trial()
     make = training.Run.steps
 
     def failing(run: Run) -> Iterator[int]:
         for step in make(run):
-            if step == 70:
+            if step == 7:
                 raise RuntimeError("out of memory")
             yield step
 
@@ -253,7 +253,7 @@ def test_a_part_that_fails_is_tried_again_from_the_last_checkpoint(
         (failed,) = here.train(trial)
     assert str(failed) == "out of memory"
     (found,) = here.train(trial)
-    assert here.notes == ["goes on at step 60"]
+    assert here.notes == ["goes on at step 6"]
     assert_same(found, alone(trial, tmp_path))
 
 
@@ -359,7 +359,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1:2]
-from small_trials import toy_trial
+from small_trials import brief_trial, toy_trial
 from bench import campaign
 from bench.events import Progress
 from bench.execution.local import LocalExecutor

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from executed_tasks import finished, run
+from processes import alive, parent_of, wait_until
 from small_trials import toy_trial
 
 from bench.events import Progress
 from bench.execution.forking import Template
-from bench.execution.interface import Finished, Message, Started, Task
+from bench.execution.interface import Started, Task
 from bench.execution.local import LocalExecutor
 from bench.execution.template import WARM_MODULES, is_possible, send
 from bench.training.run_options import RunOptions
@@ -31,34 +33,6 @@ LIGHT = ("bench.execution.worker",)
 def warm() -> Iterator[LocalExecutor]:
     with LocalExecutor(2, warm=LIGHT) as made:
         yield made
-
-
-def run(executor: LocalExecutor, *tasks: Task) -> list[Message]:
-    for task in tasks:
-        executor.submit(task)
-    return list(executor.messages())
-
-
-def finished(messages: list[Message]) -> list[Finished]:
-    return [message for message in messages if isinstance(message, Finished)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.02)
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_workers_are_forked_and_end_as_others_do(warm: LocalExecutor, make_task: MakeTask) -> None:

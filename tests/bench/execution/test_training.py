@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from shared_trials import CPU, EXPLOSIVE, FILES, assert_same, together
-from small_trials import toy_trial, train_alone
+from small_trials import brief_trial, toy_trial, train_alone
 from tape import Tapes
 
 from bench import data
@@ -35,13 +35,13 @@ TRIALS = [
     {"seed": 1},
     {"method": "wgan-gp", "seed": 0},
     {"method": "bce_ns + r1(gamma=1, every=3) + lecam(start=0)", "seed": 2, "critic_steps": 2},
-    {"method": "mmd-gan-rq", "seed": 0, "steps": 75},
+    {"method": "mmd-gan-rq", "seed": 0, "steps": 9},
 ]
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(len(TRIALS), marks=pytest.mark.slow)])
 def test_results_are_those_of_each_trial_alone(tmp_path: Path, count: int) -> None:
-    trials = [toy_trial(**changes) for changes in TRIALS[:count]]
+    trials = [brief_trial(**changes) for changes in TRIALS[:count]]
     outcomes = together(tmp_path / "together", *trials)
     for index, trial in enumerate(trials):
         folder = tmp_path / f"alone-{index}"
@@ -110,17 +110,17 @@ def test_steps_are_made_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         TrainingLoop, "make", lambda loop, step: (made.append((loop.spec.seed, step)), make(loop, step))
     )
-    together(tmp_path, *(toy_trial(seed=seed, steps=6, evaluate_every=3) for seed in range(3)))
+    together(tmp_path, *(brief_trial(seed=seed, steps=6, evaluate_every=3) for seed in range(3)))
     assert made == [(seed, step) for step in range(6) for seed in range(3)]
 
 
 def test_a_trial_that_ends_early_or_fails_leaves_the_others_as_they_are(tmp_path: Path) -> None:
-    healthy = toy_trial()
+    healthy = brief_trial()
     trials = [
-        toy_trial(optimizer=EXPLOSIVE),
+        brief_trial(optimizer=EXPLOSIVE),
         healthy,
-        toy_trial(protocol_version="0.9"),
-        toy_trial(workload="no-such-data"),
+        brief_trial(protocol_version="0.9"),
+        brief_trial(workload="no-such-data"),
     ]
     exploded, found, refused, missing = together(tmp_path / "together", *trials)
     assert isinstance(exploded, Outcome)
@@ -140,7 +140,7 @@ def test_an_error_in_a_step_is_that_trials_alone(tmp_path: Path, monkeypatch: py
         make(loop, step)
 
     monkeypatch.setattr(TrainingLoop, "make", failing)
-    good, bad = together(tmp_path / "together", toy_trial(seed=0), toy_trial(seed=1))
+    good, bad = together(tmp_path / "together", brief_trial(seed=0), brief_trial(seed=1))
     assert isinstance(good, Outcome)
     assert str(bad) == "out of luck"
 
@@ -160,7 +160,7 @@ def test_the_pace_of_a_packed_trial_is_measured_alone(tmp_path: Path, monkeypatc
         monkeypatch.setattr(module, "BLOCK_STEPS", 20)
     sizes = {"steps": 40, "evaluate_every": 40}
     outcomes = together(
-        tmp_path, toy_trial(seed=0, **sizes), toy_trial(seed=1, **sizes), toy_trial(method="wgan-gp", **sizes)
+        tmp_path, brief_trial(seed=0, **sizes), brief_trial(seed=1, **sizes), brief_trial(method="wgan-gp", **sizes)
     )
     for outcome, timed in zip(outcomes, (True, False, True), strict=True):
         assert isinstance(outcome, Outcome)
@@ -191,20 +191,20 @@ def test_each_kind_of_trial_is_timed_alone_once_a_process(tmp_path: Path, monkey
     monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 4)
     sizes = {"steps": 5, "evaluate_every": 5, "samples": 40}
     trials = [
-        toy_trial(**sizes, seed=0, method_name="early", optimizer=EXPLOSIVE),
-        toy_trial(**sizes, seed=1, method_name="early", optimizer=EXPLOSIVE),
-        *(toy_trial(**sizes, seed=seed) for seed in range(3)),
-        toy_trial(**sizes, seed=0, method="wgan-gp", method_name="wgan-gp"),
+        brief_trial(**sizes, seed=0, method_name="early", optimizer=EXPLOSIVE),
+        brief_trial(**sizes, seed=1, method_name="early", optimizer=EXPLOSIVE),
+        *(brief_trial(**sizes, seed=seed) for seed in range(3)),
+        brief_trial(**sizes, seed=0, method="wgan-gp", method_name="wgan-gp"),
     ]
     together(tmp_path / "six", *trials)
     assert timed == [("early", 0), ("early", 1), ("nsgan", 0), ("wgan-gp", 0)]
-    together(tmp_path / "one", toy_trial(**sizes))
+    together(tmp_path / "one", brief_trial(**sizes))
     assert len(timed) == 4, "one alone has its own pace"
 
 
 def test_progress_is_told_of_each_trial(tmp_path: Path) -> None:
     told: list[Progress] = []
-    trials = [toy_trial(seed=seed) for seed in range(2)]
+    trials = [brief_trial(seed=seed) for seed in range(2)]
     together(tmp_path, *trials, emit=told.append)
     for trial in trials:
         assert [each.step for each in told if each.trial_id == trial.id][-1] == trial.spec.steps
@@ -212,8 +212,8 @@ def test_progress_is_told_of_each_trial(tmp_path: Path) -> None:
 
 def test_a_pack_has_one_precision_and_captures_on_cuda_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="have one precision, not bf16 and fp32"):
-        together(tmp_path / "mixed", toy_trial(), toy_trial(precision="bf16"))
-    (refused,) = together(tmp_path / "captured", toy_trial(), capture=True)
+        together(tmp_path / "mixed", brief_trial(), brief_trial(precision="bf16"))
+    (refused,) = together(tmp_path / "captured", brief_trial(), capture=True)
     assert "leave capture out" in str(refused)
 
 
@@ -252,7 +252,7 @@ def test_a_recording_waits_for_the_evaluations_of_every_trial(tmp_path: Path, mo
         wait(runner)
 
     monkeypatch.setattr(BackgroundRunner, "wait", waiting)
-    trials = [toy_trial(seed=seed, steps=8, evaluate_every=4) for seed in range(count)]
+    trials = [brief_trial(seed=seed, steps=8, evaluate_every=4) for seed in range(count)]
     assert all(isinstance(found, Outcome) for found in together(tmp_path, *trials, capture=True))
     assert happened.count("record") >= 2 * count
     before = [happened[index - 1] for index, what in enumerate(happened) if what == "record"]
@@ -277,7 +277,7 @@ def test_a_trial_of_several_is_recorded_where_its_work_is_queued(tmp_path: Path,
 
     monkeypatch.setattr(training, "current_for", own)
     monkeypatch.setattr(capture_room, "recorder_for", lambda _: (made.append(current[-1]), Tapes())[1])
-    trials = [toy_trial(seed=seed, steps=5, evaluate_every=5) for seed in range(2)]
+    trials = [brief_trial(seed=seed, steps=5, evaluate_every=5) for seed in range(2)]
     assert all(isinstance(found, Outcome) for found in together(tmp_path, *trials, capture=True))
     assert made == ["stream 0 of 2", "stream 1 of 2"]
 

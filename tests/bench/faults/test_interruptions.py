@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from processes import alive, wait_until
 
 from bench import campaign
 from bench.config.workload import Workload
@@ -41,20 +42,6 @@ with LocalExecutor(1) as executor:
 def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "execution"))
     monkeypatch.setenv("FAKE_TRAINING_MARKER", str(tmp_path / "marker"))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 def test_ctrl_c_a_second_time_ends_a_worker_that_does_not_listen_at_once(

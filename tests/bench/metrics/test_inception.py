@@ -1,14 +1,11 @@
 """Inception: torch-fidelity as the oracle, what is kept of the real images, and files that are no weights."""
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from inception_oracle import arrays_of, assert_equal_numbers, oracle, pictures
 
 from bench import data
 from bench.config.protocol import INCEPTION_METRICS
@@ -21,59 +18,9 @@ from bench.metrics.inception import Inception, inception_score, kid, samples_of,
 
 CPU = torch.device("cpu")
 COLOUR = data.workload("imagefolder:photos")
-GREY = data.workload("digits")
 
-
-def pictures(count: int, seed: int, channels: int = 3, size: int = 32) -> np.ndarray:
-    """Smooth coloured fields, brighter with the seed."""
-    rng = np.random.RandomState(seed)
-    coarse = torch.from_numpy(rng.uniform(0, 200 + 10 * seed, (count, channels, 4, 4)))
-    smooth = torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-    return (smooth + torch.from_numpy(rng.uniform(0, 20, smooth.shape))).clamp(0, 255).to(torch.uint8).numpy()
-
-
-def arrays_of(train: np.ndarray, test: np.ndarray) -> data.Arrays:
-    labels = [np.zeros(len(each), dtype=np.int64) for each in (train, test)]
-    return data.Arrays(train=train, train_labels=labels[0], test=test, test_labels=labels[1])
-
-
-class Images(Dataset):
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = torch.from_numpy(images)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.images[index]
-
-
-def oracle(file: Path, fakes: np.ndarray, reals: np.ndarray, **settings: object) -> Mapping[str, float]:
-    """torch-fidelity's own numbers."""
-    import torch_fidelity
-
-    with pytest.MonkeyPatch.context() as patch:
-        # Its data loader asks for more workers than small machines have, and warns.
-        patch.setattr("torch_fidelity.utils.DataLoader", lambda *a, **k: DataLoader(*a, **{**k, "num_workers": 0}))
-        return torch_fidelity.calculate_metrics(
-            input1=Images(fakes),
-            input2=Images(reals),
-            feature_extractor_weights_path=str(file),
-            fid=True,
-            kid=True,
-            isc=True,
-            kid_subset_size=min(1000, len(fakes), len(reals)),
-            cache=False,
-            cuda=False,
-            verbose=False,
-            **settings,
-        )
-
-
-def assert_equal_numbers(ours: Mapping[str, float | None], theirs: Mapping[str, float]) -> None:
-    assert ours["fid"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
-    assert ours["inception_kid"] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
-    assert ours["inception_score"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
+# Once asked for it is small until the file ends: so it is for every test here, in whatever order they run.
+pytestmark = pytest.mark.usefixtures("small_inception")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +29,7 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def weights(inception_file, small_inception):
+def weights(inception_file):
     return identify(inception_file)
 
 
@@ -118,14 +65,6 @@ def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
     assert ours["fid_floor"] == pytest.approx(floor["frechet_inception_distance"], rel=1e-3)
     assert ours["fid_floor"] < 0.5 * ours["fid"]
     assert ours["fid_samples"] == 90
-
-
-@pytest.mark.slow
-def test_the_numbers_are_torch_fidelitys_in_full_size(inception_file, images, tmp_path):
-    reals, fakes = images["train"][:24], images["fakes"][:20]
-    network = Inception(COLOUR, arrays_of(reals, images["test"][:2]), identify(inception_file), CPU, tmp_path)
-    ours = network.measure(torch.from_numpy(fakes))
-    assert_equal_numbers(ours, oracle(inception_file, fakes, reals))
 
 
 def test_everything_that_is_measured_is_named(scores):

@@ -1,15 +1,17 @@
 """A method index for pages, so that their tests do not move with the library's."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from browser_pages import opened
 
 from bench.cli.report import write_report
 from bench.report import methods
 from bench.report.methods import MethodEntry
+from bench.statistics.ranking import rank
 from bench.store.journal import Store
 
 INDEX = (
@@ -28,17 +30,14 @@ def index():
         yield
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("no Chromium here: install it with apt-get install chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=arguments)
-        yield browser
-        browser.close()
+@pytest.fixture(scope="session")
+def boards(planted, record, workload):
+    """One table of six methods: one failed run, a name with a bar, and a variant that is listed apart."""
+    records = planted(6)[:-1]
+    records += [record(workload, "odd | name", seed, distance=500.0 + seed) for seed in range(5)]
+    records.append(record(workload, "odd | name", 5, distance=None, status="nonfinite"))
+    records.append(record(workload, "variant", 0, allow_invalid=True))
+    return rank(records, {"digits": workload}, resamples=300)
 
 
 @pytest.fixture
@@ -53,3 +52,13 @@ def ranked_results(results: Path, planted) -> Path:
 @pytest.fixture
 def report(ranked_results: Path) -> Path:
     return write_report(ranked_results, Store(ranked_results).records())
+
+
+@pytest.fixture
+def page(chromium, report: Path) -> Iterator[Any]:
+    """The report in a browser, where nothing may go wrong and nothing be fetched."""
+    problems: list[str] = []
+    tab = opened(chromium, report, problems)
+    yield tab
+    tab.context.close()
+    assert problems == []

@@ -13,15 +13,6 @@ from bench.store.journal import Store
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(chromium, report: Path):
-    problems: list[str] = []
-    tab = opened(chromium, report, problems)
-    yield tab
-    tab.context.close()
-    assert problems == []
-
-
 def shown(page, selector: str = "table.sortable tbody tr") -> list[str]:
     """Return which methods' rows are to be seen, in their order."""
     return [row.get_attribute("data-method") for row in page.locator(selector).all() if row.is_visible()]

@@ -39,15 +39,6 @@ def report(planted, record, workload, tmp_path_factory) -> Path:
     return write_report(root, records)
 
 
-@pytest.fixture
-def page(chromium, report: Path):
-    problems: list[str] = []
-    tab = opened(chromium, report, problems)
-    yield tab
-    tab.context.close()
-    assert problems == []
-
-
 def visited(chromium, report: Path, **context):
     """Open the page otherwise; whoever uses it closes it."""
     return opened(chromium, report, [], **context)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from planted_records import make_stacks
-from rich.console import Console
+from terminal_text import leaderboard_text
 
 from bench.report import columns, formats, html, page_table, workload_columns
 from bench.report.column import Column, make_part
@@ -50,18 +50,11 @@ def records(record, workload):
     ]
 
 
-def terminal(board):
-    console = Console(width=140, record=True, file=io.StringIO())
-    for _, table in formats.to_tables(board):
-        console.print(table)
-    return console.export_text()
-
-
 def test_a_column_that_is_defined_once_is_in_every_format(recall_column, records, workload):
     boards = rank(records, {"digits": workload}, resamples=50)
     for text in (
         formats.to_markdown(boards, "c"), formats.to_html(boards, "c"), formats.to_latex(boards, "c"),
-        terminal(boards[0]),
+        leaderboard_text(boards[0]),
     ):  # fmt: skip
         assert text.count("recall of 0.3750") == 2
         for once in ("recall of data", "recall of noise"):

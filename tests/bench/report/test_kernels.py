@@ -6,7 +6,7 @@ import json
 
 import msgspec
 from planted_kernels import MACHINE, SETTING, planted_kernels
-from rich.console import Console
+from terminal_text import terminal_text
 
 from bench.report.kernels import cells, notes, title, to_csv, to_json, to_markdown, to_table
 
@@ -73,9 +73,7 @@ def test_markdown_has_a_table_for_each_setting():
 
 
 def test_the_terminal_table_fits_a_page():
-    console = Console(width=140, record=True, file=io.StringIO())
-    console.print(to_table(RECORDS))
-    lines = console.export_text().splitlines()
+    lines = terminal_text(to_table(RECORDS)).splitlines()
     assert max(map(len, lines)) <= 140
     assert sum("1.50 (1.50–1.50)" in line for line in lines) == 1
 

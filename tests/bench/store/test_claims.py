@@ -33,15 +33,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "results")
-    found.check_writable()
-    return found
-
-
-@pytest.fixture
 def join(store: Store, clock: Clock) -> Iterator[Join]:
     """A function that has one more campaign begin."""
+    store.check_writable()
     with ExitStack() as all_of_them:
         yield lambda: Claims(
             store, all_of_them.enter_context(SignOfLife(store.claims, lease=100.0, beat=1e6, clock=clock))

@@ -27,14 +27,8 @@ class Clock(clock_of_campaigns.Clock):
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "results")
-    found.check_writable()
-    return found
-
-
-@pytest.fixture
 def campaigns(store: Store) -> Iterator[tuple[Campaign, Campaign]]:
+    store.check_writable()
     with ExitStack() as both:
         signs = [both.enter_context(SignOfLife(store.claims, beat=1e6)) for _ in range(2)]
         yield tuple((sign, Claims(store, sign)) for sign in signs)

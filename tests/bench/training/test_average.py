@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from slow_cases import sampled
-from small_trials import make_trial, toy_trial, train_alone
+from small_trials import brief_trial, make_trial, toy_trial, train_alone
 from torch import nn
 
 from bench.config.protocol import AVERAGE_DECAY
@@ -19,6 +19,8 @@ from bench.training.build import prepare_process
 from bench.training.loop import TrainingLoop
 from bench.training.run import Run
 from bench.training.run_options import RunOptions
+
+pytestmark = pytest.mark.usefixtures("untimed")
 
 CPU = torch.device("cpu")
 
@@ -74,7 +76,9 @@ def test_a_constant_module_is_its_own_average() -> None:
 
 
 @pytest.mark.parametrize(
-    "trial", sampled([toy_trial(), image_trial(), image_trial(precision="bf16")], every=3), ids=["toy", "fp32", "bf16"]
+    "trial",
+    sampled([brief_trial(), image_trial(), image_trial(precision="bf16")], every=3),
+    ids=["toy", "fp32", "bf16"],
 )
 def test_it_changes_no_trained_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial) -> None:
     found = outcome(tmp_path / "with", trial)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from interrupted import CPU, FILES, MEASURED, begin, differences, go_on, to_the_end, until
 from slow_cases import mostly_slow
-from small_trials import make_trial, toy_trial
+from small_trials import brief_trial, make_trial, toy_trial
 from tape import Tapes
 
 import losses
@@ -18,12 +18,13 @@ from bench.accelerate.capture import CapturedStepper
 from bench.config.trial import Optimizer, Trial
 from bench.store.record import Outcome
 from bench.training import checkpoint as room
-from bench.training import timing
 from bench.training.checkpoint import Checkpoint
 from bench.training.checkpoint_file import State
 from bench.training.monitors import MONITORS, Readings, Saturation
 from bench.training.stopping import Stopped, StopRequest
 from losses import registry
+
+pytestmark = pytest.mark.usefixtures("untimed")
 
 EXPLOSIVE = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
 
@@ -62,12 +63,6 @@ def assert_exact(folder: Path, trial: Trial, at: int, *, again: int | None = Non
 def small(method: str, **changes: object) -> Trial:
     """A trial of images whose blocks end at steps 5, 10 and 12."""
     return make_trial(method, width=4, **{"steps": 12, "evaluate_every": 5, "samples": 16, **changes})
-
-
-@pytest.fixture(autouse=True)
-def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No updates are timed apart at the end: they would be most of a short trial."""
-    monkeypatch.setattr(timing, "PHASE_STEPS", 0)
 
 
 REMEMBERING = [
@@ -132,21 +127,21 @@ def test_it_does_not_matter_where_a_trial_is_interrupted(tmp_path: Path, at: int
 
 
 def test_a_trial_can_be_interrupted_again(tmp_path: Path) -> None:
-    assert_exact(tmp_path, toy_trial(steps=180), 60, again=120)
+    assert_exact(tmp_path, brief_trial(steps=18), 6, again=12)
 
 
 @pytest.mark.parametrize("at", [50, 100])
 def test_a_trial_that_ceases_to_be_finite_ends_at_the_same_step(tmp_path: Path, at: int) -> None:
     """Its monitors are read one block late: at step 50 nobody has noticed, at step 100 the run has ended."""
-    found = assert_exact(tmp_path, toy_trial(optimizer=EXPLOSIVE, steps=2000, evaluate_every=1000), at)
+    found = assert_exact(tmp_path, brief_trial(optimizer=EXPLOSIVE, steps=2000, evaluate_every=1000), at)
     assert found.status == "nonfinite"
     assert found.stability["completed_steps"] == 100
 
 
 def test_times_are_sums_over_the_attempts(tmp_path: Path) -> None:
-    trial = toy_trial()
+    trial = brief_trial()
     first = begin(trial)
-    until(first, 60, tmp_path / "kept.checkpoint")
+    until(first, 6, tmp_path / "kept.checkpoint")
     clock, evaluations = first.loop.clock, first.loop.evaluations
     _, found = to_the_end(go_on(trial, tmp_path / "kept.checkpoint"), tmp_path / "rest")
     earlier = clock.train_seconds() + evaluations.seconds
@@ -189,10 +184,10 @@ def test_a_method_that_cannot_be_recorded_says_so_after_an_interruption(tmp_path
 
 
 def test_evaluations_in_the_background_are_kept_once_they_are_made(tmp_path: Path) -> None:
-    trial = toy_trial()
+    trial = brief_trial()
     expected, _ = to_the_end(begin(trial), tmp_path / "whole")
     with BackgroundRunner(CPU) as runner:
-        until(begin(trial, runner=runner), 60, tmp_path / "kept.checkpoint")
+        until(begin(trial, runner=runner), 6, tmp_path / "kept.checkpoint")
         run = go_on(trial, tmp_path / "kept.checkpoint", runner=runner)
         state, _ = to_the_end(run, tmp_path / "rest")
     assert not list(differences(expected, state))

