@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench.cli import checks
+from bench.cli import checks, judge_checks
 from bench.cli.checks import Check, Probe
 
 TORCH = Probe({"version": "2.15.0", "cuda": None, "threads": 2, "devices": []})
@@ -167,17 +167,17 @@ def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
     from bench.extractors.inception_weights import cached_path
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    missing = checks.inception_check()
+    missing = judge_checks.inception_check()
     assert missing.state == "note"
     assert str(tmp_path) in missing.found
     assert "`run --inception require` downloads them (91 MB)" in missing.fix
     cached_path().parent.mkdir(parents=True)
     cached_path().write_bytes(b"cut short")
-    assert checks.inception_check().state == "note"
-    assert "damaged" in checks.inception_check().found
+    assert judge_checks.inception_check().state == "note"
+    assert "damaged" in judge_checks.inception_check().found
     monkeypatch.setattr("bench.extractors.inception_weights.FILE", "weights.pth")
     cached_path().write_bytes(b"whole")
-    assert checks.inception_check().state == "ok"
+    assert judge_checks.inception_check().state == "ok"
 
 
 def test_data_that_is_not_there_is_no_defect(tmp_path):

@@ -18,7 +18,8 @@ from bench.execution.interface import Resources, Task
 from bench.execution.ray import RayExecutor
 from bench.execution.ray_messages import LOSSES_VARIABLE, LossFile, Need
 from bench.execution.ray_stock import Stock, unpack_losses
-from bench.extractors.inception_weights import InceptionPlan, Weights
+from bench.extractors.inception_weights import InceptionPlan
+from bench.extractors.weight_files import Weights
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
 from losses.plugins import FILES_VARIABLE
