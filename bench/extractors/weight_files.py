@@ -46,7 +46,8 @@ class Source(Struct, frozen=True, kw_only=True):
 
     @property
     def how_to_get(self) -> str:
-        return f"get {self.url} where there is a network, and name the file with {self.named_with}"
+        what = f"{self.url} ({self.size}, SHA-256 {self.sha256}{'' if len(self.sha256) == 64 else '...'})"
+        return f"get {what} where there is a network, and name the file with {self.named_with}"
 
 
 class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +96,7 @@ def identify(path: Path, source: Source) -> Weights:
     if source.official_only and not weights.official:
         raise ValueError(
             f"{path} is not the official file of {source.network}: its SHA-256 is {actual[:12]}..., expected "
-            f"{source.sha256[:12]}... ({source.size}); {source.official_only}; {source.how_to_get}"
+            f"{source.sha256[:12]}...; {source.official_only}; {source.how_to_get}"
         )
     return weights
 
