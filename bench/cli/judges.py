@@ -1,6 +1,6 @@
 """`--also-in`: which judges beside Inception look at the images of each trial, and with which weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -38,8 +38,8 @@ def also_in_option(command: Command) -> Command:
         callback=_choices,
         shell_complete=_complete,
         metavar="NAME[=FILE]",
-        help="FD, KD, precision and recall in clip-vit-b-32 or vgg16 at the end of each trial; FILE holds "
-        "torch-fidelity's weights, which are downloaded without it (354 and 553 MB). Can be repeated.",
+        help="FD, KD, precision and recall in clip-vit-b-32 or vgg16 at the end of each trial. FILE holds the weights "
+        "that torch-fidelity uses; without it they are downloaded (354 and 553 MB). Can be repeated.",
     )
     return option(command)
 
@@ -67,14 +67,19 @@ def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: 
     return [CompletionItem(name) for name in JUDGES if name.startswith(incomplete)]
 
 
+def workloads_of(trials: "Iterable[Trial]") -> list[str]:
+    """Return the names of the workloads of trials, each once."""
+    return list(dict.fromkeys(trial.spec.workload for trial in trials))
+
+
 def chosen_weights(
-    choices: Sequence[JudgeChoice], trials: "Sequence[Trial]", report: "OnProgress | None", *, fetch: bool = True
+    choices: Sequence[JudgeChoice], workloads: Sequence[str], report: "OnProgress | None", *, fetch: bool = True
 ) -> "tuple[Weights, ...]":
     """Return the weights of the judges that a user has chosen; download those that are not there and not named.
 
     Args:
         choices: as given.
-        trials: the whole plan.
+        workloads: those of the whole plan.
         report: is told how a download gets on.
         fetch: whether there may be a download. Without, weights that are not there are those that it would give.
 
@@ -85,7 +90,6 @@ def chosen_weights(
     from bench.extractors import weight_files
     from bench.extractors.judge_weights import SOURCES
 
-    workloads = dict.fromkeys(trial.spec.workload for trial in trials)
     if choices and not any(data.workload(name).has_single_images for name in workloads):
         raise click.UsageError(
             f"--also-in {choices[0].name}: {', '.join(workloads)} has no training set of images to measure against; "
@@ -106,20 +110,19 @@ def chosen_weights(
 
 def measure_for_judges(
     judges: "Sequence[Weights]",
-    trials: "Sequence[Trial]",
+    workloads: Sequence[str],
     data_dir: Path | None,
     device: str,
     report: "OnProgress | None",
 ) -> None:
-    """Measure the real images of these trials once, and try the weights, before the first trial starts.
+    """Measure the real images of these workloads once, and try the weights, before the first trial starts.
 
     Raises:
         ValueError: the weights cannot be used.
     """
     from bench import data
 
-    names = dict.fromkeys(trial.spec.workload for trial in trials)
-    covered = [name for name in names if data.workload(name).has_single_images]
+    covered = [name for name in workloads if data.workload(name).has_single_images]
     if not judges or not covered:
         return
     from bench.metrics.judges import prepare

@@ -8,7 +8,7 @@ import click
 
 from bench.cli.executors import chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
-from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges
+from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges, workloads_of
 from bench.cli.options import (
     RenamedOption,
     data_option,
@@ -130,7 +130,7 @@ def run(
             trials = shard_of(trials, *shard)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
-        others = chosen_weights(also_in, trials, None, fetch=False)
+        others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
         notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
         with usage_errors():
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
@@ -145,13 +145,13 @@ def run(
         click.get_current_context().call_on_close(executor.close)
         store.check_writable()
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
-    others = chosen_weights(also_in, trials, report)
+    others = chosen_weights(also_in, workloads_of(trials), report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid, others)]
         _fetch_data(todo, data_dir, report)
         if kind != "ray":  # its nodes measure for themselves, once each
             measure_real_images(fid, todo, data_dir, chosen, report)
-            measure_for_judges(others, todo, data_dir, chosen, report)
+            measure_for_judges(others, workloads_of(todo), data_dir, chosen, report)
         chosen_options = RunOptions(
             device=chosen,
             threads=threads,

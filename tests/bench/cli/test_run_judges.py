@@ -190,6 +190,21 @@ def test_a_file_that_is_no_weights_is_told_before_anything_is_trained(run, recor
     assert records() == []
 
 
+def test_prepare_measures_the_real_images_in_advance(bench, judge_file, monkeypatch, tmp_path):
+    few_images(monkeypatch)
+    monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    asked = ("prepare", "digits", "--device", "cpu", "--data", tmp_path / "data")
+    named = ("--also-in", f"vgg16={judge_file(VGG16)}")
+    first = bench(*asked, *named)
+    assert first.exit_code == 0, first.output
+    assert "measuring digits in vgg16" in first.stderr
+    assert len(list((tmp_path / "cache").glob("vgg16-digits-*.safetensors"))) == 1
+    assert "measuring" not in bench(*asked, *named).stderr
+    missing = bench(*asked, "--also-in", "vgg16")
+    assert (missing.exit_code, "GAN_LOSS_BENCH_OFFLINE" in missing.stderr) == (2, True)
+
+
 def test_the_shell_completes_the_names(bench):
     from click.shell_completion import ShellComplete
 
