@@ -214,6 +214,14 @@ def test_a_second_attempt_after_a_timeout_or_for_a_judge_is_allowed(runs, tmp_pa
     assert f"{file_of(again)}: is another attempt after a result (ok)" in lines
 
 
+@pytest.mark.parametrize("metric", ["fid_floor", "clip_fd_floor", "vgg16_recall_ceiling"])
+def test_judges_with_other_weights_see_other_real_images(runs, tmp_path, metric):
+    edited = [metrics_edited(run, **{metric: 0.1 + 0.001 * index}) for index, run in enumerate(runs.values())]
+    assert found(edited, tmp_path / "judged") == []
+    forged = [metrics_edited(run, fd_floor=0.1 + 0.001 * index) for index, run in enumerate(runs.values())]
+    assert any("fd_floor" in line for line in found(forged, tmp_path / "forged"))
+
+
 def test_the_same_seeds_dropped_for_all_are_missed_by_the_history_of_the_repository(runs, tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]
