@@ -119,7 +119,7 @@ def run(
     with contextlib.ExitStack() as until_the_end:
         claims, scratch = until_the_end.enter_context(place_of(store, clock))
         until_the_end.enter_context(contextlib.closing(executor))
-        todo = pending(trials, store, options.inception)
+        todo = pending(trials, store, options.inception, options.also_in)
         recorded = len(trials) - len(todo)
         remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
         yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))

@@ -10,11 +10,13 @@ from bench.config.suite import Suite
 from bench.config.trial import DiscriminatorNorm, Network, Optimizer, Spec, Trial, controlled_optimizer
 from bench.config.workload import Budget, Workload
 from bench.extractors.inception_weights import InceptionPlan
+from bench.extractors.judge_weights import misses
 from bench.extractors.on_demand import train_if_lacking
+from bench.extractors.weight_files import Weights
 from bench.extractors.workload_extractor import measured_in, planned_component
 from bench.methods import part_components
 from bench.store.journal import Store
-from bench.store.record import INFRASTRUCTURE_STATUSES
+from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 from bench.training.version import components
 from losses import Method
 
@@ -82,21 +84,29 @@ def shard_of(trials: Sequence[Trial], part: int, count: int) -> list[Trial]:
     return chosen
 
 
-def pending(trials: Iterable[Trial], store: Store, inception: InceptionPlan | None = None) -> list[tuple[Trial, int]]:
+def pending(
+    trials: Iterable[Trial], store: Store, inception: InceptionPlan | None = None, also_in: Sequence[Weights] = ()
+) -> list[tuple[Trial, int]]:
     """Return the trials without a conclusive record, in their order, each with the number of its next attempt.
 
     A trial that timed out or broke is tried again. One whose loss failed is not, since that is its result. If FID is
-    required, a trial whose record has none, or has it with other weights, is tried again too.
+    required, or the numbers of other judges, a trial whose record has none, or has them with other weights, is tried
+    again too.
     """
+
+    def lacks(record: Record) -> bool:
+        workload = data.workload(record.spec.workload)
+        if inception is not None and inception.misses(workload, record):
+            return True
+        return any(misses(weights, workload, record) for weights in also_in)
+
     latest = store.latest(histories=False)
     todo = []
     for trial in trials:
         record = latest.get(trial.id)
         if record is None:
             todo.append((trial, 0))
-        elif record.status in INFRASTRUCTURE_STATUSES or (
-            inception is not None and inception.misses(data.workload(trial.spec.workload), record)
-        ):
+        elif record.status in INFRASTRUCTURE_STATUSES or lacks(record):
             todo.append((trial, record.attempt + 1))
     return todo
 

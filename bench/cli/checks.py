@@ -244,19 +244,6 @@ def _trained_check(name: str) -> Check:
     return Check(name, "ok", words)
 
 
-def inception_check() -> Check:
-    """Say whether FID can be measured without a download; that it cannot is no defect."""
-    weights = importlib.import_module("bench.extractors.inception_weights")
-    path = weights.cached_path()
-    if not path.is_file():
-        fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
-        return Check("inception", "note", f"no weights for FID in {path.parent}", fix)
-    try:
-        return Check("inception", "ok", f"weights {weights.identify(path).label} for FID")
-    except ValueError as error:
-        return Check("inception", "note", str(error))
-
-
 def data_checks(data_dir: Path | None) -> list[Check]:
     """Say which workloads can be run now; data that has to be fetched first is no defect."""
     from bench import data

@@ -20,7 +20,7 @@ _MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "broken": ("
 @format_option()
 def doctor(results: Path, data_dir: Path | None, style: str) -> None:
     """Check versions, device, libraries, shipped weights and data; exit with 1 when something needed is broken."""
-    from bench.cli import checks
+    from bench.cli import checks, judge_checks
 
     findings = [
         checks.python_check(),
@@ -29,7 +29,8 @@ def doctor(results: Path, data_dir: Path | None, style: str) -> None:
         *checks.library_checks(),
         checks.threads_check(),
         *checks.weight_checks(),
-        checks.inception_check(),
+        judge_checks.inception_check(),
+        *judge_checks.judge_checks(),
         *checks.data_checks(data_dir),
         checks.results_check(results),
     ]

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from bench.config.trial import Trial
     from bench.config.workload import Workload
     from bench.data import OnProgress
-    from bench.extractors.inception_weights import InceptionPlan, Weights
+    from bench.extractors.inception_weights import InceptionPlan
+    from bench.extractors.weight_files import Weights
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -98,6 +99,7 @@ def _required(
 ) -> "Weights":
     from bench.config.protocol import INCEPTION_SHA256
     from bench.extractors import inception_weights as weights
+    from bench.extractors.weight_files import Weights
 
     if not any(workload.has_single_images for workload in workloads):
         names = ", ".join(workload.name for workload in workloads)
@@ -105,7 +107,7 @@ def _required(
             f"--inception require: {names} has no training set of images to measure FID against; leave it out"
         )
     if file is None and not fetch and not weights.cached_path().is_file():
-        return weights.Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
+        return Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
     with usage_errors():
         return weights.fetch(report) if file is None else weights.identify(file)
 
@@ -132,8 +134,13 @@ def measure_real_images(
 
     for name in covered:
         prepare(data.workload(name), data.load(name, data_dir), plan.weights, device, report)
-    if not plan.weights.official:
+    tell_unofficial(plan.weights, "FIDs")
+
+
+def tell_unofficial(weights: "Weights", numbers: str) -> None:
+    """Say under what name it goes what is measured with weights of unknown origin."""
+    if not weights.official:
         say(
-            f"{plan.weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
-            f"{plan.weights.label}, and cannot be compared with other FIDs"
+            f"{weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
+            f"{weights.label}, and cannot be compared with other {numbers}"
         )

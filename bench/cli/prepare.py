@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.completion import complete_workloads
+from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges
 from bench.cli.options import data_option, format_option, print_json, usage_errors
 from bench.cli.voice import Verb, quiet, say
 
@@ -25,14 +26,23 @@ _INTERRUPTED: Final = "stopped; what was finished is kept, and the same command 
 @click.argument("workloads", nargs=-1, required=True, metavar="WORKLOAD...", shell_complete=complete_workloads)
 @click.option("--retrain", is_flag=True, help="Train the classifiers again, and see whether the weights are the same.")
 @click.option("--device", default="auto", show_default=True, help="Where trials will run: cpu, cuda, cuda:N, or auto.")
+@also_in_option
 @data_option
 @format_option()
-def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir: Path | None, style: str) -> None:
+def prepare(
+    *,
+    workloads: tuple[str, ...],
+    retrain: bool,
+    device: str,
+    also_in: tuple[JudgeChoice, ...],
+    data_dir: Path | None,
+    style: str,
+) -> None:
     """Fetch and check a workload's data, train its classifier if there is none, and measure the real images.
 
-    `run` does all of this when it needs it. `prepare` does it in advance, for example while there is a network, and
-    skips what is already there. The identity of a trial contains the classifier's weights, so --retrain never replaces
-    them; it exits with 1 if training now gives others.
+    With --also-in they are measured in that network, too. `run` does all of this when it needs it. `prepare` does it in
+    advance, for example while there is a network, and skips what is already there. The identity of a trial contains the
+    classifier's weights, so --retrain never replaces them; it exits with 1 if training now gives others.
     """
     from bench import data
     from bench.report.formatting import duration
@@ -45,6 +55,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
     from bench.metrics import prepare as preparation
 
     report = data_progress()
+    judges = chosen_weights(also_in, names, report)
     prepared = []
     same = True
     try:
@@ -59,6 +70,7 @@ def prepare(*, workloads: tuple[str, ...], retrain: bool, device: str, data_dir:
                 prepared.append(preparation.prepare(name, data_dir, chosen, threads, report))
                 done = "ready" if prepared[-1].was_ready else f"prepared in {duration(prepared[-1].seconds)}"
                 say(f"{name}: {done}")
+            measure_for_judges(judges, names, data_dir, chosen, report)
     except KeyboardInterrupt:
         click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(130)

@@ -8,6 +8,7 @@ import click
 
 from bench.cli.executors import chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
+from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges, workloads_of
 from bench.cli.options import (
     RenamedOption,
     data_option,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bench.config.suite import Suite
     from bench.config.trial import Trial
     from bench.execution.interface import Executor
-    from bench.extractors.inception_weights import InceptionPlan
     from bench.store.journal import Store
     from bench.training.run_options import RunOptions
 
@@ -69,6 +69,7 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
 @results_option
 @data_option
 @inception_options
+@also_in_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and about how long it takes; run nothing.")
 @click.option(
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
@@ -88,6 +89,7 @@ def run(
     data_dir: Path | None,
     inception: str,
     inception_weights: Path | None,
+    also_in: tuple[JudgeChoice, ...],
     dry_run: bool,
     progress: str,
     style: str,
@@ -128,8 +130,11 @@ def run(
             trials = shard_of(trials, *shard)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
+        others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
         notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
-        _print_plan(suite, trials, store, fid, kind=kind, device=device, workers=workers, style=style, notes=notes)
+        with usage_errors():
+            todo = [trial for trial, _ in pending(trials, store, fid, others)]
+        _print_plan(suite, trials, todo, store, kind=kind, device=device, workers=workers, style=style, notes=notes)
         return
     from bench.files.places import resolved
     from bench.training.run_options import RunOptions
@@ -140,11 +145,13 @@ def run(
         click.get_current_context().call_on_close(executor.close)
         store.check_writable()
     fid = inception_plan(inception, inception_weights, trials, device=chosen, report=report)
+    others = chosen_weights(also_in, workloads_of(trials), report)
     with usage_errors():
-        todo = [trial for trial, _ in pending(trials, store, fid)]
+        todo = [trial for trial, _ in pending(trials, store, fid, others)]
         _fetch_data(todo, data_dir, report)
         if kind != "ray":  # its nodes measure for themselves, once each
             measure_real_images(fid, todo, data_dir, chosen, report)
+            measure_for_judges(others, workloads_of(todo), data_dir, chosen, report)
         chosen_options = RunOptions(
             device=chosen,
             threads=threads,
@@ -153,6 +160,7 @@ def run(
             capture=capture,
             trials_per_process=trials_per_process,
             inception=fid,
+            also_in=others,
         )
     notes = feature_notes(trials, store) + asked.notes(trials)
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])
@@ -226,8 +234,8 @@ def _campaign(
 def _print_plan(
     suite: "Suite",
     trials: "Sequence[Trial]",
+    todo: "Sequence[Trial]",
     store: "Store",
-    inception: "InceptionPlan | None",
     *,
     kind: str,
     device: str,
@@ -237,11 +245,8 @@ def _print_plan(
 ) -> None:
     """Show what would be run, in its order, what is there already, and about how long the rest takes."""
     from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
-    from bench.plan import pending
     from bench.report.formatting import plural
 
-    with usage_errors():
-        todo = [trial for trial, _ in pending(trials, store, inception)]
     wanted = {trial.id for trial in todo}
     estimate = None
     time = "time: not known here: a cluster is asked only when trials run"

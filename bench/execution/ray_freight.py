@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import data
 from bench.common.errors import first_line
+from bench.config.judges import judge_key
 from bench.config.trial import Trial
 from bench.execution.interface import Task
 from bench.execution.ray_messages import LossFile, Need, Parcel
@@ -46,9 +47,8 @@ def _needs(trial: Trial, options: RunOptions) -> Iterator[Need]:
         if extractor_spec(name).trained_here:
             weights = _classifier(name, spec.data_hash)
             yield Need(kind="classifier", name=weights.name, digest=_sha256(_weights(weights)))
-    inception = options.inception_weights(workload)
-    if inception is not None:
-        yield Need(kind="inception", name=Path(inception.path).name, digest=inception.sha256)
+    for judge in options.judges(workload):
+        yield Need(kind=judge_key(judge.network), name=Path(judge.path).name, digest=judge.sha256)
 
 
 def content_of(need: Need, tasks: Sequence[Task]) -> object:
@@ -62,9 +62,9 @@ def content_of(need: Need, tasks: Sequence[Task]) -> object:
     if need.kind == "data":
         arrays = data.load(need.name, options.data_folder, expected=need.digest)
         return [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels]
-    if need.kind == "inception":
-        assert options.inception is not None
-        return _weights(Path(options.inception.weights.path))
+    if need.kind != "classifier":
+        (judge,) = [each for each in options.all_weights if judge_key(each.network) == need.kind]
+        return _weights(Path(judge.path))
     (path,) = {
         path
         for task in tasks

@@ -34,7 +34,7 @@ class Need(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A large thing that trials cannot do without. A node that lacks it asks for it once."""
 
     kind: str
-    """`data`, `classifier` or `inception`."""
+    """`data`, `classifier`, or the short name of a judge whose weights it is: `inception`, `clip`, `vgg16`."""
     name: str
     """Of the workload, or of the file."""
     digest: str

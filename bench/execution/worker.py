@@ -23,7 +23,6 @@ import msgspec
 
 from bench import data
 from bench.common.errors import first_line
-from bench.config.protocol import INCEPTION
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import Announcement, Concluded, Finished, NeedsOwnProcess, Task
@@ -147,13 +146,12 @@ def _placed(outcome: Outcome, task: Task) -> Outcome:
 def _environment(task: Task) -> Environment:
     device = task.options.device
     found = environment(device, task.options.threads, accelerator_name(device))
-    if task.options.inception is None:
-        return found
-    weights = task.options.inception_weights(data.workload(task.trial.spec.workload))
-    if weights is None:
+    judges = task.options.judges(data.workload(task.trial.spec.workload)) if task.options.all_weights else []
+    if not judges:
         return found
     # After the fingerprint, which says what the training and its timings depend on.
-    return msgspec.structs.replace(found, versions={**found.versions, INCEPTION: weights.label})
+    labels = {weights.network: weights.label for weights in judges}
+    return msgspec.structs.replace(found, versions={**found.versions, **labels})
 
 
 def claim_stdout() -> int:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.judges import JUDGED_METRICS
 from bench.config.protocol import AVERAGE
 
 Unit = Literal["", "share", "nats", "count"]
@@ -23,8 +24,9 @@ distance.
 """
 
 MetricInput = Literal[
-    "features", "logits", "classes", "train", "test", "training_images", "modes", "points", "mixture", "inception"
-]
+    "features", "logits", "classes", "train", "test", "training_images", "modes", "points", "mixture",
+    "inception", "clip", "vgg16",
+]  # fmt: skip
 """What a metric is computed from.
 
 - features, logits: the extractor's features and logits of the samples.
@@ -33,7 +35,8 @@ MetricInput = Literal[
 - training_images: the single training images, which a workload of random stacks does not have.
 - modes: how many samples fell into each mode, which is a class or a component of a mixture.
 - points, mixture: the samples of a toy, and the distribution that they should have.
-- inception: Inception and its weights, which a run may do without. What needs it is measured once, after training.
+- inception, clip, vgg16: a judge and its weights, which a run may do without. What needs it is measured once, after
+  training.
 """
 
 
@@ -66,10 +69,10 @@ CATALOGUE: Final = _read()
 def has_average(metric: Metric) -> bool:
     """Whether the metric is also measured on the generator's moving average at the end of a run.
 
-    Metrics of the samples are, and so is the run's distance. Floors and ceilings are shared. Inception measures the raw
-    generator only.
+    Metrics of the samples are, and so is the run's distance. Floors and ceilings are shared. Judges such as Inception
+    measure the raw generator only.
     """
-    return metric.name == "distance" or (metric.kind == "measured" and "inception" not in metric.needs)
+    return metric.name == "distance" or (metric.kind == "measured" and metric.name not in JUDGED_METRICS)
 
 
 @lru_cache(maxsize=4096)

@@ -8,9 +8,7 @@ The score: exp E KL(p(y|x) || p(y)), mean of ten splits (Salimans et al., 2016).
 100 random subsets of 1,000 (Bińkowski et al., 2018). Subsets and splits are drawn as torch-fidelity draws them.
 """
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,19 +17,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.common.threads import torch_threads
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, content_hash
 from bench.extractors import inception_network
-from bench.extractors.inception_network import OnImages, embed, load
-from bench.extractors.inception_weights import Weights
+from bench.extractors.embedding import OnImages
+from bench.extractors.inception_network import embed, load
+from bench.extractors.weight_files import Weights
 from bench.files.places import default_cache_dir
 from bench.metrics import tensor_cache
 from bench.metrics.evaluate import Scores, full_precision
 from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
 from bench.metrics.kernel_distance import squared_mmd
 from bench.metrics.order import shuffled
+from bench.metrics.real_images import ImageCounter, settled
 from bench.metrics.registry import RegisteredMetric, registered
 from bench.metrics.version import METRICS_VERSION
 from bench.store.environment import usable_cpus
@@ -187,22 +186,6 @@ def _registered(kind: str) -> list[RegisteredMetric]:
     return [metric for metric in registered() if "inception" in metric.about.needs and metric.about.kind == kind]
 
 
-@contextlib.contextmanager
-def _settled(device: torch.device) -> Iterator[None]:
-    """Use settings that do not depend on the trial: its precision and its number of threads.
-
-    The first process that needs them measures the real images, and bits are compared between runs.
-    """
-    cudnn = torch.backends.cudnn
-    before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = True, False
-    try:
-        with torch_threads(usable_cpus()), full_precision(device):
-            yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before
-
-
 def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:
     """Return the file that keeps the statistics of the real images. Its name holds everything they depend on."""
     what = (
@@ -223,8 +206,8 @@ def _build(
 ) -> dict[str, Tensor]:
     """Measure the training images, and the test images against them."""
     total = len(arrays.train) + len(arrays.test)
-    counted = _Counter(f"measuring {workload.kind} in Inception", total, on_progress)
-    with _settled(device):
+    counted = ImageCounter(f"measuring {workload.kind} in Inception", total, on_progress)
+    with settled(device):
         train, _ = embed(network, _images(arrays.train), device, counted)
         test, _ = embed(network, _images(arrays.test), device, counted)
         fitted = moments_in_blocks(train, device)
@@ -239,18 +222,3 @@ def _build(
 
 def _images(array: "np.ndarray[Any, np.dtype[Any]]") -> Tensor:
     return torch.from_numpy(array)
-
-
-class _Counter:
-    """Adds up images and reports the progress."""
-
-    def __init__(self, name: str, total: int, on_progress: "OnProgress | None") -> None:
-        self._name = name
-        self._total = total
-        self._done = 0
-        self._on_progress = on_progress
-
-    def __call__(self, images: int) -> None:
-        self._done += images
-        if self._on_progress is not None:
-            self._on_progress(self._name, self._done, self._total)

@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from bench.config.protocol import AVERAGE, INCEPTION_METRICS
+from bench.config.judges import JUDGED_METRICS
+from bench.config.protocol import AVERAGE
 from bench.config.trial import PART
 from bench.statistics.damage import file_of
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
@@ -141,7 +142,7 @@ def _of_real_data(record: Record) -> dict[str, float]:
     return {
         name: value
         for name, value in record.metrics.items()
-        if value is not None and name not in INCEPTION_METRICS | summaries and not name.startswith(AVERAGE)
+        if value is not None and name not in JUDGED_METRICS | summaries and not name.startswith(AVERAGE)
     }
 
 

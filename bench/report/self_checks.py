@@ -220,12 +220,12 @@ def _number(value: float | None) -> str:
 def attempt_contradictions(attempts: Sequence[Record]) -> Iterator[tuple[Record, str]]:
     """Yield the attempts of one trial that no run makes, in their order, each with what is wrong.
 
-    A trial is trained again after a timeout or an error, and where FID is wanted that its record has not or has with
-    other weights. Whoever trains again after a result could keep the better one.
+    A trial is trained again after a timeout or an error, and where numbers of a judge, such as FID, are wanted that its
+    record has not or has with other weights. Whoever trains again after a result could keep the better one.
     """
     for before, after in pairwise(attempts):
         if before.status not in INFRASTRUCTURE_STATUSES:
-            if before.inception_weights == after.inception_weights or after.inception_weights is None:
+            if not after.is_judged_beyond(before):
                 yield after, f"is another attempt after a result ({before.status})"
             elif _alike(before, after) and (differing := differing_fields(before, after)):
                 yield after, f"is the same run again on the same kind of machine, and differs in {', '.join(differing)}"

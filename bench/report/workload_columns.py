@@ -7,7 +7,7 @@ from bench.report import formatting
 from bench.report.column import METHOD, Column, Part, data, make_part
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.estimates import PairedTest, Reach, WorkloadEstimate
-from bench.statistics.inception import FidColumn
+from bench.statistics.judged import JudgedColumn
 
 VERDICT_NOTE: Final = (
     "better, worse: shown at 5 %, over all methods of the column at once. not shown: a difference of the size that "
@@ -20,14 +20,14 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
     """Return the columns of a workload: its score, and what that is made of. An unscored distance follows the modes."""
     modes = _mode_columns(board, on)
     distance = _distance_column(on)
-    fids = [column for column in board.fid if column.workload == on.name]
-    fid = [_fid_column(column) for column in fids if column.measured]
+    expected = [column for column in board.judged if column.workload == on.name]
+    judged = [_judged_column(column) for column in expected if column.measured]
     columns = [
         METHOD,
         *_score_columns(board, on),
         *modes,
         distance,
-        *fid,
+        *judged,
         Column(
             "late",
             {"late_regression": lambda row: row.late_regressions.get(on.name)},
@@ -39,8 +39,8 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
         _counted_data(on),
         _spread_data(on),
     ]
-    missing_fid = [_missing_fid_note(column) for column in fids if not column.measured]
-    return make_part(on.name, columns, first_notes=[distance, *modes, *fid, *missing_fid], reference_lines=True)
+    missing_fid = [_missing_fid_note(column) for column in expected if not column.measured]
+    return make_part(on.name, columns, first_notes=[distance, *modes, *judged, *missing_fid], reference_lines=True)
 
 
 def _score_columns(board: Leaderboard, on: WorkloadColumn) -> list[Column]:
@@ -256,23 +256,25 @@ def _quality_note(on: WorkloadColumn) -> str:
     )
 
 
-def _fid_column(fid: FidColumn) -> Column:
-    several = fid.results > fid.measured
-    share = f" {fid.measured} of {fid.results} results have it;" if several else ""
+def _judged_column(on: JudgedColumn) -> Column:
+    """Return the column of what a judge measured."""
+    write = formatting.percent if on.is_share else formatting.distance
+    share = f" {on.measured} of {on.results} results have it;" if on.results > on.measured else ""
+    compared = "training images against each other" if on.is_share else "real test images"
     return Column(
-        "FID",
-        {"fid": lambda row: fid.medians.get(row.method_key)},
-        lambda row: formatting.distance(fid.medians.get(row.method_key)),
-        f"{fid.workload} FID: median {fid.measure} of the last step;{share} real test images "
-        f"{formatting.distance(fid.floor)}; no part of the score.",
-        (formatting.distance(fid.floor), formatting.MISSING),
-        workload=fid.workload,
+        on.heading,
+        {on.metric: lambda row: on.medians.get(row.method_key)},
+        lambda row: write(on.medians.get(row.method_key)),
+        f"{on.workload} {on.heading}: median {on.measure} of the last step;{share} {compared} "
+        f"{write(on.of_real_images)}; no part of the score.",
+        (write(on.of_real_images), formatting.MISSING),
+        workload=on.workload,
     )
 
 
-def _missing_fid_note(fid: FidColumn) -> str:
+def _missing_fid_note(on: JudgedColumn) -> str:
     return (
-        f"{fid.workload}: no FID, as these runs were made without Inception (not asked for, or its weights were "
+        f"{on.workload}: no FID, as these runs were made without Inception (not asked for, or its weights were "
         "not there); run --inception require measures it, in new attempts."
     )
 

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from bench.statistics.comparable_groups import GroupKey, MethodKey
 from bench.statistics.estimates import Reach, ReferenceVerdict, WorkloadEstimate
-from bench.statistics.inception import FidColumn
 from bench.statistics.iterations import Iteration, Iterations
+from bench.statistics.judged import JudgedColumn
 from bench.statistics.scales import Unscored
 from bench.statistics.spread import Spread
 from bench.store.record import Record
@@ -179,7 +179,7 @@ class Leaderboard:
     resamples: int
     """Sign patterns of the ranks and of the comparisons with the best."""
     seed: int
-    fid: tuple[FidColumn, ...] = ()
+    judged: tuple[JudgedColumn, ...] = ()
     origins: Origins | None = None
     """None where all records are of one folder."""
 

@@ -14,8 +14,8 @@ from bench.statistics.comparable_groups import ComparableGroup, MethodKey, compa
 from bench.statistics.counted import Cells, cells_of, timing_of
 from bench.statistics.damage import refuse_damaged
 from bench.statistics.estimates import Estimates, estimate_methods
-from bench.statistics.inception import fid_columns
 from bench.statistics.iterations import iterations
+from bench.statistics.judged import judged_columns
 from bench.statistics.rows import column_of, name_of, row_of
 from bench.statistics.scores import is_result, score
 from bench.store.journal import latest_attempts
@@ -112,7 +112,7 @@ def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resa
         timed=timing.workloads,
         resamples=resamples,
         seed=seed,
-        fid=fid_columns(group, workloads),
+        judged=judged_columns(group, workloads),
     )
 
 

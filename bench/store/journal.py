@@ -22,7 +22,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from bench.config.protocol import INCEPTION_METRICS
+from bench.config.judges import METRICS_OF
 from bench.files.places import resolved
 from bench.files.regular import UnusableFileError, read_regular
 from bench.files.writing import create_exclusively, refusal
@@ -279,9 +279,13 @@ def is_comparable(first: Record, second: Record) -> bool:
 
 
 def differing_fields(first: Record, second: Record) -> list[str]:
-    """Return the names of what two runs of one trial have measured differently; FID of other weights is left out."""
+    """Return the names of what two runs of one trial have measured differently.
+
+    What a judge has measured in one run alone, or with other weights, is left out.
+    """
     differing = [name for name in ("status", "history") if getattr(first, name) != getattr(second, name)]
-    apart = frozenset() if first.inception_weights == second.inception_weights else INCEPTION_METRICS
+    judged = ((name, first.judges.get(name), second.judges.get(name)) for name in METRICS_OF)
+    apart = {metric for name, one, other in judged if one != other for metric in METRICS_OF[name]}
     for name in ("metrics", "stability"):
         one, other = getattr(first, name), getattr(second, name)
         differing += [f"{name}.{key}" for key in sorted({*one, *other} - apart) if one.get(key) != other.get(key)]

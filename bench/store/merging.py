@@ -149,7 +149,7 @@ def _take(record: Record, source: Path, attempts: list[_Attempt], union: Union) 
         attempts.append(_Attempt(record, source))
     elif _lost(record):
         union.lost += 1
-    elif record.inception_weights not in (None, last.record.inception_weights):
+    elif record.is_judged_beyond(last.record):
         attempts.append(_Attempt(record, source))
     elif not is_comparable(last.record, record):
         union.elsewhere += 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.config.judges import METRICS_OF
 from bench.config.protocol import INCEPTION
 from bench.config.trial import Spec, Trial, canonical_json
 
@@ -141,9 +142,24 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     finished_at: str
 
     @property
+    def judges(self) -> dict[str, str]:
+        """The judges that have looked at the images, Inception too: the first digits of the hash of their weights."""
+        versions = self.environment.versions if self.environment else {}
+        return {name: versions[name] for name in METRICS_OF if name in versions}
+
+    @property
     def inception_weights(self) -> str | None:
         """The first digits of the hash of the weights that FID was measured with; `None` where it was not."""
-        return self.environment.versions.get(INCEPTION) if self.environment else None
+        return self.judges.get(INCEPTION)
+
+    def is_judged_with(self, judge: str, digits: str) -> bool:
+        """Whether a judge has looked at the images with weights whose hash begins with these digits."""
+        # Of weights that are not downloaded yet, fewer digits are known than a record has.
+        return self.judges.get(judge, "").startswith(digits)
+
+    def is_judged_beyond(self, other: "Record") -> bool:
+        """Whether a judge has looked at these images that has not at the other record's, or not with its weights."""
+        return any(other.judges.get(judge) != digits for judge, digits in self.judges.items())
 
     @property
     def fingerprint(self) -> str | None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 
 from bench import data
+from bench.config.judges import judge_key
 from bench.config.trial import Trial
 from bench.events import Progress
-from bench.extractors.inception_network import verified
+from bench.extractors.weight_files import verified
+from bench.metrics.evaluate import Scores
 from bench.store.record import Outcome, Status
 from bench.training import artifacts as files
 from bench.training.average import MovingAverage
@@ -21,7 +23,7 @@ from bench.training.checkpoint_file import State
 from bench.training.clock import BlockClock
 from bench.training.curves import TrainingCurves
 from bench.training.evaluations import Evaluations
-from bench.training.final_measures import inception_samples, measure_inception
+from bench.training.final_measures import judged_samples, measure
 from bench.training.loop import TrainingLoop
 from bench.training.materials import Materials
 from bench.training.monitors import Monitors
@@ -74,9 +76,9 @@ class Run:
         self._checkpoint = checkpoint
         self._earlier_seconds = 0.0
         self._runner = runner or InlineRunner()
-        self._inception = options.inception_weights(data.workload(spec.workload))
-        if self._inception is not None:
-            verified(self._inception)  # before anything is trained; they are loaded when they are needed
+        self._judges = options.judges(data.workload(spec.workload))
+        for weights in self._judges:
+            verified(weights)  # before anything is trained; they are loaded when they are needed
         self._device = device = torch.device(options.device)
         reset_peak_memory(device)
         materials = materials or Materials(options)
@@ -120,18 +122,16 @@ class Run:
         self._runner.wait()  # what other trials of the process have under way
         evaluations, generator = self.loop.evaluations, self.step.generator
         lost = files.keep(generator, evaluations.samples, self._trial, self._workload, artifacts)
-        # Timing goes on training the generator: what Inception looks at is drawn before.
+        # Timing goes on training the generator: what judges look at is drawn before.
         samples = None
-        if self._inception is not None and self.status != "nonfinite":
-            samples = inception_samples(evaluations, generator, self._workload, self._trial.spec, self._device)
+        if self._judges and self.status != "nonfinite":
+            samples = judged_samples(evaluations, generator, self._workload, self._trial.spec, self._device)
         cost = self._cost()
-        final = {}
-        if self._inception is not None:
+        final: Scores = {}
+        for weights in self._judges:
             started = time.perf_counter()
-            final = measure_inception(
-                samples, self._inception, self._workload, self._arrays, self._device, self._report
-            )
-            cost["inception_seconds"] = time.perf_counter() - started
+            final |= measure(samples, weights, self._workload, self._arrays, self._device, self._report)
+            cost[f"{judge_key(weights.network)}_seconds"] = time.perf_counter() - started
         return make_outcome(
             self.loop,
             status=self.status,

@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from bench.config.workload import Workload
-from bench.extractors.inception_weights import InceptionPlan, Weights
+from bench.extractors.inception_weights import InceptionPlan
+from bench.extractors.weight_files import Weights
 
 MOST_TRIALS_PER_PROCESS: Final = 16
 """torch has 32 CUDA streams, which it hands out in turn: a trial has one or two of them, and evaluations another."""
@@ -38,6 +39,8 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Progress of a trial is told after so long at the earliest; a campaign of very many at once makes it longer."""
     inception: InceptionPlan | None = None
     """On which workloads FID, KID and the Inception score are measured, and with which weights."""
+    also_in: tuple[Weights, ...] = ()
+    """The weights of the judges that look at the images of all trials beside Inception."""
 
     def __post_init__(self) -> None:
         if self.trials_per_process < 1:
@@ -64,3 +67,14 @@ class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return what FID is measured with on a workload; `None` where it is not measured."""
         plan = self.inception
         return plan.weights if plan is not None and plan.covers(workload) else None
+
+    @property
+    def all_weights(self) -> list[Weights]:
+        """The weights of all judges that look at the images of some trials, Inception first."""
+        return [*([self.inception.weights] if self.inception is not None else []), *self.also_in]
+
+    def judges(self, workload: Workload) -> list[Weights]:
+        """Return those of the judges that look at the images of a trial on a workload, when it has ended."""
+        inception = self.inception_weights(workload)
+        others = self.also_in if workload.has_single_images else ()
+        return [*([inception] if inception is not None else []), *others]

@@ -131,6 +131,29 @@ def small_inception() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("judges")
+
+
+@pytest.fixture(scope="module")
+def judge_file(_judge_folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Return the file of a small judge's random weights, given its name: it is the official one here."""
+    import judge_files
+
+    with pytest.MonkeyPatch.context() as patch:
+        judge_files.make_small(patch)
+
+        def of(name: str) -> Path:
+            path = _judge_folder / f"{name}.pt"
+            if not path.is_file():
+                judge_files.WRITERS[name](path)
+            judge_files.make_official(patch, name, path)
+            return path
+
+        yield of
+
+
 @pytest.fixture
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No further steps are timed at the end of a trial of this process."""

@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from bench import campaign, data
+from bench.config.judges import JUDGES
 from bench.config.trial import Trial
 from bench.store.record import Outcome, Status
 from bench.training.run_options import RunOptions
 
 FID = {"fid": 30.0, "fid_floor": 2.0, "fid_samples": 12.0}
+
+
+def judged(key: str) -> dict[str, float | None]:
+    """What a judge beside Inception measures, given its short name."""
+    distance = {f"{key}_fd": 40.0, f"{key}_fd_floor": 4.0, f"{key}_kd": 0.5, f"{key}_samples": 12.0}
+    shares = {f"{key}_{each}{end}": 0.25 for each in ("precision", "recall") for end in ("", "_ceiling")}
+    return {**distance, **shares}
 
 
 class PretendedTraining:
@@ -52,8 +60,9 @@ class PretendedTraining:
         made = self._make(trial.spec.method, trial.spec.seed, 50.0 if "nsgan" in name else 90.0)
         (artifacts / "samples.png").write_bytes(b"picture")
         fields = {field: getattr(made, field) for field in Outcome.__struct_fields__}
-        if options.inception_weights(data.workload(trial.spec.workload)) is not None:
-            fields["metrics"] = fields["metrics"] | FID
+        for weights in options.judges(data.workload(trial.spec.workload)):
+            judge = JUDGES.get(weights.network)
+            fields["metrics"] = fields["metrics"] | (FID if judge is None else judged(judge.key))
         return Outcome(**{**fields, "status": self.status, "environment": None})
 
 

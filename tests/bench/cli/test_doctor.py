@@ -2,9 +2,10 @@
 
 import sys
 
+import msgspec
 import pytest
 
-from bench.cli import checks
+from bench.cli import checks, judge_checks
 from bench.cli.checks import Check, Probe
 
 TORCH = Probe({"version": "2.15.0", "cuda": None, "threads": 2, "devices": []})
@@ -171,17 +172,40 @@ def test_inception_is_no_defect_where_it_is_not_there(tmp_path, monkeypatch):
     from bench.extractors.inception_weights import cached_path
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    missing = checks.inception_check()
+    missing = judge_checks.inception_check()
     assert missing.state == "note"
     assert str(tmp_path) in missing.found
     assert "`run --inception require` downloads them (91 MB)" in missing.fix
     cached_path().parent.mkdir(parents=True)
     cached_path().write_bytes(b"cut short")
-    assert checks.inception_check().state == "note"
-    assert "damaged" in checks.inception_check().found
+    assert judge_checks.inception_check().state == "note"
+    assert "damaged" in judge_checks.inception_check().found
     monkeypatch.setattr("bench.extractors.inception_weights.FILE", "weights.pth")
     cached_path().write_bytes(b"whole")
-    assert checks.inception_check().state == "ok"
+    assert judge_checks.inception_check().state == "ok"
+
+
+def test_the_other_judges_are_asked_for_by_name_and_missed_by_nobody(tmp_path, monkeypatch):
+    from bench.extractors.judge_weights import SOURCES
+    from bench.extractors.weight_files import cached_path
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def found():
+        return {each.name: each for each in judge_checks.judge_checks()}
+
+    assert list(found()) == ["clip-vit-b-32", "vgg16"]
+    assert all(each.state == "ok" and str(tmp_path) in each.found for each in found().values())
+    assert (
+        "`run --also-in vgg16` downloads them (553 MB), `--also-in vgg16=FILE` names a file" in found()["vgg16"].found
+    )
+    for source in SOURCES.values():
+        cached_path(source).parent.mkdir(parents=True, exist_ok=True)
+        cached_path(source).write_bytes(b"cut short")
+    assert {(each.state, "is damaged" in each.found) for each in found().values()} == {("note", True)}
+    monkeypatch.setitem(SOURCES, "vgg16", msgspec.structs.replace(SOURCES["vgg16"], file="weights.pth"))
+    cached_path(SOURCES["vgg16"]).write_bytes(b"whole")
+    assert (found()["vgg16"].state, found()["vgg16"].found.split()[0]) == ("ok", "weights")
 
 
 def test_data_that_is_not_there_is_no_defect(tmp_path):

@@ -15,8 +15,8 @@ HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "ji
 OPTIONS = {
     "run": "suite method losses workload seeds steps d-norm allow-invalid set "
     "device executor workers address cpus gpus memory gpu-model capture trials-per-process shard against results "
-    "data inception inception-weights dry-run progress format json",
-    "prepare": "workloads retrain device data format json",
+    "data inception inception-weights also-in dry-run progress format json",
+    "prepare": "workloads retrain device also-in data format json",
     "list": "kind format json",
     "check": "file format json",
     "probe": "",

@@ -9,7 +9,7 @@ from bench import campaign
 from bench.config.protocol import INCEPTION, INCEPTION_METRICS
 from bench.execution.local import LocalExecutor
 from bench.extractors.inception_weights import InceptionPlan, cached_path, identify
-from bench.metrics import inception
+from bench.metrics import inception, real_images
 from bench.store.journal import Store
 from bench.training.run_options import RunOptions
 
@@ -55,6 +55,7 @@ def few_images(monkeypatch):
 
     monkeypatch.setattr(inception, "embed", few)
     monkeypatch.setattr(inception, "usable_cpus", lambda: 1)
+    monkeypatch.setattr(real_images, "usable_cpus", lambda: 1)
     monkeypatch.setattr(campaign, "usable_cpus", lambda: 1)
 
 

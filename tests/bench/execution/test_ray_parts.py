@@ -18,7 +18,9 @@ from bench.execution.interface import Resources, Task
 from bench.execution.ray import RayExecutor
 from bench.execution.ray_messages import LOSSES_VARIABLE, LossFile, Need
 from bench.execution.ray_stock import Stock, unpack_losses
-from bench.extractors.inception_weights import InceptionPlan, Weights
+from bench.extractors.inception_weights import InceptionPlan
+from bench.extractors.judge_weights import SOURCES
+from bench.extractors.weight_files import Weights, cached_path
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
 from losses.plugins import FILES_VARIABLE
@@ -167,6 +169,34 @@ def test_weights_of_inception_are_found_where_they_lie(node: Path, tmp_path: Pat
     assert Path(changed.inception.weights.path).read_bytes() == b"inception"
     assert changed.inception.weights.sha256 == plan.weights.sha256
     assert changed.checkpoint_dir == str(tmp_path / "checkpoints")
+
+
+@pytest.mark.parametrize("name", ["clip-vit-b-32", "vgg16"])
+def test_weights_of_the_other_judges_travel_and_are_found_where_they_lie(
+    node: Path, make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    here = tmp_path / "mine.pt"
+    here.write_bytes(b"weights")
+    weights = Weights(path=str(here), sha256=sha256(b"weights"), network=name)
+    task = make_task(also_in=(weights,))
+    parcel = ray_freight.parcel([task], {"torch": "2"})
+    (need,) = [need for need in parcel.needs if need.kind != "data"]
+    assert ray_freight.content_of(need, [task]) == b"weights"
+    stock = Stock(task.options)
+    assert not stock.has(need)
+    stock.add(need, b"weights")
+    (placed,) = stock.options(task.options, parcel.needs, tmp_path / "checkpoints").also_in
+    assert (placed.network, placed.sha256) == (name, weights.sha256)
+    assert node in Path(placed.path).parents
+    assert Path(placed.path).read_bytes() == b"weights"
+    Path(placed.path).write_bytes(b"damaged")
+    assert not stock.has(need)
+    hub = cached_path(SOURCES[name])
+    hub.parent.mkdir(parents=True)
+    hub.write_bytes(b"weights")
+    (placed,) = stock.options(task.options, parcel.needs, tmp_path / "checkpoints").also_in
+    assert Path(placed.path) == hub, "what torch.hub has is as good"
 
 
 def test_a_parcel_has_the_checkpoints_that_there_are(make_task: MakeTask, tmp_path: Path) -> None:

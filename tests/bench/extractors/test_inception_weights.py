@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from bench import data
+from bench.config.judges import OFFICIAL_WEIGHTS
 from bench.config.protocol import INCEPTION, INCEPTION_SHA256
 from bench.extractors import inception_weights
-from bench.extractors.inception_weights import InceptionPlan, Weights, cached_path, fetch, identify
+from bench.extractors.inception_weights import InceptionPlan, cached_path, fetch, identify
+from bench.extractors.weight_files import Weights
 
 OFFICIAL = Weights(path="official.pth", sha256=f"{INCEPTION_SHA256}{'0' * 56}")
 OWN = Weights(path="own.pth", sha256="a" * 64)
@@ -19,7 +21,7 @@ def online(monkeypatch, tmp_path):
     source = tmp_path / "server.pth"
     source.write_bytes(content)
     monkeypatch.setattr(inception_weights, "URL", source.as_uri())
-    monkeypatch.setattr(inception_weights, "INCEPTION_SHA256", identify(source).sha256[:8])
+    monkeypatch.setitem(OFFICIAL_WEIGHTS, INCEPTION, identify(source).sha256[:8])
     monkeypatch.setattr(inception_weights, "FILE", f"weights-{identify(source).sha256[:8]}.pth")
     monkeypatch.setenv("GAN_LOSS_BENCH_OFFLINE", "0")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -62,7 +64,7 @@ def test_without_a_network_it_is_said_how_to_get_them(online, monkeypatch):
     with pytest.raises(ValueError, match=r"the download failed .*--inception-weights"):
         fetch()
     monkeypatch.setenv("GAN_LOSS_BENCH_OFFLINE", "1")
-    with pytest.raises(ValueError, match=r"GAN_LOSS_BENCH_OFFLINE; get http.*--inception-weights"):
+    with pytest.raises(ValueError, match=r"GAN_LOSS_BENCH_OFFLINE; get file:.*--inception-weights"):
         fetch()
 
 

@@ -12,7 +12,7 @@ from bench.config.protocol import INCEPTION_METRICS
 from bench.extractors import inception_network
 from bench.extractors.inception_network import embed, load
 from bench.extractors.inception_weights import identify
-from bench.metrics import inception
+from bench.metrics import inception, real_images
 from bench.metrics.catalogue import CATALOGUE
 from bench.metrics.inception import Inception, inception_score, kid, samples_of, unmeasurable
 
@@ -123,9 +123,9 @@ def test_the_cache_is_keyed_by_everything_the_numbers_depend_on(weights, images,
 
 def test_settings_are_as_before(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    monkeypatch.setattr(inception, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(real_images, "usable_cpus", lambda: 2)
     before = torch.get_num_threads(), torch.backends.cudnn.deterministic, True
-    with inception._settled(CPU):
+    with real_images.settled(CPU):
         assert (torch.get_num_threads(), torch.backends.cudnn.deterministic) == (2, True)
         assert not torch.backends.cudnn.benchmark
     assert (torch.get_num_threads(), torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == before

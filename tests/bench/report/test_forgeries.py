@@ -191,7 +191,8 @@ def test_a_second_attempt_after_a_result_is_found(runs, tmp_path):
     assert f"{file_of(again)}: is another attempt after a result (ok)" in found([*runs.values(), again], tmp_path)
 
 
-def test_a_second_attempt_after_a_timeout_or_for_fid_is_allowed(runs, tmp_path):
+@pytest.mark.parametrize("judge", ["inception-v3-compat", "vgg16"])
+def test_a_second_attempt_after_a_timeout_or_for_a_judge_is_allowed(runs, tmp_path, judge):
     run = runs[RUN]
     before = {"started_at": "2026-11-01T00:00:00+00:00", "finished_at": "2026-11-01T04:00:00+00:00"}
     nothing = {"metrics": {}, "history": History(), "stability": {}, "cost": {}}
@@ -201,13 +202,24 @@ def test_a_second_attempt_after_a_timeout_or_for_fid_is_allowed(runs, tmp_path):
     assert found([*others, lost, second], tmp_path / "lost") == []
     late = replace(lost, finished_at=run.finished_at)
     assert any("before attempt 0 had ended" in line for line in found([*others, late, second], tmp_path / "late"))
-    versions = {**run.environment.versions, "inception-v3-compat": "6726825d"}
+    versions = {**run.environment.versions, judge: "6726825d"}
     measured = replace(second, environment=replace(run.environment, versions=versions))
     first = replace(run, **before)
     assert found([*others, first, measured], tmp_path / "fid") == []
     worse = evaluation_edited(measured, 2, kid=1.0)
     lines = found([*others, first, worse], tmp_path / "other")
     assert any("is the same run again on the same kind of machine, and differs in history" in line for line in lines)
+    again = replace(measured, attempt=2)
+    lines = found([*others, first, measured, again], tmp_path / "again")
+    assert f"{file_of(again)}: is another attempt after a result (ok)" in lines
+
+
+@pytest.mark.parametrize("metric", ["fid_floor", "clip_fd_floor", "vgg16_recall_ceiling"])
+def test_judges_with_other_weights_see_other_real_images(runs, tmp_path, metric):
+    edited = [metrics_edited(run, **{metric: 0.1 + 0.001 * index}) for index, run in enumerate(runs.values())]
+    assert found(edited, tmp_path / "judged") == []
+    forged = [metrics_edited(run, fd_floor=0.1 + 0.001 * index) for index, run in enumerate(runs.values())]
+    assert any("fd_floor" in line for line in found(forged, tmp_path / "forged"))
 
 
 def test_the_same_seeds_dropped_for_all_are_missed_by_the_history_of_the_repository(runs, tmp_path):

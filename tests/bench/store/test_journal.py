@@ -98,6 +98,27 @@ def test_having_fid_is_no_disagreement_and_another_fid_is(store: Store, one: Rec
     assert store.append(replace(with_fid(4.0, "a" * 12), attempt=1)) == ["metrics.fid"]
 
 
+def test_what_a_judge_has_measured_is_compared_where_both_have_it_with_the_same_weights(
+    store: Store, one: Record
+) -> None:
+    assert one.environment is not None
+
+    def judged(weights: str, **metrics: float) -> Record:
+        versions = {**one.environment.versions, "vgg16": weights}
+        return replace(
+            one,
+            attempt=1,
+            metrics={**one.metrics, **metrics},
+            environment=replace(one.environment, versions=versions),
+        )
+
+    store.append(judged("a" * 12, vgg16_fd=3.0, vgg16_recall=0.5))
+    assert store.append(replace(one, attempt=1)) == "same"
+    assert store.append(judged("b" * 12, vgg16_fd=4.0, vgg16_recall=0.6)) == "same", "other weights say nothing"
+    assert store.append(judged("a" * 12, vgg16_fd=3.0, vgg16_recall=0.6)) == ["metrics.vgg16_recall"]
+    assert store.append(judged("b" * 12, vgg16_fd=3.0, clip_fd=1.0)) == ["metrics.clip_fd"], "CLIP has not looked"
+
+
 def test_nan_is_stored_as_nothing_and_equals_itself(store: Store, one: Record) -> None:
     strange = replace(one, metrics={**one.metrics, "modes": float("nan")})
     assert store.append(strange) == "stored"

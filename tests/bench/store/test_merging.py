@@ -118,19 +118,20 @@ def test_a_second_result_is_held_against_the_first_which_stays(tmp_path, changes
         assert union.conflicts[0].differing
 
 
-def test_a_result_is_taken_again_once_fid_has_been_measured():
-    with_fid = msgspec.structs.replace(
+@pytest.mark.parametrize("judge", ["inception-v3-compat", "clip-vit-b-32", "vgg16"])
+def test_a_result_is_taken_again_once_a_judge_has_looked(judge):
+    judged = msgspec.structs.replace(
         result(),
         attempt=1,
         environment=msgspec.structs.replace(
-            result().environment, versions={**result().environment.versions, "inception-v3-compat": "6726825d"}
+            result().environment, versions={**result().environment.versions, judge: "6726825d"}
         ),
     )
     union = Union()
-    additions = unite([], {"one": [result(), with_fid]}, union)
+    additions = unite([], {"one": [result(), judged]}, union)
     assert [each.record.attempt for each in additions] == [0, 1]
-    assert unite([result(), with_fid], {"two": [result()]}, union) == []
-    assert [each.record.attempt for each in unite([result()], {"two": [result(), with_fid]}, union)] == [1]
+    assert unite([result(), judged], {"two": [result()]}, union) == []
+    assert [each.record.attempt for each in unite([result()], {"two": [result(), judged]}, union)] == [1]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))

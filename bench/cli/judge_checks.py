@@ -1,0 +1,39 @@
+"""What `doctor` says of the judges: whether FID, and numbers in CLIP and VGG16, can be measured without a download."""
+
+import importlib
+
+from bench.cli.checks import Check
+from bench.config.judges import JUDGES
+
+
+def inception_check() -> Check:
+    """Say whether FID can be measured without a download; that it cannot is no defect."""
+    weights = importlib.import_module("bench.extractors.inception_weights")
+    path = weights.cached_path()
+    if not path.is_file():
+        fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
+        return Check("inception", "note", f"no weights for FID in {path.parent}", fix)
+    try:
+        return Check("inception", "ok", f"weights {weights.identify(path).label} for FID")
+    except ValueError as error:
+        return Check("inception", "note", str(error))
+
+
+def judge_checks() -> list[Check]:
+    """Say the same of the others, which are asked for by name alone: that their weights are not there is no note."""
+    files = importlib.import_module("bench.extractors.weight_files")
+    sources = importlib.import_module("bench.extractors.judge_weights").SOURCES
+    found = []
+    for name in JUDGES:
+        source = sources[name]
+        path = files.cached_path(source)
+        if not path.is_file():
+            words = f"no weights in {path.parent}; `run --also-in {name}` downloads them ({source.size})"
+            found.append(Check(name, "ok", f"{words}, `--also-in {name}=FILE` names a file"))
+            continue
+        try:
+            weights = files.identify(path, source)
+            found.append(Check(name, "ok", f"weights {weights.label} for `run --also-in {name}`"))
+        except ValueError as error:
+            found.append(Check(name, "note", str(error)))
+    return found

@@ -1,0 +1,133 @@
+"""`--also-in`: which judges beside Inception look at the images of each trial, and with which weights."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from bench.cli.inception import tell_unofficial
+from bench.cli.options import usage_errors
+from bench.common.names import did_you_mean
+from bench.config.judges import JUDGES, OFFICIAL_WEIGHTS
+from bench.config.protocol import INCEPTION
+
+if TYPE_CHECKING:
+    from bench.config.trial import Trial
+    from bench.data import OnProgress
+    from bench.extractors.weight_files import Weights
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class JudgeChoice:
+    """A judge, and the file of its weights where the user names one."""
+
+    name: str
+    file: Path | None
+
+
+def also_in_option(command: Command) -> Command:
+    """Add `--also-in`, which may be given once for each judge."""
+    option = click.option(
+        "--also-in",
+        multiple=True,
+        callback=_choices,
+        shell_complete=_complete,
+        metavar="NAME[=FILE]",
+        help="FD, KD, precision and recall in clip-vit-b-32 or vgg16 at the end of each trial. FILE holds the weights "
+        "that torch-fidelity uses; without it they are downloaded (354 and 553 MB). Can be repeated.",
+    )
+    return option(command)
+
+
+def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[JudgeChoice, ...]:
+    """Read each `NAME[=FILE]`."""
+    choices: dict[str, JudgeChoice] = {}
+    for each in given:
+        name, equals, file = each.partition("=")
+        if name == INCEPTION:
+            raise click.UsageError(f"--also-in {name}: --inception require measures FID, KID and IS in Inception")
+        if name not in JUDGES:
+            raise click.UsageError(
+                f"--also-in: unknown network {name!r}{did_you_mean(name, JUDGES)}; there are {', '.join(JUDGES)}"
+            )
+        if equals and not file:
+            raise click.UsageError(f"--also-in {each}: the name of the file is missing")
+        if name in choices:
+            raise click.UsageError(f"--also-in {name} is given twice: records have its numbers with one file")
+        choices[name] = JudgeChoice(name, Path(file) if equals else None)
+    return tuple(choices.values())
+
+
+def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in JUDGES if name.startswith(incomplete)]
+
+
+def workloads_of(trials: "Iterable[Trial]") -> list[str]:
+    """Return the names of the workloads of trials, each once."""
+    return list(dict.fromkeys(trial.spec.workload for trial in trials))
+
+
+def chosen_weights(
+    choices: Sequence[JudgeChoice], workloads: Sequence[str], report: "OnProgress | None", *, fetch: bool = True
+) -> "tuple[Weights, ...]":
+    """Return the weights of the judges that a user has chosen; download those that are not there and not named.
+
+    Args:
+        choices: as given.
+        workloads: those of the whole plan.
+        report: is told how a download gets on.
+        fetch: whether there may be a download. Without, weights that are not there are those that it would give.
+
+    Raises:
+        click.UsageError: weights cannot be used, or there is nothing to measure.
+    """
+    from bench import data
+    from bench.extractors import weight_files
+    from bench.extractors.judge_weights import SOURCES
+
+    if choices and not any(data.workload(name).has_single_images for name in workloads):
+        raise click.UsageError(
+            f"--also-in {choices[0].name}: {', '.join(workloads)} has no training set of images to measure against; "
+            "leave it out"
+        )
+    found = []
+    for choice in choices:
+        source = SOURCES[choice.name]
+        with usage_errors():
+            if choice.file is not None:
+                found.append(weight_files.identify(choice.file, source))
+            elif fetch or weight_files.cached_path(source).is_file():
+                found.append(weight_files.fetch(source, report))
+            else:
+                found.append(weight_files.Weights(path="", sha256=OFFICIAL_WEIGHTS[choice.name], network=choice.name))
+    return tuple(found)
+
+
+def measure_for_judges(
+    judges: "Sequence[Weights]",
+    workloads: Sequence[str],
+    data_dir: Path | None,
+    device: str,
+    report: "OnProgress | None",
+) -> None:
+    """Measure the real images of these workloads once, and try the weights, before the first trial starts.
+
+    Raises:
+        ValueError: the weights cannot be used.
+    """
+    from bench import data
+
+    covered = [name for name in workloads if data.workload(name).has_single_images]
+    if not judges or not covered:
+        return
+    from bench.metrics.judges import prepare
+
+    for weights in judges:
+        for name in covered:
+            prepare(data.workload(name), data.load(name, data_dir), weights, device, report)
+        tell_unofficial(weights, f"numbers in {weights.network}")
