@@ -116,6 +116,6 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    for each in MEASURES:
+    for topic in MEASURES:
         if is_published(each):
             (PICTURES / f"{each}.svg").write_text(figure(each), encoding="utf-8")

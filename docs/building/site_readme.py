@@ -21,6 +21,7 @@ _WORDS: Final = {
         "head": "| method | score | 95 % | rank | failed |",
         "warning": "With fewer than {least} seeds there are scores and intervals, and no ranks: do not choose a loss "
         "from this table.",
+        "unsettled": "Every interval of ranks is the whole table: the order is not settled, so do not choose a loss from it.",
     },
     "zh": {
         "said": "{workloads} 上 {methods} 个方法中的前 {shown} 个，每个方法 {seeds} 个随机种子，"
@@ -29,6 +30,7 @@ _WORDS: Final = {
         "to": " 至 ",
         "head": "| 方法 | 得分 | 95 % 置信区间 | 排名 | 失败 |",
         "warning": "随机种子少于 {least} 个时，只有得分和置信区间，没有排名：不要根据这张表选择损失函数。",
+        "unsettled": "每个排名区间都是整张表：顺序还没有定论，不要根据这张表选择损失函数。",
     },
 }
 
@@ -64,6 +66,8 @@ def text(language: str = "en") -> str:
         )
     if seeds < _RANKED_FROM:
         lines += ["", words["warning"].format(least=_RANKED_FROM)]
+    elif all((row["rank_low"], row["rank_high"]) == (1, len(rows)) for row in rows):
+        lines += ["", words["unsettled"]]
     return "\n".join(lines)
 
 

@@ -39,8 +39,10 @@ def test_the_table_of_the_readme_is_what_the_records_say(language):
     for (method, score, interval, rank, failed), row in zip(rows, again["rows"], strict=False):
         assert method == row["method"]
         assert [rank, score, interval.replace(" 至 ", " to "), failed] == cells(row)
+    whole = {(1, len(again["rows"]))}
+    unsettled = {(row["rank_low"], row["rank_high"]) for row in again["rows"]} == whole
     assert ("do not choose a loss" in shown or "不要根据这张表选择损失函数" in shown) == (
-        min(row["seeds"] for row in again["rows"]) < 5
+        min(row["seeds"] for row in again["rows"]) < 5 or unsettled
     )
 
 
