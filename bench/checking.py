@@ -1,12 +1,17 @@
 """Putting somebody's own losses to the contract of the loss library: a file in, findings out."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
+from bench.config.protocol import REFERENCE_METHOD
 from bench.files.places import resolved
 from losses import contract, plugins, registry
 from losses.parts import Part
+
+TUTORIAL: Final = "https://github.com/gan-loss-bench/gan-loss-bench/blob/main/docs/tutorials/your-own-loss.md"
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,8 @@ class Examined:
 
     name: str
     kind: str
+    expression: str
+    """A method with it, to try it with."""
     findings: tuple[contract.Finding, ...]
 
     @property
@@ -45,7 +52,8 @@ def examine_file(path: Path) -> Iterator[Examined]:
         ValueError: there is no such file, it cannot be imported (the message has the line), or it registers nothing.
     """
     for name, part in _parts_of(path).items():
-        yield Examined(name, part.kind, tuple(contract.diagnose(part)))
+        method = name if part.kind == "objective" else " + ".join([REFERENCE_METHOD, *part.requires, name])
+        yield Examined(name, part.kind, method, tuple(contract.diagnose(part)))
 
 
 def _parts_of(path: Path) -> dict[str, type[Part]]:
@@ -55,5 +63,19 @@ def _parts_of(path: Path) -> dict[str, type[Part]]:
     known, file = registry.parts(), resolved(path)
     found = {name: part for name, part in known.items() if plugins.file_of(part.__module__) == file}
     if not found:
-        raise ValueError(f'{path.name} registers no loss: decorate a class with @losses.register("name")')
+        raise ValueError(f"{path.name} registers no loss: {_what_to_register(file)}")
     return found
+
+
+def _what_to_register(file: Path) -> str:
+    """Say what a file without losses needs: a decorator above the part that it has, or a part."""
+    own = [
+        each
+        for name, module in list(sys.modules.items())
+        if plugins.file_of(name) == file
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Part) and each.__module__ == name
+    ]
+    if own:
+        return f'put @losses.register("its_name") above {own[0].__qualname__}'
+    return f'write it as a class derived from losses.Objective, under @losses.register("its_name"), as in {TUTORIAL}'
