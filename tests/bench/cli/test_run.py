@@ -164,6 +164,15 @@ def test_data_that_cannot_be_had_is_told_before_anything_is_trained(bench, prete
     assert pretend.trained == []
 
 
+def test_status_tells_of_recorded_trials_that_it_was_not_asked_for(bench, pretend, tmp_path):
+    bench("run", *SMALL, "--results", tmp_path)
+    asked = bench("status", *SMALL[:-2], "--results", tmp_path)
+    assert "of other options" not in asked.stdout
+    unasked = bench("status", "--results", tmp_path)
+    assert "4 recorded trials of other options: `leaderboard` shows what they gave" in unasked.stdout
+    assert "6 trials to run" in unasked.stdout
+
+
 def test_status_counts_what_is_there(bench, pretend, tmp_path):
     def fail():
         raise RuntimeError("out of luck")
