@@ -1,12 +1,14 @@
 """Putting somebody's own losses to the contract of the loss library: a file in, findings out."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import losses
 from bench.config.protocol import REFERENCE_METHOD
+from bench.config.trial import Trial, is_from_elsewhere, part_versions
 from bench.files.places import resolved
 from losses import contract, plugins, registry
 from losses.parts import Part
@@ -54,6 +56,20 @@ def examine_file(path: Path) -> Iterator[Examined]:
     for name, part in _parts_of(path).items():
         method = name if part.kind == "objective" else " + ".join([REFERENCE_METHOD, *part.requires, name])
         yield Examined(name, part.kind, method, tuple(contract.diagnose(part)))
+
+
+def first_steps(trials: Iterable[Trial]) -> list[str]:
+    """Say which methods with parts of the user's own fail at the first step, before anything is trained.
+
+    It is a remark, and no refusal: they are tried on small made-up images, and a part may be made for others alone.
+    """
+    own = {
+        trial.spec.method: trial.spec.method_name
+        for trial in trials
+        if any(map(is_from_elsewhere, part_versions(trial.components).values()))
+    }
+    tried = {name: contract.trial_run_of(losses.get(method)) for method, name in own.items()}
+    return [f"{name} failed when it was tried on small made-up images: {wrong}" for name, wrong in tried.items() if wrong]
 
 
 def _parts_of(path: Path) -> dict[str, type[Part]]:

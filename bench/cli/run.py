@@ -117,6 +117,7 @@ def run(
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     asked = asked_of(suite, target, options)
     suite = asked.suite
+    from bench.checking import first_steps
     from bench.plan import pending, shard_of
 
     # Lines of JSON have the whole of stderr.
@@ -127,9 +128,10 @@ def run(
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
         if shard is not None:
             trials = shard_of(trials, *shard)
+    tried = first_steps(trials)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
-        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
+        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials) + tried
         _print_plan(suite, trials, store, fid, kind=kind, device=device, workers=workers, style=style, notes=notes)
         return
     from bench.files.places import resolved
@@ -155,7 +157,7 @@ def run(
             trials_per_process=trials_per_process,
             inception=fid,
         )
-    notes = feature_notes(trials, store) + asked.notes(trials) + unmeasured
+    notes = feature_notes(trials, store) + asked.notes(trials) + unmeasured + tried
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])
 
     def begin() -> None:

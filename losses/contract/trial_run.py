@@ -2,15 +2,19 @@
 
 import inspect
 from difflib import get_close_matches
+from typing import get_args
 
+import torch
 from torch import Tensor
 
 from losses import plugins
 from losses.context import Context
 from losses.contract.check import Case, place_of
 from losses.contract.toy_problem import PHASES, ToyProblem, method_with
+from losses.method import Method
 from losses.parts import LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
+from losses.types import Need
 
 NAME = "trial run"
 """What a failure is called among the findings; one that succeeds is not mentioned."""
@@ -35,6 +39,26 @@ def trial_run(case: Case[Part]) -> str:
         return str(error)
     except Exception as error:  # noqa: BLE001
         return f"{_words(error)}{place_of(case.part_class, error)}"
+    return ""
+
+
+def trial_run_of(method: Method) -> str:
+    """Compute both phases of a whole method once, as a training loop does, and say what went wrong.
+
+    It is given real images in the generator's phase only where it declares to look at them. The images are small ones;
+    a part that can only be computed on others is told so too.
+    """
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        try:
+            problem = ToyProblem(method)
+            for phase in PHASES:
+                total = problem.run_frugally(phase, frozenset(get_args(Need))).total
+                assert total.isfinite(), f"the {phase}'s loss is {total.item()}"
+        except AssertionError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001
+            places = (place_of(type(part), error) for part in method.parts)
+            return _words(error) + next(filter(None, places), "")
     return ""
 
 
