@@ -69,7 +69,9 @@ def first_steps(trials: Iterable[Trial]) -> list[str]:
         if any(map(is_from_elsewhere, part_versions(trial.components).values()))
     }
     tried = {name: contract.trial_run_of(losses.get(method)) for method, name in own.items()}
-    return [f"{name} failed when it was tried on small made-up images: {wrong}" for name, wrong in tried.items() if wrong]
+    return [
+        f"{name} failed when it was tried on small made-up images: {wrong}" for name, wrong in tried.items() if wrong
+    ]
 
 
 def _parts_of(path: Path) -> dict[str, type[Part]]:

@@ -142,8 +142,8 @@ def _parameters(part: type[Part], section: str) -> tuple[Parameter, ...]:
     wanted = [spec.name for spec in fields(part)]
     if pieces[::2] != wanted:
         raise ValueError(
-            f"the docstring of {part.name} needs one entry a parameter, in the order of the fields: {', '.join(wanted)}; "
-            f"it has {', '.join(pieces[::2]) or 'none'}"
+            f"the docstring of {part.name} needs one entry a parameter, in the order of the fields: {', '.join(wanted)}"
+            f"; it has {', '.join(pieces[::2]) or 'none'}"
         )
     return tuple(
         Parameter(name=name, type=type(default).__name__, default=default, meaning=meanings[name])

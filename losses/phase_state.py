@@ -70,7 +70,7 @@ class PhaseState:
         reals = inputs.real_images
         for name, images in (("real", reals), ("fake", fakes)):
             if images is not None and not isinstance(images, Tensor):
-                raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+                raise ValueError(
                     f"{name} images are of type {type(images).__name__}: expected a tensor, as torch.as_tensor makes it"
                 )
         shown = fakes if fakes is not None else reals

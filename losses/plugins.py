@@ -50,7 +50,9 @@ def import_file(path: Path) -> None:
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
-        raise ValueError(f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}{_remedy(error)}") from error
+        raise ValueError(
+            f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}{_remedy(error)}"
+        ) from error
 
 
 def file_of(module: str) -> Path | None:

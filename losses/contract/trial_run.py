@@ -99,13 +99,14 @@ def _check(kind: type[Part], value: object, what: str) -> None:
     where = "__call__" if what == "term" else f"{what.removesuffix(chr(39) + 's loss')}()"
     cut = "" if value is None or isinstance(value, tuple) else "; float(), .item() and numpy cut off the gradient"
     assert isinstance(value, Tensor), (
-        f"the {what} is {_article(value)}: {where} of {kind.__qualname__} must return a tensor with a single number{cut}"
+        f"the {what} is {_article(value)}: {where} of {kind.__qualname__} must return a tensor with a single "
+        f"number{cut}"
     )
     if issubclass(kind, Objective | Regularizer):
         assert value.shape == (), f"the {what} has shape {tuple(value.shape)}: reduce it by the batch mean"
         assert bool(value.isfinite()), (
-            f"the {what} is {value.item()} on an ordinary batch: is there a logarithm, a root or a division of what can "
-            "be zero or negative?"
+            f"the {what} is {value.item()} on an ordinary batch: is there a logarithm, a root or a division of what "
+            "can be zero or negative?"
         )
     if what == "term" and not {"derivative", "phase"} & kind.waived.keys():
         assert value.requires_grad, "no gradient comes out of the term: it is detached from the networks"

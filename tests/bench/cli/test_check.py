@@ -117,7 +117,11 @@ def test_a_file_that_cannot_be_used_is_one_line_with_the_place(bench, written, t
     ("old", "new", "words"),
     [
         ('@losses.register("cubic")\n', "", 'registers no loss: put @losses.register("its_name") above Cubic'),
-        ('@losses.register("cubic")', "@losses.register", 'TypeError: a loss is registered under a name: write @losses.'),
+        (
+            '@losses.register("cubic")',
+            "@losses.register",
+            "TypeError: a loss is registered under a name: write @losses.",
+        ),
         ("@dataclass(frozen=True)", "@dataclass", "from a frozen one: write @dataclass(frozen=True)"),
     ],
 )

@@ -58,7 +58,10 @@ def test_the_verbs_and_their_options_are_frozen():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("probe", "dirac", "--method", "nsgan"), "methods stand by themselves: python -m bench probe dirac [METHOD]..."),
+        (
+            ("probe", "dirac", "--method", "nsgan"),
+            "methods stand by themselves: python -m bench probe dirac [METHOD]...",
+        ),
         (("kernels", "--method", "nsgan"), "methods stand by themselves: python -m bench kernels [METHOD]..."),
         (("prepare", "--workload", "digits"), "workloads stand by themselves: python -m bench prepare WORKLOAD..."),
         (("check", "--file", "a.py"), "files stand by themselves: python -m bench check FILE"),

@@ -149,7 +149,11 @@ def test_a_loss_whose_file_is_gone_is_said_to_lack_it(bench, flagged):
     ("old", "new", "words"),
     [
         ("", "", ""),
-        ("return -fake", "return -fake_logit", "NameError: name 'fake_logit_logits' is not defined (my_losses.py, line"),
+        (
+            "return -fake",
+            "return -fake_logit",
+            "NameError: name 'fake_logit_logits' is not defined (my_losses.py, line",
+        ),
         ("return -fake_logits.mean()", "return -fake_logits.log().mean()", "the generator's loss is nan"),
     ],
 )

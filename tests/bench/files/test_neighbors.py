@@ -50,7 +50,7 @@ def test_the_content_changes_with_each_neighbor_and_with_no_stranger(own: Path, 
 def test_a_neighbor_that_is_no_python_counts_and_is_not_looked_into(own: Path) -> None:
     broken = own.parent / "near_of_own.py"
     broken.write_text("def (:\n")
-    with pytest.raises(ValueError, match="near_of_own.py is no Python: invalid syntax"):
+    with pytest.raises(ValueError, match=r"near_of_own\.py is no Python: invalid syntax"):
         with_neighbors(own)
     before = content_with_neighbors(own)
     broken.write_text("def (((:\n")

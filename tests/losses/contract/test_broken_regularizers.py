@@ -58,7 +58,10 @@ def changing_weights(context: losses.Context) -> Tensor:
     [
         ({}, "does not declare it: add `needs_real_in_generator: ClassVar = True`"),
         ({"needs_real_in_generator": True}, 'declare `needs: ClassVar = frozenset({"features"})`'),
-        ({"needs_real_in_generator": True, "needs": frozenset({"feature"})}, 'has \'feature\' (did you mean "features"?)'),
+        (
+            {"needs_real_in_generator": True, "needs": frozenset({"feature"})},
+            "has 'feature' (did you mean \"features\"?)",
+        ),
         ({"needs_real_in_generator": True, "needs": frozenset({"features"})}, ""),
     ],
 )
