@@ -15,6 +15,7 @@ help:  ## show this list
 
 run: $(VENV)/.installed  ## train the quick suite and print the leaderboard
 	$(BIN)/python -m bench run
+	@echo "Next: . $(BIN)/activate; python -m bench recommend; or go on with docs/tutorials/first-run.md"
 
 test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GPU)
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
@@ -69,12 +70,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
+	@echo "Installing into $(VENV) (torch is large: a few minutes the first time; less without a GPU, see README.md) ..."
 	$(INSTALL) .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	@echo "Installing into $(VENV) (torch is large: a few minutes the first time) ..."
+	@echo "Installing into $(VENV) (torch is large: a few minutes the first time; less without a GPU, see README.md) ..."
 	$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.installed
 

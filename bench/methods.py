@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import losses
 from bench.config.trial import PART, content_version
+from bench.files.neighbors import content_with_neighbors
 from losses import Method, Part
 from losses.registry import parts
 from losses.revisions import parts_within, revision_of
@@ -45,13 +46,13 @@ def label(method: Method) -> str:
 def part_components(method: Method) -> dict[str, str]:
     """Return the version of every part within a method, as a trial's components have it.
 
-    It is the part's revision. For a part that this library does not ship it is the hash of its file; a part without a
-    file, because somebody typed it in, has its revision too.
+    It is the part's revision. For a part that this library does not ship it is the hash of its file, and of the files
+    beside it that it imports; a part without a file, because somebody typed it in, has its revision too.
     """
     components = {}
     for part in parts_within(method):
         path = None if part.__module__.startswith(_LIBRARY) else losses.plugins.file_of(part.__module__)
-        version = content_version(path.read_bytes()) if path else str(revision_of(part))
+        version = content_version(content_with_neighbors(path)) if path else str(revision_of(part))
         components[f"{PART}{part.name}"] = version
     return components
 

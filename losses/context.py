@@ -33,6 +33,8 @@ class Context:
         self._phase_state = phase_state
         self._part = part.name
         self._reads_step = part.reads_step
+        # Parts of kinds that cannot declare it are not asked to.
+        self._may_see_reals = phase_state.phase == "discriminator" or getattr(part, "needs_real_in_generator", True)
         self._stream = stream or part.name
         self._scale = scale
         self._own = own
@@ -61,6 +63,7 @@ class Context:
     @property
     def real_images(self) -> Tensor:
         """The real batch [B, ...] in full precision; ValueError in a generator phase that was given none."""
+        self._check_reals()
         images = self._given(self._phase_state.real_images, "real images in the generator's step: pass real_images")
         return in_full_precision(images)
 
@@ -82,7 +85,7 @@ class Context:
     @property
     def real_logits(self) -> Tensor:
         """The discriminator on the reals, [B] or [B, outputs]; without a graph in the generator's phase."""
-        return self._seen(self._phase_state.real).logits
+        return self._seen(self._reals).logits
 
     @property
     def fake_logits(self) -> Tensor:
@@ -102,7 +105,7 @@ class Context:
     @property
     def real_features(self) -> Tensor:
         """The features of the same forward as `real_logits`."""
-        return self.features_of(self._seen(self._phase_state.real))
+        return self.features_of(self._seen(self._reals))
 
     @property
     def fake_features(self) -> Tensor:
@@ -236,6 +239,19 @@ class Context:
         if tensor is None:
             raise ValueError(f"{self._part} needs {what}")
         return tensor
+
+    @property
+    def _reals(self) -> Scales:
+        """The discriminator on the real images."""
+        self._check_reals()
+        return self._phase_state.real
+
+    def _check_reals(self) -> None:
+        if self._phase_state.real_images is None and not self._may_see_reals:
+            raise ValueError(
+                f"{self._part} looks at real images in the generator's phase and does not declare it: add "
+                f"`needs_real_in_generator: ClassVar = True`"
+            )
 
     def _check_declared(self, need: Need, images: Tensor) -> None:
         if not images.requires_grad:

@@ -139,8 +139,12 @@ def _read(part: type[Part]) -> tuple[str, dict[str, str]]:
 def _parameters(part: type[Part], section: str) -> tuple[Parameter, ...]:
     _, *pieces = _ENTRY.split(section)
     meanings = dict(zip(pieces[::2], map(_joined, pieces[1::2]), strict=True))
-    if pieces[::2] != [spec.name for spec in fields(part)]:
-        raise ValueError(f"the docstring of {part.name} needs one entry a parameter, in the order of the fields")
+    wanted = [spec.name for spec in fields(part)]
+    if pieces[::2] != wanted:
+        raise ValueError(
+            f"the docstring of {part.name} needs one entry a parameter, in the order of the fields: {', '.join(wanted)}"
+            f"; it has {', '.join(pieces[::2]) or 'none'}"
+        )
     return tuple(
         Parameter(name=name, type=type(default).__name__, default=default, meaning=meanings[name])
         for name, default in asdict(part()).items()

@@ -68,6 +68,11 @@ class PhaseState:
             assert inputs.latents is not None
             fakes = generate_fakes(inputs.generator, inputs.latents, inputs.fake_labels)
         reals = inputs.real_images
+        for name, images in (("real", reals), ("fake", fakes)):
+            if images is not None and not isinstance(images, Tensor):
+                raise ValueError(
+                    f"{name} images are of type {type(images).__name__}: expected a tensor, as torch.as_tensor makes it"
+                )
         shown = fakes if fakes is not None else reals
         assert shown is not None
         # Losses are computed in full precision; only the networks run in whatever the caller's autocast says.

@@ -50,7 +50,9 @@ def import_file(path: Path) -> None:
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
-        raise ValueError(f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}") from error
+        raise ValueError(
+            f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}{_remedy(error)}"
+        ) from error
 
 
 def file_of(module: str) -> Path | None:
@@ -87,6 +89,16 @@ def line_of(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines.append(error.lineno)
     return f", line {lines[-1]}" if lines else ""
+
+
+def _remedy(error: BaseException) -> str:
+    """Return what to write instead, for mistakes of which Python's own words say only what is wrong."""
+    text = str(error)
+    if isinstance(error, TypeError) and "non-frozen dataclass" in text:
+        return ": write @dataclass(frozen=True)"
+    if isinstance(error, ImportError) and "attempted relative import" in text:
+        return ": the file is no part of a package, so import its neighbor by name, without the dot"
+    return ""
 
 
 def first_line(error: BaseException) -> str:

@@ -29,8 +29,10 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
 
     Raises:
         ValueError: for a name that is taken or not lower_snake_case, or a field without a default.
-        TypeError: for a class that is no frozen dataclass of one of the four kinds.
+        TypeError: for a class that is no frozen dataclass of one of the four kinds, and for anything but a name.
     """
+    if not isinstance(name, str):  # used without parentheses, it is given the class
+        raise TypeError('a loss is registered under a name: write @losses.register("my_loss")')
 
     def decorate(part: PartClass) -> PartClass:
         if not _NAME.fullmatch(name):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.store.record import Record
 
 _COLUMNS: Final = ("method", "workload", "measure", "old", "new", "change")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+BASELINE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @click.group(cls=VerbGroup, short_help="Keep results to compare with.")
@@ -39,7 +39,7 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     from bench.statistics.gates.cells import sides
     from bench.store.baseline import decode_baseline, encode_baseline, read_baseline
 
-    if not _NAME.fullmatch(name):
+    if not BASELINE_NAME.fullmatch(name):
         raise click.UsageError(f"a baseline's name has letters, digits, dots, dashes and underscores, unlike {name!r}")
     path = output or baseline_path(name)
     if path.exists() and not replacing:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import format_option, print_json, usage_errors
-from bench.cli.voice import Verb
+from bench.cli.voice import Verb, say
+from bench.config.commands import command
+from bench.config.protocol import REFERENCE_METHOD
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +50,9 @@ def check(file: Path, style: str) -> None:
             to.print(part.verdict, style="green" if part.ready else "red", markup=False, soft_wrap=True)
     if not all(part.ready for part in examined):
         click.get_current_context().exit(1)
+    methods = [REFERENCE_METHOD, *(each.expression for each in examined)]
+    named = [word for method in methods for word in ("--method", method)]
+    say(f"next: {command('run', '--losses', file, *named, '--workload', 'digits')}")
 
 
 def print_findings(examined: "Examined", to: "Console") -> None:
@@ -60,7 +65,7 @@ def print_findings(examined: "Examined", to: "Console") -> None:
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in ("check", "state", "message"):
         table.add_column(column, overflow="fold")
-    for finding in examined.findings:
+    for finding in sorted(examined.findings, key=lambda finding: finding.is_failure):  # failures last, near the verdict
         if finding.state == "untried":  # the one error is enough
             continue
         table.add_row(finding.check, Text(finding.state, style=_COLORS[finding.state]), Text(finding.message))

@@ -109,7 +109,7 @@ def compare(
         write_text(flagged, encode_flags(comparison.reruns, results, own_losses.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
-        say(_how_to_begin(before, after))
+        say(_how_to_begin(base, before, after))
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
 
 
@@ -220,7 +220,10 @@ def _print(shown: "Presented") -> None:
         to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
 
 
-def _how_to_begin(before: "Source", after: "Source") -> str:
+def _how_to_begin(base: str, before: "Source", after: "Source") -> str:
+    from bench.cli.baseline import BASELINE_NAME
+
+    name = base if BASELINE_NAME.fullmatch(base) else "NAME"
     said = f"nothing to compare with: BASE is {before.description}."
     if after.timings is not None:
         return f"{said} Keep a file of pytest --benchmark-json as the baseline."
@@ -229,5 +232,5 @@ def _how_to_begin(before: "Source", after: "Source") -> str:
     if after.kernels and not after.records:
         return f"{said} Keep a copy of {after.results} as the baseline: kernel records compare on one machine."
     results = after.results or DEFAULT_RESULTS
-    begin = command("baseline", "freeze", "NAME", "--results", results)
+    begin = command("baseline", "freeze", name, "--results", results)
     return f"{said} To begin: {begin}, and commit the file it writes."

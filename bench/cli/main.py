@@ -17,6 +17,7 @@ import click
 from bench import __version__
 from bench.cli import voice
 from bench.cli.terminal import cleaned_streams
+from bench.cli.usage_hints import told
 
 DEBUG_VARIABLE: Final = "GAN_LOSS_BENCH_DEBUG"
 """Set to anything but nothing, it lets unexpected errors through with their traceback, as --verbose does."""
@@ -130,8 +131,8 @@ class LazyGroup(voice.VerbGroup):
                 code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
                 sys.stdout.flush()
             except Exception as error:
-                told = isinstance(error, click.ClickException | click.Abort)
-                if not told and (os.environ.get(DEBUG_VARIABLE) or self._is_verbose()):
+                expected = isinstance(error, click.ClickException | click.Abort)
+                if not expected and (os.environ.get(DEBUG_VARIABLE) or self._is_verbose()):
                     raise
                 code = _ended_by(error)
         sys.exit(code if isinstance(code, int) else 0)
@@ -140,7 +141,7 @@ class LazyGroup(voice.VerbGroup):
 def _ended_by(error: Exception) -> int:
     """Say in one line what ended the program, and return its exit code."""
     if isinstance(error, click.ClickException):
-        _say(error.format_message())
+        _say(told(error) if isinstance(error, click.UsageError) else error.format_message())
         return 2 if isinstance(error, click.UsageError) else error.exit_code
     if isinstance(error, click.Abort):
         _say("stopped")

@@ -30,7 +30,9 @@ def usage_errors() -> Iterator[None]:
     except ValueError as error:
         from bench.cli.own_losses import hint
 
-        raise click.UsageError(f"{error}{hint(error)}") from error
+        # The library says where its names are in Python's words; here they are a verb's.
+        message = str(error).replace("losses.names() lists", "`python -m bench list` lists")
+        raise click.UsageError(f"{message}{hint(error)}") from error
 
 
 def format_option(*others: str, default: str | None = "table", description: str = "The output format.") -> Decorator:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bench.training.run_options import RunOptions
 
 _GOES_ON: Final = "what was finished is recorded, and the same command goes on where this one stopped"
+_STOPPING: Final = "stopping: trials in progress keep their state, for up to 20 s; Ctrl-C again ends them at once"
 _INTERRUPTED: Final = f"stopped; {_GOES_ON}"
 
 
@@ -118,6 +119,7 @@ def run(
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
     asked = asked_of(suite, target, options)
     suite = asked.suite
+    from bench.checking import first_steps
     from bench.plan import pending, shard_of
 
     # Lines of JSON have the whole of stderr.
@@ -128,10 +130,11 @@ def run(
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
         if shard is not None:
             trials = shard_of(trials, *shard)
+    tried = first_steps(trials)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
         others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
-        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
+        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials) + tried
         with usage_errors():
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
         _print_plan(suite, trials, todo, store, kind=kind, device=device, workers=workers, style=style, notes=notes)
@@ -148,7 +151,7 @@ def run(
     others = chosen_weights(also_in, workloads_of(trials), report)
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid, others)]
-        _fetch_data(todo, data_dir, report)
+        unmeasured = _fetch_data(todo, data_dir, report, None if kind == "ray" else (chosen, threads))
         if kind != "ray":  # its nodes measure for themselves, once each
             measure_real_images(fid, todo, data_dir, chosen, report)
             measure_for_judges(others, workloads_of(todo), data_dir, chosen, report)
@@ -162,7 +165,7 @@ def run(
             inception=fid,
             also_in=others,
         )
-    notes = feature_notes(trials, store) + asked.notes(trials)
+    notes = feature_notes(trials, store) + asked.notes(trials) + unmeasured + tried
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])
 
     def begin() -> None:
@@ -186,13 +189,26 @@ def run(
 
 
 def _fetch_data(
-    trials: "Sequence[Trial]", data_dir: Path | None, report: Callable[[str, int, int], None] | None
-) -> None:
-    """Read every workload that is needed once, so that a download happens here and not in each worker."""
-    from bench import data
+    trials: "Sequence[Trial]",
+    data_dir: Path | None,
+    report: Callable[[str, int, int], None] | None,
+    place: tuple[str, int] | None,
+) -> list[str]:
+    """Read every workload that is needed once, so that a download happens here and not in each worker.
 
-    for name in dict.fromkeys(trial.spec.workload for trial in trials):
-        data.load(name, data_dir, report)
+    Return what is to be said of those whose real images are yet to be measured at this place, a device and a number
+    of threads: without a word, nothing would seem to happen meanwhile.
+    """
+    from bench import data
+    from bench.metrics.prepare import is_measured
+
+    notes = []
+    for name, trial in {trial.spec.workload: trial for trial in trials}.items():
+        arrays = data.load(name, data_dir, report)
+        if place is not None and not is_measured(trial, arrays, *place):
+            count = f"{len(arrays.train) + len(arrays.test):,}"
+            notes.append(f"{name}: its {count} real images are measured first, once; the steps begin after that")
+    return notes
 
 
 def _campaign(
@@ -220,6 +236,8 @@ def _campaign(
                     begin()
                 display.handle(event)
     except KeyboardInterrupt:
+        # Before the trials are waited for: whoever sees nothing happen presses it again.
+        click.echo(_STOPPING, err=True)
         if isinstance(events, Generator):
             events.close()
         click.echo(_INTERRUPTED, err=True)

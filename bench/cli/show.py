@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH: Final = 40
+_FEW: Final = 6
+"""As many trials as a message names."""
 _NAME_WIDTH: Final = 20
 _FULL_HASH: Final = 64
 _HASH_DIGITS: Final = 12
@@ -77,12 +79,22 @@ def find(prefix: str, records: "Sequence[Record]") -> "Record":
     trials = {record.trial_id: record for record in latest_attempts(records)}
     matching = [trial_id for trial_id in trials if trial_id.startswith(prefix.lower())]
     if not matching:
-        raise click.UsageError(
-            f"no trial begins with {prefix!r}{did_you_mean(prefix, trials)}; `export` lists all of them"
-        )
+        of_method = [record for record in trials.values() if record.spec.method_name == prefix]
+        if of_method or len(trials) <= _FEW:
+            named = [_named(record) for record in of_method or trials.values()]
+            more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
+            listed = f"; there are {', '.join(named[:_FEW])}{more}" if named else "; there are none"
+        else:
+            listed = f"{did_you_mean(prefix, trials)}; `export` lists all of them"
+        raise click.UsageError(f"no trial begins with {prefix!r}{listed}")
     if len(matching) > 1:
         raise click.UsageError(f"{len(matching)} trials begin with {prefix!r}: {', '.join(sorted(matching)[:5])}")
     return trials[matching[0]]
+
+
+def _named(record: "Record") -> str:
+    spec = record.spec
+    return f"{record.trial_id} ({spec.method_name} on {spec.workload}, seed {spec.seed})"
 
 
 def curves(record: "Record") -> dict[str, list[float | None]]:

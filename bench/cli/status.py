@@ -72,6 +72,13 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     for who, held in under_way.items():
         to.print(f"{plural(len(held), 'trial')} under way: {who} is at it", markup=False, soft_wrap=True)
     todo = sum(count["missing"] + count["lost"] for count in cells.values())
+    if others := len(latest.keys() - {trial.id for trial in trials}):
+        to.print(
+            f"{plural(others, 'recorded trial')} of other options: `leaderboard` shows what they gave, and `status` "
+            "with the options of their `run` what they lack",
+            markup=False,
+            soft_wrap=True,
+        )
     to.print(
         "Everything is recorded."
         if todo == 0

@@ -51,6 +51,11 @@ def _find(name: str) -> tuple[Workload, Family]:
     known = {**dict(zip(entries, entries, strict=True)), **usages}
     near = nearest_name(head if colon else name, known)
     hint = "" if near is None else f" (did you mean {known[near]!r}?)"
+    if not colon and Path(name).is_dir():
+        (prefix,) = formed
+        raise ValueError(
+            f"unknown workload {name!r}: for the images in the folder of that name write '{prefix}:{name}'"
+        )
     raise ValueError(f"unknown workload {name!r}{hint}; there are {', '.join(known.values())}")
 
 

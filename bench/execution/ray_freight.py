@@ -1,6 +1,5 @@
 """What trials cannot do without on another machine, found and packed on the machine that submits them."""
 
-import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from bench.config.trial import Trial
 from bench.execution.interface import Task
 from bench.execution.ray_messages import LossFile, Need, Parcel
 from bench.extractors.specs import extractor_names, extractor_spec
+from bench.files.neighbors import with_neighbors
 from bench.files.regular import read_regular
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
@@ -103,37 +103,11 @@ def loss_files(named: Sequence[Path]) -> list[LossFile]:
     """
     found = []
     for number, path in enumerate(named):
-        for each in _with_neighbors(path):
+        for each in with_neighbors(path):
             content = read_regular(each)
-            name = f"{number}/{each.name}"
+            name = f"{number}/{each.relative_to(path.parent).as_posix()}"
             found.append(LossFile(name=name, content=content, sha256=_sha256(content), named=each == path))
     return found
-
-
-def _with_neighbors(path: Path) -> list[Path]:
-    """Return a Python file and, after it, the files of its folder that it imports, and those that they import."""
-    found, position = [path], 0
-    while position < len(found):
-        for module in _imported(found[position]):
-            neighbor = path.with_name(f"{module}.py")
-            if neighbor not in found and neighbor.is_file():
-                found.append(neighbor)
-        position += 1
-    return found
-
-
-def _imported(path: Path) -> set[str]:
-    try:
-        tree = ast.parse(read_regular(path))
-    except (SyntaxError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be sent to other machines: {first_line(error)}") from error
-    modules: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            modules.add(node.module)
-    return {module.partition(".")[0] for module in modules}
 
 
 def _sha256(content: bytes) -> str:

@@ -12,11 +12,12 @@ import torch
 
 from bench import data
 from bench.common.threads import torch_threads
+from bench.config.trial import Trial
 from bench.config.workload import Workload
 from bench.data import Arrays, OnProgress
 from bench.extractors.classifier_store import ExtractorIdentity
 from bench.extractors.on_demand import ensure_for, lacks_classifier
-from bench.extractors.workload_extractor import identity, measured_in
+from bench.extractors.workload_extractor import as_recorded, identity, measured_in
 from bench.files.places import default_cache_dir
 from bench.metrics.evaluate import Evaluator
 from bench.metrics.reference import cache_path
@@ -67,7 +68,7 @@ def prepare(
     with torch_threads(threads):
         chosen = torch.device(device)
         doing = f"measuring the real images of {workload.name}"
-        measured = workload.is_toy or _is_measured(workload, arrays, chosen)
+        measured = workload.is_toy or _is_measured(workload, arrays, chosen, workload.samples)
         if on_progress is not None and not measured:
             on_progress(doing, 0, 1)
         evaluator = Evaluator(workload, arrays, chosen)
@@ -84,5 +85,15 @@ def prepare(
     )
 
 
-def _is_measured(workload: Workload, arrays: Arrays, device: torch.device) -> bool:
-    return cache_path(workload, arrays, device, default_cache_dir(), workload.samples).is_file()
+def is_measured(trial: Trial, arrays: Arrays, device: str, threads: int) -> bool:
+    """Return whether the real images of a trial's workload, which are given, are measured for so many threads."""
+    workload = data.workload(trial.spec.workload)
+    if workload.is_toy:
+        return True
+    recorded = as_recorded(data.settled(workload, arrays), trial.components["extractor"])
+    with torch_threads(threads):
+        return _is_measured(recorded, arrays, torch.device(device), trial.spec.samples)
+
+
+def _is_measured(workload: Workload, arrays: Arrays, device: torch.device, samples: int) -> bool:
+    return cache_path(workload, arrays, device, default_cache_dir(), samples).is_file()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.config.trial import content_version
+from bench.files.neighbors import content_with_neighbors
 from bench.report.flags import foreign_parts
 from bench.statistics.gates.comparison import Rerun
 
@@ -72,6 +73,6 @@ def _version(path: Path) -> str:
     """Return the version of what a file holds; that of nothing where it is no file that can be read."""
     try:
         readable = path.is_file() and path.stat().st_size <= _LARGEST
-        return content_version(path.read_bytes()) if readable else ""
+        return content_version(content_with_neighbors(path)) if readable else ""
     except OSError:  # not this one, then: what is not found is said
         return ""

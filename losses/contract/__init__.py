@@ -17,7 +17,7 @@ import torch
 from losses.contract import common, constraints, objectives, regularizers, transforms
 from losses.contract.check import Case, Check, Finding, Outcome, UndecidedError, named, verdict, weigh
 from losses.contract.host_sync import ForbidHostSync
-from losses.contract.trial_run import NAME, UNMADE, trial_run
+from losses.contract.trial_run import NAME, UNMADE, trial_run, trial_run_of
 from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
 
@@ -92,6 +92,7 @@ __all__ = [
     "diagnose",
     "examine",
     "other_waivers",
+    "trial_run_of",
     "verdict",
     "weigh",
 ]

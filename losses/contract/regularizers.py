@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from itertools import product
-from typing import Final
+from typing import Final, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from losses.contract.toy_problem import PHASES, Batch, ToyProblem, drawn, gradie
 from losses.loss_parts import LossPart
 from losses.parts import Regularizer
 from losses.registry import part as part_named
-from losses.types import Phase, State
+from losses.suggest import did_you_mean
+from losses.types import Need, Phase, State
 
 EPSILON: Final = 1e-5
 """The step of central differences."""
@@ -227,11 +228,15 @@ def precision(case: Case[Regularizer]) -> None:
 def needs(case: Case[Regularizer]) -> None:
     """It works when it is given what it declares in `needs`, and no more."""
     part = _part(case)
+    known = get_args(Need)
+    for need in sorted(part.needs - set(known)):
+        raise AssertionError(f"`needs` has {need!r}{did_you_mean(need, known)}; there are {', '.join(known)}")
     problem = ToyProblem(method_with(part), case.seed)
     try:
         problem.run_frugally(part.phase, part.needs)
     except Exception as error:
-        raise AssertionError(f"given only what `needs` declares: {type(error).__name__}: {error}") from error
+        declare = '; declare `needs: ClassVar = frozenset({"features"})`' if "needs features" in str(error) else ""
+        raise AssertionError(f"given only what `needs` declares: {type(error).__name__}: {error}{declare}") from error
     undeclared = _undeclared_needs(case)
     assert not undeclared, f"it uses {undeclared[0]}, which `needs` does not declare"
 

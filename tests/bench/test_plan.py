@@ -243,6 +243,24 @@ def test_a_loss_of_the_users_own_is_identified_by_its_file(tmp_path: Path, monke
     assert only(methods=["hinge + r1"]).id == plain.id
 
 
+def test_what_a_loss_imports_from_beside_its_file_identifies_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    neighbor = tmp_path / "margins_of_my_losses.py"
+    neighbor.write_text("MARGIN = 1\n")
+    path = tmp_path / "my_losses.py"
+    path.write_text(f"from margins_of_my_losses import MARGIN\n{OWN.replace('(1 - real', '(MARGIN - real')}")
+    use_losses_of([path])
+    trial, plain = only(methods=["own_hinge"]), only(methods=["hinge"])
+    (tmp_path / "not_imported.py").write_text("MARGIN = 3\n")
+    assert only(methods=["own_hinge"]).id == trial.id
+    neighbor.write_text("MARGIN = 2\n")
+    assert only(methods=["own_hinge"]).id != trial.id
+    assert only(methods=["hinge"]).id == plain.id
+
+
 def test_a_file_of_losses_that_is_not_there_or_broken_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no file"):
         use_losses_of([tmp_path / "nowhere.py"])

@@ -193,6 +193,12 @@ def test_images_of_bytes_are_refused(images: Callable, smooth_critic: Callable) 
         discriminator_parts(losses.get("hinge"), smooth_critic(), images(0).to(torch.uint8), images(1))
 
 
+def test_images_that_are_no_tensor_are_refused(images: Callable, smooth_critic: Callable) -> None:
+    for kind, real, fake in (("real", images(0).numpy(), images(1)), ("fake", images(0), images(1).numpy())):
+        with pytest.raises(ValueError, match=f"{kind} images are of type ndarray: expected a tensor"):
+            discriminator_parts(losses.get("hinge"), smooth_critic(), real, fake)
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_losses_are_float32_whatever_the_networks_compute_in(name: str, phase: losses.context.Phase) -> None:

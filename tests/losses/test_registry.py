@@ -140,7 +140,7 @@ def test_parameters_and_entries_of_the_docstring_must_agree() -> None:
         def after_step(self, discriminator: object) -> None:
             return
 
-    with pytest.raises(ValueError, match="one entry a parameter"):
+    with pytest.raises(ValueError, match=r"in the order of the fields: c; it has d$"):
         losses.describe("made")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,8 @@ def test_a_file_of_the_library_can_be_checked_too(bench):
             "import losses\n\nlosses.get('hing')\n",
             "my_losses.py, line 3: ValueError: unknown loss 'hing' (did you mean",
         ),
-        ("import losses\n", 'my_losses.py registers no loss: decorate a class with @losses.register("name")'),
+        ("import losses\n", "my_losses.py registers no loss: write it as a class derived from losses.Objective"),
+        ("from . import other\n", "line 1: ImportError: attempted relative import with no known parent package: the"),
         ("import sys\nsys.exit(3)\n", "my_losses.py, line 2: SystemExit: 3"),
         ("import no_such_module_at_all\n", "my_losses.py, line 1: ModuleNotFoundError"),
     ],
@@ -109,6 +111,64 @@ def test_a_file_that_cannot_be_used_is_one_line_with_the_place(bench, written, t
     result = bench("check", written(text))
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('@losses.register("cubic")\n', "", 'registers no loss: put @losses.register("its_name") above Cubic'),
+        (
+            '@losses.register("cubic")',
+            "@losses.register",
+            "TypeError: a loss is registered under a name: write @losses.",
+        ),
+        ("@dataclass(frozen=True)", "@dataclass", "from a frozen one: write @dataclass(frozen=True)"),
+    ],
+)
+def test_a_class_that_is_not_decorated_as_it_should_be_is_told_what_to_write(bench, written, cubic, old, new, words):
+    assert old in cubic
+    result = bench("check", written(cubic.replace(old, new)))
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+GENERATOR = "return -fake_logits.mean()"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("def generator(", "def generate(", "generator(self, fake_logits, real_logits=None)` (there is `generate`)"),
+        (GENERATOR, "return float(-fake_logits.mean())", "float(), .item() and numpy cut off the gradient"),
+        (GENERATOR, "return fake_logits.detach().mean().numpy()", "float(), .item() and numpy cut off the gradient"),
+        (GENERATOR, "return fake_logits.numpy().mean()", "numpy cuts off the gradient, and so does detach()"),
+        (GENERATOR, "return -(fake_logits - 9).log().mean()", "the generator's loss is nan on an ordinary batch"),
+        (GENERATOR, "return 1 / (0 * fake_logits).mean()", "the generator's loss is inf on an ordinary batch"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad")
+def test_an_objective_with_one_mistake_gets_one_error_that_says_what_to_write(bench, written, cubic, old, new, words):
+    assert old in cubic
+    (part,) = json.loads(bench("check", "--json", written(cubic.replace(old, new))).stdout)["parts"]
+    (failed,) = [each for each in part["findings"] if each["state"] == "failed"]
+    assert words in failed["message"]
+
+
+def test_a_file_that_is_ready_is_told_the_next_command(bench, written, cubic, slope_cap):
+    path = written(cubic + slope_cap)
+    said = bench("check", path).stderr
+    wanted = "--method nsgan --method cubic --method 'nsgan + slope_cap' --workload digits"
+    assert said == f"next: python -m bench run --losses {path} {wanted}\n"
+    plan = bench(*shlex.split(said.removeprefix("next: python -m bench ")), "--dry-run")
+    assert "6 trials" in plan.stdout
+    assert bench("check", "-q", path).stderr == ""
+
+
+def test_failures_are_printed_last_where_one_reads_first(bench, written, cubic):
+    lines = bench("check", written(cubic.replace("return -fake", "return fake"))).stdout.splitlines()
+    states = [line.split()[1] for line in lines if re.search(r" (passed|failed)  ", line)]
+    assert "failed" in states
+    assert states == sorted(states, key=lambda state: state == "failed")
 
 
 def test_a_name_that_is_taken_is_told_with_its_line(bench, written, cubic):
@@ -160,6 +220,8 @@ def test_the_tutorials_penalty_is_ready_as_it_says(bench, written, slope_cap, mo
         ("self.cap)", "self.cup)", "has no attribute 'cup' (did you mean \"cap\"?)"),
         ("losses.parameter(1.0, ge=0)", "losses.parameter(-1.0, ge=0)", "cannot be made with its defaults"),
         ("norm(dim=1)", "norm(dim=7)", "IndexError"),
+        ("    every: int = losses.parameter(1, ge=1)\n", "", "`every: int = losses.parameter(1, ge=1)`"),
+        ('phase: ClassVar = "discriminator"', "phase: ClassVar = 'critic'", '`phase: ClassVar = "generator"`, or'),
     ],
 )
 def test_a_wrong_penalty_gets_one_error(bench, written, slope_cap, old, new, words):
@@ -171,7 +233,7 @@ def test_a_wrong_penalty_gets_one_error(bench, written, slope_cap, old, new, wor
     assert failed["check"] == "trial run"
     assert words in failed["message"]
     assert re.fullmatch(r"slope_cap: 1 check failed, \d+ not tried", part["verdict"])
-    if "Error" in failed["message"] and "defaults" not in words:
+    if "Error" in failed["message"] and "defaults" not in failed["message"]:
         (line,) = re.findall(r"\(my_losses\.py, line (\d+)\)$", failed["message"])
         assert "self.cup" in new or READ.split(".")[0] in path.read_text().splitlines()[int(line) - 1]
 

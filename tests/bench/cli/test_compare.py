@@ -92,10 +92,10 @@ def test_2_for_bad_input(bench, base, monkeypatch, arguments, words):
 
 def test_3_on_the_first_run_says_how_to_begin(bench, sets, tmp_path):
     new = sets()
-    for missing in ("main", tmp_path / "nowhere.jsonl"):
+    for missing, name in (("main", "main"), (tmp_path / "nowhere.jsonl", "NAME")):
         result = bench("compare", missing, new)
         assert result.exit_code == 3
-        assert f"python -m bench baseline freeze NAME --results {new}" in result.stderr
+        assert f"python -m bench baseline freeze {name} --results {new}" in result.stderr
         assert "Nothing was compared, which is no pass." in result.stdout
 
 

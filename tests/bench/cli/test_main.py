@@ -55,6 +55,27 @@ def test_the_verbs_and_their_options_are_frozen():
         assert found == [*expected.split(), "quiet", "verbose"], verb
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("probe", "dirac", "--method", "nsgan"),
+            "methods stand by themselves: python -m bench probe dirac [METHOD]...",
+        ),
+        (("kernels", "--method", "nsgan"), "methods stand by themselves: python -m bench kernels [METHOD]..."),
+        (("prepare", "--workload", "digits"), "workloads stand by themselves: python -m bench prepare WORKLOAD..."),
+        (("check", "--file", "a.py"), "files stand by themselves: python -m bench check FILE"),
+        (("run", "my_losses.py"), "a method is named with --method, a file of your own losses with --losses"),
+        (("run", "--sed", "3"), "No such option '--sed'. (Did you mean one of: '--seeds'"),
+        (("doctor", "--method", "nsgan"), "No such option '--method'; see python -m bench doctor --help"),
+        (("doctor", "nsgan"), "unexpected extra argument (nsgan)\n"),
+        (("run", "--method", "hing", "--dry-run"), 'did you mean "hinge"?); `python -m bench list` lists all'),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(bench, arguments, words):
+    assert words in bench(*arguments).stderr
+
+
 def test_no_verb_prints_what_to_try_next(bench):
     result = bench()
     assert result.exit_code == 0

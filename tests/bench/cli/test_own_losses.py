@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from own_loss import OWN as FIRST
 from synthetic import World, make, write
 
 from bench.config.suite import load_suite
@@ -142,3 +143,30 @@ def test_a_loss_whose_file_is_gone_is_said_to_lack_it(bench, flagged):
     screen = bench("compare", "old", "new", "--stage", 1, "--flagged", "flagged.json")
     assert screen.exit_code == 1
     assert "the loss 'own_in_suite', which is flagged: name its file with --losses" in " ".join(screen.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("", "", ""),
+        (
+            "return -fake",
+            "return -fake_logit",
+            "NameError: name 'fake_logit_logits' is not defined (my_losses.py, line",
+        ),
+        ("return -fake_logits.mean()", "return -fake_logits.log().mean()", "the generator's loss is nan"),
+    ],
+)
+def test_a_loss_that_fails_at_its_first_step_is_told_before_anything_is_trained(
+    bench, tmp_path, monkeypatch, old, new, words
+):
+    monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    path = tmp_path / "my_losses.py"
+    path.write_text(FIRST.replace(old, new) if old else FIRST)
+    methods = ("--method", "nsgan", "--method", "own_hinge")
+    plan = bench("run", "--losses", path, *methods, "--workload", "ring8", "--results", tmp_path / "r", "--dry-run")
+    assert plan.exit_code == 0, "it is a remark: it may be made for other images"
+    assert "  own_hinge\n" in plan.stdout
+    assert (f"own_hinge failed when it was tried on small made-up images: {words}" in plan.stdout) == bool(words)
+    assert "nsgan failed" not in plan.stdout

@@ -10,6 +10,7 @@ from small_classifiers import FASHION, stripes
 
 from bench.extractors import classifier_store, on_demand
 from bench.extractors.training_configs import TRAINING_CONFIGS, TRAINING_VERSION
+from bench.store.environment import usable_cpus
 from bench.store.journal import Store
 
 NAME = "fashion-cnn-v1"
@@ -66,8 +67,12 @@ def test_everything_is_got_once(bench, folder, cache, never):
     assert each["was_ready"]
 
 
-def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never):
+def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never, pretend, tmp_path):
     never()
+    # As many trials as there are CPUs have one thread each, for which `prepare` measures.
+    trials = ("--workload", "digits", "--method", "nsgan", "--seeds", usable_cpus(), "--device", "cpu")
+    before = bench("run", *trials, "--results", tmp_path / "before")
+    assert "digits: its 1,797 real images are measured first, once; the steps begin after that" in before.stderr
     result = bench("prepare", "ring8", "digits", "digits", "--device", "cpu")
     assert result.exit_code == 0, result.output
     rows = [words(line) for line in result.stdout.splitlines() if line.strip()]
@@ -75,6 +80,8 @@ def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never):
     assert rows[2].startswith("ring8 ")
     assert rows[2].endswith("ready")
     assert "digits-cnn-v1:ab39f48ed4b5 99.7 % 4.97" in rows[3]
+    after = bench("run", *trials, "--workload", "ring8", "--results", tmp_path / "after")
+    assert "measured first" not in after.stderr
 
 
 SMALL = ("--set", "samples=20", "--set", "batch_size=4", "--seeds", "1", "--steps", "1", "--method", "nsgan")

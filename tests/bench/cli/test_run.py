@@ -90,7 +90,9 @@ def test_ctrl_c_stops_and_says_that_the_work_goes_on(bench, pretend, tmp_path):
     pretend.behave["hinge"] = interrupt
     stopped = bench("run", *SMALL, "--results", tmp_path)
     assert stopped.exit_code == 130
-    assert "the same command goes on where this one stopped" in stopped.stderr
+    stopping, ended = stopped.stderr.splitlines()[-2:]
+    assert stopping.startswith("stopping: trials in progress keep their state")
+    assert "the same command goes on where this one stopped" in ended
     assert len(Store(tmp_path).records()) == 1
     pretend.behave.clear()
     pretend.trained.clear()
@@ -160,6 +162,15 @@ def test_data_that_cannot_be_had_is_told_before_anything_is_trained(bench, prete
     assert result.exit_code == 2
     assert str(tmp_path / "data") in result.stderr
     assert pretend.trained == []
+
+
+def test_status_tells_of_recorded_trials_that_it_was_not_asked_for(bench, pretend, tmp_path):
+    bench("run", *SMALL, "--results", tmp_path)
+    asked = bench("status", *SMALL[:-2], "--results", tmp_path)
+    assert "of other options" not in asked.stdout
+    unasked = bench("status", "--results", tmp_path)
+    assert "4 recorded trials of other options: `leaderboard` shows what they gave" in unasked.stdout
+    assert "6 trials to run" in unasked.stdout
 
 
 def test_status_counts_what_is_there(bench, pretend, tmp_path):

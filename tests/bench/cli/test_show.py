@@ -1,5 +1,7 @@
 """Show: everything about one trial."""
 
+import re
+
 import msgspec
 import pytest
 from planted_records import make_workload, planted_record
@@ -40,6 +42,17 @@ def test_show_sets_the_moving_average_beside_and_nothing_alone(bench, tmp_path):
     assert lines["modes"] == "10 (unreadable 0.12)"
     assert lines["density"] == "0.4 (density says nothing without coverage, which this record lacks)"
     assert "ema_distance" not in lines
+
+
+def test_a_methods_name_in_place_of_a_trial_lists_its_trials(bench, results):
+    record = next(each for each in Store(results).records() if each.spec.method_name == "nsgan")
+    for verb in ("show", "sample"):
+        told = bench(verb, "nsgan", "--results", results).stderr
+        assert told.startswith("error: no trial begins with 'nsgan'; there are ")
+        assert f"{record.trial_id} (nsgan on {record.spec.workload}, seed {record.spec.seed})" in told
+        assert set(re.findall(r"\((\S+) on ", told)) == {"nsgan"}
+    others = bench("show", "zzzz", "--results", results).stderr
+    assert others == "error: no trial begins with 'zzzz'; `export` lists all of them\n", "twelve are too many to list"
 
 
 def test_show_without_a_workload_of_that_name_still_shows(bench, tmp_path):

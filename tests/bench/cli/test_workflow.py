@@ -157,7 +157,7 @@ def test_from_the_first_run_to_the_verdict(run_step, tmp_path):
     assert run_step("compare", "Train").returncode == 0
     first = run_step("compare", "Screen")
     assert first.returncode == 3
-    assert "baseline freeze NAME" in first.stderr
+    assert "baseline freeze main --results results/ci, and commit" in first.stderr
 
     assert run_step("freeze", "Train").returncode == 0
     assert run_step("freeze", "Freeze").returncode == 0

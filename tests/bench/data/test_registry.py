@@ -9,6 +9,15 @@ from bench import data
 from bench.data.registry import verify
 
 
+def test_a_folder_in_place_of_a_workload_is_told_what_to_write(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my photos").mkdir()
+    with pytest.raises(ValueError, match=r"for the images in the folder of that name write 'imagefolder:my photos'$"):
+        data.workload("my photos")
+    with pytest.raises(ValueError, match=r"unknown workload 'my pictures'.*; there are digits"):
+        data.workload("my pictures")
+
+
 def test_the_workloads_are_those_of_the_protocol():
     no_download = ["digits", "stacked-digits", "ring8", "grid25", "polygons"]
     assert data.names() == [*no_download, "celeba64", "cifar10", "fashion-mnist", "mnist", "stacked-mnist"]

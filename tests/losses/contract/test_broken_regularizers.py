@@ -53,6 +53,28 @@ def changing_weights(context: losses.Context) -> Tensor:
 
 
 @pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ({}, "does not declare it: add `needs_real_in_generator: ClassVar = True`"),
+        ({"needs_real_in_generator": True}, 'declare `needs: ClassVar = frozenset({"features"})`'),
+        (
+            {"needs_real_in_generator": True, "needs": frozenset({"feature"})},
+            "has 'feature' (did you mean \"features\"?)",
+        ),
+        ({"needs_real_in_generator": True, "needs": frozenset({"features"})}, ""),
+    ],
+)
+def test_a_term_of_features_is_told_which_declaration_it_lacks(declared: dict[str, object], words: str) -> None:
+    def matching(context: losses.Context) -> Tensor:
+        return (context.real_features.mean(0) - context.fake_features.mean(0)).square().sum()
+
+    found = failures(make_regularizer(matching, phase="generator", **declared))
+    assert words in found.get("needs", "")
+    assert bool(found) == bool(words)
+
+
+@pytest.mark.usefixtures("scratch_registry")
 def test_the_count_of_steps_is_declared_where_it_is_read_and_nowhere_else() -> None:
     def reading(context: losses.Context) -> Tensor:
         return context.real_logits.square().mean() / (1 + context.step)
