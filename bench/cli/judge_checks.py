@@ -23,17 +23,17 @@ def judge_checks() -> list[Check]:
     """Say the same of the others, which are asked for by name alone: that their weights are not there is no note."""
     files = importlib.import_module("bench.extractors.weight_files")
     sources = importlib.import_module("bench.extractors.judge_weights").SOURCES
-    found = []
+    checks = []
     for name in JUDGES:
         source = sources[name]
         path = files.cached_path(source)
         if not path.is_file():
             words = f"no weights in {path.parent}; `run --also-in {name}` downloads them ({source.size})"
-            found.append(Check(name, "ok", f"{words}, `--also-in {name}=FILE` names a file"))
+            checks.append(Check(name, "ok", f"{words}, `--also-in {name}=FILE` names a file"))
             continue
         try:
             weights = files.identify(path, source)
-            found.append(Check(name, "ok", f"weights {weights.label} for `run --also-in {name}`"))
+            checks.append(Check(name, "ok", f"weights {weights.label} for `run --also-in {name}`"))
         except ValueError as error:
-            found.append(Check(name, "note", str(error)))
-    return found
+            checks.append(Check(name, "note", str(error)))
+    return checks

@@ -1,5 +1,6 @@
 """`--also-in`: which judges beside Inception look at the images of each trial, and with which weights."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from bench.config.protocol import INCEPTION
 if TYPE_CHECKING:
     from bench.config.trial import Trial
     from bench.data import OnProgress
+    from bench.extractors.inception_weights import InceptionPlan
     from bench.extractors.weight_files import Weights
+    from bench.store.journal import Store
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -106,6 +109,29 @@ def chosen_weights(
             else:
                 found.append(weight_files.Weights(path="", sha256=OFFICIAL_WEIGHTS[choice.name], network=choice.name))
     return tuple(found)
+
+
+def lost_numbers(
+    todo: "Iterable[Trial]", store: "Store", inception: "InceptionPlan | None", others: "Sequence[Weights]"
+) -> list[str]:
+    """Say which judges have looked at trials that run again, and do not look at them now: the last attempt counts."""
+    from bench import data
+    from bench.report.formatting import plural
+    from bench.training.run_options import RunOptions
+
+    options = RunOptions(inception=inception, also_in=tuple(others))
+    lost: Counter[str] = Counter()
+    records = store.latest(histories=False) if options.all_weights else {}
+    for trial in todo:
+        record = records.get(trial.id)
+        if record is not None:
+            looking = {weights.network for weights in options.judges(data.workload(trial.spec.workload))}
+            lost.update(set(record.judges) - looking)
+    return [
+        f"{plural(count, 'trial')} with numbers in {name} will run again without them, and the last attempt counts; "
+        f"add {'--inception require' if name == INCEPTION else f'--also-in {name}'} to keep both"
+        for name, count in sorted(lost.items())
+    ]
 
 
 def measure_for_judges(

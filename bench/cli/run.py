@@ -8,7 +8,7 @@ import click
 
 from bench.cli.executors import chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan, measure_real_images
-from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges, workloads_of
+from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, lost_numbers, measure_for_judges, workloads_of
 from bench.cli.options import (
     RenamedOption,
     data_option,
@@ -134,9 +134,10 @@ def run(
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
         others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
-        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials) + tried
         with usage_errors():
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
+        notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
+        notes += lost_numbers(todo, store, fid, others) + tried
         _print_plan(suite, trials, todo, store, kind=kind, device=device, workers=workers, style=style, notes=notes)
         return
     from bench.files.places import resolved
@@ -165,7 +166,8 @@ def run(
             inception=fid,
             also_in=others,
         )
-    notes = feature_notes(trials, store) + asked.notes(trials) + unmeasured + tried
+    notes = feature_notes(trials, store) + asked.notes(trials) + lost_numbers(todo, store, fid, others)
+    notes += unmeasured + tried
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])
 
     def begin() -> None:

@@ -59,7 +59,7 @@ def status(results: Path, data_dir: Path | None, style: str, **options: Any) -> 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     table.add_column("method")
     for workload in workloads:
-        table.add_column(workload)
+        table.add_column(Text(workload))
     for method in methods:
         table.add_row(Text(method), *(count_text(cells.get((method, workload), Counter())) for workload in workloads))
     to = console()

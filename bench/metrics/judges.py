@@ -182,7 +182,9 @@ def _ceilings(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
     """Return precision and recall of real images that stand for fakes, mean over the pairs."""
     reached = [compare(*pair) for pair in pairs]
     count = len(reached)
-    return sum(each.precision for each in reached) / count, sum(each.recall for each in reached) / count
+    return sum(agreement.precision for agreement in reached) / count, sum(
+        agreement.recall for agreement in reached
+    ) / count
 
 
 def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:

@@ -169,7 +169,7 @@ def _terminal_table(board: Leaderboard, part: Part, width: int) -> "Table":
         left = column is METHOD
         limit = width if left else None
         table.add_column(
-            column.heading,
+            Text(column.heading),  # as it is: brackets are no markup
             justify="left" if left else "right",
             no_wrap=not left,
             overflow="fold",

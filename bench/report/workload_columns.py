@@ -5,9 +5,9 @@ from typing import Final
 from bench.config.protocol import REFERENCE_METHOD
 from bench.report import formatting
 from bench.report.column import METHOD, Column, Part, data, make_part
+from bench.report.judged_columns import judged_column, missing_fid_note
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.estimates import PairedTest, Reach, WorkloadEstimate
-from bench.statistics.judged import JudgedColumn
 
 VERDICT_NOTE: Final = (
     "better, worse: shown at 5 %, over all methods of the column at once. not shown: a difference of the size that "
@@ -21,7 +21,7 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
     modes = _mode_columns(board, on)
     distance = _distance_column(on)
     expected = [column for column in board.judged if column.workload == on.name]
-    judged = [_judged_column(column) for column in expected if column.measured]
+    judged = [judged_column(column) for column in expected if column.measured]
     columns = [
         METHOD,
         *_score_columns(board, on),
@@ -39,7 +39,7 @@ def workload_part(board: Leaderboard, on: WorkloadColumn) -> Part:
         _counted_data(on),
         _spread_data(on),
     ]
-    missing_fid = [_missing_fid_note(column) for column in expected if not column.measured]
+    missing_fid = [missing_fid_note(column) for column in expected if not column.measured]
     return make_part(on.name, columns, first_notes=[distance, *modes, *judged, *missing_fid], reference_lines=True)
 
 
@@ -253,29 +253,6 @@ def _quality_note(on: WorkloadColumn) -> str:
     return (
         f"{on.name} KL: median divergence of the modes' shares from equal ones. {on.name} {what}; real data "
         f"{formatting.percent(on.quality_ceiling)}. Modes say nothing without it."
-    )
-
-
-def _judged_column(on: JudgedColumn) -> Column:
-    """Return the column of what a judge measured."""
-    write = formatting.percent if on.is_share else formatting.distance
-    share = f" {on.measured} of {on.results} results have it;" if on.results > on.measured else ""
-    compared = "training images against each other" if on.is_share else "real test images"
-    return Column(
-        on.heading,
-        {on.metric: lambda row: on.medians.get(row.method_key)},
-        lambda row: write(on.medians.get(row.method_key)),
-        f"{on.workload} {on.heading}: median {on.measure} of the last step;{share} {compared} "
-        f"{write(on.of_real_images)}; no part of the score.",
-        (write(on.of_real_images), formatting.MISSING),
-        workload=on.workload,
-    )
-
-
-def _missing_fid_note(on: JudgedColumn) -> str:
-    return (
-        f"{on.workload}: no FID, as these runs were made without Inception (not asked for, or its weights were "
-        "not there); run --inception require measures it, in new attempts."
     )
 
 

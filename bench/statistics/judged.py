@@ -67,9 +67,11 @@ class JudgedColumn:
 
 def judged_columns(group: ComparableGroup, workloads: Mapping[str, Workload]) -> tuple[JudgedColumn, ...]:
     """Return the columns of every workload: those that a result has, and FID where it is expected, in color."""
-    found = [_column(group, name, shown) for name in group.workloads for shown in _SHOWN]
+    columns = [_column(group, name, shown) for name in group.workloads for shown in _SHOWN]
     return tuple(
-        each for each in found if each.measured or (each.judge == INCEPTION and workloads[each.workload].has_color)
+        column
+        for column in columns
+        if column.measured or (column.judge == INCEPTION and workloads[column.workload].has_color)
     )
 
 
@@ -77,7 +79,7 @@ def _column(group: ComparableGroup, workload: str, shown: _Shown) -> JudgedColum
     judge = shown.judge
     results = [record for (_, name, _), record in group.cells.items() if name == workload and is_result(record)]
     used = Counter(record.judges[judge] for record in results if judge in record.judges)
-    weights = min(used, key=lambda each: (-used[each], each), default=None)
+    weights = min(used, key=lambda candidate: (-used[candidate], candidate), default=None)
     measured = [record for record in results if weights and record.judges.get(judge) == weights]
     medians = {}
     for method in group.methods:

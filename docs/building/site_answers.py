@@ -117,5 +117,5 @@ def _named(row: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     for topic in MEASURES:
-        if is_published(each):
-            (PICTURES / f"{each}.svg").write_text(figure(each), encoding="utf-8")
+        if is_published(topic):
+            (PICTURES / f"{topic}.svg").write_text(figure(topic), encoding="utf-8")

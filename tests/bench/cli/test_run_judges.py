@@ -145,6 +145,21 @@ def test_it_goes_beside_fid_and_on_gray_images(run, records, pretend, vgg16_file
     assert "digits FD[vgg16]" in result.stdout
 
 
+def test_numbers_that_a_new_attempt_would_lack_are_told_of(run, records, pretend, vgg16_file, inception_file):
+    fid = ("--inception", "require", "--inception-weights", inception_file)
+    asked = ("--also-in", f"vgg16={vgg16_file}")
+    assert run(*fid, workload="digits").exit_code == 0
+    words = "1 trial with numbers in inception-v3-compat will run again without them, and the last attempt counts; add"
+    told = run(*asked, "--dry-run", workload="digits")
+    assert f"{words} --inception require to keep both" in told.stdout
+    assert words not in run(*asked, *fid, "--dry-run", workload="digits").stdout
+    assert words not in run("--dry-run", workload="digits").stdout, "nothing runs again"
+    assert words in run(*asked, workload="digits").stderr
+    told = run(*fid, "--dry-run", workload="digits")
+    assert "1 trial with numbers in vgg16 will run again" in told.stdout
+    assert "add --also-in vgg16 to keep both" in told.stdout
+
+
 def test_without_a_file_the_download_of_torch_hub_is_taken(run, records, pretend, judge_file, at_home, monkeypatch):
     source = judge_file(VGG16)
     refused = run("--also-in", "vgg16", workload="digits")

@@ -143,3 +143,10 @@ def test_no_encoding_ends_a_command_badly(environment, results):
         )
         assert done.returncode == 0, done.stderr
         assert b"\xe2" not in done.stdout, "no UTF-8 for who does not read it"
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_markup(bench, photos, tmp_path):
+    folder = photos.rename(tmp_path / "[red]")
+    result = bench("status", "--workload", f"imagefolder:{folder}", "--method", "nsgan", "--results", tmp_path / "none")
+    assert result.exit_code == 0, result.output
+    assert "[red]?size=32" in "".join(result.stdout.partition(" method ")[2].split())

@@ -93,3 +93,27 @@ def test_a_trial_of_two_campaigns_is_there_once_and_names_both():
     (board,) = joined.boards
     assert {row.method: board.origins.rows[row.method_key] for row in board.rows}["nsgan"] == ("topics", "small")
     assert len(board.record_ids) == 30
+
+
+def judged(records, weights, distance=20.0):
+    """Records at whose images VGG16 has looked, with weights of these first digits."""
+
+    def one(record):
+        versions = {**record.environment.versions, "vgg16": weights}
+        metrics = {**record.metrics, "vgg16_fd": distance, "vgg16_samples": 10_000.0}
+        environment = msgspec.structs.replace(record.environment, versions=versions)
+        return msgspec.structs.replace(record, metrics=metrics, environment=environment)
+
+    return [one(record) for record in records]
+
+
+def test_what_judges_saw_changes_no_rank_and_weights_are_never_mixed(joined):
+    official, own = "397923af8e79", "a" * 12
+    published = {"topics": judged(campaign(), official)}
+    seen = rank_against(published, judged(campaign(methods=NEW), own, 10.0), WORKLOADS)
+    assert [order(board) for board in seen.boards] == [order(board) for board in joined.boards]
+    (board,) = seen.boards
+    (column,) = [column for column in board.judged if column.metric == "vgg16_fd"]
+    assert column.measure == "FD[vgg16, 10,000]"
+    shown = {row.method: column.medians[row.method_key] for row in board.rows}
+    assert shown == {**dict.fromkeys(METHODS, 20.0), "own": None}, "its weights are others"

@@ -1,12 +1,16 @@
 """What CLIP and VGG16 measured, beside the ranking: which of it is shown, under what name, and never mixed."""
 
+import io
+
 import msgspec
 import pytest
+from rich.console import Console
 
 from bench.config.judges import CLIP, OFFICIAL_WEIGHTS, VGG16
 from bench.report import leaderboard as formats
 from bench.report import page_table
 from bench.report.flat import flat_row
+from bench.report.formats import to_tables
 from bench.statistics.ranking import rank
 
 OFFICIAL = {name: OFFICIAL_WEIGHTS[name][:12].ljust(12, "0") for name in (CLIP, VGG16)}
@@ -61,6 +65,18 @@ def test_columns_bear_the_name_of_the_judge_and_have_each_methods_median(measure
     assert [column.text(row) for column in on_page for row in board.rows] == [
         written[row.method][0] for row in board.rows
     ]
+
+
+def test_a_terminal_shows_the_names_too_and_precision_beside_recall(measured, workload):
+    board, _, _ = table([measured("nsgan", 0, clip=20.0, vgg16=30.0)], workload)
+    for width in (80, 200):
+        to = Console(file=io.StringIO(), width=width)
+        for _, each in to_tables(board, width):
+            to.print(each)
+        written = to.file.getvalue()
+        for name in ("clip-vit-b-32", "vgg16"):
+            assert f" FD[{name}]" in written
+            assert f" precision[{name}]  recall[{name}]" in written
 
 
 def test_judges_are_no_part_of_the_ranking_and_absent_where_none_has_looked(measured, workload):

@@ -178,7 +178,7 @@ def test_a_folder_of_images_gives_the_same_numbers_wherever_it_lies(tmp_path: Pa
     assert outcomes[0] == outcomes[1]
 
 
-def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> None:
+def test_judges_look_at_the_evaluations_images_and_more_of_their_bank() -> None:
     settings = {"methods": ["nsgan"], "seeds": 1, "steps": 1, "batch_size": 2, "workloads": ["digits"], "samples": 12}
     (trial,) = expand(load_suite("quick", settings))
     run_ = Run(trial, RunOptions(), emit=lambda _: None)
@@ -189,7 +189,7 @@ def test_inception_looks_at_the_evaluations_images_and_more_of_their_bank() -> N
         for wanted in (5, 12, 700, 1100):
             patch.setattr(final_measures, "samples_of", lambda *_, wanted=wanted: wanted)
             workload = data.workload("digits")
-            fakes[wanted] = final_measures.inception_samples(
+            fakes[wanted] = final_measures.judged_samples(
                 evaluations, run_.step.generator, workload, trial.spec, torch.device("cpu")
             )
     assert {wanted: len(images) for wanted, images in fakes.items()} == {each: each for each in fakes}
