@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench import data
-from bench.common.errors import first_line
 from bench.config.judges import judge_key
 from bench.config.trial import Trial
 from bench.execution.interface import Task

@@ -21,8 +21,8 @@ _WORDS: Final = {
         "head": "| method | score | 95 % | rank | failed |",
         "warning": "With fewer than {least} seeds there are scores and intervals, and no ranks: do not choose a loss "
         "from this table.",
-        "unsettled": "Every interval of ranks is the whole table: the order is not settled, so do not choose a loss from "
-        "it.",
+        "unsettled": "Every interval of ranks is the whole table: the order is not settled, so do not choose a loss "
+        "from it.",
     },
     "zh": {
         "said": "{workloads} 上 {methods} 个方法中的前 {shown} 个，每个方法 {seeds} 个随机种子，"
