@@ -86,7 +86,7 @@ class Watch:
     ("count", "days", "off"),
     [
         pytest.param(120, 1, 0.5, id="a day"),
-        pytest.param(5000, 30, 0.1, id="a month", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(5000, 30, 0.15, id="a month", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
 def test_a_long_campaign_loses_nothing_does_nothing_twice_and_says_when_it_ends(
