@@ -90,20 +90,20 @@ def executor_of(kind: str, workers: int, warm: Sequence[str] = WARM_MODULES) -> 
         yield RayExecutor(nodes.address, device="cpu", workers=workers)
 
 
-def gateways() -> list[int]:
-    """Return the children of this process that speak to a cluster."""
+def children(module: str) -> list[int]:
+    """Return the children of this process that run a module."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended
             parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and "bench.execution.ray_gateway" in (place / "cmdline").read_text():
+            if parent == os.getpid() and module in (place / "cmdline").read_text():
                 found.append(int(place.name))
     return found
 
 
 def load(count: int, executor: Executor, folder: Path, looks: int = 10) -> Load:
     """Run a campaign of so many trials, and look at its processes so many times."""
-    seen, store, speakers = Load(), Store(folder), gateways()
+    seen, store, speakers = Load(), Store(folder), children("bench.execution.ray_gateway")
     began, cpu = time.perf_counter(), time.process_time()
     for event in campaign.run(trials(count), executor, store, RunOptions(), trainer=TRAINER):
         if isinstance(event, TrialFinished):

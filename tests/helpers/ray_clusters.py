@@ -53,13 +53,13 @@ class Nodes:
         self._nodes.append(node)
         return node
 
-    def kill(self, node: object) -> None:
-        """Take a node away at once, as a loss of power does."""
+    def kill(self, node: object, *, ask: bool = False) -> None:
+        """Take a node away: at once, as a loss of power does, or by SIGTERM, as whoever wants a spot machine back."""
         self._nodes.remove(node)
-        self._cluster.remove_node(node, allow_graceful=False)
+        self._cluster.remove_node(node, allow_graceful=ask)
 
-    def kill_head(self) -> None:
-        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+    def kill_head(self, *, ask: bool = False) -> None:
+        self._cluster.remove_node(self._cluster.head_node, allow_graceful=ask)
 
     def end(self) -> None:
         self._cluster.shutdown()

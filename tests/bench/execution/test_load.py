@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from load import Watched, executor_of, load
+from warm_trials import measure
 
 HERE = Path(__file__).parent
 LIGHT = ("bench.execution.worker",)
@@ -42,3 +43,12 @@ def test_neither_the_supervisor_nor_its_gateway_grow_with_the_number_of_trials_o
     assert len(seen.gateway.handles) == len(seen.supervisor.handles) == 6
     for watched in (seen.supervisor, seen.gateway):
         assert_flat(watched, count, handles=4)
+
+
+@pytest.mark.slow
+def test_a_short_trial_costs_little_beside_its_training_where_workers_are_warm(tmp_path: Path) -> None:
+    costs = measure(tmp_path, 2, steps=30, evaluate_every=30)
+    for cost in costs:
+        assert min(cost.before, cost.training, cost.leaving, cost.recording) >= 0.0
+        assert cost.cpu_process >= cost.cpu_training - 0.02, "its ticks are a hundredth of a second"
+    assert min(cost.cpu_beside for cost in costs) < 0.25, "CPU, which others on this machine do not take"

@@ -43,7 +43,8 @@ def _found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
 
 
-def test_a_lost_node_costs_a_trial_what_it_did_since_its_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ask", [False, True], ids=["SIGKILL", "SIGTERM"])
+def test_a_lost_node_costs_a_trial_what_it_did_since_its_checkpoint(tmp_path: Path, ask: bool) -> None:
     trial = toy_trial(**LONG)
     store = Store(tmp_path / "cluster")
     kept = checkpoint_path(store.checkpoints, trial.id)
@@ -57,7 +58,7 @@ def test_a_lost_node_costs_a_trial_what_it_did_since_its_checkpoint(tmp_path: Pa
                 break
         assert not store.latest()
         nodes.add()  # nodes that join are used
-        nodes.kill(first)
+        nodes.kill(first, ask=ask)
         events += stream
     notes = [event.note for event in events if isinstance(event, Progress) and event.note]
     assert "its node was lost (NodeDiedError); it goes on elsewhere" in notes
@@ -69,7 +70,8 @@ def test_a_lost_node_costs_a_trial_what_it_did_since_its_checkpoint(tmp_path: Pa
     assert not kept.exists(), "its record is there"
 
 
-def test_the_loss_of_the_head_is_told_and_the_same_plan_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ask", [False, True], ids=["SIGKILL", "SIGTERM"])
+def test_the_loss_of_the_head_is_told_and_the_same_plan_goes_on(tmp_path: Path, ask: bool) -> None:
     trials = [toy_trial(seed=0), toy_trial(seed=1, **LONG)]
     store = Store(tmp_path / "results")
     with cluster() as nodes:
@@ -78,7 +80,7 @@ def test_the_loss_of_the_head_is_told_and_the_same_plan_goes_on(tmp_path: Path) 
         for _ in stream:
             if store.latest() and checkpoint_path(store.checkpoints, trials[1].id).exists():
                 break
-        nodes.kill_head()
+        nodes.kill_head(ask=ask)
         with pytest.raises(ExecutorLostError, match=LOST):
             list(stream)
     assert list(store.latest()) == [trials[0].id]
