@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 INSTALL = $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable
 
-.PHONY: help run test slow coverage browser lint types imports index atlas docs regenerate constraints clean
+.PHONY: help run test slow times coverage browser lint types imports index atlas docs regenerate constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ test: $(VENV)/.installed-dev  ## run the tests (two CPU cores, no network, no GP
 slow: $(VENV)/.installed-dev  ## run the tests that train for longer
 	$(BIN)/python -m pytest -m slow --timeout=1800 --numprocesses=auto --dist=worksteal
 
-coverage: $(VENV)/.installed-dev  ## run the same tests, and list the lines that they do not reach
+times: $(VENV)/.installed-dev  ## run the same tests, and say where their CPU time goes
+	PYTHONPATH=tests/helpers $(BIN)/python -m pytest -p cpu_seconds --numprocesses=auto --dist=worksteal
+
+coverage: $(VENV)/.installed-dev  ## run the same tests, list the lines that they do not reach, and hold them to the floor
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one

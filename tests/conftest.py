@@ -1,6 +1,7 @@
 """What every test of the tree shares: nothing is downloaded, nothing is written into the user's own caches."""
 
 import gc
+import logging
 import os
 import shutil
 import tarfile
@@ -25,10 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave alone what lives until the end: ten thousand tests and the modules they import.
+    """Make what every test costs small, once everything is imported.
 
-    Each full collection would walk over all of it, and what measures times makes several a test.
+    The garbage collector leaves alone what lives until the end, ten thousand tests and their modules: each full
+    collection would walk over all of it, and what measures times makes several a test. And torch's loggers hand their
+    records on: pytest ties two handlers to each logger that does not, six times a test, and torch has fifty of them.
     """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger):
+            logger.propagate = True
     gc.collect()
     gc.freeze()
 

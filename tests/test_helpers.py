@@ -1,5 +1,11 @@
 """What the tests' helpers promise, where a fault in one would let tests pass that should fail."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from directions import DIRECTIONS, derivatives_agree
@@ -44,3 +50,36 @@ def test_a_fast_case_that_is_no_more_is_an_error() -> None:
 def test_of_a_sampled_sweep_every_so_many_stay_fast() -> None:
     cases = sampled(["a", "b", ("c", 1), "d"], every=2)
     assert [(case.values, len(case.marks)) for case in cases] == [(("a",), 0), (("b",), 1), (("c", 1), 0), (("d",), 1)]
+
+
+SPENDING = """
+import subprocess, sys, time
+BURN = "import time\\nwhile time.process_time() < 0.5: pass"
+
+def test_in_this_process():
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
+
+def test_in_a_child():
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+
+def test_waiting():
+    time.sleep(0.3)
+"""
+
+
+def test_the_cpu_seconds_of_tests_are_those_of_them_and_their_children_without_waiting(tmp_path: Path) -> None:
+    (tmp_path / "test_spending.py").write_text(SPENDING)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "cpu_seconds", "-p", "xdist", "--numprocesses=1", "--rootdir=."],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent / "helpers"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    found = {name: float(seconds) for seconds, name in re.findall(r"^ +([\d.]+) \S+::test_(\w+)$", done.stdout, re.M)}
+    assert 0.3 <= found["in_this_process"] < 0.5
+    assert 0.5 <= found["in_a_child"] < 1.0
+    assert found["waiting"] < 0.1
+    (whole,) = re.findall(r"^ +([\d.]+) +3 in all", done.stdout, re.M)
+    assert float(whole) == pytest.approx(sum(found.values()), abs=0.11)

@@ -1,17 +1,39 @@
 """Synthetic records with a planted order, for everything that reads records and never trains."""
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from planted_records import make_toy, make_workload, planted_record
 
 from bench.config.trial import Trial
 from bench.config.workload import Workload
+from bench.data import digits
+from bench.store import environment
 from bench.store.journal import Store
 from bench.store.record import Record
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_once() -> Iterator[None]:
+    """What stays the same while the tests run is read once: which packages are installed, and scikit-learn's digits."""
+    images: dict[bytes, np.ndarray] = {}
+    enlarge = digits.prepare
+
+    def prepare(levels: np.ndarray) -> np.ndarray:
+        key = levels.tobytes()
+        if key not in images:
+            images[key] = enlarge(levels)
+        return images[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, "version", functools.cache(environment.version))
+        patch.setattr(digits, "prepare", prepare)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,7 @@ from losses.regularizers.zero_centered import R1
 
 SHIPPED = Path(__file__).parents[1] / "golden" / "traces.json"
 
-SOME = (
-    "nsgan", "wgan-gp", "hinge", "lsgan", "ra_ls", "realness-gan", "pacgan2", "cr-gan", "wgan", "ls-gan",
-)  # fmt: skip
+SOME = ("wgan-gp", "ra_ls", "realness-gan", "pacgan2", "cr-gan", "wgan")
 """An objective with a vector head, packing, a penalty, an augmentation, a constraint and a pace are among them."""
 
 

@@ -9,7 +9,7 @@ from bench.data import Arrays
 from bench.extractors.training_configs import TRAINING_CONFIGS, TrainingConfig
 
 FASHION: TrainingConfig = dataclasses.replace(
-    TRAINING_CONFIGS["fashion-mnist"], epochs=4, batch_size=32, shift=0.5, turn=0.0
+    TRAINING_CONFIGS["fashion-mnist"], epochs=2, batch_size=32, shift=0.5, turn=0.0
 )
 CIFAR10: TrainingConfig = dataclasses.replace(TRAINING_CONFIGS["cifar10"], epochs=1, batch_size=32)
 

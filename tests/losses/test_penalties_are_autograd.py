@@ -5,12 +5,12 @@ The reference is a training loop as anybody would write it, on a copy of the dis
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar, Final, final
 
 import pytest
 import torch
 from odd_discriminators import IMAGE, ZOO, Kind, Watching
-from slow_cases import sampled
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,6 +26,16 @@ PENALTIES: Final = {
     "gp1": f"bce_ns + gp1(weight={WEIGHT})",
     "lazy r1": f"bce_ns + r1(gamma={GAMMA}, every={EVERY})",
 }
+
+
+COMPILED: Final = "compiled, aot_eager"
+CASES: Final = [
+    pytest.param(*case, marks=mark)
+    for number, name in enumerate(ZOO)
+    for case in product([name], PENALTIES)
+    for mark in [pytest.mark.slow if number % 4 or (name == COMPILED and case[1] != "r1") else ()]
+]
+"""Every fourth kind of discriminator is tested at every change, of the compiled one with a single penalty."""
 
 
 def built(kind: Kind) -> nn.Module:
@@ -76,8 +86,7 @@ def with_gradients(network: nn.Module, values: tuple[Tensor, ...]) -> list[Tenso
 @pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # by torch.compile
 @pytest.mark.parametrize("joint", [False, True], ids=["apart", "joint"])
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("name", sampled(ZOO, every=4))
+@pytest.mark.parametrize(("name", "penalty"), CASES)
 def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, joint: bool) -> None:
     kind = ZOO[name]
     if joint and not kind.alone:
@@ -91,7 +100,7 @@ def test_value_and_gradients_are_those_of_a_plain_loop(name: str, penalty: str, 
         )
         return with_gradients(ours, (parts.total, *(parts[part.name].value for part in method.regularizers)))
 
-    if name == "compiled, aot_eager":  # torch says itself that it cannot; what must not be is another number
+    if name == COMPILED:  # torch says itself that it cannot; what must not be is another number
         for either in (by_the_library, lambda: by_a_plain_loop(theirs, *batches(kind.shape), penalty)[0].backward()):
             with pytest.raises(RuntimeError, match=r"double backward|donated buffers"):
                 either()

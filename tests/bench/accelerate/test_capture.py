@@ -190,7 +190,7 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
 @pytest.mark.parametrize(
     ("method", "steps", "known"),
     [
-        ("wgan-gp", 60, True),
+        ("wgan-gp", 20, True),
         ("wgan-gp", 2, False),
         ("bce_ns + r1(gamma=1, every=16)", 20, False),
         ("topk-gan", 2, True),
@@ -215,7 +215,7 @@ def test_the_times_of_updates_are_those_of_replays_or_unknown(
     trial = make_trial(method, width=4, steps=steps, evaluate_every=steps, samples=50)
     cost = train_alone(trial, tmp_path, capture=True).cost
     assert (cost["discriminator_update_seconds"] is not None) is known
-    assert replays[0] == {("wgan-gp", 60): 32, ("topk-gan", 2): 0}.get((method, steps), replays[0])
+    assert replays[0] == {("wgan-gp", 20): 32, ("topk-gan", 2): 0}.get((method, steps), replays[0])
 
 
 def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):

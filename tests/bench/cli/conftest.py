@@ -9,7 +9,7 @@ from pretended_training import PretendedTraining, install
 from published_folders import make_published
 
 from bench.cli.main import cli
-from bench.report import methods, style
+from bench.report import methods, overview, sections, style
 from bench.report.methods import MethodEntry
 
 INDEX = (
@@ -34,7 +34,11 @@ def drawn():
 def _undrawn(request, monkeypatch):
     """Figures are made, and then left empty; `tests/bench/report` draws them."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(style, "svg_of", lambda _: '<svg viewBox="0 0 1 1"></svg>')
+        empty = '<svg viewBox="0 0 1 1"></svg>'
+        monkeypatch.setattr(style, "svg_of", lambda _: empty)
+        monkeypatch.setattr(sections, "draw", lambda _: empty)
+        for figure in ("draw_curves", "draw_ranks", "draw_costs"):
+            monkeypatch.setattr(overview, figure, lambda *_: None)
 
 
 @pytest.fixture

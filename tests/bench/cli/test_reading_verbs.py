@@ -166,7 +166,7 @@ def test_report_shows_what_losses_cost_with_and_without_runs(bench, index, resul
 
 
 @pytest.mark.slow
-def test_report_writes_the_figures_for_a_paper(bench, index, results, planted, tmp_path):
+def test_report_writes_the_figures_for_a_paper(bench, drawn, index, results, planted, tmp_path):
     write([each for each in planted(6) if each.spec.seed > 2], results)  # of three seeds there are no ranks to draw
     arguments = ["report", "--results", results, "--static", "--output", tmp_path / "page.html"]
     for run in ("first", "second"):

@@ -95,14 +95,14 @@ def test_the_second_time_nothing_is_trained(kept, arrays, monkeypatch):
         [
             (lambda content: content[: len(content) // 2], "is damaged"),
             (lambda content: b"", "is damaged"),
-            (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "the weights have changed"),
             (lambda content: content.replace(b'accuracy\\":', b'accuracy\\":0', 1), "is damaged"),
+            (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "the weights have changed"),
             (
                 lambda content: content.replace(b'threads\\":1', b'threads\\":2', 1),
                 "written about the weights has changed",
             ),
         ],
-        every=2,
+        every=3,
     ),
 )
 def test_a_broken_file_is_noticed_and_the_classifier_trained_again(kept, arrays, caplog, damage, reason):
@@ -126,7 +126,7 @@ def test_the_key_is_the_content_of_data_and_training_config(arrays):
     assert len(keys) == 4
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("error", mostly_slow([KeyboardInterrupt, RuntimeError], fast=[KeyboardInterrupt]))
 def test_what_interrupts_training_leaves_nothing_half_done(cache, arrays, error):
     told = []
 
@@ -138,7 +138,7 @@ def test_what_interrupts_training_leaves_nothing_half_done(cache, arrays, error)
     with pytest.raises(error):
         ensure(NAME, arrays, interrupt)
     assert [done for _, done, _ in told] == list(range(11))
-    assert told[-1][2] == 4 * 512 // 32
+    assert told[-1][2] == 2 * 512 // 32
     assert told[-1][0].startswith(f"training {NAME}")
     assert files(cache) == []
     assert classifier_store.identity_of(NAME, arrays.content_hash) is None
@@ -170,7 +170,7 @@ def test_two_processes_train_once(tmp_path):
         for _ in range(2)
     ]
     told, components = zip(*(process.communicate(timeout=120)[0].split() for process in running), strict=True)
-    assert sorted(map(int, told)) == [0, 4 * 512 // 32 + 1]
+    assert sorted(map(int, told)) == [0, 2 * 512 // 32 + 1]
     assert len(set(components)) == 1
     assert len(files(tmp_path)) == 1
 

@@ -63,7 +63,7 @@ def test_the_cache_gives_back_what_was_built(tmp_path, built, digits, digits_ext
     ("damage", "reason"),
     [
         (lambda content: content[: len(content) // 2], "cannot be read"),
-        (lambda content: b"", "cannot be read"),
+        pytest.param(lambda content: b"", "cannot be read", marks=pytest.mark.slow),
         (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is damaged"),
     ],
 )

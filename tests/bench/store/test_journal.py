@@ -311,15 +311,15 @@ def test_record_under_another_name_is_refused(store: Store, one: Record) -> None
         store.records()
 
 
-def test_five_thousand_records_are_read_quickly(store: Store, record: MakeRecord, workload: Workload) -> None:
+def test_two_thousand_records_are_read_quickly(store: Store, record: MakeRecord, workload: Workload) -> None:
     folder = store.root / "records"
     folder.mkdir(parents=True)
-    for seed in range(5000):
+    for seed in range(2000):
         each = record(workload, seed=seed)
         (folder / f"{each.trial_id}.0.json").write_bytes(msgspec.json.encode(each))
     started = time.process_time()  # not the clock on the wall: a busy machine is no failure
-    assert len(store.records()) == 5000
-    assert time.process_time() - started < 2.0
+    assert len(store.records()) == 2000
+    assert time.process_time() - started < 0.8
 
 
 def test_artifacts_replace_those_of_an_earlier_attempt(store: Store, tmp_path: Path) -> None:
