@@ -302,7 +302,10 @@ def _judged(finding: GateFinding, direction: Direction, significant: bool) -> Ga
     if significant:
         return replace(finding, verdict=direction)
     able = finding.able or finding.verdict == "equivalent"
-    return replace(finding, able=able, note=finding.note or ("" if able else "too few seeds to tell"))
+    said = [finding.note or ("" if able else "too few seeds to tell")]
+    if finding.scale == "difference" and finding.base is not None and finding.base <= SCORE_BOUND:
+        said.append(f"BASE scores {finding.base:.2f}: nothing can be shown to be worse")
+    return replace(finding, able=able, note="; ".join(filter(None, said)))
 
 
 def _beyond(finding: GateFinding, direction: Direction) -> bool:
