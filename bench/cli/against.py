@@ -129,7 +129,7 @@ class Against(Asked):
             to.print("Trained here, and in no table with the published records:", markup=False, soft_wrap=True)
             print_leaderboards(joined.apart, to)
         to.print(f"report:  {page}", soft_wrap=True, markup=False)
-        to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
+        to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
 
     def _document(self, results: Path, own: "Sequence[Record]", joined: "Joined", page: Path) -> dict[str, object]:
         import json

@@ -80,7 +80,7 @@ class Asked:
         to.print()
         print_leaderboards(boards, to)
         to.print(f"report:  {write_report(results, records)}", soft_wrap=True, markup=False)
-        to.print(f"samples: {results / 'artifacts'}/<trial>/samples.png", soft_wrap=True, markup=False)
+        to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
         return 0
 
 

@@ -31,8 +31,10 @@ def usage_errors() -> Iterator[None]:
         from bench.cli.own_losses import hint
 
         # The library says where its names are in Python's words; here they are a verb's.
-        message = str(error).replace("losses.names() lists", "`python -m bench list` lists")
-        raise click.UsageError(f"{message}{hint(error)}") from error
+        message, file = str(error).replace("losses.names() lists", "`python -m bench list` lists"), hint(error)
+        if file:  # what is near to the name is not what was meant
+            message = message.partition(" (did you mean")[0].partition("; ")[0]
+        raise click.UsageError(f"{message}{file}") from error
 
 
 def format_option(*others: str, default: str | None = "table", description: str = "The output format.") -> Decorator:

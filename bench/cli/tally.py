@@ -1,6 +1,8 @@
 """Where a campaign stands, by what its events have told so far."""
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.common.clock import SYSTEM, Clock
 from bench.config.trial import Trial
@@ -85,5 +87,6 @@ class Tally:
 
 
 def label(trial: Trial) -> str:
+    """Return what a trial is called in progress; of a folder below the current one without the way there."""
     spec = trial.spec
-    return f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
+    return f"{spec.method_name} on {spec.workload.replace(f':{Path.cwd()}{os.sep}', ':', 1)}, seed {spec.seed}"

@@ -217,10 +217,11 @@ def _repeated(pair: Pair, workloads: Mapping[str, Workload]) -> GateFinding:
     base, new = (sample(runs, workload, untrained_distance(records)) for runs in (pair.base.runs, pair.new.runs))
     seeds, missing = len(new.seeds), len(base.seeds) - len(new.seeds)
     enough = not missing or seeds >= FEWEST_SEEDS
+    few = "" if enough else f", where {FEWEST_SEEDS} are enough"
     return GateFinding(
         gate="quality",
         verdict="equivalent" if enough else "inconclusive",
-        note=IDENTICAL if not missing else f"repeats BASE at {seeds} of its {len(base.seeds)} seeds",
+        note=f"repeats BASE at {seeds} of its {len(base.seeds)} seeds{few}" if missing else IDENTICAL,
         base=center(base, ratio=not modes),
         new=center(new, ratio=not modes),
         base_count=len(base.seeds),
@@ -301,7 +302,10 @@ def _judged(finding: GateFinding, direction: Direction, significant: bool) -> Ga
     if significant:
         return replace(finding, verdict=direction)
     able = finding.able or finding.verdict == "equivalent"
-    return replace(finding, able=able, note=finding.note or ("" if able else "too few seeds to tell"))
+    said = [finding.note or ("" if able else "too few seeds to tell")]
+    if finding.scale == "difference" and finding.base is not None and finding.base <= SCORE_BOUND:
+        said.append(f"BASE scores {finding.base:.2f}: nothing can be shown to be worse")
+    return replace(finding, able=able, note="; ".join(filter(None, said)))
 
 
 def _beyond(finding: GateFinding, direction: Direction) -> bool:

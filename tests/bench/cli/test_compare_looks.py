@@ -115,7 +115,7 @@ def test_a_single_result_that_repeats_base_is_not_enough(judge):
     new = [*without("hinge", BASE), of("hinge", BASE)[0]]
     code, outcome, said, rows = judge(BASE, new)
     assert (code, outcome) == (1, "incomplete")
-    assert "repeats BASE at 1 of its 10 seeds" in said
+    assert "repeats BASE at 1 of its 10 seeds, where 5 are enough" in said
     assert rows["hinge"]["verdict"] == "inconclusive"
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 
+import msgspec
 import pytest
 from made_clock import MadeClock
 from terminal_text import terminal_text
@@ -166,3 +167,18 @@ def test_a_note_is_told_at_once_whatever_was_told_just_before(events, capsys, mo
     assert lines[-1].startswith("[1/4] ")
     progress.RichRenderer().handle(noted)
     assert "goes on at step 300" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [
+        ("{here}/my photos", "hinge on imagefolder:my photos?size=32, seed 1"),
+        ("/elsewhere/photos", "hinge on imagefolder:/elsewhere/photos?size=32, seed 1"),
+    ],
+)
+def test_a_folder_below_the_current_one_is_named_from_here(record, workload, tmp_path, monkeypatch, folder, shown):
+    monkeypatch.chdir(tmp_path)
+    trial = record(workload, "hinge", 1).trial
+    name = f"imagefolder:{folder.format(here=tmp_path)}?size=32"
+    trial = msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, workload=name))
+    assert tally.label(trial) == shown

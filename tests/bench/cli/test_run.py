@@ -19,7 +19,7 @@ def test_run_trains_ranks_and_reports(bench, pretend, drawn, tmp_path):
     assert "[4/4] hinge on digits, seed 1: distance 90.0" in result.stderr
     assert result.stdout.index("Ranking") < result.stdout.index("Score: mean over digits seeds 0–1")
     assert f"report:  {tmp_path / 'report.html'}" in result.stdout
-    assert f"samples: {tmp_path / 'artifacts'}" in result.stdout
+    assert f"samples: {tmp_path / 'artifacts'}/*/samples.png" in result.stdout
     assert "picture" not in result.stdout
     page = (tmp_path / "report.html").read_text()
     # Four grids and the real images; the script of the figures has one of its own.

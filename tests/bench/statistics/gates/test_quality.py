@@ -158,6 +158,22 @@ def test_scores_of_mode_workloads_are_compared_by_their_difference():
     assert one(modes([6] * 10, "1"), modes([8] * 10, "2")).verdict == "better"
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.04, True), (0.06, False)])
+def test_a_base_that_has_learned_nothing_is_said_to_leave_nothing_to_lose(share, said):
+    def runs_of(losses):
+        records = []
+        for seed in range(10):
+            record = planted_record(TOY, seed=seed, components={"losses": losses})
+            record.metrics.update(modes=8.0 * share, kl_uniform=0.0)
+            records.append(record)
+        return records
+
+    found = one(runs_of("1"), runs_of("2"))
+    assert found.base == pytest.approx(share)
+    assert found.verdict == "equivalent", "a remark decides nothing"
+    assert (f"BASE scores {share:.2f}: nothing can be shown to be worse" in found.note) == said
+
+
 def test_holm_asks_for_more_where_more_cells_are_compared():
     base, new = runs(100 * SPREAD[:5]), runs(125 * SPREAD[:5], losses="2")
     assert one(base, new).verdict == "worse"  # p = 1/252 in one direction
