@@ -8,7 +8,7 @@ import pytest
 from made_clock import MadeClock
 from terminal_text import terminal_text
 
-from bench.cli import progress
+from bench.cli import progress, tally
 from bench.cli.tally import Running, Tally
 from bench.events import (
     CampaignFinished,
