@@ -10,9 +10,6 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 
-STILL_TO_DO: Final = ("bench/execution",)
-"""The rooms whose names are as they were. Each leaves this list with its last one; the list goes with its last room."""
-
 SAYS_NOTHING: Final = ("each", "alike")
 SUSPECTED: Final = re.compile(r"\b(each|alike|found)\b")
 LOOKUP: Final = re.compile(r"get|next|match|search|fullmatch|find(_\w+)?")
@@ -85,13 +82,7 @@ def poor_names_of(folder: str) -> list[str]:
 
 @pytest.mark.parametrize("folder", ["bench", "losses"])
 def test_local_names_say_what_they_hold(folder: str) -> None:
-    waiting = tuple(f"{room}/" for room in STILL_TO_DO)
-    assert [line for line in poor_names_of(folder) if not line.startswith(waiting)] == []
-
-
-@pytest.mark.parametrize("room", STILL_TO_DO)
-def test_a_room_that_is_done_leaves_the_list(room: str) -> None:
-    assert poor_names_of(room), f"{room} has none left: take it off the list"
+    assert list(poor_names_of(folder)) == []
 
 
 @pytest.mark.parametrize(

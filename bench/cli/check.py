@@ -50,7 +50,7 @@ def check(file: Path, style: str) -> None:
             to.print(part.verdict, style="green" if part.ready else "red", markup=False, soft_wrap=True)
     if not all(part.ready for part in examined):
         click.get_current_context().exit(1)
-    methods = [REFERENCE_METHOD, *(each.expression for each in examined)]
+    methods = [REFERENCE_METHOD, *(part.expression for part in examined)]
     named = [word for method in methods for word in ("--method", method)]
     say(f"next: {command('run', '--losses', file, *named, '--workload', 'digits')}")
 

@@ -50,8 +50,8 @@ def also_in_option(command: Command) -> Command:
 def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[JudgeChoice, ...]:
     """Read each `NAME[=FILE]`."""
     choices: dict[str, JudgeChoice] = {}
-    for each in given:
-        name, equals, file = each.partition("=")
+    for text in given:
+        name, equals, file = text.partition("=")
         if name == INCEPTION:
             raise click.UsageError(f"--also-in {name}: --inception require measures FID, KID and IS in Inception")
         if name not in JUDGES:
@@ -59,7 +59,7 @@ def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str
                 f"--also-in: unknown network {name!r}{did_you_mean(name, JUDGES)}; there are {', '.join(JUDGES)}"
             )
         if equals and not file:
-            raise click.UsageError(f"--also-in {each}: the name of the file is missing")
+            raise click.UsageError(f"--also-in {text}: the name of the file is missing")
         if name in choices:
             raise click.UsageError(f"--also-in {name} is given twice: records have its numbers with one file")
         choices[name] = JudgeChoice(name, Path(file) if equals else None)
@@ -98,17 +98,17 @@ def chosen_weights(
             f"--also-in {choices[0].name}: {', '.join(workloads)} has no training set of images to measure against; "
             "leave it out"
         )
-    found = []
+    weights = []
     for choice in choices:
         source = SOURCES[choice.name]
         with usage_errors():
             if choice.file is not None:
-                found.append(weight_files.identify(choice.file, source))
+                weights.append(weight_files.identify(choice.file, source))
             elif fetch or weight_files.cached_path(source).is_file():
-                found.append(weight_files.fetch(source, report))
+                weights.append(weight_files.fetch(source, report))
             else:
-                found.append(weight_files.Weights(path="", sha256=OFFICIAL_WEIGHTS[choice.name], network=choice.name))
-    return tuple(found)
+                weights.append(weight_files.Weights(path="", sha256=OFFICIAL_WEIGHTS[choice.name], network=choice.name))
+    return tuple(weights)
 
 
 def lost_numbers(

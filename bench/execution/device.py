@@ -48,7 +48,7 @@ def gpu_count(environment: Mapping[str, str]) -> int:
 def _listed(environment: Mapping[str, str]) -> list[str] | None:
     """Return the GPUs that `VISIBLE_GPUS` lists; None where it is not set."""
     given = environment.get(VISIBLE_GPUS)
-    return None if given is None else [each.strip() for each in given.split(",") if each.strip()]
+    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
 
 
 def resolve(device: str) -> str:

@@ -25,7 +25,7 @@ def is_memory_error(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError | NeedsMemory):
         return True
-    if any(each.__name__ == "OutOfMemoryError" for each in type(error).__mro__):
+    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
     if isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS):
         return True

@@ -20,7 +20,7 @@ def places_on(device: str, environment: Mapping[str, str]) -> tuple[Place, ...]:
     if device.partition(":")[0] != "cuda":
         return (Place(),)
     devices = [f"cuda:{number}" for number in range(gpu_count(environment))] if device == "cuda" else [device]
-    names = [visible_gpu(each, environment) for each in devices or [device]]
+    names = [visible_gpu(name, environment) for name in devices or [device]]
     return tuple(Place(name=f"GPU {name}", environment={VISIBLE_GPUS: name}) for name in names if name is not None)
 
 

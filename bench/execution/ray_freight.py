@@ -62,7 +62,7 @@ def content_of(need: Need, tasks: Sequence[Task]) -> object:
         arrays = data.load(need.name, options.data_folder, expected=need.digest)
         return [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels]
     if need.kind != "classifier":
-        (judge,) = [each for each in options.all_weights if judge_key(each.network) == need.kind]
+        (judge,) = [weights for weights in options.all_weights if judge_key(weights.network) == need.kind]
         return _weights(Path(judge.path))
     (path,) = {
         path
@@ -100,13 +100,13 @@ def loss_files(named: Sequence[Path]) -> list[LossFile]:
         OSError: one cannot be read.
         ValueError: one is not what a Python file is.
     """
-    found = []
+    files = []
     for number, path in enumerate(named):
-        for each in with_neighbors(path):
-            content = read_regular(each)
-            name = f"{number}/{each.relative_to(path.parent).as_posix()}"
-            found.append(LossFile(name=name, content=content, sha256=_sha256(content), named=each == path))
-    return found
+        for member in with_neighbors(path):
+            content = read_regular(member)
+            name = f"{number}/{member.relative_to(path.parent).as_posix()}"
+            files.append(LossFile(name=name, content=content, sha256=_sha256(content), named=member == path))
+    return files
 
 
 def _sha256(content: bytes) -> str:

@@ -17,13 +17,13 @@ SOURCES: Final = "the program's source"
 
 def program() -> dict[str, str]:
     """Return the versions of everything here that trained numbers depend on."""
-    found = dict(environment("cpu", 1).versions)
+    versions = dict(environment("cpu", 1).versions)
     for package in _OPTIONAL:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = ""
-    return {**found, SOURCES: _digest("bench", "losses")}
+            versions[package] = ""
+    return {**versions, SOURCES: _digest("bench", "losses")}
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

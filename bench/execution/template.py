@@ -199,12 +199,12 @@ def send(link: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) ->
 
 def receive(link: socket.socket) -> tuple[bytes, list[int]]:
     """Receive a packet, empty at the end, and the descriptors that come with it."""
-    found = array.array("i")
-    packet, ancillary, _, _ = link.recvmsg(LARGEST_PACKET, socket.CMSG_SPACE(3 * found.itemsize))
+    descriptors = array.array("i")
+    packet, ancillary, _, _ = link.recvmsg(LARGEST_PACKET, socket.CMSG_SPACE(3 * descriptors.itemsize))
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            found.frombytes(content[: len(content) - len(content) % found.itemsize])
-    return packet, list(found)
+            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    return packet, list(descriptors)
 
 
 if __name__ == "__main__":

@@ -188,10 +188,10 @@ class _Lane:
 
 def forget_frames(error: BaseException) -> None:
     """Let an error be kept without the variables of the frames it came through, which hold a trial's networks."""
-    each: BaseException | None = error
-    while each is not None:
-        traceback.clear_frames(each.__traceback__)
-        each = each.__cause__ or each.__context__
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def recovers(device: torch.device) -> bool:

@@ -145,13 +145,13 @@ def _placed(outcome: Outcome, task: Task) -> Outcome:
 
 def _environment(task: Task) -> Environment:
     device = task.options.device
-    found = environment(device, task.options.threads, accelerator_name(device))
+    machine = environment(device, task.options.threads, accelerator_name(device))
     judges = task.options.judges(data.workload(task.trial.spec.workload)) if task.options.all_weights else []
     if not judges:
-        return found
+        return machine
     # After the fingerprint, which says what the training and its timings depend on.
     labels = {weights.network: weights.label for weights in judges}
-    return msgspec.structs.replace(found, versions={**found.versions, **labels})
+    return msgspec.structs.replace(machine, versions={**machine.versions, **labels})
 
 
 def claim_stdout() -> int:

@@ -23,12 +23,12 @@ def with_neighbors(path: Path, *, strict: bool = True) -> list[Path]:
         OSError: one of them cannot be read.
         ValueError: one of them is no Python; unless `strict` is False, when it is not looked into.
     """
-    found, position = [path], 0
-    while position < len(found):
-        for module in sorted(_imported(found[position], path.parent, strict=strict)):
-            found += [each for each in _files_of(module, path.parent) if each not in found]
+    files, position = [path], 0
+    while position < len(files):
+        for module in sorted(_imported(files[position], path.parent, strict=strict)):
+            files += [file for file in _files_of(module, path.parent) if file not in files]
         position += 1
-    return found
+    return files
 
 
 def content_with_neighbors(path: Path) -> bytes:
@@ -38,7 +38,7 @@ def content_with_neighbors(path: Path) -> bytes:
         OSError: one of them cannot be read.
     """
     _, *others = with_neighbors(path, strict=False)
-    digests = [f"{each.relative_to(path.parent).as_posix()} {_digest(each)}" for each in sorted(others)]
+    digests = [f"{other.relative_to(path.parent).as_posix()} {_digest(other)}" for other in sorted(others)]
     return b"\n".join([path.read_bytes(), *(line.encode() for line in digests)])
 
 

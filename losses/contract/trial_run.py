@@ -86,7 +86,7 @@ def _lacking(kind: type[Part]) -> str:
         if isinstance(promised, property):
             line = f"{name}: int = losses.parameter(1, ge=1)"
         else:
-            bare = [each.replace(annotation=each.empty) for each in inspect.signature(promised).parameters.values()]
+            bare = [item.replace(annotation=item.empty) for item in inspect.signature(promised).parameters.values()]
             line = f"def {name}{inspect.Signature(bare)}"
         near = get_close_matches(name, own, n=1)
         lines.append(f"`{line}`" + (f" (there is `{near[0]}`)" if near else ""))
