@@ -18,7 +18,7 @@ from losses import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-STEPS = 50
+STEPS = 30
 
 
 def everything() -> list[str]:
@@ -47,7 +47,8 @@ def test_every_method_trains_and_its_record_says_how(tmp_path: Path) -> None:
     assert len(trials) >= 95
     workers, threads = campaign.divide(len(trials), None, "cpu")
     seen = {}
-    for event in campaign.run(trials, LocalExecutor(workers, warm=WARM_MODULES), store, RunOptions(threads=threads)):
+    executor, options = LocalExecutor(workers, warm=WARM_MODULES), RunOptions(threads=threads)
+    for event in campaign.run(trials, executor, store, options, trainer="untimed_training:train"):
         if isinstance(event, TrialFinished):
             seen[event.trial.id] = event.status
 
