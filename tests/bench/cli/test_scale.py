@@ -110,7 +110,7 @@ def test_four_times_the_records_are_four_times_the_calls(name):
         profile.runcall(WORK[name], records, workloads)
         return pstats.Stats(profile).total_calls
 
-    assert 1.5 < calls(80) / calls(20) < 4.5
+    assert 1.5 < calls(40) / calls(10) < 4.5
 
 
 def measure(*arguments: object) -> tuple[float, float]:
