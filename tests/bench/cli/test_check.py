@@ -4,9 +4,11 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import losses.types
 from losses import registry
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorials" / "your-own-loss.md"
@@ -242,6 +244,14 @@ def test_people_see_the_one_error_and_no_row_of_what_was_not_tried(bench, writte
     result = bench("check", written(slope_cap.replace(NEEDS, "frozenset()")))
     assert result.stdout.count("failed") == 2  # its row, and the verdict
     assert "untried" not in result.stdout
+
+
+def test_the_tutorial_has_every_need_that_a_part_may_declare():
+    told = TUTORIAL.read_text(encoding="utf-8").partition("| in `needs` |")[2].partition("\n\n")[0]
+    first = [
+        name for row in told.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
+    ]
+    assert sorted(first) == sorted(get_args(losses.types.Need))
 
 
 def test_the_tutorial_prints_the_one_error_of_a_penalty_without_needs(bench, written, slope_cap):
