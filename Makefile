@@ -26,7 +26,7 @@ slow: $(VENV)/.installed-dev  ## run the tests that train for longer
 times: $(VENV)/.installed-dev  ## run the same tests, and say where their CPU time goes
 	PYTHONPATH=tests/helpers $(BIN)/python -m pytest -p cpu_seconds --numprocesses=auto --dist=worksteal
 
-coverage: $(VENV)/.installed-dev  ## run the same tests, and list the lines that they do not reach
+coverage: $(VENV)/.installed-dev  ## run the same tests, list the lines that they do not reach, and hold them to the floor
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one

@@ -4,8 +4,8 @@ CPU seconds, of the tests and of the processes that they started and waited for:
 depend on what else the machine does, and a test that waits costs nothing.
 """
 
-import resource
 from collections.abc import Generator, Iterable
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage  # as they are: tests put others into the module
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ _before = 0.0
 
 def spent_so_far() -> float:
     """Return the CPU seconds of this process, and of those that it has waited for."""
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    both = [getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in both)
 
 
