@@ -88,12 +88,15 @@ def desk(tmp_path_factory):
     """A reader's folder: photos, records of their own, published ones, and the losses of the tutorial."""
     folder = tmp_path_factory.mktemp("desk")
     published = ROOT / "results" / "published"
-    for place in ("classics", "network"):
+    for place in ("classics", "network", "topic-gradients"):
         shutil.copytree(published / place, folder / "results" / "published" / place)
-    places = ("local", "local/classics", "node1", "node2", "base", "ci")
-    for place in places:
-        of = "classics" if place in ("local/classics", "base", "ci") else "network"
-        shutil.copytree(published / of / "records", folder / "results" / place / "records")
+    sources = {
+        **dict.fromkeys(("local", "node1", "node2"), "network"),
+        **dict.fromkeys(("local/classics", "base", "ci"), "classics"),
+        "local/topics": "topic-gradients",
+    }
+    for place, source in sources.items():
+        shutil.copytree(published / source / "records", folder / "results" / place / "records")
     shutil.copytree(published / "kernels" / "kernels", folder / "results" / "local" / "kernels")
     frozen = [
         "baseline",

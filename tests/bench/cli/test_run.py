@@ -232,6 +232,7 @@ def test_a_capture_is_asked_of_the_trainer(bench, tmp_path, pretend, monkeypatch
 
     monkeypatch.setattr(device, "resolve", lambda chosen: "cuda")
     monkeypatch.setattr(device, "accelerator_name", lambda chosen: "a GPU")
+    monkeypatch.setattr("bench.metrics.prepare.is_measured", lambda *_: True)  # asks the device what it is
     result = bench("run", *SMALL, "--capture", "--inception", "off", "--results", tmp_path / "r")
     assert [options.capture for options in pretend.options] == [True] * 4, result.output
 
