@@ -54,22 +54,28 @@ def is_published(name: str) -> bool:
 
 
 def answer(name: str, language: str) -> str:
-    """Return the table of a suite's published campaign, or the sentence that there is none."""
+    """Return two tables of a suite's published campaign, scores and measures, or the sentence that there is none."""
     words = _WORDS[language]
     if not is_published(name):
         return words["missing"]
     (table,) = tables(name)
     (workload,) = table["measures"]
+    scores = [[words["method"], words["rank"], words["score"], "95 %", words["failed"], words["distance"]]]
+    measures = [[words["method"], *(f"`{measure.partition('.')[2]}`" for measure in MEASURES[name])]]
     medians = _medians(name)
-    measures = [f"`{measure.partition('.')[2]}`" for measure in MEASURES[name]]
-    heads = [words["method"], words["rank"], words["score"], "95 %", words["failed"], words["distance"], *measures]
-    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
     for row in table["rows"]:
+        method = f"`{row['method']}`"
         rank, score, interval, failed = cells(row)
+        to = words["to"].join(interval.split(" to "))
+        scores.append([method, rank, score, to, failed, _number(row[f"{workload}_distance"])])
         own = [_number(medians[measure].get(row["expression"])) for measure in MEASURES[name]]
-        shown = [f"`{row['method']}`", rank, score, words["to"].join(interval.split(" to ")), failed]
-        lines.append(f"| {' | '.join([*shown, _number(row[f'{workload}_distance']), *own])} |")
-    return "\n".join(lines)
+        measures.append([method, *own])
+    return "\n\n".join([_markdown(scores), _markdown(measures)])
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    heads, *lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([heads, f"|---|{'---:|' * (len(rows[0]) - 1)}", *lines])
 
 
 def _medians(name: str) -> dict[str, dict[str, float]]:
