@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.statistics.board import Leaderboard
     from bench.store.campaigns import Campaign
     from bench.store.journal import Store
-    from bench.store.record import Record
+    from bench.store.record import Environment, Record
 
 PAGE: Final = "against.html"
 """The page in the folder of results: `report.html` stays the page of its own records alone."""
@@ -43,6 +43,8 @@ class Against(Asked):
     settings: "list[Setting]"
     left_out: list[str]
     planned: "list[Planned]" = field(default_factory=list)
+    threads: int | None = None
+    """How many each trial would have here; None where the device is not here."""
 
     def trials(
         self,
@@ -65,12 +67,15 @@ class Against(Asked):
         if not self.planned:
             raise ValueError(f"nothing of {self.target} can be trained here: {'; '.join(self.left_out)}")
         new = [trial for planned in self.planned for trial in planned.new]
-        here = _fingerprint(len(new), place)
+        here = _environment(len(new), place)
+        self.threads = None if here is None else here.threads
         latest = store.latest(histories=False)
         again = []
         for planned in self.planned:
             made = [latest[trial.id] for trial in planned.new if trial.id in latest]
-            kinds = {here} | {record.environment.fingerprint for record in made if record.environment}
+            kinds = {None if here is None else here.fingerprint} | {
+                record.environment.fingerprint for record in made if record.environment
+            }
             again += planned.to_train_again(kinds)
         return [*{trial.id: trial for trial in again}.values(), *new]
 
@@ -84,9 +89,24 @@ class Against(Asked):
         if again:
             said.append(
                 f"{plural(again, 'published trial')} trained again: this is another kind of machine than that of the "
-                "published records, and their numbers are compared only if it gets to the same"
+                "published records, and their numbers are compared only if it gets to the same" + self._other_threads()
             )
         return said
+
+    def _other_threads(self) -> str:
+        """Say how many threads the published trials had, where it is another number: they are part of the kind."""
+        from bench.report.formatting import plural
+
+        published = {
+            record.environment.threads
+            for planned in self.planned
+            for record in planned.setting.published
+            if record.environment
+        }
+        if self.threads is None or self.threads in published or len(published) != 1:
+            return ""
+        (theirs,) = published
+        return f". A trial had {plural(theirs, 'thread')} there and has {self.threads} here: see --workers"
 
     def conclude(self, trials: "Sequence[Trial]", results: Path, style: str) -> int:
         """Rank what was trained among the published records, print the tables and write the page.
@@ -237,8 +257,8 @@ def _artifacts(campaign: "Campaign") -> Path:
     return folder / "artifacts"
 
 
-def _fingerprint(planned: int, place: tuple[str, int | None]) -> str | None:
-    """Return the fingerprint that trials would have in this process's own place; None where its device is not here."""
+def _environment(planned: int, place: tuple[str, int | None]) -> "Environment | None":
+    """Return what trials would run in, in this process's own place; None where its device is not here."""
     from bench.campaign import divide
     from bench.execution.device import accelerator_name, resolve
     from bench.store.environment import environment
@@ -248,4 +268,4 @@ def _fingerprint(planned: int, place: tuple[str, int | None]) -> str | None:
         threads = divide(max(1, planned), place[1], device)[1]
     except ValueError:
         return None
-    return environment(device, threads, accelerator_name(device)).fingerprint
+    return environment(device, threads, accelerator_name(device))

@@ -1,6 +1,7 @@
 """`run --against` as a user meets it: what is trained, what is ranked and marked, and what stays as it was."""
 
 import hashlib
+import itertools
 import json
 
 import msgspec
@@ -140,6 +141,23 @@ def test_a_dry_run_says_what_would_be_trained(held, pretend, tmp_path):
     assert result.stdout.startswith("against topics: 6 trials, 0 recorded, 6 to run; digits: 600 steps, batch 64,")
     assert "1 published trial trained again: this is another kind of machine" in result.stdout
     assert (pretend.trained, (tmp_path / "own").exists()) == ([], False)
+
+
+@pytest.mark.parametrize(("published", "said"), [({1}, True), ({3}, False), ({1, 3}, False), ({1, 2}, False)])
+def test_who_has_other_threads_than_the_published_trials_is_told_how_many(held, topics, monkeypatch, published, said):
+    """They make another kind of machine of the same one, and --workers decides them."""
+    monkeypatch.setattr("bench.campaign.divide", lambda *_: (1, 3))
+    store, counts = Store(topics), itertools.cycle(sorted(published))
+    changed = [
+        msgspec.structs.replace(record, environment=msgspec.structs.replace(record.environment, threads=next(counts)))
+        for record in store.records()
+    ]
+    shipped = campaigns.published.published_files()[0]
+    shipped.write_bytes(campaigns.published.to_parquet(changed))
+    result = held("topics", "--dry-run")
+    assert "trained again" in result.stdout
+    assert ("A trial had 1 thread there and has 3 here: see --workers" in result.stdout) == said
+    assert ("see --workers" in result.stdout) == said
 
 
 def test_compare_pairs_the_trial_that_was_trained_again_with_the_published_one(bench, held, topics):
