@@ -60,17 +60,14 @@ class Asked:
 
         records = read_records(results, histories=True)
         wanted = {trial.id for trial in trials}
-        boards = [
-            board
-            for board in read_leaderboards(records, read_kernels(results))
-            if wanted & {name.split(".")[0] for name in board.record_ids}
-        ]
+        everything = read_leaderboards(records, read_kernels(results))
+        boards = [board for board in everything if wanted & {name.split(".")[0] for name in board.record_ids}]
         if style == "json":
             import json
 
             from bench.report.publication import write_table
 
-            report, artifacts = write_report(results, records), results / "artifacts"
+            report, artifacts = write_report(results, records, boards=everything), results / "artifacts"
             latest = {record.trial_id: record.status for record in records}
             states = [{"trial": trial.id, "status": latest.get(trial.id)} for trial in trials]
             tables = json.loads(write_table(boards, "json", results))
@@ -79,7 +76,7 @@ class Asked:
         to = console()
         to.print()
         print_leaderboards(boards, to)
-        to.print(f"report:  {write_report(results, records)}", soft_wrap=True, markup=False)
+        to.print(f"report:  {write_report(results, records, boards=everything)}", soft_wrap=True, markup=False)
         to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
         return 0
 

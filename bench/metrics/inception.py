@@ -8,7 +8,6 @@ The score: exp E KL(p(y|x) || p(y)), mean of ten splits (Salimans et al., 2016).
 100 random subsets of 1,000 (Bińkowski et al., 2018). Subsets and splits are drawn as torch-fidelity draws them.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,10 +29,9 @@ from bench.metrics.evaluate import Scores, full_precision
 from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
 from bench.metrics.kernel_distance import squared_mmd
 from bench.metrics.order import shuffled
-from bench.metrics.real_images import ImageCounter, settled
+from bench.metrics.real_images import ImageCounter, give_back_memory, kept_path, settled
 from bench.metrics.registry import RegisteredMetric, registered
 from bench.metrics.version import METRICS_VERSION
-from bench.store.environment import usable_cpus
 
 if TYPE_CHECKING:
     from bench.data import OnProgress
@@ -173,8 +171,7 @@ def prepare(
         ValueError: the weights cannot be used.
     """
     Inception(workload, arrays, weights, torch.device(device), on_progress=on_progress)
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()  # this process goes on beside those that train
+    give_back_memory()
 
 
 def unmeasurable() -> Scores:
@@ -196,9 +193,7 @@ def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: to
         f"metrics {METRICS_VERSION}",
         ",".join(_TENSORS),
     )
-    machine = (tensor_cache.device_key(device), str(torch.__version__), str(usable_cpus()))
-    key = hashlib.sha256("\n".join((workload.kind, *what, *machine)).encode()).hexdigest()
-    return folder / f"inception-{workload.kind}-{key[:16]}.safetensors"
+    return kept_path("inception", workload, what, device, folder)
 
 
 def _build(

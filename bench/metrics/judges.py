@@ -5,7 +5,6 @@ What is computed from the features is ours, distances in double precision, on th
 recall in VGG16 are those of Kynkäänniemi et al. (2019).
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,10 +29,9 @@ from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, 
 from bench.metrics.inception import kid
 from bench.metrics.neighbors import NEIGHBOR_IMAGES, Neighborhood, compare, real_radii
 from bench.metrics.order import shuffled
-from bench.metrics.real_images import ImageCounter, settled
+from bench.metrics.real_images import ImageCounter, give_back_memory, kept_path, settled
 from bench.metrics.registry import RegisteredMetric, registered
 from bench.metrics.version import METRICS_VERSION
-from bench.store.environment import usable_cpus
 
 _TENSORS: Final = (
     "mean", "covariance", "root", "features", "precision_radii", "coverage_radii", "floor", "precision", "recall"
@@ -160,8 +158,7 @@ def prepare(
         ValueError: the weights cannot be used.
     """
     JudgedWorkload(workload, arrays, weights, torch.device(device), on_progress=on_progress)
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()  # this process goes on beside those that train
+    give_back_memory()
 
 
 def unmeasurable(judge: Judge) -> Scores:
@@ -199,6 +196,4 @@ def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: to
         f"{workload.inception_samples} samples",
         ",".join(_TENSORS),
     )
-    machine = (tensor_cache.device_key(device), str(torch.__version__), str(usable_cpus()))
-    key = hashlib.sha256("\n".join((workload.kind, *what, *machine)).encode()).hexdigest()
-    return folder / f"{judge}-{workload.kind}-{key[:16]}.safetensors"
+    return kept_path(judge, workload, what, device, folder)

@@ -54,7 +54,6 @@ def few_images(monkeypatch):
         return features, logits
 
     monkeypatch.setattr(inception, "embed", few)
-    monkeypatch.setattr(inception, "usable_cpus", lambda: 1)
     monkeypatch.setattr(real_images, "usable_cpus", lambda: 1)
     monkeypatch.setattr(campaign, "usable_cpus", lambda: 1)
 

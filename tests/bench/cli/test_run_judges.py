@@ -60,7 +60,7 @@ def few_images(monkeypatch):
     """Real images are measured as if there were few of them, and on one thread, as tests run side by side."""
     whole = judges.embed
     monkeypatch.setattr(judges, "embed", lambda network, name, images, *rest: whole(network, name, images[:30], *rest))
-    for module in (judges, real_images, campaign):
+    for module in (real_images, campaign):
         monkeypatch.setattr(module, "usable_cpus", lambda: 1)
 
 
