@@ -110,37 +110,3 @@ def _required(
         return Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
     with usage_errors():
         return weights.fetch(report) if file is None else weights.identify(file)
-
-
-def measure_real_images(
-    plan: "InceptionPlan | None",
-    trials: "Sequence[Trial]",
-    data_dir: Path | None,
-    device: str,
-    report: "OnProgress | None",
-) -> None:
-    """Measure the real images of these trials once, and try the weights, before the first trial starts.
-
-    Raises:
-        ValueError: the weights cannot be used.
-    """
-    from bench import data
-
-    names = dict.fromkeys(trial.spec.workload for trial in trials)
-    covered = [name for name in names if plan is not None and plan.covers(data.workload(name))]
-    if plan is None or not covered:
-        return
-    from bench.metrics.inception import prepare
-
-    for name in covered:
-        prepare(data.workload(name), data.load(name, data_dir), plan.weights, device, report)
-    tell_unofficial(plan.weights, "FIDs")
-
-
-def tell_unofficial(weights: "Weights", numbers: str) -> None:
-    """Say under what name it goes what is measured with weights of unknown origin."""
-    if not weights.official:
-        say(
-            f"{weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
-            f"{weights.label}, and cannot be compared with other {numbers}"
-        )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from bench.cli.inception import tell_unofficial
 from bench.cli.options import usage_errors
+from bench.cli.voice import say
 from bench.common.names import did_you_mean
 from bench.config.judges import JUDGES, OFFICIAL_WEIGHTS
 from bench.config.protocol import INCEPTION
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.extractors.inception_weights import InceptionPlan
     from bench.extractors.weight_files import Weights
     from bench.store.journal import Store
+    from bench.training.run_options import RunOptions
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -134,26 +135,29 @@ def lost_numbers(
     ]
 
 
-def measure_for_judges(
-    judges: "Sequence[Weights]",
-    workloads: Sequence[str],
-    data_dir: Path | None,
-    device: str,
-    report: "OnProgress | None",
+def measure_real_images(
+    options: "RunOptions", workloads: Sequence[str], data_dir: Path | None, report: "OnProgress | None"
 ) -> None:
-    """Measure the real images of these workloads once, and try the weights, before the first trial starts.
+    """Measure the real images of these workloads in each judge, and try the weights, before the first trial starts.
 
     Raises:
         ValueError: the weights cannot be used.
     """
-    from bench import data
-
-    covered = [name for name in workloads if data.workload(name).has_single_images]
-    if not judges or not covered:
+    if not options.all_weights:
         return
+    from bench import data
     from bench.metrics.judges import prepare
 
-    for weights in judges:
-        for name in covered:
-            prepare(data.workload(name), data.load(name, data_dir), weights, device, report)
-        tell_unofficial(weights, f"numbers in {weights.network}")
+    tried: set[Weights] = set()
+    for name in workloads:
+        workload = data.workload(name)
+        for weights in options.judges(workload):
+            prepare(workload, data.load(name, data_dir), weights, options.device, report)
+            tried.add(weights)
+    for weights in options.all_weights:
+        if weights in tried and not weights.official:
+            numbers = "FIDs" if weights.network == INCEPTION else f"numbers in {weights.network}"
+            say(
+                f"{weights.path} is not torch-fidelity's official file: what is measured with it is labeled "
+                f"{weights.label}, and cannot be compared with other {numbers}"
+            )

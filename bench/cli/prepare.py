@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.completion import complete_workloads
-from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_for_judges
+from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_real_images
 from bench.cli.options import data_option, format_option, print_json, usage_errors
 from bench.cli.voice import Verb, quiet, say
 
@@ -53,6 +53,7 @@ def prepare(
     from bench.execution import device as devices
     from bench.extractors import on_demand
     from bench.metrics import prepare as preparation
+    from bench.training.run_options import RunOptions
 
     report = data_progress()
     judges = chosen_weights(also_in, names, report)
@@ -70,7 +71,7 @@ def prepare(
                 prepared.append(preparation.prepare(name, data_dir, chosen, threads, report))
                 done = "ready" if prepared[-1].was_ready else f"prepared in {duration(prepared[-1].seconds)}"
                 say(f"{name}: {done}")
-            measure_for_judges(judges, names, data_dir, chosen, report)
+            measure_real_images(RunOptions(device=chosen, also_in=judges), names, data_dir, report)
     except KeyboardInterrupt:
         click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(130)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.executors import chosen_executor, executor_options, taken_from
-from bench.cli.inception import inception_options, inception_plan, measure_real_images
-from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, lost_numbers, measure_for_judges, workloads_of
+from bench.cli.inception import inception_options, inception_plan
+from bench.cli.judges import (
+    JudgeChoice,
+    also_in_option,
+    chosen_weights,
+    lost_numbers,
+    measure_real_images,
+    workloads_of,
+)
 from bench.cli.options import (
     RenamedOption,
     data_option,
@@ -153,9 +160,6 @@ def run(
     with usage_errors():
         todo = [trial for trial, _ in pending(trials, store, fid, others)]
         unmeasured = _fetch_data(todo, data_dir, report, None if kind == "ray" else (chosen, threads))
-        if kind != "ray":  # its nodes measure for themselves, once each
-            measure_real_images(fid, todo, data_dir, chosen, report)
-            measure_for_judges(others, workloads_of(todo), data_dir, chosen, report)
         chosen_options = RunOptions(
             device=chosen,
             threads=threads,
@@ -166,6 +170,8 @@ def run(
             inception=fid,
             also_in=others,
         )
+        if kind != "ray":  # its nodes measure for themselves, once each
+            measure_real_images(chosen_options, workloads_of(todo), data_dir, report)
     notes = feature_notes(trials, store) + asked.notes(trials) + lost_numbers(todo, store, fid, others)
     notes += unmeasured + tried
     head = "; ".join([f"started: {suite.label}, {plural(len(trials), 'trial')}", *budgets(trials)])

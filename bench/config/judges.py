@@ -56,6 +56,16 @@ def judge_key(name: str) -> str:
     return JUDGES[name].key if name in JUDGES else "inception"
 
 
+def judge_title(name: str) -> str:
+    """Return what people call a judge, Inception too."""
+    return JUDGES[name].title if name in JUDGES else "Inception"
+
+
+def samples_metric(name: str) -> str:
+    """Return the metric that says of how many images a judge's other numbers are, Inception's too."""
+    return JUDGES[name].samples if name in JUDGES else "fid_samples"
+
+
 OFFICIAL_WEIGHTS: Final = {
     INCEPTION: INCEPTION_SHA256,
     CLIP: "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",

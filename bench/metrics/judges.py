@@ -1,75 +1,48 @@
 """Distances and neighbors in CLIP's and VGG16's features: what a judge beside Inception measures of a trial's images.
 
 The networks are torch-fidelity's own (`bench.extractors.judge_networks`), and so is the definition of every number.
-What is computed from the features is ours, distances in double precision, on the device of the run. Precision and
-recall in VGG16 are those of Kynkäänniemi et al. (2019).
+Precision and recall in VGG16 are those of Kynkäänniemi et al. (2019).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.config.judges import JUDGES, Judge
+from bench.config.judges import JUDGES
 from bench.config.workload import Workload
-from bench.data import Arrays, OnProgress, content_hash
+from bench.data import Arrays, OnProgress
 from bench.extractors import judge_networks
 from bench.extractors.embedding import OnImages
 from bench.extractors.judge_networks import embed, load
 from bench.extractors.weight_files import Weights
-from bench.files.places import default_cache_dir
 from bench.metrics import tensor_cache
-from bench.metrics.evaluate import Scores, full_precision
 from bench.metrics.floors import deals
-from bench.metrics.frechet import Moments, frechet_distance, moments_in_blocks, square_root
-from bench.metrics.inception import kid
+from bench.metrics.inception import Inception
+from bench.metrics.judged_workload import JudgedWorkload, Reals, Samples
 from bench.metrics.neighbors import NEIGHBOR_IMAGES, Neighborhood, compare, real_radii
 from bench.metrics.order import shuffled
-from bench.metrics.real_images import ImageCounter, give_back_memory, kept_path, settled
-from bench.metrics.registry import RegisteredMetric, registered
-from bench.metrics.version import METRICS_VERSION
-
-_TENSORS: Final = (
-    "mean", "covariance", "root", "features", "precision_radii", "coverage_radii", "floor", "precision", "recall"
-)  # fmt: skip
+from bench.metrics.real_images import give_back_memory
 
 
-@dataclass(frozen=True, eq=False)
-class JudgeReals:
-    """Statistics of the real images. They are on the device, except for the features."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class JudgeReals(Reals):
+    """Statistics of the real images; the features are of at most `NEIGHBOR_IMAGES` training images."""
 
-    train: Moments
-    root: Tensor
-    features: Tensor
-    """Of at most `NEIGHBOR_IMAGES` training images [M, d], on the CPU."""
     radii: tuple[Tensor, Tensor]
     """Of the balls around them."""
-    floor: float
-    """The Fréchet distance of the real test images."""
     precision: float
     """Of training images that stand for fakes, to others, at the ratio of as many fakes as the workload has."""
     recall: float
 
 
 @dataclass(frozen=True, eq=False)
-class JudgeSamples:
+class JudgeSamples(Samples):
     """Generated images in a judge's features [N, d], on the CPU."""
 
     reals: JudgeReals
-    features: Tensor
-    device: torch.device
-
-    def frechet_distance(self) -> float:
-        """Return the Fréchet distance to all training images."""
-        return frechet_distance(self.reals.train, self.reals.root, moments_in_blocks(self.features, self.device))
-
-    def kernel_distance(self) -> float:
-        """Return the kernel distance to the training images, as that of Inception is computed."""
-        return kid(self.features, self.reals.features, self.device)
 
     @cached_property
     def neighborhood(self) -> Neighborhood:
@@ -78,75 +51,51 @@ class JudgeSamples:
         return compare(fakes, self.reals.features.to(self.device), self.reals.radii)
 
 
-class JudgedWorkload:
-    """A workload's real images in the features of a judge, and what generated ones measure against them."""
+class JudgedBesideInception(JudgedWorkload):
+    """Distances, precision and recall of one workload in CLIP or VGG16, with their floor and ceilings."""
 
-    def __init__(
-        self,
-        workload: Workload,
-        arrays: Arrays,
-        weights: Weights,
-        device: torch.device,
-        cache_dir: Path | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> None:
-        """Load the network. Measure the real images, or read earlier measurements from the cache.
+    kept_tensors = ("features", "precision_radii", "coverage_radii", "precision", "recall")
 
-        Args:
-            workload: made of images, and no stacks.
-            arrays: its data.
-            weights: of the judge.
-            device: where it computes.
-            cache_dir: where measurements of the real images are kept; a folder in the user's cache if None.
-            on_progress: called with how many images have been measured.
+    def load(self, weights: Weights) -> nn.Module:
+        return load(weights, self.device)
 
-        Raises:
-            ValueError: the weights cannot be used.
-        """
-        assert workload.has_single_images
-        self._judge = JUDGES[weights.network]
-        self._device = device
-        self._network = load(weights, device)
-        path = _cache_path(workload, arrays, weights, device, cache_dir or default_cache_dir())
-        stored = tensor_cache.once(path, _TENSORS, lambda: self._build(workload, arrays, on_progress))
-        self._reals = JudgeReals(
-            train=Moments(stored["mean"].to(device), stored["covariance"].to(device)),
-            root=stored["root"].to(device),
-            features=stored["features"],
-            radii=(stored["precision_radii"].to(device), stored["coverage_radii"].to(device)),
-            **{name: stored[name].item() for name in ("floor", "precision", "recall")},
+    def identity(self) -> tuple[str, ...]:
+        return judge_networks.LAYERS[self.judge], f"{self.workload.inception_samples} samples"
+
+    def embed(self, images: Tensor, on_images: OnImages | None = None) -> tuple[Tensor]:
+        return (embed(self.network, self.judge, images, self.device, on_images),)
+
+    def measure_training(self, features: Tensor) -> tensor_cache.Tensors:
+        stream = f"{self.workload.kind}/{self.judge}"
+        features = _few(features, f"{stream}/order")
+        here = features.to(self.device)
+        radii = real_radii(here)
+        precision, recall = _ceilings(deals(here, self.workload.inception_samples, f"{stream}/ceilings"))
+        return {
+            "features": features,
+            "precision_radii": radii[0],
+            "coverage_radii": radii[1],
+            "precision": torch.tensor(precision, dtype=torch.float64),
+            "recall": torch.tensor(recall, dtype=torch.float64),
+        }
+
+    def reals(self, stored: tensor_cache.Tensors) -> JudgeReals:
+        return JudgeReals(
+            **vars(super().reals(stored)),
+            radii=(stored["precision_radii"].to(self.device), stored["coverage_radii"].to(self.device)),
+            precision=stored["precision"].item(),
+            recall=stored["recall"].item(),
         )
 
-    def measure(self, images: Tensor, on_images: OnImages | None = None) -> Scores:
-        """Return the metrics of generated uint8 images [N, C, H, W], N > 3, the constants, and the number of images."""
-        judge = self._judge
-        with full_precision(self._device):
-            features = embed(self._network, judge.name, images, self._device, on_images)
-            samples = JudgeSamples(self._reals, features, self._device)
-            measured = {metric.about.name: metric(samples) for metric in _registered(judge, "measured")}
-        constants = {metric.about.name: metric(self._reals) for metric in _registered(judge, "constant")}
-        return {**constants, **measured, judge.samples: float(len(images))}
+    def samples(self, reals: Reals, embedded: tuple[Tensor, ...]) -> JudgeSamples:
+        assert isinstance(reals, JudgeReals)
+        (features,) = embedded
+        return JudgeSamples(reals, features, self.device)
 
-    def _build(self, workload: Workload, arrays: Arrays, on_progress: OnProgress | None) -> tensor_cache.Tensors:
-        """Measure the training images, the test images against them, and some of them against the others."""
-        name, device = self._judge.name, self._device
-        total = len(arrays.train) + len(arrays.test)
-        counted = ImageCounter(f"measuring {workload.kind} in {name}", total, on_progress)
-        with settled(device):
-            train = embed(self._network, name, torch.from_numpy(arrays.train), device, counted)
-            test = embed(self._network, name, torch.from_numpy(arrays.test), device, counted)
-            fitted = moments_in_blocks(train, device)
-            root = square_root(fitted.covariance)
-            floor = frechet_distance(fitted, root, moments_in_blocks(test, device))
-            features = _few(train, f"{workload.kind}/{name}/order")
-            radii = real_radii(features.to(device))
-            stream = f"{workload.kind}/{name}/ceilings"
-            precision, recall = _ceilings(deals(features.to(device), workload.inception_samples, stream))
-        tensors = {"mean": fitted.mean, "covariance": fitted.covariance, "root": root, "features": features}
-        tensors["precision_radii"], tensors["coverage_radii"] = radii
-        numbers = {"floor": floor, "precision": precision, "recall": recall}
-        tensors |= {key: torch.tensor(value, dtype=torch.float64) for key, value in numbers.items()}
-        return {key: tensor.contiguous().cpu() for key, tensor in tensors.items()}
+
+def judged_workload(network: str) -> type[JudgedWorkload]:
+    """Return the class that measures in a judge's features, Inception's too."""
+    return JudgedBesideInception if network in JUDGES else Inception
 
 
 def prepare(
@@ -157,17 +106,8 @@ def prepare(
     Raises:
         ValueError: the weights cannot be used.
     """
-    JudgedWorkload(workload, arrays, weights, torch.device(device), on_progress=on_progress)
+    judged_workload(weights.network)(workload, arrays, weights, torch.device(device), on_progress=on_progress)
     give_back_memory()
-
-
-def unmeasurable(judge: Judge) -> Scores:
-    """Return what a record has where there were no finite images to measure."""
-    return dict.fromkeys(metric.about.name for metric in _registered(judge, "measured"))
-
-
-def _registered(judge: Judge, kind: str) -> list[RegisteredMetric]:
-    return [metric for metric in registered() if judge.key in metric.about.needs and metric.about.kind == kind]
 
 
 def _few(features: Tensor, stream: str) -> Tensor:
@@ -178,22 +118,6 @@ def _few(features: Tensor, stream: str) -> Tensor:
 def _ceilings(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
     """Return precision and recall of real images that stand for fakes, mean over the pairs."""
     reached = [compare(*pair) for pair in pairs]
-    count = len(reached)
-    return sum(agreement.precision for agreement in reached) / count, sum(
-        agreement.recall for agreement in reached
-    ) / count
-
-
-def _cache_path(workload: Workload, arrays: Arrays, weights: Weights, device: torch.device, folder: Path) -> Path:
-    """Return the file that keeps the statistics of the real images. Its name holds everything they depend on."""
-    judge = weights.network
-    what = (
-        content_hash(arrays),
-        judge,
-        judge_networks.LAYERS[judge],
-        weights.sha256,
-        f"metrics {METRICS_VERSION}",
-        f"{workload.inception_samples} samples",
-        ",".join(_TENSORS),
-    )
-    return kept_path(judge, workload, what, device, folder)
+    precision = sum(agreement.precision for agreement in reached) / len(reached)
+    recall = sum(agreement.recall for agreement in reached) / len(reached)
+    return precision, recall

@@ -5,7 +5,9 @@ told apart. In Inception's features it is called KID.
 """
 
 import math
+from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,11 @@ from bench.metrics.order import shuffled
 
 BLOCK = 1000
 """The most samples of either set that are compared at once."""
+
+SUBSETS: Final = 100
+SUBSET_SIZE: Final = 1000
+SUBSET_SEED: Final = 2020
+"""KID's subsets, as torch-fidelity draws them."""
 
 
 def _cubic_kernel(first: Tensor, second: Tensor) -> Tensor:
@@ -45,3 +52,26 @@ def kernel_distance(fakes: Tensor, reals: Tensor, block: int = BLOCK) -> float:
     reals = shuffled(reals, "kernel-distance/reals", blocks * block)
     pairs = zip(fakes.tensor_split(blocks), reals.tensor_split(blocks), strict=True)
     return torch.tensor([squared_mmd(*pair) for pair in pairs], dtype=torch.float64).mean().item()
+
+
+def kid(
+    fakes: Tensor,
+    reals: Tensor,
+    device: torch.device,
+    *,
+    subsets: int = SUBSETS,
+    size: int = SUBSET_SIZE,
+    seed: int = SUBSET_SEED,
+) -> float:
+    """Return the mean squared MMD of random subsets of features [N, d] and [M, d], N and M at least 2.
+
+    A subset is smaller than `size` if either set has fewer features.
+    """
+    size = min(size, len(fakes), len(reals))
+    draws = np.random.RandomState(seed)
+
+    def drawn(features: Tensor) -> Tensor:
+        return features[torch.from_numpy(draws.choice(len(features), size, replace=False))].to(device)
+
+    distances = [squared_mmd(drawn(fakes), drawn(reals)) for _ in range(subsets)]
+    return float(np.mean(distances))

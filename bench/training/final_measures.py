@@ -5,15 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bench.config.judges import JUDGES
+from bench.config.judges import judge_title
+from bench.config.protocol import INCEPTION
 from bench.config.trial import Spec
 from bench.config.workload import Workload
 from bench.data import Arrays
 from bench.extractors.weight_files import Weights
-from bench.metrics import inception, judges
 from bench.metrics.evaluate import Scores
-from bench.metrics.inception import Inception, samples_of
-from bench.metrics.judges import JudgedWorkload
+from bench.metrics.judged_workload import samples_of, unmeasurable
+from bench.metrics.judges import judged_workload
 from bench.training.batches import to_uint8
 from bench.training.evaluations import Evaluations
 from bench.training.sampling import further_latents
@@ -46,16 +46,15 @@ def measure(
     report: Callable[[str], None],
 ) -> Scores:
     """Return what a judge measures of the samples; what there is to say where there are none."""
-    judge = JUDGES.get(weights.network)
+    judge = weights.network
     if samples is None:
-        return inception.unmeasurable() if judge is None else judges.unmeasurable(judge)
+        return unmeasurable(judge)
     measured, total = 0, len(samples)
-    doing = "FID" if judge is None else judge.title
+    doing = "FID" if judge == INCEPTION else judge_title(judge)
 
     def count(images: int) -> None:
         nonlocal measured
         measured += images
         report(f"{doing} {measured:,}/{total:,}")
 
-    measuring = Inception if judge is None else JudgedWorkload
-    return measuring(workload, arrays, weights, device).measure(samples, count)
+    return judged_workload(judge)(workload, arrays, weights, device).measure(samples, count)

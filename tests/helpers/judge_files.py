@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -106,11 +105,3 @@ def make_small(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr("torchvision.models.vgg16", SmallVGG)
     patch.setattr(FeatureExtractorVGG16, "INPUT_IMAGE_SIZE", 64)
-
-
-def pictures(count: int, seed: int, channels: int = 3, size: int = 32) -> np.ndarray:
-    """Smooth colored fields, brighter with the seed."""
-    rng = np.random.RandomState(seed)
-    coarse = torch.from_numpy(rng.uniform(0, 200 + 10 * seed, (count, channels, 4, 4)))
-    smooth = torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-    return (smooth + torch.from_numpy(rng.uniform(0, 20, smooth.shape))).clamp(0, 255).to(torch.uint8).numpy()

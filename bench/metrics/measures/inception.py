@@ -1,8 +1,10 @@
 """FID, KID and the Inception score: measured once, when a trial has ended, where Inception's weights are there."""
 
+from bench.config.judges import samples_metric
+from bench.config.protocol import INCEPTION
 from bench.metrics import inception
-from bench.metrics.frechet import frechet_distance, moments_in_blocks
-from bench.metrics.inception import InceptionReals, InceptionSamples
+from bench.metrics.inception import InceptionSamples
+from bench.metrics.judged_workload import Reals
 from bench.metrics.registry import constant, describe, metric
 
 
@@ -12,12 +14,11 @@ def fid(samples: InceptionSamples) -> float:
 
     `fid_samples` says of how many samples: fewer bias it upwards, so compare it among equal numbers only.
     """
-    known = samples.reals
-    return frechet_distance(known.train, known.root, moments_in_blocks(samples.features, samples.device))
+    return samples.frechet_distance()
 
 
 @constant("FID floor", needs=("inception",), bounds=(0.0, None))
-def fid_floor(reals: InceptionReals) -> float:
+def fid_floor(reals: Reals) -> float:
     """FID of the real test images, however many there are."""
     return reals.floor
 
@@ -25,7 +26,7 @@ def fid_floor(reals: InceptionReals) -> float:
 @metric("KID", needs=("inception",), higher_is_better=False)
 def inception_kid(samples: InceptionSamples) -> float:
     """Kernel distance to the training images in Inception, mean of 100 subsets of 1,000."""
-    return inception.kid(samples.features, samples.reals.features, samples.device)
+    return samples.kernel_distance()
 
 
 @metric("IS", needs=("inception",), higher_is_better=True, bounds=(1.0, 1008.0))
@@ -38,7 +39,7 @@ def inception_score(samples: InceptionSamples) -> float | None:
 
 
 describe(
-    inception.SAMPLES,
+    samples_metric(INCEPTION),
     "FID samples",
     "How many samples FID, KID and IS in Inception are computed from",
     needs=("inception",),

@@ -60,7 +60,8 @@ def bench(monkeypatch):
 
 @pytest.fixture
 def pretend(monkeypatch, record, workload):
-    """Replace training by a trainer that pretends; see `PretendedTraining`."""
+    """Replace training by a trainer that pretends; see `PretendedTraining`. Judges measure no real images before it."""
+    monkeypatch.setattr("bench.metrics.judges.prepare", lambda *_: None)
     training = PretendedTraining(lambda method, seed, distance: record(workload, method, seed, distance=distance))
     install(monkeypatch, training)
     return training

@@ -31,13 +31,6 @@ def run(bench, photos, tmp_path):
 
 
 @pytest.fixture
-def pretend(pretend, monkeypatch):
-    """Training is pretended, and so is the measuring of real images that goes before it."""
-    monkeypatch.setattr(inception, "prepare", lambda *_: None)
-    return pretend
-
-
-@pytest.fixture
 def records(tmp_path):
     return lambda: Store(tmp_path / "results").records()
 

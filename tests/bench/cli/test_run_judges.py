@@ -12,7 +12,7 @@ from bench.config.judges import CLIP, JUDGES, METRICS_OF, VGG16
 from bench.config.protocol import INCEPTION
 from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import cached_path, identify
-from bench.metrics import inception, judges, real_images
+from bench.metrics import judges, real_images
 from bench.store.journal import Store
 
 TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
@@ -28,14 +28,6 @@ def run(bench, photos, tmp_path):
                      *arguments)  # fmt: skip
 
     return invoke
-
-
-@pytest.fixture
-def pretend(pretend, monkeypatch):
-    """Training is pretended, and so is the measuring of real images that goes before it."""
-    monkeypatch.setattr(judges, "prepare", lambda *_: None)
-    monkeypatch.setattr(inception, "prepare", lambda *_: None)
-    return pretend
 
 
 @pytest.fixture

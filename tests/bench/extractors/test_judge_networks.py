@@ -5,7 +5,7 @@ import os
 import judge_files
 import pytest
 import torch
-from judge_files import pictures
+from judge_oracle import pictures
 
 from bench.config.judges import CLIP, VGG16
 from bench.extractors import judge_networks

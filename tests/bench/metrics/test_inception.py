@@ -2,19 +2,20 @@
 
 import os
 
-import msgspec
 import pytest
 import torch
-from inception_oracle import arrays_of, assert_equal_numbers, oracle, pictures
+from judge_oracle import arrays_of, assert_equal_numbers, oracle, pictures
 
 from bench import data
-from bench.config.protocol import INCEPTION_METRICS
+from bench.config.protocol import INCEPTION, INCEPTION_METRICS
 from bench.extractors import inception_network
 from bench.extractors.inception_network import embed, load
 from bench.extractors.inception_weights import identify
-from bench.metrics import inception, real_images
+from bench.metrics import real_images
 from bench.metrics.catalogue import CATALOGUE
-from bench.metrics.inception import Inception, inception_score, kid, samples_of, unmeasurable
+from bench.metrics.inception import Inception, inception_score
+from bench.metrics.judged_workload import unmeasurable
+from bench.metrics.kernel_distance import kid
 
 CPU = torch.device("cpu")
 COLOUR = data.workload("imagefolder:photos")
@@ -57,7 +58,7 @@ def scores(measured, images):
 def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
     ours = scores
     layer = {"feature_layer_fid": "192", "feature_layer_kid": "192"}
-    theirs = oracle(inception_file, images["fakes"], images["train"], **layer)
+    theirs = oracle(inception_file, images["fakes"], images["train"], isc=True, **layer)
     assert theirs["frechet_inception_distance"] > 0.1
     assert theirs["inception_score_mean"] > 1.01
     assert_equal_numbers(ours, theirs)
@@ -71,7 +72,7 @@ def test_everything_that_is_measured_is_named(scores):
     assert set(scores) == INCEPTION_METRICS
     assert {name for name, each in CATALOGUE.items() if "inception" in each.needs} == INCEPTION_METRICS
     assert {name for name, each in CATALOGUE.items() if each.title.startswith("FID")} <= INCEPTION_METRICS
-    assert unmeasurable() == {"fid": None, "inception_kid": None, "inception_score": None}
+    assert unmeasurable(INCEPTION) == {"fid": None, "inception_kid": None, "inception_score": None}
 
 
 def test_what_is_near_the_data_is_near(measured, scores, images):
@@ -104,21 +105,9 @@ def test_batches_do_not_matter(weights, images, monkeypatch):
 def test_the_real_images_are_measured_once(measured, told, weights, images, folder, scores, monkeypatch):
     assert told[-1] == ("measuring imagefolder-32 in Inception", 150, 150)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-    monkeypatch.setattr(inception, "_build", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(Inception, "_build", lambda *_: pytest.fail("measured again"))
     again = Inception(COLOUR, arrays_of(images["train"], images["test"]), weights, CPU, folder)
     assert again.measure(torch.from_numpy(images["fakes"])) == scores
-
-
-def test_the_cache_is_keyed_by_everything_the_numbers_depend_on(weights, images, tmp_path, monkeypatch):
-    def path(train=images["train"], used=weights, device=CPU, workload=COLOUR):
-        return inception._cache_path(workload, arrays_of(train, images["test"]), used, device, tmp_path)
-
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an H200")
-    other = type(weights)(path=weights.path, sha256="0" * 64)
-    found = {path(), path(images["train"][::-1].copy()), path(used=other), path(device=torch.device("cuda"))}
-    found.add(path(workload=data.workload("imagefolder:photos?size=64")))
-    monkeypatch.setattr(inception_network, "LAYERS", ("768", "logits_unbiased"))
-    assert len({*found, path()}) == 6
 
 
 def test_settings_are_as_before(monkeypatch):
@@ -143,14 +132,6 @@ def test_the_score_is_the_number_of_classes_named_surely_and_evenly():
     assert inception_score(logits, splits=1) == pytest.approx(10.0, rel=1e-6)
     assert inception_score(torch.zeros(50, 10)) == pytest.approx(1.0, rel=1e-9)
     assert inception_score(logits[:9]) is None
-
-
-def test_how_many_images_are_measured():
-    cifar, folder = data.workload("cifar10"), data.workload("imagefolder:photos")
-    assert (samples_of(cifar, cifar.samples), samples_of(folder, folder.samples)) == (50_000, 10_000)
-    assert (samples_of(cifar, 20), samples_of(cifar, 60_000), samples_of(folder, 60_000)) == (20, 50_000, 10_000)
-    settled = msgspec.structs.replace(folder, samples=1020)
-    assert (samples_of(settled, 1020), samples_of(settled, 500)) == (10_000, 500)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from inception_oracle import arrays_of, assert_equal_numbers, oracle, pictures
+from judge_oracle import arrays_of, assert_equal_numbers, oracle, pictures
 
 from bench import data
 from bench.extractors.inception_weights import identify
@@ -15,4 +15,4 @@ def test_the_numbers_are_torch_fidelitys(inception_file, tmp_path):
     photos = data.workload("imagefolder:photos")
     network = Inception(photos, arrays_of(reals, tests), identify(inception_file), torch.device("cpu"), tmp_path)
     ours = network.measure(torch.from_numpy(fakes))
-    assert_equal_numbers(ours, oracle(inception_file, fakes, reals))
+    assert_equal_numbers(ours, oracle(inception_file, fakes, reals, isc=True))

@@ -1,14 +1,11 @@
 """What CLIP and VGG16 measure: torch-fidelity as the oracle, floors, ceilings, and what is kept of the real images."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import judge_files
-import numpy as np
 import pytest
 import torch
-from judge_files import pictures
-from torch.utils.data import DataLoader, Dataset
+from judge_oracle import arrays_of, oracle, pictures
 
 from bench import data
 from bench.config.judges import CLIP, JUDGED_METRICS, JUDGES, METRICS_OF, VGG16
@@ -16,7 +13,8 @@ from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import Weights, identify
 from bench.metrics import judges
 from bench.metrics.catalogue import CATALOGUE, about
-from bench.metrics.judges import JudgedWorkload, unmeasurable
+from bench.metrics.judged_workload import unmeasurable
+from bench.metrics.judges import JudgedBesideInception
 
 CPU = torch.device("cpu")
 COLOR = data.workload("imagefolder:photos")
@@ -25,60 +23,22 @@ BOTH = pytest.mark.parametrize("name", [CLIP, VGG16])
 IMAGES = {"train": pictures(110, 1), "test": pictures(40, 2), "fakes": pictures(90, 4)}
 
 
-def arrays_of(train: np.ndarray, test: np.ndarray) -> data.Arrays:
-    labels = [np.zeros(len(each), dtype=np.int64) for each in (train, test)]
-    return data.Arrays(train=train, train_labels=labels[0], test=test, test_labels=labels[1])
-
-
-class Images(Dataset):
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = torch.from_numpy(images)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.images[index]
-
-
-def oracle(name: str, file: Path, fakes: np.ndarray, reals: np.ndarray) -> Mapping[str, float]:
-    """torch-fidelity's own numbers."""
-    import torch_fidelity
-
-    with pytest.MonkeyPatch.context() as patch, judge_files.ignoring_torchscript():
-        # Its data loader asks for more workers than small machines have, and warns.
-        patch.setattr("torch_fidelity.utils.DataLoader", lambda *a, **k: DataLoader(*a, **{**k, "num_workers": 0}))
-        return torch_fidelity.calculate_metrics(
-            input1=Images(fakes),
-            input2=Images(reals),
-            feature_extractor=name,
-            feature_extractor_weights_path=str(file),
-            fid=True,
-            kid=True,
-            prc=True,
-            kid_subset_size=min(1000, len(fakes), len(reals)),
-            cache=False,
-            cuda=False,
-            verbose=False,
-        )
-
-
 def weights_of(name: str, judge_file) -> Weights:
     return identify(judge_file(name), SOURCES[name])
 
 
-def judged(name: str, judge_file, folder: Path, told: list | None = None) -> JudgedWorkload:
+def judged(name: str, judge_file, folder: Path, told: list | None = None) -> JudgedBesideInception:
     tell = None if told is None else lambda *progress: told.append(progress)
     arrays = arrays_of(IMAGES["train"], IMAGES["test"])
-    return JudgedWorkload(COLOR, arrays, weights_of(name, judge_file), CPU, folder, tell)
+    return JudgedBesideInception(COLOR, arrays, weights_of(name, judge_file), CPU, folder, tell)
 
 
 @pytest.fixture(scope="module")
 def whole(judge_file, tmp_path_factory):
     """Return a workload in a judge's eyes, given its name; it is measured once."""
-    known: dict[str, JudgedWorkload] = {}
+    known: dict[str, JudgedBesideInception] = {}
 
-    def of(name: str) -> JudgedWorkload:
+    def of(name: str) -> JudgedBesideInception:
         if name not in known:
             known[name] = judged(name, judge_file, tmp_path_factory.mktemp("kept"))
         return known[name]
@@ -90,8 +50,8 @@ def whole(judge_file, tmp_path_factory):
 def test_the_numbers_are_torch_fidelitys(name, judge_file, whole):
     workload, key = whole(name), JUDGES[name].key
     ours = workload.measure(torch.from_numpy(IMAGES["fakes"]))
-    theirs = oracle(name, judge_file(name), IMAGES["fakes"], IMAGES["train"])
-    floor = oracle(name, judge_file(name), IMAGES["test"], IMAGES["train"])
+    theirs = oracle(judge_file(name), IMAGES["fakes"], IMAGES["train"], feature_extractor=name, prc=True)
+    floor = oracle(judge_file(name), IMAGES["test"], IMAGES["train"], feature_extractor=name)
     assert 0.0 < theirs["recall"] < 1.0
     assert 0.0 < theirs["precision"] < 1.0, "else they would say little"
     assert ours[f"{key}_fd"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
@@ -110,7 +70,7 @@ def test_everything_that_is_measured_is_named(name, whole):
     assert {metric for metric, each in CATALOGUE.items() if judge.key in each.needs} == judge.metrics
     titles = [CATALOGUE[metric].title for metric in judge.metrics - {judge.samples}]
     assert all(f"[{name}]" in title and "FID" not in title for title in titles)
-    assert unmeasurable(judge) == dict.fromkeys(f"{judge.key}_{each}" for each in ("fd", "kd", "precision", "recall"))
+    assert unmeasurable(name) == dict.fromkeys(f"{judge.key}_{each}" for each in ("fd", "kd", "precision", "recall"))
 
 
 def test_the_average_of_the_generator_is_not_judged():
@@ -152,9 +112,9 @@ def test_each_judge_each_file_and_other_images_are_measured_anew(judge_file, tmp
     assert len(files()) == 2
     other = judge_files.write_vgg16(tmp_path / "other.pth", seed=12)
     weights = identify(other, SOURCES[VGG16])
-    JudgedWorkload(COLOR, arrays_of(IMAGES["train"], IMAGES["test"]), weights, CPU, tmp_path)
+    JudgedBesideInception(COLOR, arrays_of(IMAGES["train"], IMAGES["test"]), weights, CPU, tmp_path)
     assert len(files()) == 3
-    JudgedWorkload(COLOR, arrays_of(IMAGES["train"], IMAGES["fakes"]), weights, CPU, tmp_path)
+    JudgedBesideInception(COLOR, arrays_of(IMAGES["train"], IMAGES["fakes"]), weights, CPU, tmp_path)
     assert len(files()) == 4
 
 

@@ -1,4 +1,4 @@
-"""Images to measure in Inception, and torch-fidelity's own numbers for them."""
+"""Images to measure in Inception, CLIP and VGG16, and torch-fidelity's own numbers for them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from judge_files import ignoring_torchscript
 from torch.utils.data import DataLoader, Dataset
 
 from bench import data
 
 
 def pictures(count: int, seed: int, channels: int = 3, size: int = 32) -> np.ndarray:
-    """Smooth coloured fields, brighter with the seed."""
+    """Smooth colored fields, brighter with the seed."""
     rng = np.random.RandomState(seed)
     coarse = torch.from_numpy(rng.uniform(0, 200 + 10 * seed, (count, channels, 4, 4)))
     smooth = torch.nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
@@ -36,10 +37,10 @@ class Images(Dataset):
 
 
 def oracle(file: Path, fakes: np.ndarray, reals: np.ndarray, **settings: object) -> Mapping[str, float]:
-    """torch-fidelity's own numbers."""
+    """torch-fidelity's own numbers; in Inception, unless the settings name another network."""
     import torch_fidelity
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ignoring_torchscript():
         # Its data loader asks for more workers than small machines have, and warns.
         patch.setattr("torch_fidelity.utils.DataLoader", lambda *a, **k: DataLoader(*a, **{**k, "num_workers": 0}))
         return torch_fidelity.calculate_metrics(
@@ -48,7 +49,6 @@ def oracle(file: Path, fakes: np.ndarray, reals: np.ndarray, **settings: object)
             feature_extractor_weights_path=str(file),
             fid=True,
             kid=True,
-            isc=True,
             kid_subset_size=min(1000, len(fakes), len(reals)),
             cache=False,
             cuda=False,
