@@ -72,6 +72,7 @@ def test_with_other_seconds(monkeypatch):
 """
 
 
+@pytest.mark.slow
 def test_the_cpu_seconds_of_tests_are_those_of_them_and_their_children_without_waiting(tmp_path: Path) -> None:
     (tmp_path / "test_spending.py").write_text(SPENDING)
     done = subprocess.run(

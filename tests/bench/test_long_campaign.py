@@ -82,6 +82,7 @@ class Watch:
             self.expected.append((self.clock(), tally.share, left))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "days", "off"),
     [

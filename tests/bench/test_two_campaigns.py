@@ -146,7 +146,8 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_the_trial_of_a_campaign_that_is_killed_or_stopped_is_taken_over_at_once(
     trials: Callable[..., list[Trial]], store: Store, tmp_path: Path, number: signal.Signals
 ) -> None:

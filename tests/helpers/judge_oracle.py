@@ -61,3 +61,13 @@ def assert_equal_numbers(ours: Mapping[str, float | None], theirs: Mapping[str, 
     assert ours["fid"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
     assert ours["inception_kid"] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
     assert ours["inception_score"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
+
+
+def vgg16_features(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The second hidden layer of a VGG after its ReLU; the constants are torchvision's."""
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    network.eval()
+    with torch.no_grad():
+        maps = network.avgpool(network.features((images / 255.0 - mean) / deviation))
+        return network.classifier[:5](maps.flatten(1))

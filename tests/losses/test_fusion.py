@@ -23,7 +23,7 @@ from bench.costs.profiling import outermost_operators
 from losses import contract, fusion, registry
 
 OBJECTIVES = losses.names("objective")
-SOME = ("bce_ns", "lsgan", "fgan_kl", "kl_wgan", "ra_ls", "rp_bce", "softmax_gan", "wasserstein")
+SOME = ("bce_ns", "rp_bce", "softmax_gan")
 """One of each shape of graph: by each sample, with powers and exponentials, with means of the batch, in pairs."""
 WHERE = ("ordinary", "all far up", "all far down", "far apart", "wrong way round", "both ways")
 CONTRACT = (
@@ -93,9 +93,7 @@ def test_in_float32_they_are_near(name: str) -> None:
     assert_computes_the_same(fusion.fused(plain, backend="eager"), plain, a, b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "name", mostly_slow(["bce_ns", "rc_hinge", "softmax_gan", "mmd_rq"], fast=["bce_ns", "softmax_gan"])
-)
+@pytest.mark.parametrize("name", mostly_slow(["bce_ns", "rc_hinge", "softmax_gan", "mmd_rq"], fast=["bce_ns"]))
 def test_they_are_after_torch_has_taken_the_graph_apart(name: str) -> None:
     plain = objective(name)
     a, b = made("ordinary", plain.outputs)
@@ -103,7 +101,8 @@ def test_they_are_after_torch_has_taken_the_graph_apart(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["lsgan(a=-1, b=2, c=0.5)", "fgan_kl(saturating=True)", "realness(relativistic=False)"]
+    "spelling",
+    sampled(["lsgan(a=-1, b=2, c=0.5)", "fgan_kl(saturating=True)", "realness(relativistic=False)"], every=3),
 )
 def test_parameters_count(spelling: str) -> None:
     plain = objective(spelling)
@@ -112,7 +111,7 @@ def test_parameters_count(spelling: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", mostly_slow(["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"], fast=["ra_ls"])
+    "name", mostly_slow(["bce_ns", "hinge", "kl_wgan", "ra_ls", "rp_bce", "fgan_js"], fast=["hinge"])
 )
 def test_a_fused_class_keeps_the_contract(name: str) -> None:
     made_class = type(fusion.fused(objective(name), backend="eager"))
@@ -183,7 +182,10 @@ def parameters_gradients(
 
 
 @pytest.mark.parametrize(
-    "name", ["hinge", "bce_ns + r1 + r2", "wgan-gp", "r3gan", "rp_bce + msgan", "bce_ns + topk", "kl_wgan + lecam"]
+    "name",
+    sampled(
+        ["hinge", "bce_ns + r1 + r2", "wgan-gp", "r3gan", "rp_bce + msgan", "bce_ns + topk", "kl_wgan + lecam"], every=3
+    ),
 )
 def test_a_step_is_the_same_with_penalties_too(name, smooth_critic, tiny_generator, images, latents) -> None:
     plain = losses.get(name)

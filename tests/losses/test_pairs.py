@@ -8,7 +8,7 @@ import pytest
 import torch
 from in_blocks import LIMIT, batches
 from made_logits import objective
-from slow_cases import mostly_slow
+from slow_cases import mostly_slow, sampled
 from tape import Tape
 from tensor_memory import Kept, TensorMemory
 from torch import Tensor
@@ -69,6 +69,7 @@ def test_statistics_and_two_derivatives_are_those_of_all_pairs(
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_limit")
 def test_blocks_can_be_differentiated_a_third_time() -> None:
     x, y = batches(5, 5, size=4)
@@ -243,7 +244,7 @@ def test_memory_is_bounded_for_4096_samples(name: str, penalty: bool) -> None:
     assert 32 * MIB < memory.peak < 160 * MIB
 
 
-@pytest.mark.parametrize("penalty", [False, True])
+@pytest.mark.parametrize("penalty", sampled([False, True], every=2))
 @pytest.mark.parametrize("name", mostly_slow(OBJECTIVES, fast=["mmd_rq"]))
 def test_memory_is_bounded_by_the_limit_and_not_by_the_pairs(
     name: str, penalty: bool, monkeypatch: pytest.MonkeyPatch

@@ -33,9 +33,9 @@ CASES: Final = [
     pytest.param(*case, marks=mark)
     for number, name in enumerate(ZOO)
     for case in product([name], PENALTIES)
-    for mark in [pytest.mark.slow if number % 4 or (name == COMPILED and case[1] != "r1") else ()]
+    for mark in [pytest.mark.slow if number % 4 or name == COMPILED else ()]
 ]
-"""Every fourth kind of discriminator is tested at every change, of the compiled one with a single penalty."""
+"""Every fourth kind of discriminator is tested at every change, but for the compiled one."""
 
 
 def built(kind: Kind) -> nn.Module:

@@ -41,6 +41,7 @@ def test_every_line_is_timed_beside_its_reference_and_written(tmp_path, capsys):
     assert all(len(each.seconds) >= 4 for each in found.benchmarks)
 
 
+@pytest.mark.slow
 def test_an_engine_that_trains_otherwise_is_not_timed(monkeypatch):
     bench = training_speed.Bench(torch.device("cpu"), 4, training_speed.Effort())
     bench.check()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from held_background import HeldRunner, ReleasedRunner
+from slow_cases import sampled
 from small_trials import brief_trial, make_trial, toy_trial, train_alone
 from tape import Tapes
 
@@ -196,7 +197,7 @@ def test_an_evaluation_that_fails_is_the_trials_failure(tmp_path: Path, monkeypa
         train_alone(image_trial(), tmp_path)
 
 
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("held", sampled([False, True], every=2))
 def test_the_pace_is_of_blocks_alone_or_measured_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:

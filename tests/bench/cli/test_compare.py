@@ -167,6 +167,7 @@ def test_markdown_is_appended_to_the_step_summary(bench, base, sets, tmp_path, m
     assert bench("compare", base, base).exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_costs_no_file(base, sets, tmp_path):
     new = sets(effects={"hinge": math.log(1.4)})
     flagged = tmp_path / "flagged.json"

@@ -73,7 +73,7 @@ def surroundings(home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=SHELLS)
+@pytest.fixture(scope="module", params=mostly_slow(SHELLS, fast=["bash"]))
 def shell(request, home):
     """Type a line, press tab, and return what the line has become: `show` prints the words that a command gets."""
     program = shutil.which(request.param)
@@ -172,6 +172,7 @@ def test_a_description_with_a_comma_is_whole_in_fish(home):
     assert summary.endswith(".")
 
 
+@pytest.mark.slow
 def test_words_are_divided_as_bash_divides_them(monkeypatch):
     found = completion.Bash.__new__(completion.Bash)
     for line, word, expected in (

@@ -104,6 +104,7 @@ def test_a_system_that_trials_do_not_run_on_is_named(monkeypatch, system, states
     assert [each.state for each in checks.system_checks()] == states
 
 
+@pytest.mark.slow
 def test_the_probe_of_torch_says_what_is_asked_of_it():
     found = checks.probe(checks.TORCH_PROBE)
     assert not found.error

@@ -42,6 +42,7 @@ def test_measuring_prints_a_table_and_a_second_run_measures_nothing(bench, tmp_p
     assert second.stdout == first.stdout
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_told_and_ends_with_1(bench, tmp_path, small):
     result = bench("kernels", "pacgan2", "nsgan", "--batch", "3", "--device", "cpu", "--results", tmp_path)
     assert result.exit_code == 1

@@ -182,6 +182,7 @@ def test_help_and_list_start_at_once(arguments):
     assert min(times) < 1.0  # 0.2 s on an idle machine; half a second is what is promised
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(results):
     command = f"{sys.executable} -m bench leaderboard --format csv --results {results} | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)

@@ -67,6 +67,7 @@ def test_everything_is_got_once(bench, folder, cache, never):
     assert each["was_ready"]
 
 
+@pytest.mark.slow
 def test_what_has_no_classifier_to_train_is_prepared_too(bench, cache, never, pretend, tmp_path):
     never()
     # As many trials as there are CPUs have one thread each, for which `prepare` measures.

@@ -72,7 +72,7 @@ def test_a_record_carries_the_numbers_and_nothing_else_changes(run, records, jud
     assert measured.metrics["vgg16_samples"] == 12.0
     assert min(measured.cost["clip_seconds"], measured.cost["vgg16_seconds"]) > 0.0
     assert all(not names & set(each.metrics) for each in measured.history.evaluations)
-    assert "measuring imagefolder-32 in vgg16" in result.stderr
+    assert "measuring imagefolder-32 in VGG16" in result.stderr
     assert f"is not torch-fidelity's official file: what is measured with it is labeled {label}" in result.stderr
     words = " ".join(result.stdout.split())
     assert "FD[clip-vit-b-32]: median FD[clip-vit-b-32, 12] of the last step; real test images" in words
@@ -205,7 +205,7 @@ def test_prepare_measures_the_real_images_in_advance(bench, judge_file, monkeypa
     named = ("--also-in", f"vgg16={judge_file(VGG16)}")
     first = bench(*asked, *named)
     assert first.exit_code == 0, first.output
-    assert "measuring digits in vgg16" in first.stderr
+    assert "measuring digits in VGG16" in first.stderr
     assert len(list((tmp_path / "cache").glob("vgg16-digits-*.safetensors"))) == 1
     assert "measuring" not in bench(*asked, *named).stderr
     missing = bench(*asked, "--also-in", "vgg16")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from planted_records import make_workload, planted_record
+from slow_cases import sampled
 from synthetic import World, make, method_names, write
 
 from bench import data
@@ -97,7 +98,7 @@ WORK: dict[str, Callable[[list, dict], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", WORK)
+@pytest.mark.parametrize("name", sampled(WORK, every=3))
 def test_four_times_the_records_are_four_times_the_calls(name):
     """Calls of functions, which no other process on the machine can slow down."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_cases import sampled
 
 from bench.cli.progress import renderer
 from bench.cli.terminal import CleanStream, cleaned_streams, cleaning_console, console, printable
@@ -133,7 +134,9 @@ def test_steering_in_events_reaches_no_terminal(kind, capsys):
 
 @pytest.mark.parametrize(
     "environment",
-    [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}],
+    sampled(
+        [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], every=3
+    ),
 )
 def test_no_encoding_ends_a_command_badly(environment, results):
     variables = {**os.environ, "PYTHONCOERCECLOCALE": "0", **environment}

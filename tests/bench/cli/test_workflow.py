@@ -175,6 +175,7 @@ def test_from_the_first_run_to_the_verdict(run_step, tmp_path):
     assert (tmp_path / "summary.md").read_text().count("### ") == 3
 
 
+@pytest.mark.slow
 def test_a_regression_goes_through_both_stages(run_step, tmp_path):
     """Nothing is trained: the records are made up, and the fresh seeds' script is printed where it would run."""
     bash = tmp_path / "bin" / "bash"

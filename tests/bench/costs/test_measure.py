@@ -57,6 +57,7 @@ def test_reals_and_fakes_share_a_forward_in_penalty_and_step_where_they_do_in_tr
         assert ("D real" in record.timing(path).stages) is not shared
 
 
+@pytest.mark.slow
 def test_a_known_sleep_is_found_in_the_penalty_and_in_the_step(small, tmp_path, planted):
     (record,) = measured(["bce_ns + nap"], small, tmp_path, CAREFUL)
     penalty, step = record.timing("penalty"), record.timing("d_step")
@@ -149,6 +150,7 @@ def test_a_fourth_of_the_library_can_be_measured(small, tmp_path):
         assert step.stages["D backward"] > 0
 
 
+@pytest.mark.slow
 def test_a_precision_that_the_card_does_not_have_is_refused_and_the_others_are_measured(
     small, quick, tmp_path, monkeypatch
 ):

@@ -10,6 +10,7 @@ from bench.costs import tracing
 from bench.methods import resolve
 
 
+@pytest.mark.slow
 def test_a_trace_has_the_named_ranges(small, tmp_path):
     path = tmp_path / "deep" / "trace.json"
     tracing.write_trace(path, resolve(["bce_ns + r1(gamma=3)", "hinge"]), small, "cpu")
@@ -44,6 +45,7 @@ def test_nvtx_ranges_are_opened_on_cuda_alone(monkeypatch):
     assert opened == ["cuda True"]
 
 
+@pytest.mark.slow
 def test_a_trace_that_cannot_be_written_leaves_nothing(small, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OSError, match="taken"):

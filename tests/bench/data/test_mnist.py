@@ -128,6 +128,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, mirrors):
         data.load("mnist", tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_the_real_files_are_the_pinned_data(mnist_folder):
     arrays = data.load("mnist", mnist_folder)
     assert arrays.train.shape == (60_000, 1, 32, 32)

@@ -92,6 +92,7 @@ def test_a_known_square_is_drawn_exactly():
     assert not image.any()
 
 
+@pytest.mark.slow
 def test_the_drawn_data_are_the_pinned_ones(tmp_path):
     arrays = data.load("polygons", tmp_path)
     assert arrays.train.shape == (60_000, 1, 32, 32)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from shared_trials import CPU, together
+from slow_cases import sampled
 from small_trials import brief_trial
 
 from bench.execution import training
@@ -45,7 +46,7 @@ NO_MEMORY = {
 ELSE = {"a bad loss": ValueError("a bad loss"), "another": RuntimeError("CUDA error: device-side assert triggered")}
 
 
-@pytest.mark.parametrize("kind", [*NO_MEMORY, *ELSE])
+@pytest.mark.parametrize("kind", sampled([*NO_MEMORY, *ELSE], every=3))
 def test_out_of_memory_beside_others_is_tried_again_with_fewer(tmp_path: Path, monkeypatch, kind: str) -> None:
     error = (NO_MEMORY | ELSE)[kind]
     fails_at(monkeypatch, error)
@@ -56,6 +57,7 @@ def test_out_of_memory_beside_others_is_tried_again_with_fewer(tmp_path: Path, m
     assert alone is error, "nobody was in its way"
 
 
+@pytest.mark.slow
 def test_out_of_memory_while_a_trial_is_built_is_the_same(tmp_path: Path, monkeypatch) -> None:
     build = TrainingStep.__init__
 

@@ -104,6 +104,7 @@ def test_an_outcome_that_cannot_be_written_is_told(local: LocalExecutor, make_ta
     assert "No space left on device" in Path(task.log).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_member_that_hangs_costs_the_others_nothing(make_task: MakeTask) -> None:
     """The fake pack trains its last member first, so that one has ended, one hangs, and two have not begun."""

@@ -23,6 +23,7 @@ def assert_flat(seen: Watched, count: int, handles: int) -> None:
     assert max(seen.threads) - min(seen.threads) <= 4, seen.threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_neither_memory_nor_handles_nor_threads_grow_with_the_number_of_trials(tmp_path: Path, count: int) -> None:
     with executor_of("local", 2, LIGHT) as executor:

@@ -132,6 +132,7 @@ def test_forked_grandchild_that_holds_the_pipe_does_not_hold_the_campaign(
     wait_until(lambda: not alive(pid))
 
 
+@pytest.mark.slow
 def test_as_many_at_once_as_there_are_workers(local: LocalExecutor, make_task: MakeTask) -> None:
     messages = run(local, *(make_task("nap", seed) for seed in range(4)))
     running = most = 0

@@ -91,6 +91,7 @@ def test_processes_are_spread_evenly_as_they_come_and_go() -> None:
         Placement([])
 
 
+@pytest.mark.slow
 def test_every_gpu_gets_its_share_of_processes_and_each_process_sees_one(make_task: MakeTask) -> None:
     with LocalExecutor(4, gpus("3", "GPU-46865f25")) as executor:
         for seed in range(6):
@@ -125,6 +126,7 @@ def test_a_process_is_placed_when_it_starts(make_task: MakeTask) -> None:
     assert places["plain"] == [free, free]
 
 
+@pytest.mark.slow
 def test_trials_on_different_cards_name_their_card_and_differ_in_their_machine(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,7 @@ def test_ray_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.
         RayExecutor()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
     monkeypatch.setattr("bench.execution.ray.ANSWER_SECONDS", 0.0)

@@ -46,6 +46,7 @@ def test_workers_are_forked_and_end_as_others_do(warm: LocalExecutor, make_task:
         assert (task.artifacts / "samples.png").read_bytes() == task.trial.id.encode()
 
 
+@pytest.mark.slow
 def test_a_worker_has_the_environment_of_its_own_task(warm: LocalExecutor, make_task: MakeTask) -> None:
     (one,) = finished(run(warm, make_task("tell-device", device="cuda:1")))
     assert one.outcome.message == "cuda among 1"

@@ -114,6 +114,7 @@ def test_steps_are_made_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert made == [(seed, step) for step in range(6) for seed in range(3)]
 
 
+@pytest.mark.slow
 def test_a_trial_that_ends_early_or_fails_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     healthy = brief_trial()
     trials = [
@@ -145,6 +146,7 @@ def test_an_error_in_a_step_is_that_trials_alone(tmp_path: Path, monkeypatch: py
     assert str(bad) == "out of luck"
 
 
+@pytest.mark.slow
 def test_the_pace_of_a_packed_trial_is_measured_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each critic update sleeps; of three trials the blocks take three sleeps a step, and the pace shows one."""
     nap = 0.004
@@ -179,6 +181,7 @@ def test_the_pace_of_a_packed_trial_is_measured_alone(tmp_path: Path, monkeypatc
         msgspec.json.decode(msgspec.json.encode(outcome), type=Outcome)
 
 
+@pytest.mark.slow
 def test_each_kind_of_trial_is_timed_alone_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps that time one are steps that all others wait for. Numbers that are not finite may take other times."""
     timed: list[tuple[str, int]] = []

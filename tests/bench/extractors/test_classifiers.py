@@ -31,6 +31,7 @@ def test_the_digits_classifier_is_as_good_as_it_says(digits):
     assert found == pytest.approx(shipped("digits-cnn-v1")["test_accuracy"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_mnist_classifier_is_as_good_as_it_says(mnist_folder):
     found = measured_accuracy("mnist-cnn-v1", data.load("mnist", mnist_folder))
     assert found >= 0.993
@@ -97,6 +98,7 @@ def test_missing_weights_are_named(tmp_path):
         load_extractor("mnist-cnn-v2")
 
 
+@pytest.mark.slow
 def test_training_a_classifier_is_deterministic_and_learns(monkeypatch, digits, tmp_path, capsys):
     monkeypatch.setitem(
         train_classifier.TRAINING_CONFIGS,

@@ -5,10 +5,9 @@ import os
 import judge_files
 import pytest
 import torch
-from judge_oracle import pictures
+from judge_oracle import pictures, vgg16_features
 
 from bench.config.judges import CLIP, VGG16
-from bench.extractors import judge_networks
 from bench.extractors.judge_networks import embed, load
 from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import Weights, identify
@@ -39,16 +38,6 @@ def test_clips_features_are_those_of_its_network_on_scaled_pixels(judge_file):
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
-def by_hand(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """The second hidden layer of a VGG after its ReLU; the constants are torchvision's."""
-    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-    network.eval()
-    with torch.no_grad():
-        maps = network.avgpool(network.features((images / 255.0 - mean) / deviation))
-        return network.classifier[:5](maps.flatten(1))
-
-
 def test_vgg16s_features_are_its_second_hidden_layer_after_the_relu(judge_file):
     network = judge_files.SmallVGG()
     network.load_state_dict(torch.load(judge_file(VGG16)))
@@ -56,7 +45,7 @@ def test_vgg16s_features_are_its_second_hidden_layer_after_the_relu(judge_file):
     found = embed(load(weights_of(VGG16, judge_file), CPU), VGG16, images, CPU)
     assert (found == 0.0).any()
     assert found.std(0).mean() > 0.01, "they depend on the image"
-    torch.testing.assert_close(found, by_hand(network, images), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(found, vgg16_features(network, images), rtol=1e-3, atol=1e-4)
 
 
 @BOTH
@@ -116,28 +105,3 @@ def test_a_torch_that_reads_no_torchscript_is_told_in_one_line(judge_file, monke
     monkeypatch.delattr("torch.jit.load")
     with pytest.raises(ValueError, match=r"^torch .* cannot read .*, the weights of clip-vit-b-32, as TorchScript"):
         load(weights_of(CLIP, judge_file), CPU)
-
-
-@pytest.mark.slow
-def test_vgg16_in_full_size(tmp_path):
-    from torchvision.models import vgg16
-
-    network = vgg16(init_weights=False)
-    path = judge_files.write_vgg16(tmp_path / "vgg16.pth", network)
-    images = torch.from_numpy(pictures(2, 3, size=224))
-    expected = by_hand(network, images)
-    del network  # two thirds of a gigabyte
-    found = embed(load(identify(path, SOURCES[VGG16]), CPU), VGG16, images, CPU)
-    assert found.shape == (2, 4096)
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.slow
-def test_clip_in_full_size(tmp_path, monkeypatch):
-    path = judge_files.write_clip(tmp_path / "clip.pt", width=768, layers=12, patch=32, grid=7, out=512)
-    judge_files.make_official(monkeypatch, CLIP, path)
-    network = load(identify(path, SOURCES[CLIP]), CPU)
-    found = embed(network, CLIP, torch.from_numpy(pictures(2, 3)), CPU)
-    assert found.shape == (2, 512)
-    assert found.isfinite().all()
-    assert judge_networks.LAYERS[CLIP] == "clip"

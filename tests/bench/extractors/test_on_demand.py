@@ -102,7 +102,7 @@ def test_the_second_time_nothing_is_trained(kept, arrays, monkeypatch):
                 "written about the weights has changed",
             ),
         ],
-        every=3,
+        every=5,
     ),
 )
 def test_a_broken_file_is_noticed_and_the_classifier_trained_again(kept, arrays, caplog, damage, reason):

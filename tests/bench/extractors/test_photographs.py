@@ -46,6 +46,7 @@ def colored(count: int, seed: int) -> data.Arrays:
     return data.Arrays(train=images[:count], train_labels=labels, test=images[count:], test_labels=labels)
 
 
+@pytest.mark.slow
 def test_the_projection_is_orthonormal_and_sees_every_feature():
     matrix = hadamard().astype(np.int64)
     assert np.array_equal(matrix @ matrix.T, 1280 * np.eye(1280, dtype=np.int64))
@@ -141,6 +142,7 @@ def test_the_component_of_two_networks_names_both(imagenet, cifar):
     assert planned_component(workload) == f"{extractor_component(IMAGENET)}+cifar10-cnn-v1:untrained"
 
 
+@pytest.mark.slow
 def test_a_trial_is_measured_in_what_it_names_whatever_is_installed(imagenet):
     arrays = colored(60, 0)
     own = Evaluator(FOLDER, arrays, CPU, samples=50, extractor=extractor_component("random-conv-v1"))

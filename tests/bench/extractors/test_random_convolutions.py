@@ -108,6 +108,7 @@ def test_the_distance_grows_with_every_damage_that_it_is_said_to_see(network, jp
         assert all(low * 1.5 < high for low, high in pairwise(found)), found
 
 
+@pytest.mark.slow
 def test_a_workload_without_classes_counts_no_modes(tmp_path, rng):
     workload = msgspec.structs.replace(data.workload("polygons"), samples=300)
     drawn = polygons.draw(polygons.triangles("test", 1200))

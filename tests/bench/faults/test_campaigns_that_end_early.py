@@ -76,6 +76,7 @@ def check_killed_and_resumed(trials: list[Trial], tmp_path: Path, trainer: str) 
     assert not [path for path in (broken.root / "scratch").iterdir() if path.is_dir()], "the dead one's is swept"
 
 
+@pytest.mark.slow
 def test_killed_campaign_resumes_to_the_same_records(trial: MakeTrial, tmp_path: Path) -> None:
     check_killed_and_resumed([trial("nap", seed) for seed in range(6)], tmp_path, FAKE)
 

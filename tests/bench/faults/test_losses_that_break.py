@@ -56,6 +56,7 @@ def outcome(executor: Executor, store: Store, *ways: str, minutes: float = 5.0) 
     return {record.spec.method_name: record for record in store.latest().values()}
 
 
+@pytest.mark.slow
 def test_one_that_raises_or_has_a_wrong_shape_or_is_nan_from_the_first_step_costs_itself_alone(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     records = outcome(InlineExecutor(), store, "raises", "shape", "nan", "good")

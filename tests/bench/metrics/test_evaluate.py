@@ -132,6 +132,7 @@ def test_real_stacks_of_mnist_reach_the_floors_that_are_published(mnist_folder, 
     assert scores["fd"] < 3 * evaluator.constants["fd_bias"]
 
 
+@pytest.mark.slow
 def test_grey_stacks_find_only_the_ten_modes_of_the_diagonal(digits):
     few = Evaluator(data.workload("stacked-digits"), digits, CPU, samples=500)
     grey = torch.from_numpy(digits.train[:500]).expand(-1, 3, -1, -1)

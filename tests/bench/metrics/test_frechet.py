@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from gaussian_bias import fd_bias
-from slow_cases import sampled
 
 from bench.metrics.frechet import Moments, frechet_distance, moments, moments_in_blocks, square_root
 
@@ -96,7 +95,8 @@ def test_the_bias_in_64_dimensions_is_the_simulated_one(rng):
     assert 0.0010 < np.std(found) < 0.0080
 
 
-@pytest.mark.parametrize("rank", sampled([300, 1100], every=2))
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [300, 1100])
 def test_in_many_dimensions_the_triangular_root_gives_the_same_distance(rng, rank):
     size = 1100
     factor = torch.randn(size, rank, dtype=torch.float64, generator=rng)

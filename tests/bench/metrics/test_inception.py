@@ -55,6 +55,7 @@ def scores(measured, images):
     return measured.measure(torch.from_numpy(images["fakes"]))
 
 
+@pytest.mark.slow
 def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
     ours = scores
     layer = {"feature_layer_fid": "192", "feature_layer_kid": "192"}
@@ -68,6 +69,7 @@ def test_the_numbers_are_torch_fidelitys(scores, inception_file, images):
     assert ours["fid_samples"] == 90
 
 
+@pytest.mark.slow
 def test_everything_that_is_measured_is_named(scores):
     assert set(scores) == INCEPTION_METRICS
     assert {name for name, each in CATALOGUE.items() if "inception" in each.needs} == INCEPTION_METRICS
@@ -75,6 +77,7 @@ def test_everything_that_is_measured_is_named(scores):
     assert unmeasurable(INCEPTION) == {"fid": None, "inception_kid": None, "inception_score": None}
 
 
+@pytest.mark.slow
 def test_what_is_near_the_data_is_near(measured, scores, images):
     near, far = measured.measure(torch.from_numpy(images["test"])), scores
     assert near["fid"] == pytest.approx(near["fid_floor"], rel=1e-4)
@@ -82,6 +85,7 @@ def test_what_is_near_the_data_is_near(measured, scores, images):
     assert near["inception_kid"] < 0.1 * far["inception_kid"]
 
 
+@pytest.mark.slow
 def test_grey_images_are_repeated_as_three_channels(weights, tmp_path):
     grey = torch.from_numpy(pictures(12, 3, channels=1))
     network = load(weights, CPU)
@@ -91,6 +95,7 @@ def test_grey_images_are_repeated_as_three_channels(weights, tmp_path):
         embed(network, grey.float(), CPU)
 
 
+@pytest.mark.slow
 def test_batches_do_not_matter(weights, images, monkeypatch):
     network, few = load(weights, CPU), torch.from_numpy(images["fakes"][:20])
     whole = embed(network, few, CPU)
@@ -102,6 +107,7 @@ def test_batches_do_not_matter(weights, images, monkeypatch):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_real_images_are_measured_once(measured, told, weights, images, folder, scores, monkeypatch):
     assert told[-1] == ("measuring imagefolder-32 in Inception", 150, 150)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
@@ -134,6 +140,7 @@ def test_the_score_is_the_number_of_classes_named_surely_and_evenly():
     assert inception_score(logits[:9]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

@@ -46,6 +46,7 @@ def whole(judge_file, tmp_path_factory):
     return of
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_numbers_are_torch_fidelitys(name, judge_file, whole):
     workload, key = whole(name), JUDGES[name].key
@@ -62,6 +63,7 @@ def test_the_numbers_are_torch_fidelitys(name, judge_file, whole):
     assert ours[f"{key}_samples"] == 90.0
 
 
+@pytest.mark.slow
 @BOTH
 def test_everything_that_is_measured_is_named(name, whole):
     scores = whole(name).measure(torch.from_numpy(IMAGES["fakes"][:10]))
@@ -79,6 +81,7 @@ def test_the_average_of_the_generator_is_not_judged():
     assert about("ema_precision") is not None
 
 
+@pytest.mark.slow
 @BOTH
 def test_real_images_reach_the_floor_and_the_ceilings(name, whole):
     workload, key = whole(name), JUDGES[name].key
@@ -92,10 +95,11 @@ def test_real_images_reach_the_floor_and_the_ceilings(name, whole):
         assert tested[f"{key}_{share}"] > far[f"{key}_{share}"]
 
 
+@pytest.mark.slow
 def test_the_real_images_are_measured_once(judge_file, tmp_path):
     told: list[tuple] = []
     first = judged(VGG16, judge_file, tmp_path, told)
-    assert told[-1] == ("measuring imagefolder-32 in vgg16", 150, 150)
+    assert told[-1] == ("measuring imagefolder-32 in VGG16", 150, 150)
     told.clear()
     again = judged(VGG16, judge_file, tmp_path, told)
     assert told == []
@@ -103,6 +107,7 @@ def test_the_real_images_are_measured_once(judge_file, tmp_path):
     assert again.measure(fakes) == first.measure(fakes)
 
 
+@pytest.mark.slow
 def test_each_judge_each_file_and_other_images_are_measured_anew(judge_file, tmp_path):
     def files() -> set[Path]:
         return set(tmp_path.glob("*.safetensors"))
@@ -118,6 +123,7 @@ def test_each_judge_each_file_and_other_images_are_measured_anew(judge_file, tmp
     assert len(files()) == 4
 
 
+@pytest.mark.slow
 def test_neighbors_are_looked_for_among_so_many_images_and_no_more(judge_file, whole, tmp_path, monkeypatch):
     all_of_them = whole(VGG16).measure(torch.from_numpy(IMAGES["fakes"]))
     monkeypatch.setattr(judges, "NEIGHBOR_IMAGES", 45)

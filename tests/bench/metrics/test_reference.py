@@ -64,7 +64,7 @@ def test_the_cache_gives_back_what_was_built(tmp_path, built, digits, digits_ext
     [
         (lambda content: content[: len(content) // 2], "cannot be read"),
         pytest.param(lambda content: b"", "cannot be read", marks=pytest.mark.slow),
-        (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is damaged"),
+        pytest.param(lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is damaged", marks=pytest.mark.slow),
     ],
 )
 def test_a_broken_cache_is_noticed_and_built_again(tmp_path, built, digits, digits_extractor, caplog, damage, reason):
@@ -96,6 +96,7 @@ def test_the_cache_is_keyed_by_content(tmp_path, digits, monkeypatch):
     assert len(paths) == 8
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, built, digits, digits_extractor, caplog):
     (tmp_path / "file").write_text("in the way")
     with caplog.at_level(logging.WARNING):

@@ -37,6 +37,7 @@ def test_names_are_moved_apart_and_keep_their_order():
     assert sum(places[index] for index in (0, 1, 3)) == pytest.approx(0.5 + 0.51 + 0.505)
 
 
+@pytest.mark.slow
 def test_every_method_has_a_panel_and_every_schedule_a_line():
     trajectories = [
         follow(losses.get(method), schedule, steps=30, batch_size=2)

@@ -31,6 +31,7 @@ def test_the_page_has_every_claim_and_names_what_is_lacking():
     assert "## Not there yet" in page
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_not_found_is_called_so():
     wrong = convergence_claim("Goodfellow's game", "bce_mm", SIMULTANEOUS, "converges", ("convergent",), "made up")
     assert "| not convergent | **not reproduced** |" in wrong.line()

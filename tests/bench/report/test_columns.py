@@ -50,6 +50,7 @@ def records(record, workload):
     ]
 
 
+@pytest.mark.slow
 def test_a_column_that_is_defined_once_is_in_every_format(recall_column, records, workload):
     boards = rank(records, {"digits": workload}, resamples=50)
     for text in (
@@ -70,6 +71,7 @@ def test_a_column_that_is_defined_once_is_in_every_format(recall_column, records
     assert page.count('data-value="0.375" data-workload="digits">recall of 0.3750</td>') == 2
 
 
+@pytest.mark.slow
 def test_a_column_that_is_not_shown_is_in_the_formats_of_programs_alone(records, workload):
     (board,) = rank(records, {"digits": workload}, resamples=50)
     assert all(row.average_score is None for row in board.rows)

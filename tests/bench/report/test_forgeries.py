@@ -158,6 +158,7 @@ def test_two_methods_swapped_are_found(runs, tmp_path, pair, seeds):
     assert lines
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_how_many_swaps_are_found():
     """Of all pairs of published methods, on both workloads, at one seed and at ten; docs/how-to has the numbers."""
@@ -222,6 +223,7 @@ def test_judges_with_other_weights_see_other_real_images(runs, tmp_path, metric)
     assert any("fd_floor" in line for line in found(forged, tmp_path / "forged"))
 
 
+@pytest.mark.slow
 def test_the_same_seeds_dropped_for_all_are_missed_by_the_history_of_the_repository(runs, tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]

@@ -120,6 +120,7 @@ def test_every_method_is_there_and_a_hostile_name_is_only_text(page, planted_ord
     assert HOSTILE in {method["name"] for table in tables.values() for method in table["methods"]}
 
 
+@pytest.mark.slow
 def test_a_static_page_has_the_same_figures_and_no_library(index, records, workload, tmp_path, page):
     static = render(
         records, {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c", scripted=False
@@ -191,6 +192,7 @@ def test_the_leaderboard_can_be_sorted_by_every_number(page):
         assert value == "" or float(value) is not None
 
 
+@pytest.mark.slow
 def test_equal_records_give_equal_bytes(index, record, workload, tmp_path):
     records = [record(workload, method, seed) for method in ("a", "b") for seed in range(2)]
     pages = [
@@ -310,6 +312,7 @@ def test_what_a_loss_costs_is_there_where_it_was_measured(index, records, worklo
     assert page == costly(records, workload, kernels[::-1])
 
 
+@pytest.mark.slow
 def test_names_in_costs_are_only_text(index, records, workload, kernels):
     page = costly(records, workload, kernels)
     assert "<script>alert" not in page

@@ -147,6 +147,7 @@ def test_many_threads_create_one_record(store: Store, one: Record) -> None:
     assert len(list((store.root / "records").iterdir())) == 1, "no temporary is left"
 
 
+@pytest.mark.slow
 def test_many_processes_create_one_record(store: Store, one: Record) -> None:
     racers = [
         subprocess.Popen(

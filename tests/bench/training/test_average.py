@@ -93,6 +93,7 @@ def test_it_changes_no_trained_number(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.metrics["ema_distance"] != expected.metrics["ema_distance"], "the average was taken"
 
 
+@pytest.mark.slow
 def test_the_metrics_are_those_of_the_averaged_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Averaged here from the generator as it is after each step, and evaluated as a generator of its own."""
     trial, seen = image_trial(), []
@@ -121,6 +122,7 @@ def test_the_metrics_are_those_of_the_averaged_generator(tmp_path: Path, monkeyp
     assert {name for name in metrics if name.startswith("ema_")} == {f"ema_{name}" for name in (*expected, "distance")}
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_early_has_no_average(tmp_path: Path) -> None:
     explosive = Optimizer(name="sgd", lr_generator=1e30, lr_discriminator=1e30, betas=(0.0, 0.0))
     found = outcome(tmp_path, toy_trial(optimizer=explosive, steps=400, evaluate_every=100))

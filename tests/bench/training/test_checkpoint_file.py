@@ -150,6 +150,7 @@ def test_one_that_cannot_be_written_leaves_the_one_before(path: Path, room: int)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_writing_takes_no_memory_beside_the_state(tmp_path: Path) -> None:
     big = torch.zeros(2**26)  # 256 MiB
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

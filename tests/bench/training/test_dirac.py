@@ -62,6 +62,7 @@ def test_the_engines_own_order_converges_with_r1_and_orbits_without() -> None:
     assert 1 < radius_after_run("bce_mm") < 2
 
 
+@pytest.mark.slow
 def test_instance_noise_converges_up_to_its_own_noise() -> None:
     world = DiracGan(losses.get("bce_mm + instance_noise(sigma=0.7)"), batch_size=512)
     for index in range(STEPS):

@@ -178,6 +178,7 @@ def test_a_folder_of_images_gives_the_same_numbers_wherever_it_lies(tmp_path: Pa
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.slow
 def test_judges_look_at_the_evaluations_images_and_more_of_their_bank() -> None:
     settings = {"methods": ["nsgan"], "seeds": 1, "steps": 1, "batch_size": 2, "workloads": ["digits"], "samples": 12}
     (trial,) = expand(load_suite("quick", settings))

@@ -54,6 +54,7 @@ def test_another_draw_of_the_same_world_raises_no_alarm():
     assert outcomes.count("passed") == 20
 
 
+@pytest.mark.slow
 def test_two_stages_catch_it_and_let_false_suspects_go():
     """The screen on ten seeds, then ten fresh ones of what it flags."""
     first, second = replace(FAST, stage="1"), replace(FAST, stage="2")
