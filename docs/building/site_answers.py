@@ -12,6 +12,7 @@ from site_leaderboards import Row, cells, tables
 from site_links import PUBLISHED, ROOT
 
 import bench
+from bench.methods import label, resolve
 from bench.report import formatting
 from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, svg_of
@@ -47,6 +48,8 @@ _WORDS: Final = {
     },
 }  # fmt: skip
 _WIDTH: Final = 7.2
+_NARROW: Final = 6.0
+"""An axis whose ends are closer than this ratio has a tick at every digit: 1, 2 and 5 could leave one alone."""
 
 
 def is_published(name: str) -> bool:
@@ -101,7 +104,9 @@ def figure(name: str) -> str:
     rows: list[Row] = table["rows"]
     with drawing(PAPER, (_WIDTH, 0.8 + 0.24 * len(rows))) as (drawn, axes):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        distances = frame["metrics.distance"].dropna()
+        narrow = distances.max() < _NARROW * distances.min()
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 1.2, 1.5, *range(2, 10)) if narrow else (1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         for place, row in enumerate(rows):
@@ -118,7 +123,9 @@ def figure(name: str) -> str:
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return f"{row['method']} ({row['failures']}/{row['runs']} failed)" if row["failures"] else row["method"]
+    """Return a method as a user writes it: what the table spells out is too long for a figure."""
+    (method,) = resolve([row["method"]])
+    return f"{label(method)} ({row['failures']}/{row['runs']} failed)" if row["failures"] else label(method)
 
 
 if __name__ == "__main__":

@@ -88,15 +88,16 @@ def desk(tmp_path_factory):
     """A reader's folder: photos, records of their own, published ones, and the losses of the tutorial."""
     folder = tmp_path_factory.mktemp("desk")
     published = ROOT / "results" / "published"
-    for place in ("classics", "network", "topic-gradients"):
+    topics = sorted(topic.name for topic in published.glob("topic-*"))
+    for place in ("classics", "network", *topics):
         shutil.copytree(published / place, folder / "results" / "published" / place)
-    sources = {
-        **dict.fromkeys(("local", "node1", "node2"), "network"),
-        **dict.fromkeys(("local/classics", "base", "ci"), "classics"),
-        "local/topics": "topic-gradients",
-    }
-    for place, source in sources.items():
-        shutil.copytree(published / source / "records", folder / "results" / place / "records")
+    sources = [
+        *((place, "network") for place in ("local", "node1", "node2")),
+        *((place, "classics") for place in ("local/classics", "base", "ci")),
+        *(("local/topics", topic) for topic in topics),  # suites share some trials
+    ]
+    for place, source in sources:
+        shutil.copytree(published / source / "records", folder / "results" / place / "records", dirs_exist_ok=True)
     shutil.copytree(published / "kernels" / "kernels", folder / "results" / "local" / "kernels")
     frozen = [
         "baseline",
