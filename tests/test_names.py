@@ -15,8 +15,6 @@ SUSPECTED: Final = re.compile(r"\b(each|alike|found)\b")
 LOOKUP: Final = re.compile(r"get|next|match|search|fullmatch|find(_\w+)?")
 """What a call is named whose result is no more than that something was there."""
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 
 def is_lookup(value: ast.expr | None) -> bool:
     if not isinstance(value, ast.Call):
@@ -34,28 +32,21 @@ def lookups(tree: ast.AST) -> set[int]:
     return known
 
 
-def local_names(node: ast.AST, *, nested: bool = False) -> Iterator[tuple[str, int, ast.AST]]:
-    """Yield each name that a tree binds, but for fields of classes and parameters that others may name in a call."""
+def local_names(node: ast.AST) -> Iterator[tuple[str, int, ast.AST]]:
+    """Yield each name that a tree binds, but for fields of classes."""
     if isinstance(node, ast.ClassDef):
         fields = [statement for statement in node.body if isinstance(statement, ast.Assign | ast.AnnAssign)]
-        yield from (name for field in fields if field.value for name in local_names(field.value, nested=nested))
+        yield from (name for field in fields if field.value for name in local_names(field.value))
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
             yield child.id, child.lineno, child
         elif isinstance(child, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and child.name:
             yield child.name, child.lineno, child
-        elif isinstance(child, ast.arguments) and (nested or is_private(node)):
+        elif isinstance(child, ast.arguments):
             parameters = [*child.posonlyargs, *child.args, *child.kwonlyargs, child.vararg, child.kwarg]
             yield from ((one.arg, one.lineno, one) for one in parameters if one is not None)
         if not (isinstance(node, ast.ClassDef) and isinstance(child, ast.Assign | ast.AnnAssign)):
-            yield from local_names(child, nested=nested or isinstance(node, Function))
-
-
-def is_private(function: ast.AST) -> bool:
-    """Whether nobody can name its parameters in a call from elsewhere; of `__call__` and its like one can."""
-    if isinstance(function, Function):
-        return function.name.startswith("_") and not function.name.endswith("__")
-    return isinstance(function, ast.Lambda)
+            yield from local_names(child)
 
 
 def poor_names(source: str) -> list[tuple[int, str]]:
@@ -101,7 +92,9 @@ def test_local_names_say_what_they_hold(folder: str) -> None:
         ("match value:\n    case [*found]: pass", ["found"]),
         ("key = lambda each: each.step", ["each"]),
         ("def _close(found, *, each=None): pass", ["each", "found"]),
+        ("def public(found, *each): pass", ["each", "found"]),
         ("def public():\n    def nested(each): pass", ["each"]),
+        ("class Visitor:\n    def __call__(self, each): pass", ["each"]),
         ("class Room:\n    def _private(self, found): pass", ["found"]),
         ("class Room:\n    names = tuple(each.name for each in rows)", ["each"]),
     ],
@@ -118,8 +111,6 @@ def test_what_a_name_must_not_be(source: str, names: list[str]) -> None:
         "found = next((row for row in rows if row.name == name), None)",
         "found: str | None = names.get(key)",
         "if (found := find_spec(name)) is None: pass",
-        "def public(found, each): return found + each",
-        "class Visitor:\n    def __call__(self, each): pass",
         "class Check:\n    found: str\n    each = 1",
         "print(check.found, each)",
     ],

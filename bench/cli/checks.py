@@ -103,23 +103,23 @@ def torch_checks(torch: Probe, torchvision: Probe) -> list[Check]:
     return checks
 
 
-def device_checks(found: dict[str, Any]) -> list[Check]:
+def device_checks(probed: dict[str, Any]) -> list[Check]:
     """Judge what torch computes on: the GPUs, whether this build runs on them, and in which precisions."""
-    devices: list[str] = found["devices"]
-    others: list[str] = found.get("others", [])
+    devices: list[str] = probed["devices"]
+    others: list[str] = probed.get("others", [])
     if devices:
         checks = [Check("device", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices)))]
-        checks += [finding for i, name in enumerate(devices) if (finding := _card_check(f"cuda:{i}", name, i, found))]
-        if found.get("refused") and not any(check.state == "broken" for check in checks):
-            checks.append(Check("cuda", "broken", found["refused"], "see what nvidia-smi says; restart the driver"))
-        if found.get("rocm"):
-            checks.append(Check("cuda", "note", f"ROCm {found['rocm']}: nothing here has been tried on it"))
+        checks += [finding for i, name in enumerate(devices) if (finding := _card_check(f"cuda:{i}", name, i, probed))]
+        if probed.get("refused") and not any(check.state == "broken" for check in checks):
+            checks.append(Check("cuda", "broken", probed["refused"], "see what nvidia-smi says; restart the driver"))
+        if probed.get("rocm"):
+            checks.append(Check("cuda", "note", f"ROCm {probed['rocm']}: nothing here has been tried on it"))
         return checks
     if others:
         known = {"mps": "Apple's GPU (mps)", "xpu": "Intel's GPU (xpu)"}
         said = " and ".join(known[other] for other in others)
         return [Check("device", "note", f"cpu; {said} is there and is not used: trials run on cpu or cuda alone")]
-    if shutil.which("nvidia-smi") and found["cuda"] is None:
+    if shutil.which("nvidia-smi") and probed["cuda"] is None:
         fix = "this torch is a CPU build; install one with CUDA from https://pytorch.org/get-started"
         return [Check("device", "note", "cpu, although an NVIDIA driver is installed", fix)]
     return [Check("device", "ok", "cpu")]

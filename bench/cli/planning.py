@@ -85,17 +85,17 @@ def estimated(
     return estimate_duration(todo, store.records(histories=False), machine, used), used
 
 
-def time_text(found: "DurationEstimate", workers: int, results: str) -> str:
+def time_text(estimate: "DurationEstimate", workers: int, results: str) -> str:
     """Say how long a plan takes, which recorded speeds say so, and what is not known."""
     from bench.report.formatting import duration, plural
 
-    unknown = ", ".join(found.unknown)
-    if not found.own + found.others:
+    unknown = ", ".join(estimate.unknown)
+    if not estimate.own + estimate.others:
         return f"time: not known before the first trial has run; {results} has no speed of {unknown} on this machine"
-    sources = [f"{found.own} by the same method"] if found.own else []
-    sources += [f"{found.others} by other methods on the workload"] if found.others else []
+    sources = [f"{estimate.own} by the same method"] if estimate.own else []
+    sources += [f"{estimate.others} by other methods on the workload"] if estimate.others else []
     words = (
-        f"time: about {duration(found.seconds)}, {workers} at a time, from speeds recorded on this machine "
-        f"({plural(found.own + found.others, 'trial')}: {', '.join(sources)})"
+        f"time: about {duration(estimate.seconds)}, {workers} at a time, from speeds recorded on this machine "
+        f"({plural(estimate.own + estimate.others, 'trial')}: {', '.join(sources)})"
     )
     return f"{words}; not counted is {unknown}, which has not run here" if unknown else words

@@ -9,51 +9,54 @@ from bench.statistics.budgets import ScoreByBudget
 from bench.statistics.intervals import Array
 
 
-def score_lines(found: ScoreByBudget, place: int) -> list[Line]:
+def score_lines(by_budget: ScoreByBudget, place: int) -> list[Line]:
     """Return the curve of each seed of the method at a place."""
     return [
-        Line(seed, [(float(step), float(score)) for step, score in zip(found.steps, own, strict=True)])
-        for seed, own in zip(found.seeds, found.runs[place], strict=True)
+        Line(seed, [(float(step), float(score)) for step, score in zip(by_budget.steps, own, strict=True)])
+        for seed, own in zip(by_budget.seeds, by_budget.runs[place], strict=True)
     ]
 
 
-def score_band(found: ScoreByBudget, place: int) -> Band:
+def score_band(by_budget: ScoreByBudget, place: int) -> Band:
     """Return the mean score of the method at a place, between the ends of its 95 % interval."""
     return Band(
-        steps=[float(step) for step in found.steps],
-        low=_ends(found.low, place, len(found.steps)),
-        middle=[float(score) for score in found.scores[place]],
-        high=_ends(found.high, place, len(found.steps)),
+        steps=[float(step) for step in by_budget.steps],
+        low=_ends(by_budget.low, place, len(by_budget.steps)),
+        middle=[float(score) for score in by_budget.scores[place]],
+        high=_ends(by_budget.high, place, len(by_budget.steps)),
     )
 
 
-def budget_caption(found: ScoreByBudget) -> str:
+def budget_caption(by_budget: ScoreByBudget) -> str:
     """Say what the figure shows, who leads where, and whether a shorter budget would have given the same order."""
-    band = ", the band its 95 % interval" if found.low is not None else ""
+    band = ", the band its 95 % interval" if by_budget.low is not None else ""
     return (
         f"The score that a table of each budget would give: the line is the mean over seeds{band}, and a run that has "
-        f"failed by then counts 0. By the mean, {leaders_text(found)}. {agreement_text(found)}"
+        f"failed by then counts 0. By the mean, {leaders_text(by_budget)}. {agreement_text(by_budget)}"
     )
 
 
-def leaders_text(found: ScoreByBudget) -> str:
+def leaders_text(by_budget: ScoreByBudget) -> str:
     """Write who has the highest mean at which budgets: "rpgan leads at 500 steps, nsgan from 1,000 to 3,000"."""
     spans: list[str] = []
-    for leader, group in groupby(zip(found.leaders, found.steps, strict=True), key=lambda pair: label(pair[0])):
+    for leader, group in groupby(zip(by_budget.leaders, by_budget.steps, strict=True), key=lambda pair: label(pair[0])):
         steps = [step for _, step in group]
         at = f"at {steps[0]:,}" if len(steps) == 1 else f"from {steps[0]:,} to {steps[-1]:,}"
         spans.append(f"{leader} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
     return ", ".join(spans)
 
 
-def agreement_text(found: ScoreByBudget) -> str:
+def agreement_text(by_budget: ScoreByBudget) -> str:
     """Write how the order of the methods at half of the budget agrees with that at the end."""
-    half = min(range(len(found.steps) - 1), key=lambda index: (abs(2 * found.steps[index] - found.steps[-1]), index))
-    tau = found.agreement[half]
+    half = min(
+        range(len(by_budget.steps) - 1),
+        key=lambda index: (abs(2 * by_budget.steps[index] - by_budget.steps[-1]), index),
+    )
+    tau = by_budget.agreement[half]
     if math.isnan(tau):
-        return f"At {found.steps[half]:,} steps, or at the end, all methods have the same score."
+        return f"At {by_budget.steps[half]:,} steps, or at the end, all methods have the same score."
     return (
-        f"The order at {found.steps[half]:,} steps agrees with that at {found.steps[-1]:,} by Kendall's "
+        f"The order at {by_budget.steps[half]:,} steps agrees with that at {by_budget.steps[-1]:,} by Kendall's "
         f"tau = {tau:.2f} (1: the same order; 0: no relation)."
     )
 

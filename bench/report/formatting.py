@@ -122,21 +122,21 @@ def difference(value: float) -> str:
     return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
 
 
-def verdict(found: str | None, detectable: float | None, *, possible: bool) -> str:
+def verdict(against_reference: str | None, detectable: float | None, *, possible: bool) -> str:
     """Write a verdict against the reference; "not shown" with the difference that could have been shown.
 
     Args:
-        found: "better", "worse", "mixed" or "not shown"; none where nothing was tested.
+        against_reference: "better", "worse", "mixed" or "not shown"; none where nothing was tested.
         detectable: the difference that would have been shown with 80 %.
         possible: whether so many seeds and methods could show anything.
     """
-    if found is None:
+    if against_reference is None:
         return MISSING
-    if found != "not shown":
-        return found
+    if against_reference != "not shown":
+        return against_reference
     if not possible:
         return "not shown, too few seeds"
-    return found if detectable is None else f"not shown, could have seen {difference(detectable)}"
+    return against_reference if detectable is None else f"not shown, could have seen {difference(detectable)}"
 
 
 def ratio(value: float | None) -> str:

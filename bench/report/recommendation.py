@@ -14,21 +14,21 @@ HEADINGS: Final = ("", "method", "score", "95 %", "failed", "cost", "")
 """Of `rows`."""
 
 
-def basis(found: Recommendation, campaigns: Sequence[str]) -> str:
+def basis(advice: Recommendation, campaigns: Sequence[str]) -> str:
     """Say what was asked, and on which records the answer rests."""
-    asked = f"What to try first on {found.asked.name}"
-    if found.board is None or found.workload is None:
-        return f"{asked}: the published records do not say. {found.unknown[:1].upper()}{found.unknown[1:]}."
+    asked = f"What to try first on {advice.asked.name}"
+    if advice.board is None or advice.workload is None:
+        return f"{asked}: the published records do not say. {advice.unknown[:1].upper()}{advice.unknown[1:]}."
     rest = (
-        f"{formatting.plural(found.methods, 'method')} on {found.workload.name}, {found.steps:,} steps of "
-        f"{found.board.key.batch}, {formatting.plural(seeds_of(found.board), 'seed')} each ({', '.join(campaigns)})"
+        f"{formatting.plural(advice.methods, 'method')} on {advice.workload.name}, {advice.steps:,} steps of "
+        f"{advice.board.key.batch}, {formatting.plural(seeds_of(advice.board), 'seed')} each ({', '.join(campaigns)})"
     )
-    if found.picks:
+    if advice.picks:
         return f"{asked}, by {rest}:"
-    return f"{asked}: the published records do not say. The nearest are {rest}; {found.unknown}."
+    return f"{asked}: the published records do not say. The nearest are {rest}; {advice.unknown}."
 
 
-def rows(found: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
+def rows(advice: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
     """Return a row of texts for each method, in the order of `HEADINGS`."""
     return [
         (
@@ -40,37 +40,37 @@ def rows(found: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
             _cost(row, costs),
             "may be the best" if row.among_best else "shown to be worse than the best",
         )
-        for rank, row in enumerate(found.picks, 1)
+        for rank, row in enumerate(advice.picks, 1)
     ]
 
 
-def notes(found: Recommendation, costs: IterationCosts) -> list[str]:
+def notes(advice: Recommendation, costs: IterationCosts) -> list[str]:
     """Return what the answer does not cover, and the command that tries it out."""
-    said = list(found.caveats)
-    if found.picks:
+    said = list(advice.caveats)
+    if advice.picks:
         said.append(
             f"Cost is the time of a training iteration over that of {costs.reference}, measured on {costs.machine} "
             f"({costs.setting})."
         )
-        said.append(f"Try them on your data: {_trial_command(found, [row.method for row in found.picks])}")
+        said.append(f"Try them on your data: {_trial_command(advice, [row.method for row in advice.picks])}")
     else:
-        said.append(f"To find out, name the methods to compare: {_trial_command(found, ('nsgan', 'nsgan-r1'))}")
+        said.append(f"To find out, name the methods to compare: {_trial_command(advice, ('nsgan', 'nsgan-r1'))}")
     return said
 
 
-def document(found: Recommendation, costs: IterationCosts, campaigns: Sequence[str]) -> dict[str, object]:
+def document(advice: Recommendation, costs: IterationCosts, campaigns: Sequence[str]) -> dict[str, object]:
     """Return the recommendation for a program."""
     return {
-        "asked": found.asked.name,
-        "steps_asked": found.steps_asked,
-        "known": bool(found.picks),
-        "unknown": found.unknown or None,
-        "workload": found.workload.name if found.workload else None,
-        "differences": list(found.differences),
+        "asked": advice.asked.name,
+        "steps_asked": advice.steps_asked,
+        "known": bool(advice.picks),
+        "unknown": advice.unknown or None,
+        "workload": advice.workload.name if advice.workload else None,
+        "differences": list(advice.differences),
         "campaigns": list(campaigns),
-        "steps": found.steps,
-        "methods": found.methods,
-        "digest": found.board.digest if found.board else None,
+        "steps": advice.steps,
+        "methods": advice.methods,
+        "digest": advice.board.digest if advice.board else None,
         "first": [
             {
                 "method": row.method,
@@ -86,9 +86,9 @@ def document(found: Recommendation, costs: IterationCosts, campaigns: Sequence[s
                 "runs": row.runs,
                 "iteration_cost": costs.costs.get(row.expression),
             }
-            for row in found.picks
+            for row in advice.picks
         ],
-        "notes": notes(found, costs),
+        "notes": notes(advice, costs),
     }
 
 

@@ -24,13 +24,13 @@ def costs_title(board: Leaderboard) -> str:
     return f"Score against speed: no method beats {named} in both"
 
 
-def score_title(found: ScoreByBudget) -> str:
+def score_title(by_budget: ScoreByBudget) -> str:
     """Say whether one method leads at every budget."""
-    leaders = list(dict.fromkeys(label(row) for row in found.leaders))
+    leaders = list(dict.fromkeys(label(row) for row in by_budget.leaders))
     if len(leaders) == 1:
-        return f"Score against budget: {found.workload}, {leaders[0]} leads at each"
+        return f"Score against budget: {by_budget.workload}, {leaders[0]} leads at each"
     named = ", ".join(leaders) if len(leaders) <= _MOST_NAMES else f"{len(leaders)} methods"
-    return f"Score against budget: {found.workload}, the lead changes ({named})"
+    return f"Score against budget: {by_budget.workload}, the lead changes ({named})"
 
 
 def curves_title(subject: str, workload: str, bands: Sequence[tuple[LeaderboardRow, Band]]) -> str:

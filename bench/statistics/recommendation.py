@@ -110,19 +110,19 @@ def seeds_of(board: Leaderboard) -> int:
     return max((row.seeds for row in board.scored), default=0)
 
 
-def differences_of(asked: Workload, found: Workload) -> tuple[str, ...]:
+def differences_of(asked: Workload, nearest: Workload) -> tuple[str, ...]:
     """Say in words how another workload differs from the one that was asked for, what matters most first."""
-    if found.kind == asked.kind:
+    if nearest.kind == asked.kind:
         return ()
     words = []
-    if found.stack != asked.stack:
-        words.append("stacks of digits" if found.stack > 1 else "single images")
-    if found.channels != asked.channels:
-        words.append("gray" if found.channels == 1 else "in color")
-    if found.image_size != asked.image_size:
-        words.append(f"{found.image_size}x{found.image_size}")
-    if found.is_toy and found.modes != asked.modes:
-        words.append(f"{found.modes} modes")
+    if nearest.stack != asked.stack:
+        words.append("stacks of digits" if nearest.stack > 1 else "single images")
+    if nearest.channels != asked.channels:
+        words.append("gray" if nearest.channels == 1 else "in color")
+    if nearest.image_size != asked.image_size:
+        words.append(f"{nearest.image_size}x{nearest.image_size}")
+    if nearest.is_toy and nearest.modes != asked.modes:
+        words.append(f"{nearest.modes} modes")
     return (*words, "other data")
 
 

@@ -74,9 +74,9 @@ def untrained_distance(records: Sequence[Record]) -> float | None:
     return float(np.median(logs)) if logs else None
 
 
-def center(each: Sample, *, ratio: bool) -> float:
+def center(sample: Sample, *, ratio: bool) -> float:
     """Return the median distance or score."""
-    middle = float(np.median(each.counted))
+    middle = float(np.median(sample.counted))
     return math.exp(middle) if ratio else 1.0 - middle
 
 
