@@ -1,0 +1,161 @@
+"""What papers say of trained losses, and what the published campaigns find at the same seeds.
+
+A paper names the better of two methods before anybody looks, so the test is one-sided, and each row is a test of its
+own: p is the share of all patterns of flipped signs of the paired differences whose mean is at least as far on the
+claimed side. Five seeds that all agree give p = 1/32. Of twenty rows one would come out as shown by chance.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from bench import data
+from bench.config.commands import command
+from bench.methods import resolve
+from bench.statistics.flips import sign_flips
+from bench.statistics.intervals import Array
+from bench.statistics.scores import is_failure, is_result, score
+from bench.store.published import published_files, published_name, read_parquet
+from bench.store.record import Record
+
+LEVEL: Final = 0.05
+Verdict = Literal["reproduced", "**contradicted**", "not shown"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What two methods are compared by."""
+
+    title: str
+    metric: str
+    """What is told of the runs, as a median."""
+    value: Callable[[Record], float]
+    """Of a run, higher is better."""
+
+
+def _score(record: Record) -> float:
+    return score(record, data.workload(record.spec.workload))
+
+
+def _modes(record: Record) -> float:
+    return record.metrics.get("modes") or 0.0
+
+
+DISTANCE: Final = Measure("FD", "distance", _score)
+"""Compared as scores, which are higher where FD is lower, and 0 where a run has failed."""
+
+MODES: Final = Measure("modes", "modes", _modes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedClaim:
+    """One row: a source says that a method is better than another, and a campaign has trained both."""
+
+    subject: str
+    published: str
+    campaign: str
+    """A published folder, which is called as its suite is."""
+    better: str
+    than: str
+    measure: Measure
+    reason: str
+
+    def line(self) -> str:
+        """Return the row of the table, from the published records."""
+        return self.line_of(_campaign(self.campaign))
+
+    def line_of(self, records: Sequence[Record]) -> str:
+        """Return the row of the table, from the records of a campaign.
+
+        Raises:
+            ValueError: one of the methods is not there, or they have no seed in common.
+        """
+        first, second = (_runs(records, name) for name in (self.better, self.than))
+        seeds = sorted(first.keys() & second.keys())
+        if not seeds:
+            raise ValueError(f"{self.campaign} has no seed of both {self.better} and {self.than}")
+        pairs = [(first[seed], second[seed]) for seed in seeds]
+        differences = np.array([self.measure.value(one) - self.measure.value(other) for one, other in pairs])
+        verdict, p = judge(differences)
+        words = (
+            f"{self.measure.title} {self._median(list(first.values()))} against {self._median(list(second.values()))}; "
+            f"better at {np.count_nonzero(differences > 0)} of {len(seeds)} seeds; p {p:.2g}"
+        )
+        shown = command("run", "--suite", self.campaign)
+        return "| " + " | ".join((self.subject, self.published, words, verdict, self.reason, f"`{shown}`")) + " |"
+
+    def _median(self, runs: Sequence[Record]) -> str:
+        known = [value for run in runs if (value := run.metrics.get(self.measure.metric)) is not None]
+        failed = sum(is_failure(run) for run in runs)
+        median = f"{statistics.median(known):,.3g}" if known else "none"
+        return f"{median} ({failed} failed)" if failed else median
+
+
+def judge(differences: Array) -> tuple[Verdict, float]:
+    """Return what paired differences say of a claim that they are positive, and the p of the side on which they lie."""
+    p = min(1.0, float(sign_flips(differences[None])[0]) / 2)
+    claimed_side = float(differences.sum()) > 0
+    if p <= LEVEL:
+        return ("reproduced" if claimed_side else "**contradicted**"), p
+    return "not shown", p
+
+
+def _campaign(name: str) -> list[Record]:
+    for path in published_files():
+        if published_name(path) == name:
+            return read_parquet(path)
+    raise ValueError(f"there is no published campaign {name}")
+
+
+def _runs(records: Sequence[Record], name: str) -> dict[int, Record]:
+    (method,) = resolve([name])
+    runs = [run for run in records if run.spec.method == str(method) and is_result(run)]
+    by_seed = {run.spec.seed: run for run in runs}
+    if len(by_seed) < len(runs):
+        raise ValueError(f"there is more than one run of {name} at a seed; name a campaign of one workload and budget")
+    if not runs:
+        raise ValueError(f"no run of {name} is there")
+    return by_seed
+
+
+CLAIMS: Final = (
+    TrainedClaim(
+        subject="non-saturating loss against the minimax game",
+        published="a stronger gradient early in training (Goodfellow et al. 2014)",
+        campaign="topic-gradients",
+        better="nsgan",
+        than="mmgan",
+        measure=DISTANCE,
+        reason="The discriminator has no norm, and has not won by the last step.",
+    ),
+    TrainedClaim(
+        subject="LSGAN against the non-saturating loss",
+        published="higher quality (Mao et al. 2017); FID 29.5 against 40.6 on CIFAR-10 (Jolicoeur-Martineau 2018)",
+        campaign="topic-gradients",
+        better="lsgan",
+        than="nsgan",
+        measure=DISTANCE,
+        reason="1,000 steps without norm; there 100,000 with spectral norm, one seed.",
+    ),
+    TrainedClaim(
+        subject="relativistic loss against the non-saturating one",
+        published="FID 36.6 against 40.6 on CIFAR-10 (Jolicoeur-Martineau 2018)",
+        campaign="topic-gradients",
+        better="rpgan",
+        than="nsgan",
+        measure=DISTANCE,
+        reason="1,000 steps without norm; there 100,000 with spectral norm, one seed.",
+    ),
+    TrainedClaim(
+        subject="R3GAN's penalties against the relativistic loss alone",
+        published="with R1 and R2 all 1,000 modes of stacked MNIST, with R1 alone none learned (Huang et al. 2024)",
+        campaign="topic-gradients",
+        better="r3gan",
+        than="rpgan",
+        measure=DISTANCE,
+        reason="Digits and not stacks: the direction is compared, not the size.",
+    ),
+)
