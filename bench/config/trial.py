@@ -1,6 +1,8 @@
 """The fully resolved, typed description of one training run, and its identity."""
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -24,6 +26,7 @@ Its version is the part's revision, "1"; of a part that the library does not shi
 """
 
 _CONTENT_DIGITS: Final = 16
+_PACE: Final = re.compile(r"(?:^|\+ )critic_steps\(count=(\d+)\)")
 
 
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +102,14 @@ def part_versions(components: Mapping[str, str]) -> dict[str, str]:
 def part_names(expression: str) -> list[str]:
     """Return the names of the parts that a canonical expression is made of, in its order."""
     return [term.split("(", 1)[0].strip() for term in expression.split(" + ")]
+
+
+def declared_pace(expression: str) -> int:
+    """Return how many times as many updates of D a method's `critic_steps` ask for, given its canonical expression.
+
+    Parts that the library does not ship may ask for others; their expression does not say how many.
+    """
+    return math.prod(int(count) for count in _PACE.findall(expression))
 
 
 def is_from_elsewhere(part_version: str) -> bool:

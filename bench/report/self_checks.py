@@ -11,9 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 from bench.config.protocol import AVERAGE
-from bench.config.trial import evaluation_count
+from bench.config.trial import declared_pace, evaluation_count
 from bench.config.workload import Workload, primary_of
 from bench.metrics.catalogue import about
+from bench.report import methods
 from bench.report.marks import marks
 from bench.statistics.damage import bounds
 from bench.store.journal import differing_fields
@@ -199,8 +200,10 @@ def _within(name: str, value: float, workload: Workload) -> bool:
 def _costs(record: Record) -> Iterator[str]:
     spec, cost = record.spec, record.cost
     seen = cost.get("discriminator_images")
-    made = 2 * spec.batch_size * spec.critic_steps * (record.stability.get("completed_steps") or 0)
-    if seen != made:
+    updates = spec.critic_steps * declared_pace(spec.method) * (record.stability.get("completed_steps") or 0)
+    made = 2 * spec.batch_size * updates
+    multiple = methods.has_strangers(spec.method) and seen and made and seen % made == 0
+    if seen != made and not multiple:
         yield f"showed the discriminator {_number(seen)} images, and its steps have {made:,.0f}"
     pace, images = cost.get("steps_per_second"), cost.get("images_per_second")
     if not _close(images, None if pace is None else pace * spec.batch_size):

@@ -1,4 +1,4 @@
-"""Every named method, and every part that no named method has, trains on the digits; the records say how it went."""
+"""Every named method, and every part that no named method has, trains on the digits, and leaves an honest record."""
 
 import math
 from pathlib import Path
@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 import losses
-from bench import campaign, plan
+from bench import campaign, data, plan
 from bench.config.suite import Suite
 from bench.events import TrialFinished
 from bench.execution.local import LocalExecutor
 from bench.execution.template import WARM_MODULES
+from bench.report.self_checks import self_contradictions
 from bench.store.journal import Store
 from bench.training.monitors import MONITORS
 from bench.training.run_options import RunOptions
@@ -60,6 +61,7 @@ def test_every_method_trains_and_its_record_says_how(tmp_path: Path) -> None:
         record = records[trial.id]
         assert record.status == seen[trial.id]
         assert record.status in ("ok", "not_learned", "diverged", "nonfinite"), record.spec.method_name
+        assert list(self_contradictions(record, data.workload("digits"))) == [], record.spec.method_name
         if record.status == "nonfinite":
             continue
         assert record.stability["completed_steps"] == STEPS, record.spec.method_name

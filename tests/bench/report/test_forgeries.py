@@ -6,7 +6,9 @@ import pytest
 from classics_runs import CLASSICS, RUN, classics, found, into, replace, runs_of_classics, written
 from published_folders import publish
 
+import losses
 from bench import data
+from bench.config.trial import declared_pace
 from bench.config.workload import primary_of
 from bench.report.folder_contents import read_contents
 from bench.report.joint_checks import joint_contradictions
@@ -109,6 +111,37 @@ def test_an_edit_of_one_record_is_found(runs, tmp_path, forge, words):
     assert forged != runs[RUN]
     lines = found({**runs, RUN: forged}.values(), tmp_path)
     assert any(line.startswith(f"{file_of(forged)}: {words}") for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("added", "times", "fine"),
+    [
+        ("critic_steps(count=5)", 5, True),
+        ("critic_steps(count=5)", 1, False),
+        ("critic_steps(count=5)", 10, False),
+        ("critic_steps(count=5) + critic_steps(count=2)", 10, True),
+        ("r1(gamma=10, every=1)", 5, False),
+        ("a_part_of_mine(weight=1)", 5, True),
+        ("a_part_of_mine(weight=1)", 0.5, False),
+        ("a_part_of_mine(weight=1)", 0, False),
+    ],
+)
+def test_the_images_that_the_discriminator_saw_follow_from_the_pace_that_the_method_asks_for(runs, added, times, fine):
+    run = runs[RUN]
+    seen = times * run.cost["discriminator_images"]
+    spec = replace(run.spec, method=f"bce_ns + {added}")
+    made = replace(run, spec=spec, cost={**run.cost, "discriminator_images": seen})
+    said = [what for what in self_contradictions(made, data.workload("digits")) if what.startswith("showed")]
+    assert bool(said) != fine, said
+
+
+def test_only_critic_steps_asks_for_another_pace():
+    """What is read off an expression, without its parts, holds for all that the library ships."""
+    paced = [name for name, part in losses.registry.parts("constraint").items() if part().critic_steps != 1]
+    assert paced == ["critic_steps"]
+    method = losses.get("bce_ns + critic_steps(count=3)")
+    assert declared_pace(str(method)) == method.critic_steps == 3
+    assert {declared_pace(str(losses.get(name))) for name in losses.names("method")} == {1}
 
 
 def test_a_diverged_run_relabeled_is_found(tmp_path):
