@@ -90,7 +90,7 @@ class TrainedClaim:
     def _median(self, runs: Sequence[Record]) -> str:
         known = [value for run in runs if (value := run.metrics.get(self.measure.metric)) is not None]
         failed = sum(is_failure(run) for run in runs)
-        median = f"{statistics.median(known):,.3g}" if known else "none"
+        median = _number(statistics.median(known)) if known else "none"
         return f"{median} ({failed} failed)" if failed else median
 
 
@@ -101,6 +101,10 @@ def judge(differences: Array) -> tuple[Verdict, float]:
     if p <= LEVEL:
         return ("reproduced" if claimed_side else "**contradicted**"), p
     return "not shown", p
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _campaign(name: str) -> list[Record]:
@@ -157,5 +161,17 @@ CLAIMS: Final = (
         than="rpgan",
         measure=DISTANCE,
         reason="Digits and not stacks: the direction is compared, not the size.",
+    ),
+    *(
+        TrainedClaim(
+            subject=f"two time scales, {who}, against equal rates",
+            published="lower FID for DCGANs (Heusel et al. 2017)",
+            campaign="topic-balance",
+            better=f"bce_ns + ttur(ratio={ratio})",
+            than="nsgan",
+            measure=DISTANCE,
+            reason="1,000 steps, and only D's rate differs; the paper searched for a pair of rates.",
+        )
+        for who, ratio in (("D's rate times 4", 4), ("D's rate times 0.25", 0.25))
     ),
 )

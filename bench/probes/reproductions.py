@@ -218,7 +218,6 @@ These need campaigns that are not published, so nothing is said of them here:
 - R3GAN's ablation on stacked digits
 - "the regularizer matters more than the loss" (Dong and Yang)
 - late regression of losses without a regularizer
-- two time scales on images
 - consensus optimization in the Dirac-GAN: the library does not have it
 """
 

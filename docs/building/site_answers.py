@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -12,7 +12,8 @@ from site_leaderboards import Row, cells, tables
 from site_links import PUBLISHED, ROOT
 
 import bench
-from bench.methods import label, resolve
+from bench.config.suite import load_suite
+from bench.methods import resolve
 from bench.report import formatting
 from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, svg_of
@@ -102,6 +103,7 @@ def figure(name: str) -> str:
     (table,) = tables(name)
     frame = _results(name)
     rows: list[Row] = table["rows"]
+    labels = _labels(name, rows)
     with drawing(PAPER, (_WIDTH, 0.8 + 0.24 * len(rows))) as (drawn, axes):
         axes.set_xscale("log")
         distances = frame["metrics.distance"].dropna()
@@ -113,19 +115,22 @@ def figure(name: str) -> str:
             runs = frame.loc[frame["expression"] == row["expression"], "metrics.distance"].dropna()
             axes.plot(runs, [place] * len(runs), "o", color=PAPER.colors[0], alpha=0.6, markersize=4.5, linestyle="")
             axes.plot([runs.median()] * 2, [place - 0.32, place + 0.32], color=PAPER.ink, linewidth=1.6)
-        axes.set_yticks(range(len(rows)), [_named(row) for row in rows])
+        axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         (workload,) = table["measures"]
         axes.set_xlabel(f"{table['measures'][workload]} at the last step on {workload}: each run, and the median")
         open_frame(axes, PAPER, grid="x")
-        fit(drawn, left=0.1 + 0.075 * max(len(_named(row)) for row in rows), right=0.2)
+        fit(drawn, left=0.1 + 0.075 * max(map(len, labels)), right=0.2)
         return svg_of(drawn)
 
 
-def _named(row: Mapping[str, Any]) -> str:
-    """Return a method as a user writes it: what the table spells out is too long for a figure."""
-    (method,) = resolve([row["method"]])
-    return f"{label(method)} ({row['failures']}/{row['runs']} failed)" if row["failures"] else label(method)
+def _labels(name: str, rows: list[Row]) -> list[str]:
+    """Return methods as their suite spells them: what the table spells out is too long for a figure."""
+    spelled = {str(method): text for text in load_suite(name).methods for method in resolve([text])}
+    return [
+        spelled[row["expression"]] + (f" ({row['failures']}/{row['runs']} failed)" if row["failures"] else "")
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

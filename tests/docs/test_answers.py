@@ -20,7 +20,8 @@ HERE = [name for name in SUITES if is_published(name)]
 def section(name, language):
     """Return what the page says of a topic after its tables, up to how to see it in a run."""
     after = TEXTS[language].partition(MARK.format(FOUND.format(name)))[2].partition(END)[2]
-    return re.split(r"^- \*\*|^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    prose = re.split(r"^- \*\*|^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    return " ".join(prose.split())  # a number may stand on the next line
 
 
 def results(name):
