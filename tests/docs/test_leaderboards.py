@@ -28,6 +28,12 @@ def in_the_checkout(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in ROOT.glob("results/published/*/README.md")))
+@pytest.mark.parametrize("language", site_readme.PAGES)
+def test_the_readme_leads_to_every_published_folder(language, folder):
+    assert f"results/published/{folder}/README.md)" in site_readme.PAGES[language].read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("language", site_readme.PAGES)
 def test_the_table_of_the_readme_is_what_the_records_say(language):
     folder, chosen = site_readme.chosen()
