@@ -1,8 +1,8 @@
 """What papers say of trained losses, and what the published campaigns find at the same seeds.
 
-A paper names the better of two methods before anybody looks, so the test is one-sided, and each row is a test of its
-own: p is the share of all patterns of flipped signs of the paired differences whose mean is at least as far on the
-claimed side. Five seeds that all agree give p = 1/32. Of twenty rows one would come out as shown by chance.
+A paper has named the better of two methods, so the test is one-sided: p is the share of all sign patterns of the
+differences at the same seeds whose mean is at least as far out. Five seeds that all agree give 1/32. Each row is a test
+of its own: of twenty rows, one reaches the level by chance.
 """
 
 import statistics

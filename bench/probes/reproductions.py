@@ -201,12 +201,13 @@ Arjovsky and Bottou, Towards principled methods for training GANs, ICLR 2017: a 
 _TRAINED: Final = f"""
 ## Losses in training
 
-The rows above need no training of a generator; these are from the published campaigns. A paper names the better method
-before anybody looks, so the test is one-sided and each row is a test of its own: p is the share of all patterns of
-flipped signs of the differences at the same seeds whose mean is at least as far on the side where it lies. A row is
-*reproduced* or *contradicted* if p is at most {LEVEL}, and else *not shown*. Five seeds can reach 0.031, if they all
-agree; of twenty rows one would reach {LEVEL} by chance. Networks, data and budgets are this benchmark's, far smaller
-than the papers', so a contradiction says where a claim does not hold, and not that the paper is wrong.
+The rows above need no trained generator; these come from the published campaigns. The paper has named the better
+method, so the test is one-sided. If the two methods were equal, every difference at a seed could as well have the
+other sign; p is the share of all sign patterns whose mean is at least as far out. A row is *reproduced* if p is at
+most {LEVEL} on the paper's side, *contradicted* if it is so on the other side, and else *not shown*. Five seeds that
+all agree give 0.031. Each row is a test of its own: of twenty rows, one reaches {LEVEL} by chance. Networks, data and
+budgets are this benchmark's, far smaller than the papers', so a contradiction says where a claim does not hold, and
+not that the paper is wrong.
 """
 
 _LACKING: Final = """

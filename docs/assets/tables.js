@@ -57,7 +57,14 @@
     first.before(field);
   };
 
+  // A name in a heading may go on in the next line after an underscore, and nowhere else.
+  const breakNames = (code) => {
+    const words = code.textContent.split("_");
+    code.replaceChildren(...words.flatMap((word, at) => (at ? ["_", document.createElement("wbr"), word] : [word])));
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("article th code").forEach(breakNames);
     const tables = [...document.querySelectorAll("article table")].filter(
       (table) => table.tHead && table.tBodies.length && table.tBodies[0].rows.length > 2,
     );

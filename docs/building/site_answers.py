@@ -66,9 +66,9 @@ def answer(name: str, language: str) -> str:
     (workload,) = table["measures"]
     scores = [[words["method"], words["rank"], words["score"], "95 %", words["failed"], words["distance"]]]
     measures = [[words["method"], *(f"`{measure.partition('.')[2]}`" for measure in MEASURES[name])]]
-    medians = _medians(name)
+    medians, spelled = _medians(name), spellings(name)
     for row in table["rows"]:
-        method = f"`{row['method']}`"
+        method = f"`{spelled[row['expression']]}`"
         rank, score, interval, failed = cells(row)
         to = words["to"].join(interval.split(" to "))
         scores.append([method, rank, score, to, failed, _number(row[f"{workload}_distance"])])
@@ -124,9 +124,13 @@ def figure(name: str) -> str:
         return svg_of(drawn)
 
 
+def spellings(name: str) -> dict[str, str]:
+    """Return the methods of a suite as the suite spells them, by what a table spells out and a page has no room for."""
+    return {str(method): text for text in load_suite(name).methods for method in resolve([text])}
+
+
 def _labels(name: str, rows: list[Row]) -> list[str]:
-    """Return methods as their suite spells them: what the table spells out is too long for a figure."""
-    spelled = {str(method): text for text in load_suite(name).methods for method in resolve([text])}
+    spelled = spellings(name)
     return [
         spelled[row["expression"]] + (f" ({row['failures']}/{row['runs']} failed)" if row["failures"] else "")
         for row in rows

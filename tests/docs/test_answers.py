@@ -5,7 +5,7 @@ import re
 import statistics
 
 import pytest
-from site_answers import MEASURES, PICTURES, answer, figure, is_published
+from site_answers import MEASURES, PICTURES, answer, figure, is_published, spellings
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
 from site_topics import FOUND, MARK, PAGES, SUITES
@@ -54,7 +54,7 @@ def test_the_medians_are_those_of_the_records(name):
     _, measures = answer(name, "en").split("\n\n")
     heads, _, *rows = [line.strip("| ").split(" | ") for line in measures.splitlines()]
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
-    expressions = {row["method"]: row["expression"] for row in board["rows"]}
+    expressions = {spellings(name)[row["expression"]]: row["expression"] for row in board["rows"]}
     assert heads[1:] == [f"`{measure.partition('.')[2]}`" for measure in MEASURES[name]]
     assert len(rows) == len(expressions)
     for method, *texts in rows:
@@ -71,7 +71,11 @@ def test_the_medians_are_those_of_the_records(name):
 def test_every_score_that_a_finding_quotes_is_the_methods(name, language):
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
     expected = {
-        row["method"]: (f"{row['score']:.3f}", f"{row['score_low']:.2f}", f"{row['score_high']:.2f}")
+        spellings(name)[row["expression"]]: (
+            f"{row['score']:.3f}",
+            f"{row['score_low']:.2f}",
+            f"{row['score_high']:.2f}",
+        )
         for row in board["rows"]
         if row["score"] is not None and row["score_low"] is not None
     }
