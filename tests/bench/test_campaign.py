@@ -108,6 +108,7 @@ def test_what_a_lost_process_had_not_finished_is_retried_alone(store: Store, tri
     assert attempts == expected
 
 
+@pytest.mark.slow
 def test_a_trial_that_did_not_fit_beside_others_is_retried_alone(store: Store, trial: MakeTrial) -> None:
     trials = [trial("large"), trial(), trial("large", 1)]
     events = list(run(trials, LocalExecutor(1), store, RunOptions(trials_per_process=3), trainer=FAKE))

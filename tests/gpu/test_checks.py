@@ -186,6 +186,7 @@ class Careless(Tapes):
         return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recorder", "failing"),
     [
@@ -201,6 +202,7 @@ def test_probes_notice_recordings_that_are_wrong(
     assert {what for what, state in states("probes", small).items() if state == "failed"} == failing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recorder", "state"), [(Tapes, "ok"), (Forgetful, "failed")])
 def test_captured_steps_are_held_to_plain_ones(
     small: Setup, monkeypatch: pytest.MonkeyPatch, recorder: type[Tapes], state: str

@@ -63,6 +63,7 @@ def test_a_plan_between_two_points_and_two_is_known() -> None:
     assert transport_plan(cost, 0.2, 3).numpy() == pytest.approx(np.array(expected), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", sampled([((6, 6),), ((5, 3),)], every=2))
 def test_a_plan_of_little_entropy_costs_what_the_linear_program_costs(shape: tuple[int, int]) -> None:
     x, y = logits(1, shape[0], 4).numpy(), logits(2, shape[1], 4).numpy()

@@ -69,6 +69,7 @@ def test_replayed_steps_are_those_of_the_plain_loop(method):
     assert_same(found, trained(method, None))
 
 
+@pytest.mark.slow
 def test_more_than_one_update_of_the_critic_has_its_own_batch_and_numbers():
     recorder = Tapes()
     found = trained("wgan-gp", recorder, critic_steps=3)
@@ -189,6 +190,7 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
     assert captured.message == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "steps", "known"),
     sampled(
@@ -223,6 +225,7 @@ def test_the_times_of_updates_are_those_of_replays_or_unknown(
     assert replays[0] == {("wgan-gp", 20): 32, ("topk-gan", 2): 0}.get((method, steps), replays[0])
 
 
+@pytest.mark.slow
 def test_a_record_says_why_a_method_was_not_captured(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "recorder_for", lambda device: Tapes())
     outcome = train_alone(make_trial("topk-gan", width=4), tmp_path, capture=True)

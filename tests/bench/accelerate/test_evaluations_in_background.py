@@ -197,6 +197,7 @@ def test_an_evaluation_that_fails_is_the_trials_failure(tmp_path: Path, monkeypa
         train_alone(image_trial(), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", sampled([False, True], every=2))
 def test_the_pace_is_of_blocks_alone_or_measured_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool

@@ -132,6 +132,7 @@ def test_a_line_is_completed(shell, line, words):
     assert shell(f"gan-loss-bench {line}") == words
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
 @pytest.mark.parametrize(
     ("line", "offered"),

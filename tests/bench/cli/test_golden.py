@@ -42,6 +42,7 @@ def test_from_the_recording_to_the_verdict(bench, recorded, tmp_path):
     assert 'name="golden" tests="2" failures="1"' in files[2].read_text()
 
 
+@pytest.mark.slow
 def test_a_file_of_before_revisions_is_read_and_damage_is_told(bench, recorded, tmp_path):
     document = json.loads(recorded.read_text())
     assert document["schema_version"] == 2
@@ -64,6 +65,7 @@ def test_without_a_baseline_it_is_no_pass_and_says_how_to_begin(bench, recorded,
     assert "python -m bench golden --output FILE" in result.stderr
 
 
+@pytest.mark.slow
 def test_two_of_a_kind(bench, recorded, tmp_path):
     timings = tmp_path / "timings.json"
     timings.write_text(

@@ -43,6 +43,7 @@ def words(text):
     return " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_everything_is_got_once(bench, folder, cache, never):
     first = bench("prepare", "fashion-mnist", "--data", folder, "--device", "cpu")
     assert first.exit_code == 0, first.output
@@ -172,6 +173,7 @@ def test_bad_input_gets_one_line(bench, cache, tmp_path, arguments, message):
     assert message in result.stderr
 
 
+@pytest.mark.slow
 def test_doctor_says_whether_a_classifier_is_there(bench, folder, cache):
     from bench.cli import checks
 

@@ -124,6 +124,7 @@ def test_without_weights_auto_says_why_there_is_no_fid(run, records, pretend, at
     assert "FID is left out" not in run("--inception", "off").stderr
 
 
+@pytest.mark.slow
 def test_on_a_gpu_auto_takes_what_is_in_the_cache(run, at_home, photos, inception_file, monkeypatch):
     from bench.cli.inception import inception_plan
     from bench.config.suite import load_suite

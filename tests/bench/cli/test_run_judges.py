@@ -106,6 +106,7 @@ def test_a_run_that_ceased_to_be_finite_has_no_numbers(tmp_path, judge_file):
     assert measured == dict.fromkeys(("clip_fd", "clip_kd", "clip_precision", "clip_recall"))
 
 
+@pytest.mark.slow
 def test_what_lacks_the_numbers_runs_again_and_nothing_else(run, records, pretend, vgg16_file):
     run()
     asked = ("--also-in", f"vgg16={vgg16_file}")
@@ -120,6 +121,7 @@ def test_what_lacks_the_numbers_runs_again_and_nothing_else(run, records, preten
     assert len(records()) == 2
 
 
+@pytest.mark.slow
 def test_other_weights_are_another_question(run, records, pretend, vgg16_file, tmp_path):
     assert run("--also-in", f"vgg16={vgg16_file}").exit_code == 0
     other = judge_files.write_vgg16(tmp_path / "other.pth", seed=4)
@@ -137,6 +139,7 @@ def test_it_goes_beside_fid_and_on_gray_images(run, records, pretend, vgg16_file
     assert "digits FD[vgg16]" in result.stdout
 
 
+@pytest.mark.slow
 def test_numbers_that_a_new_attempt_would_lack_are_told_of(run, records, pretend, vgg16_file, inception_file):
     fid = ("--inception", "require", "--inception-weights", inception_file)
     asked = ("--also-in", f"vgg16={vgg16_file}")
@@ -152,6 +155,7 @@ def test_numbers_that_a_new_attempt_would_lack_are_told_of(run, records, pretend
     assert "add --also-in vgg16 to keep both" in told.stdout
 
 
+@pytest.mark.slow
 def test_without_a_file_the_download_of_torch_hub_is_taken(run, records, pretend, judge_file, at_home, monkeypatch):
     source = judge_file(VGG16)
     refused = run("--also-in", "vgg16", workload="digits")
@@ -197,6 +201,7 @@ def test_a_file_that_is_no_weights_is_told_before_anything_is_trained(run, recor
     assert records() == []
 
 
+@pytest.mark.slow
 def test_prepare_measures_the_real_images_in_advance(bench, judge_file, monkeypatch, tmp_path):
     few_images(monkeypatch)
     monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path / "cache"))

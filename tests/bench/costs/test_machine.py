@@ -41,6 +41,7 @@ def pynvml(monkeypatch):
     return fake
 
 
+@pytest.mark.slow
 def test_the_cpu_has_a_fingerprint_and_rates():
     found = machine.describe(CPU, 1, "fp32")
     assert found.fingerprint == found.environment.fingerprint

@@ -52,6 +52,7 @@ def test_losses_terms_and_whole_steps_are_captured(fake_cuda, tapes, small):
     assert notes == []
 
 
+@pytest.mark.slow
 def test_a_replayed_step_updates_its_player_as_a_plain_one_does(fake_cuda, tapes, small):
     method = "bce_ns + r1(gamma=1, every=2)"
     captured, plain = paths(small, "captured", method), paths(small, "eager", method)
@@ -145,6 +146,7 @@ def test_no_generator_is_seeded_while_it_is_captured(small, monkeypatch):
     assert seeded == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["loss", "generator_loss"])
 def test_a_compiled_loss_is_the_fused_one_with_its_gradient(path, small, monkeypatch):
     fused, ran = fusion.fused, []

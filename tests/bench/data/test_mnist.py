@@ -139,5 +139,6 @@ def test_the_real_files_are_the_pinned_data(mnist_folder):
     assert inner.std() == pytest.approx(0.3081, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_stacks_are_drawn_from_the_same_data(mnist_folder):
     assert data.load("stacked-mnist", mnist_folder).content_hash == data.workload("mnist").content_hash

@@ -46,7 +46,7 @@ NO_MEMORY = {
 ELSE = {"a bad loss": ValueError("a bad loss"), "another": RuntimeError("CUDA error: device-side assert triggered")}
 
 
-@pytest.mark.parametrize("kind", sampled([*NO_MEMORY, *ELSE], every=3))
+@pytest.mark.parametrize("kind", sampled([*NO_MEMORY, *ELSE], every=8))
 def test_out_of_memory_beside_others_is_tried_again_with_fewer(tmp_path: Path, monkeypatch, kind: str) -> None:
     error = (NO_MEMORY | ELSE)[kind]
     fails_at(monkeypatch, error)

@@ -141,6 +141,7 @@ def test_one_that_is_asked_while_it_is_concluded_ends_at_once(
     assert here.notes == ["goes on at step 6"]
 
 
+@pytest.mark.slow
 def test_without_a_folder_or_minutes_nothing_is_kept_and_no_signal_is_taken(
     here: Here, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

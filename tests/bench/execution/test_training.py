@@ -104,6 +104,7 @@ def test_an_error_in_an_evaluation_aside_is_that_trials_alone(tmp_path: Path, mo
         assert_same(found[index], outcome)
 
 
+@pytest.mark.slow
 def test_steps_are_made_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     make = TrainingLoop.make
@@ -205,6 +206,7 @@ def test_each_kind_of_trial_is_timed_alone_once_a_process(tmp_path: Path, monkey
     assert len(timed) == 4, "one alone has its own pace"
 
 
+@pytest.mark.slow
 def test_progress_is_told_of_each_trial(tmp_path: Path) -> None:
     told: list[Progress] = []
     trials = [brief_trial(seed=seed) for seed in range(2)]

@@ -74,6 +74,7 @@ def test_training_twice_gives_the_same_file(cache, arrays, written):
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_what_the_loaded_classifier_reaches(kept, arrays):
     known = classifier_store.identity_of(NAME, arrays.content_hash)
     extractor = load_extractor(NAME, data_hash=arrays.content_hash)
@@ -126,6 +127,7 @@ def test_the_key_is_the_content_of_data_and_training_config(arrays):
     assert len(keys) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", mostly_slow([KeyboardInterrupt, RuntimeError], fast=[KeyboardInterrupt]))
 def test_what_interrupts_training_leaves_nothing_half_done(cache, arrays, error):
     told = []
@@ -187,6 +189,7 @@ def test_a_classifier_that_is_not_trained_yet_is_named_with_the_mend(cache, arra
         load_extractor(NAME, data_hash=arrays.content_hash)
 
 
+@pytest.mark.slow
 def test_colours_are_read_together(tmp_path, rng, monkeypatch):
     monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path))
     monkeypatch.setitem(TRAINING_CONFIGS, "cifar10", CIFAR10)

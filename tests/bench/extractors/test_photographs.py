@@ -132,6 +132,7 @@ def test_a_trial_names_what_it_is_measured_in(imagenet, photos, tmp_path):
     assert {name for name in auto.components if auto.components[name] != own.components[name]} == {"extractor"}
 
 
+@pytest.mark.slow
 def test_the_component_of_two_networks_names_both(imagenet, cifar):
     workload = measured_in(CIFAR)
     known = identity(workload, cifar.content_hash)

@@ -94,6 +94,7 @@ def test_a_stack_is_read_where_all_of_its_images_are(stacked, digits, digits_ext
     assert stacked.constants["unreadable_floor"] == pytest.approx(1 - drawn.mean(), abs=0.001)
 
 
+@pytest.mark.slow
 def test_the_floors_follow_the_number_of_samples(evaluator, digits):
     few = Evaluator(data.workload("digits"), digits, CPU, samples=500)
     assert few.constants["kl_real_floor"] == pytest.approx(9 / 1000)

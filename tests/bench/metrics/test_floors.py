@@ -143,6 +143,7 @@ def test_a_test_part_that_copies_the_training_part_gives_no_floor_of_zero(correl
     assert floor == bias > 0.0
 
 
+@pytest.mark.slow
 def test_images_that_are_all_the_same_have_no_floor(tmp_path):
     same = np.full((600, 3, 32, 32), 77, dtype=np.uint8)
     labels = np.zeros(600, dtype=np.int64)

@@ -32,6 +32,7 @@ def held(evaluator, workload, case, count):
     return judged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ring8", "grid25"])
 def test_points_that_miss_the_modes_score_nothing(name):
     workload, arrays = data.workload(name), data.load(name)

@@ -72,6 +72,7 @@ def test_the_test_part_is_what_the_measures_are_relative_to(evaluator, digits):
     assert scores["authentic"] == evaluator.constants["authentic_ceiling"]
 
 
+@pytest.mark.slow
 def test_unseen_images_are_no_copies(fair, alike):
     scores = fair.evaluate(alike[1])
     assert scores["neighbour_ratio"] == pytest.approx(1.0, abs=0.08)

@@ -28,6 +28,7 @@ def test_the_permutation_is_fixed_and_cut_at_the_count():
     assert found[:100].double().mean().item() == pytest.approx(499.5, abs=100)
 
 
+@pytest.mark.slow
 def test_images_sorted_by_class_have_the_numbers_of_shuffled_ones(evaluator, digits):
     images = torch.from_numpy(digits.train)
     by_class = images[torch.from_numpy(np.argsort(digits.train_labels, kind="stable"))]

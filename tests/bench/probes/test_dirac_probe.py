@@ -45,6 +45,7 @@ def test_simultaneous_rates_are_those_of_the_flow_of_the_paper():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "schedule", "verdict"),
     sampled(
@@ -58,7 +59,7 @@ def test_simultaneous_rates_are_those_of_the_flow_of_the_paper():
             ("bce_mm + r1(gamma=1)", ALTERNATING, "convergent"),
             ("wgan-gp", SIMULTANEOUS, "overflow"),
         ],
-        every=6,
+        every=8,
     ),
 )
 def test_verdicts_are_those_of_the_theory(expression, schedule, verdict):

@@ -208,6 +208,7 @@ def test_a_page_without_records_says_how_to_make_some(index, tmp_path):
     assert "python -m bench run" in page
 
 
+@pytest.mark.slow
 def test_a_method_of_the_catalogue_is_described_by_its_entry(index, record, workload, tmp_path):
     made = record(workload, "bce_ns", 0, name="nsgan")
     page = render([made], {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c")

@@ -84,6 +84,7 @@ def test_what_parts_remember_is_kept(tmp_path: Path, method: str) -> None:
     assert_exact(tmp_path, small(method), 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     sampled(
@@ -132,7 +133,8 @@ def test_a_trial_can_be_interrupted_again(tmp_path: Path) -> None:
     assert_exact(tmp_path, brief_trial(steps=18), 6, again=12)
 
 
-@pytest.mark.parametrize("at", sampled([100, 50], every=2))
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [50, 100])
 def test_a_trial_that_ceases_to_be_finite_ends_at_the_same_step(tmp_path: Path, at: int) -> None:
     """Its monitors are read one block late: at step 50 nobody has noticed, at step 100 the run has ended."""
     found = assert_exact(tmp_path, brief_trial(optimizer=EXPLOSIVE, steps=2000, evaluate_every=1000), at)
@@ -140,6 +142,7 @@ def test_a_trial_that_ceases_to_be_finite_ends_at_the_same_step(tmp_path: Path, 
     assert found.stability["completed_steps"] == 100
 
 
+@pytest.mark.slow
 def test_times_are_sums_over_the_attempts(tmp_path: Path) -> None:
     trial = brief_trial()
     first = begin(trial)
@@ -185,6 +188,7 @@ def test_a_method_that_cannot_be_recorded_says_so_after_an_interruption(tmp_path
     assert found.message == expected.message
 
 
+@pytest.mark.slow
 def test_evaluations_in_the_background_are_kept_once_they_are_made(tmp_path: Path) -> None:
     trial = brief_trial()
     expected, _ = to_the_end(begin(trial), tmp_path / "whole")

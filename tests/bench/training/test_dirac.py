@@ -51,6 +51,7 @@ def test_radii_with_five_critic_steps(expression: str, _together: float, _in_tur
     assert final_radius(expression, FIVE) == printed(five)
 
 
+@pytest.mark.slow
 def test_the_engines_own_order_converges_with_r1_and_orbits_without() -> None:
     def radius_after_run(expression: str) -> float:
         world = DiracGan(losses.get(expression), batch_size=2)

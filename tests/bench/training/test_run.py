@@ -69,6 +69,7 @@ def test_an_outcome_holds_everything_a_table_needs(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", "samples.png"}
 
 
+@pytest.mark.slow
 def test_timing_the_players_apart_changes_nothing_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timed, _ = run(brief_trial(), tmp_path / "timed")
     monkeypatch.setattr("bench.training.timing.PHASE_STEPS", 0)
@@ -104,6 +105,7 @@ def test_a_trial_repeats_bit_for_bit(tmp_path: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("untimed")
 def test_evaluation_leaves_the_generators_statistics_alone(tmp_path: Path) -> None:
     (trial,) = expand(load_suite("quick", {"methods": ["nsgan"], "seeds": 1, "steps": 3, "samples": 20}))

@@ -56,7 +56,7 @@ def test_the_engine_follows_the_plain_loop_of_the_examples(method: str) -> None:
 
 
 @pytest.mark.parametrize("steps", [12, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("method", ["nsgan", "nsgan-r1", "wasserstein"])
+@pytest.mark.parametrize("method", mostly_slow(["nsgan", "nsgan-r1", "wasserstein"], fast=["nsgan-r1"]))
 def test_in_float64_engine_and_plain_loop_are_one(method: str, steps: int) -> None:
     """What float32 leaves to rounding is settled here: the two loops mean the same.
 

@@ -8,9 +8,14 @@ from losses import contract, registry
 from losses.contract.toy_problem import ToyProblem, method_with
 
 PARTS = registry.parts()
+COSTLY = ("derivative", "order", "repeated batch", "no host read")
+"""Half the time of all checks: at every change they are made of every third part, and of the others by `make slow`."""
+
 CASES = [
-    pytest.param(part, check, id=f"{name}: {check.name}")
-    for name, part in PARTS.items()
+    pytest.param(
+        part, check, id=f"{name}: {check.name}", marks=pytest.mark.slow if at % 3 and check.name in COSTLY else ()
+    )
+    for at, (name, part) in enumerate(PARTS.items())
     for check in contract.checks(part)
 ]
 
@@ -40,3 +45,7 @@ def test_a_world_is_the_same_every_time_and_another_with_another_seed(network: s
     one, again, other = (list(getattr(ToyProblem(method_with(), seed), network).parameters()) for seed in (0, 0, 1))
     assert all(map(torch.equal, one, again))
     assert not any(map(torch.equal, one, other))
+
+
+def test_the_costly_checks_are_there() -> None:
+    assert {*COSTLY} <= {check.name for part in PARTS.values() for check in contract.checks(part)}

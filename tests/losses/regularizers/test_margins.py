@@ -85,6 +85,7 @@ def test_lsgan_qi_pushes_the_pairs_that_lack_the_margin_and_no_others() -> None:
     assert shift.grad.tolist() == pytest.approx([0.0, -0.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", sampled(["gan_qp", "gan_qp(norm=2)", "lsgan_qi(scale=0.1)"], every=3))
 def test_their_gradients_match_finite_differences(expression: str, images: Callable, smooth_critic: Callable) -> None:
     critic, real, fake = smooth_critic(), images(0, batch=3), images(1, batch=3)

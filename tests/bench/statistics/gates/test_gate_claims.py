@@ -97,6 +97,7 @@ def now(base, new):
     return ((wins(base, new - BOUND) >= least) | (wins(new, base - BOUND) >= least)).any(axis=-1)
 
 
+@pytest.mark.slow
 def test_the_rule_that_is_simulated_is_the_gates():
     """Of drawn worlds with a true difference in some cells, both find an alarm in the same ones."""
     rng = np.random.default_rng(1)
@@ -176,6 +177,7 @@ def test_what_the_screen_flags_by_chance_is_seldom_confirmed(draws):
         assert has < 0.07
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draws", "least", "most"), [(15, 8, 15), pytest.param(150, 98, 140, marks=pytest.mark.slow)])
 def test_what_is_called_detectable_is_found_four_times_in_five(draws, least, most):
     """In whole comparisons of four cells: each is made worse by what a first comparison called detectable."""
@@ -306,6 +308,7 @@ def test_the_level_of_throughput_is_that_of_all_cells(draws, most, least_before)
     assert rows[2][1] * draws >= least_before
 
 
+@pytest.mark.slow
 def test_a_method_that_is_slower_is_found_though_the_campaigns_drift():
     """By 15 %, where runs drift by 2 %; and nobody else is."""
     rng = np.random.default_rng(8)
