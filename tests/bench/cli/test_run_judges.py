@@ -201,7 +201,6 @@ def test_a_file_that_is_no_weights_is_told_before_anything_is_trained(run, recor
     assert records() == []
 
 
-@pytest.mark.slow
 def test_prepare_measures_the_real_images_in_advance(bench, judge_file, monkeypatch, tmp_path):
     few_images(monkeypatch)
     monkeypatch.setenv("GAN_LOSS_BENCH_CACHE", str(tmp_path / "cache"))

@@ -109,7 +109,6 @@ def test_what_is_recorded_is_not_measured_again(small, quick, tmp_path):
     assert isinstance(again, Measured)
 
 
-@pytest.mark.slow
 def test_what_cannot_be_run_is_told_and_the_others_go_on(small, quick, tmp_path):
     odd = msgspec.structs.replace(small, batch_size=7)
     events = list(
