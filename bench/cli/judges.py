@@ -151,8 +151,12 @@ def measure_real_images(
     tried: set[Weights] = set()
     for name in workloads:
         workload = data.workload(name)
-        for weights in options.judges(workload):
-            prepare(workload, data.load(name, data_dir), weights, options.device, report)
+        judges = options.judges(workload)
+        if not judges:
+            continue
+        arrays = data.load(name, data_dir)
+        for weights in judges:
+            prepare(workload, arrays, weights, options.device, report)
             tried.add(weights)
     for weights in options.all_weights:
         if weights in tried and not weights.official:

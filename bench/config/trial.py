@@ -117,6 +117,11 @@ def is_from_elsewhere(part_version: str) -> bool:
     return len(part_version) == _CONTENT_DIGITS
 
 
+def has_parts_from_elsewhere(components: Mapping[str, str]) -> bool:
+    """Whether a method has a part that the library does not ship, given the components of its trial."""
+    return any(is_from_elsewhere(version) for version in part_versions(components).values())
+
+
 def canonical_json(value: object) -> bytes:
     """Encode a struct so that equal values give equal bytes: sorted keys, no white space, floats in shortest form."""
     return msgspec.json.encode(value, order="deterministic")

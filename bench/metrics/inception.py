@@ -21,7 +21,7 @@ from bench.extractors.weight_files import Weights
 from bench.metrics import tensor_cache
 from bench.metrics.judged_workload import JudgedWorkload, Reals, Samples
 from bench.metrics.kernel_distance import SUBSET_SEED
-from bench.metrics.order import shuffled
+from bench.metrics.order import at_most
 
 KID_IMAGES: Final = 50_000
 """KID draws its subsets from no more training images than this."""
@@ -65,9 +65,7 @@ class Inception(JudgedWorkload):
         return embed(self.network, images, self.device, on_images)
 
     def measure_training(self, features: Tensor) -> tensor_cache.Tensors:
-        if len(features) > KID_IMAGES:
-            features = shuffled(features, f"{self.workload.kind}/inception/order", KID_IMAGES)
-        return {"features": features}
+        return {"features": at_most(features, f"{self.workload.kind}/inception/order", KID_IMAGES)}
 
     def samples(self, reals: Reals, embedded: tuple[Tensor, ...]) -> InceptionSamples:
         features, logits = embedded

@@ -23,7 +23,7 @@ from bench.metrics.floors import deals
 from bench.metrics.inception import Inception
 from bench.metrics.judged_workload import JudgedWorkload, Reals, Samples
 from bench.metrics.neighbors import NEIGHBOR_IMAGES, Neighborhood, compare, real_radii
-from bench.metrics.order import shuffled
+from bench.metrics.order import at_most
 from bench.metrics.real_images import give_back_memory
 
 
@@ -47,7 +47,7 @@ class JudgeSamples(Samples):
     @cached_property
     def neighborhood(self) -> Neighborhood:
         """Precision and recall of at most `NEIGHBOR_IMAGES` of the images."""
-        fakes = _few(self.features, "judges/fakes").to(self.device)
+        fakes = at_most(self.features, "judges/fakes", NEIGHBOR_IMAGES).to(self.device)
         return compare(fakes, self.reals.features.to(self.device), self.reals.radii)
 
 
@@ -67,7 +67,7 @@ class JudgedBesideInception(JudgedWorkload):
 
     def measure_training(self, features: Tensor) -> tensor_cache.Tensors:
         stream = f"{self.workload.kind}/{self.judge}"
-        features = _few(features, f"{stream}/order")
+        features = at_most(features, f"{stream}/order", NEIGHBOR_IMAGES)
         here = features.to(self.device)
         radii = real_radii(here)
         precision, recall = _ceilings(deals(here, self.workload.inception_samples, f"{stream}/ceilings"))
@@ -108,11 +108,6 @@ def prepare(
     """
     judged_workload(weights.network)(workload, arrays, weights, torch.device(device), on_progress=on_progress)
     give_back_memory()
-
-
-def _few(features: Tensor, stream: str) -> Tensor:
-    """Return at most `NEIGHBOR_IMAGES` of the features; all of them in their order, of which draws depend."""
-    return features if len(features) <= NEIGHBOR_IMAGES else shuffled(features, stream, NEIGHBOR_IMAGES)
 
 
 def _ceilings(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:

@@ -15,3 +15,8 @@ def shuffled(samples: Tensor, stream: str, count: int | None = None) -> Tensor:
     """
     order = np.argsort(streams.uniforms(stream, len(samples)), kind="stable")
     return samples[torch.from_numpy(order[:count]).to(samples.device)]
+
+
+def at_most(samples: Tensor, stream: str, count: int) -> Tensor:
+    """Return `count` of the samples [N, ...], shuffled; where there are no more, all of them in the order they have."""
+    return samples if len(samples) <= count else shuffled(samples, stream, count)

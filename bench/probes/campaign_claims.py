@@ -8,6 +8,7 @@ of its own: of twenty rows, one reaches the level by chance.
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy as np
 from bench import data
 from bench.config.commands import command
 from bench.methods import resolve
+from bench.probes.claim_rows import row
 from bench.statistics.flips import sign_flips
 from bench.statistics.intervals import Array
 from bench.statistics.scores import is_failure, is_result, score
-from bench.store.published import published_files, published_name, read_parquet
+from bench.store.campaigns import find_campaigns
 from bench.store.record import Record
 
 LEVEL: Final = 0.05
@@ -65,7 +67,7 @@ class TrainedClaim:
 
     def line(self) -> str:
         """Return the row of the table, from the published records."""
-        return self.line_of(_campaign(self.campaign))
+        return self.line_of(_records(self.campaign))
 
     def line_of(self, records: Sequence[Record]) -> str:
         """Return the row of the table, from the records of a campaign.
@@ -84,8 +86,7 @@ class TrainedClaim:
             f"{self.measure.title} {self._median(list(first.values()))} against {self._median(list(second.values()))}; "
             f"better at {np.count_nonzero(differences > 0)} of {len(seeds)} seeds; p {p:.2g}"
         )
-        shown = command("run", "--suite", self.campaign)
-        return "| " + " | ".join((self.subject, self.published, words, verdict, self.reason, f"`{shown}`")) + " |"
+        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
 
     def _median(self, runs: Sequence[Record]) -> str:
         known = [value for run in runs if (value := run.metrics.get(self.measure.metric)) is not None]
@@ -107,11 +108,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _campaign(name: str) -> list[Record]:
-    for path in published_files():
-        if published_name(path) == name:
-            return read_parquet(path)
-    raise ValueError(f"there is no published campaign {name}")
+@cache
+def _records(name: str) -> tuple[Record, ...]:
+    """Read a published campaign once: it has several rows."""
+    (campaign,) = find_campaigns(name)
+    return campaign.records
 
 
 def _runs(records: Sequence[Record], name: str) -> dict[int, Record]:

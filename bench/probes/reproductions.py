@@ -18,6 +18,7 @@ from bench.common.threads import torch_threads
 from bench.config.commands import command
 from bench.probes import dirac, gradients
 from bench.probes.campaign_claims import CLAIMS, LEVEL, TrainedClaim
+from bench.probes.claim_rows import HEAD, row
 from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, follow
 
 SIMULTANEOUS, ALTERNATING, _ = SCHEDULES
@@ -51,8 +52,7 @@ class Claim:
     def line(self) -> str:
         seen = self.look()
         verdict = "reproduced" if seen.agrees else "**not reproduced**"
-        cells = (self.subject, self.published, seen.words, verdict, self.reason, f"`{self.command}`")
-        return "| " + " | ".join(cells) + " |"
+        return row(self.subject, self.published, seen.words, verdict, self.reason, self.command)
 
 
 def convergence_claim(
@@ -167,11 +167,6 @@ TIME_SCALES: Final = tuple(
     for schedule in (SIMULTANEOUS, ALTERNATING)
 )  # fmt: skip
 
-_HEAD: Final = (
-    "| what | published | found | verdict | why | command |",
-    "| --- | --- | --- | --- | --- | --- |",
-)
-
 _INTRODUCTION: Final = f"""# What is published, and what is found here
 
 Written by `python -m bench.probes.reproductions`; a test compares this file with what it writes. A row is reproduced if
@@ -235,7 +230,7 @@ def document() -> str:
 
 def table(claims: Iterable[Claim | TrainedClaim]) -> list[str]:
     """Return the lines of a table of claims, each looked at now."""
-    return [*_HEAD, *(claim.line() for claim in claims)]
+    return [*HEAD, *(claim.line() for claim in claims)]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from bench.config.trial import is_from_elsewhere, part_names, part_versions
+from bench.config.trial import has_parts_from_elsewhere, part_names
 from bench.report import methods
 from bench.store.record import Record
 
@@ -102,5 +102,5 @@ def _discriminator(objective: str, beside: list[str]) -> Fits | None:
 def _plain(record: Record, beside: list[str]) -> bool:
     """Say whether nothing stands beside the objective but penalties that are known here, and limits on weights."""
     constraints = {entry.name for entry in methods.parts() if entry.kind == "constraint"}
-    shipped = not any(is_from_elsewhere(version) for version in part_versions(record.components).values())
+    shipped = not has_parts_from_elsewhere(record.components)
     return shipped and record.spec.precision == "fp32" and {*beside} <= _PENALTIES | constraints

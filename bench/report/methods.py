@@ -49,11 +49,6 @@ def parts() -> list[MethodEntry]:
     return [entry for entry in index() if entry.kind != "method"]
 
 
-def has_strangers(expression: str) -> bool:
-    """Whether a canonical expression has a part that the library does not ship, of which the index knows nothing."""
-    return not {*part_names(expression)} <= {entry.name for entry in parts()}
-
-
 def entries_of(name: str, expression: str) -> list[MethodEntry]:
     """Return what describes a method that was run: its own entry if the catalogue has it, else its parts'."""
     named = [entry for entry in methods() if entry.name == name]

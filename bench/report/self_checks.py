@@ -11,10 +11,9 @@ from itertools import pairwise
 from typing import Final
 
 from bench.config.protocol import AVERAGE
-from bench.config.trial import declared_pace, evaluation_count
+from bench.config.trial import declared_pace, evaluation_count, has_parts_from_elsewhere
 from bench.config.workload import Workload, primary_of
 from bench.metrics.catalogue import about
-from bench.report import methods
 from bench.report.marks import marks
 from bench.statistics.damage import bounds
 from bench.store.journal import differing_fields
@@ -202,7 +201,7 @@ def _costs(record: Record) -> Iterator[str]:
     seen = cost.get("discriminator_images")
     updates = spec.critic_steps * declared_pace(spec.method) * (record.stability.get("completed_steps") or 0)
     made = 2 * spec.batch_size * updates
-    multiple = methods.has_strangers(spec.method) and seen and made and seen % made == 0
+    multiple = has_parts_from_elsewhere(record.components) and seen and made and seen % made == 0
     if seen != made and not multiple:
         yield f"showed the discriminator {_number(seen)} images, and its steps have {made:,.0f}"
     pace, images = cost.get("steps_per_second"), cost.get("images_per_second")

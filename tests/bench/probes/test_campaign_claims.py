@@ -113,7 +113,7 @@ def test_what_is_not_there_is_told(claim, runs):
         claim.line_of(runs(LOW, HIGH) + runs(LOW, []))
     with pytest.raises(ValueError, match="made-up has no seed of both lsgan and nsgan"):
         claim.line_of(runs(LOW[:1], []) + runs([], [None, 60.0])[1:])
-    with pytest.raises(ValueError, match="there is no published campaign made-up"):
+    with pytest.raises(ValueError, match="there are no published records called 'made-up'"):
         claim.line()
 
 
