@@ -109,9 +109,14 @@ def test_every_environment_variable_that_the_code_reads_is_explained():
 
 def test_every_suite_with_a_question_is_on_the_page_of_suites():
     page = (DOCS / "reference" / "suites.md").read_text(encoding="utf-8")
-    topics = {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
-    assert topics
-    assert topics <= set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
+    rows = re.findall(r"^\| `([\w-]+)` \| .*\? .*\| (\d+) x (\d+) \|$", page, re.MULTILINE)
+    sizes = {name: (int(methods), int(seeds)) for name, methods, seeds in rows}
+    suites = {suite.name: suite for suite in shipped_suites()}
+    asking = {name for name in suites if name.startswith("topic-")} | {"library", "norms", "r3gan-ablation", "classics"}
+    assert set(sizes) == asking
+    for name, suite in suites.items():
+        if name in sizes:
+            assert sizes[name] == (len(suite.methods) * len(suite.workloads), suite.seeds)
 
 
 @pytest.mark.parametrize(

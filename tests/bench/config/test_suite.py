@@ -2,13 +2,16 @@ from pathlib import Path
 
 import pytest
 
+import losses
 from bench.common.names import did_you_mean
 from bench.config.suite import Suite, load_suite, shipped_suites, suite_names, typed_override
+from bench.methods import resolve
 
 
 def test_shipped_suites_load_and_say_what_they_are() -> None:
     topics = ["topic-balance", "topic-correlation", "topic-diversity", "topic-gradients"]
-    assert suite_names() == ["classics", "digits", "mnist-mini", "quick", "smoke", *topics]
+    others = ["classics", "digits", "library", "mnist-mini", "norms", "quick", "r3gan-ablation", "smoke"]
+    assert suite_names() == [*others, *topics]
     for suite in shipped_suites():
         assert suite.summary
         assert suite.track == "controlled"
@@ -20,6 +23,31 @@ def test_digits_suite_is_the_full_comparison() -> None:
     assert len(suite.methods) == 10
     assert suite.seeds == 10
     assert suite.steps is None, "the workload's own budget, 3,000 steps"
+
+
+def test_the_library_is_every_named_method_on_the_cell_of_the_topics() -> None:
+    suite, topic = load_suite("library"), load_suite("topic-gradients")
+    named = losses.names("method")
+    aliases = {name for name in named if losses.describe(name, "method").alias}
+    assert suite.methods == sorted(set(named) - aliases)
+    for setting in ("workloads", "steps", "evaluate_every", "seeds", "d_norm", "precision", "batch_size"):
+        assert getattr(suite, setting) == getattr(topic, setting)
+
+
+def test_norms_trains_each_loss_plain_and_with_the_same_penalty_at_the_workloads_own_budget() -> None:
+    suite = load_suite("norms")
+    methods = [str(method) for method in resolve(suite.methods)]
+    assert methods[1::2] == [f"{plain} + r1(gamma=10, every=1)" for plain in methods[::2]]
+    assert (suite.workloads, suite.steps) == (["digits"], None)
+
+
+def test_the_ablation_of_r3gan_has_both_losses_with_all_its_penalties() -> None:
+    suite, topic = load_suite("r3gan-ablation"), load_suite("topic-diversity")
+    penalties = ("", " + r1(gamma=1, every=1)", " + r1(gamma=1, every=1) + r2(gamma=1, every=1)")
+    expected = [f"{loss}{penalty}" for loss in ("bce_ns", "rp_bce") for penalty in penalties]
+    assert [str(method) for method in resolve(suite.methods)] == expected
+    for setting in ("workloads", "steps", "evaluate_every", "seeds"):
+        assert getattr(suite, setting) == getattr(topic, setting)
 
 
 @pytest.mark.parametrize(
