@@ -1,12 +1,13 @@
-"""What the published campaigns of the four topics found: a table and a figure each, made from their records.
+"""What the published campaigns found: tables and a figure each, made from their records.
 
-`python docs/building/site_answers.py` draws the figures again; `site_topics.py` writes the tables.
+`python docs/building/site_answers.py` draws the figures again; `site_campaigns.py` writes the tables.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from site_leaderboards import Row, cells, tables
 from site_links import PUBLISHED, ROOT
@@ -35,8 +36,12 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("stability.discriminator_saturation", "stability.update_ratio_quotient", "stability.oscillation"),
         "stability.late_regression",
     ),
+    "r3gan-ablation": (
+        *("metrics.modes", "metrics.coverage", "metrics.unreadable"),
+        *("stability.discriminator_saturation", "stability.signal_last"),
+    ),
 }
-"""What each topic asks of its runs beside the score: columns of `bench.load`, as medians over the seeds."""
+"""What each campaign asks of its runs beside the score: columns of `bench.load`, as medians over the seeds."""
 
 _WORDS: Final = {
     "en": {
@@ -99,29 +104,38 @@ def _number(value: float | None) -> str:
 
 
 def figure(name: str) -> str:
-    """Draw every run's last distance, a row for each method in the order of the table, with the median."""
+    """Draw every run's last distance, or how many modes it has where these are a thousand, with the median.
+
+    There is a row for each method, in the order of the table.
+    """
     (table,) = tables(name)
     frame = _results(name)
     rows: list[Row] = table["rows"]
     labels = _labels(name, rows)
+    column = "metrics.modes" if "metrics.modes" in MEASURES[name] else "metrics.distance"
+    (workload,) = table["measures"]
+    what = "modes" if column == "metrics.modes" else table["measures"][workload]
     with drawing(PAPER, (_WIDTH, 0.8 + 0.24 * len(rows))) as (drawn, axes):
-        axes.set_xscale("log")
-        distances = frame["metrics.distance"].dropna()
-        narrow = distances.max() < _NARROW * distances.min()
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 1.2, 1.5, *range(2, 10)) if narrow else (1, 2, 5)))
-        axes.xaxis.set_minor_locator(NullLocator())
+        if column == "metrics.distance":
+            _scale_log(axes, frame[column].dropna())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         for place, row in enumerate(rows):
-            runs = frame.loc[frame["expression"] == row["expression"], "metrics.distance"].dropna()
+            runs = frame.loc[frame["expression"] == row["expression"], column].dropna()
             axes.plot(runs, [place] * len(runs), "o", color=PAPER.colors[0], alpha=0.6, markersize=4.5, linestyle="")
             axes.plot([runs.median()] * 2, [place - 0.32, place + 0.32], color=PAPER.ink, linewidth=1.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        (workload,) = table["measures"]
-        axes.set_xlabel(f"{table['measures'][workload]} at the last step on {workload}: each run, and the median")
+        axes.set_xlabel(f"{what} at the last step on {workload}: each run, and the median")
         open_frame(axes, PAPER, grid="x")
         fit(drawn, left=0.1 + 0.075 * max(map(len, labels)), right=0.2)
         return svg_of(drawn)
+
+
+def _scale_log(axes: Axes, values: pd.Series) -> None:
+    axes.set_xscale("log")
+    narrow = values.max() < _NARROW * values.min()
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 1.2, 1.5, *range(2, 10)) if narrow else (1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def spellings(name: str) -> dict[str, str]:
@@ -138,6 +152,6 @@ def _labels(name: str, rows: list[Row]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for topic in MEASURES:
-        if is_published(topic):
-            (PICTURES / f"{topic}.svg").write_text(figure(topic), encoding="utf-8")
+    for name in MEASURES:
+        if is_published(name):
+            (PICTURES / f"{name}.svg").write_text(figure(name), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the page of the four topics says was found is what the published records say."""
+"""What the pages of the campaigns say was found is what the published records say."""
 
 import json
 import re
@@ -6,22 +6,27 @@ import statistics
 
 import pytest
 from site_answers import MEASURES, PICTURES, answer, figure, is_published, spellings
+from site_campaigns import FOUND, MARK, PAGES, CampaignPage
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
-from site_topics import FOUND, MARK, PAGES, SUITES
 
 from bench.report.formatting import distance, p_value
 from bench.store.journal import Store
 
-TEXTS = {language: page.read_text(encoding="utf-8") for language, page in PAGES.items()}
-HERE = [name for name in SUITES if is_published(name)]
+ANSWERS = [pytest.param(page, name, id=f"{page.name}-{name}") for page in PAGES for name in page.suites]
+PUBLISHED_ANSWERS = [case for case in ANSWERS if is_published(case.values[1])]
+HERE = [name for name in MEASURES if is_published(name)]
 
 
-def section(name, language):
-    """Return what the page says of a topic after its tables, up to how to see it in a run."""
-    after = TEXTS[language].partition(MARK.format(FOUND.format(name)))[2].partition(END)[2]
+def section(name: str, page: CampaignPage) -> str:
+    """Return what a page says of a campaign after its tables, up to how to see it in a run."""
+    after = text_of(page).partition(MARK.format(FOUND.format(name)))[2].partition(END)[2]
     prose = re.split(r"^- \*\*|^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
     return " ".join(prose.split())  # a number may stand on the next line
+
+
+def text_of(page: CampaignPage) -> str:
+    return page.path.read_text(encoding="utf-8")
 
 
 def results(name):
@@ -33,20 +38,26 @@ def results(name):
     return found
 
 
-def test_every_topic_has_a_place_for_its_answer():
-    assert set(MEASURES) == set(SUITES)
-    for text in TEXTS.values():
-        assert [name for name in SUITES if MARK.format(FOUND.format(name)) in text] == list(SUITES)
+def test_every_campaign_has_a_place_for_its_answer():
+    assert {name for page in PAGES for name in page.suites} == set(MEASURES)
+    for page in PAGES:
+        assert [name for name in page.suites if MARK.format(FOUND.format(name)) in text_of(page)] == list(page.suites)
 
 
-@pytest.mark.parametrize("language", PAGES)
-@pytest.mark.parametrize("name", SUITES)
-def test_a_topic_has_findings_and_a_figure_where_it_is_published_and_says_so_where_it_is_not(name, language):
-    table = inside(TEXTS[language], MARK.format(FOUND.format(name)))
-    assert (table == answer("no-such-suite", language)) == (name not in HERE)
-    assert (f"pictures/{name}.svg" in section(name, language)) == (name in HERE)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_those_of_the_suites_and_of_the_records(page):
+    stored = {mark: inside(text_of(page), mark) for mark in page.tables()}
+    assert stored == page.tables(), "write them again: make docs"
+
+
+@pytest.mark.parametrize(("page", "name"), ANSWERS)
+def test_a_campaign_has_findings_and_a_figure_where_it_is_published_and_says_so_where_it_is_not(page, name):
+    table = inside(text_of(page), MARK.format(FOUND.format(name)))
+    said = section(name, page)
+    assert (table == answer("no-such-suite", page.language)) == (name not in HERE)
+    assert (f"pictures/{name}.svg" in said) == (name in HERE)
     assert (PICTURES / f"{name}.svg").is_file() == (name in HERE)
-    assert bool(re.search(r"\d\.\d{3} \(", section(name, language))) == (name in HERE), "findings quote scores"
+    assert bool(re.search(r"\d\.\d{3} \(", said)) == (name in HERE), "findings quote scores"
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -66,9 +77,8 @@ def test_the_medians_are_those_of_the_records(name):
             assert text == (distance(statistics.median(values)) if values else "–"), (method, measure)
 
 
-@pytest.mark.parametrize("language", PAGES)
-@pytest.mark.parametrize("name", HERE)
-def test_every_score_that_a_finding_quotes_is_the_methods(name, language):
+@pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
+def test_every_score_that_a_finding_quotes_is_the_methods(page, name):
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
     expected = {
         spellings(name)[row["expression"]]: (
@@ -79,18 +89,17 @@ def test_every_score_that_a_finding_quotes_is_the_methods(name, language):
         for row in board["rows"]
         if row["score"] is not None and row["score_low"] is not None
     }
-    quoted = re.findall(r"`([^`]+)`[^`\d]*(\d\.\d{3})\s\((\d\.\d\d)\s(?:to|至)\s(\d\.\d\d)\)", section(name, language))
-    assert len(quoted) == len(re.findall(r"\d\.\d{3}\s\(", section(name, language)))
+    quoted = re.findall(r"`([^`]+)`[^`\d]*(\d\.\d{3})\s\((\d\.\d\d)\s(?:to|至)\s(\d\.\d\d)\)", section(name, page))
+    assert len(quoted) == len(re.findall(r"\d\.\d{3}\s\(", section(name, page)))
     assert {method: tuple(numbers) for method, *numbers in quoted}.items() <= expected.items()
 
 
-@pytest.mark.parametrize("language", PAGES)
-@pytest.mark.parametrize("name", HERE)
-def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(name, language):
-    table = set(re.findall(r"\d[\d,.e−-]*\d|\d", answer(name, language)))
+@pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
+def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(page, name):
+    table = set(re.findall(r"\d[\d,.e−-]*\d|\d", answer(name, page.language)))
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
     table.add(p_value(board["tests"]["overall"]["least_p_adjusted"]))
-    text = re.sub(r"`[^`]*`|\]\([^)]*\)|(?:protocol|协议) \d\.\d", " ", section(name, language))
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)|(?:protocol|协议) \d\.\d", " ", section(name, page))
     assert set(re.findall(r"\d+\.\d+", text)) - table == set()
 
 

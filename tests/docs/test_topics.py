@@ -6,10 +6,9 @@ import re
 import tomllib
 
 import pytest
-import site_topics
 from doc_pages import ROOT, blocks, commands
+from site_campaigns import CONFIDENCE, MARK, PAGES, SLOPES, TOPICS, signal
 from site_marks import END, inside, write
-from site_topics import CONFIDENCE, MARK, PAGES, SLOPES, SUITES, signal, tables
 
 import losses
 from bench.config.suite import shipped_suites
@@ -18,17 +17,12 @@ from bench.report.formatting import STABILITY_WORDS
 from bench.training.monitors import MONITORS
 from losses import registry
 
-TEXTS = {language: page.read_text(encoding="utf-8") for language, page in PAGES.items()}
+FOUR_TOPICS = {page.language: page for page in PAGES if page.suites == TOPICS}
+TEXTS = {language: page.path.read_text(encoding="utf-8") for language, page in FOUR_TOPICS.items()}
 
 
-@pytest.mark.parametrize("language", PAGES)
-def test_the_tables_are_those_of_the_suites_and_of_the_losses(language):
-    stored = {mark: inside(TEXTS[language], mark) for mark in tables(language)}
-    assert stored == tables(language), "write them again: make docs"
-
-
-@pytest.mark.parametrize("language", PAGES)
-@pytest.mark.parametrize("name", SUITES)
+@pytest.mark.parametrize("language", FOUR_TOPICS)
+@pytest.mark.parametrize("name", TOPICS)
 def test_a_table_has_what_the_file_of_its_suite_has(language, name):
     suite = tomllib.loads((ROOT / "bench" / "config" / "suites" / f"{name}.toml").read_text(encoding="utf-8"))
     head, _, *body = inside(TEXTS[language], MARK.format(name)).splitlines()
@@ -41,14 +35,15 @@ def test_a_table_has_what_the_file_of_its_suite_has(language, name):
 
 
 def test_every_suite_with_a_question_is_a_topic_and_has_its_command():
-    assert set(SUITES) == {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
-    run = [words[words.index("--suite") + 1] for words in commands(PAGES["en"]) if "--suite" in words]
-    assert set(run) == set(SUITES)
+    assert set(TOPICS) == {suite.name for suite in shipped_suites() if suite.name.startswith("topic-")}
+    run = [words[words.index("--suite") + 1] for words in commands(FOUR_TOPICS["en"].path) if "--suite" in words]
+    assert set(run) == set(TOPICS)
 
 
-def test_the_formulas_are_those_of_the_parts():
-    lines = [line.split(None, 1) for block in blocks(PAGES["en"], "text") for line in block.splitlines()]
-    assert len(lines) > 20
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_formulas_are_those_of_the_parts(page):
+    lines = [line.split(None, 1) for block in blocks(page.path, "text") for line in block.splitlines()]
+    assert lines
     assert {name: formula for name, formula in lines if formula not in formula_of(name)} == {}
 
 
@@ -91,9 +86,3 @@ def test_a_table_is_written_between_its_marks_and_nowhere_else(tmp_path):
     with pytest.raises(ValueError, match="no table between <!-- z -->"):
         write(page, "<!-- z -->", "new")
     assert page.read_text(encoding="utf-8") == text
-
-
-def test_a_suite_without_steps_of_its_own_cannot_be_shown(monkeypatch):
-    monkeypatch.setattr(site_topics, "SUITES", ("digits",))
-    with pytest.raises(TypeError):
-        tables("en")

@@ -1,8 +1,10 @@
-"""The tables of the page of the four topics, in English and in Chinese: the suites, slopes, and what was found.
+"""The tables of the pages that say what campaigns found: the suites, slopes, and the published answers.
 
-`python docs/building/site_topics.py` writes them again.
+`python docs/building/site_campaigns.py` writes them again.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -12,17 +14,14 @@ from site_marks import write
 
 from bench.config.suite import load_suite
 from bench.methods import resolve
+from bench.plan import expand
 from losses import Objective
 
-PAGES: Final = {
-    "en": ROOT / "docs" / "explanation" / "four-topics.md",
-    "zh": ROOT / "docs" / "zh" / "explanation" / "four-topics.md",
-}
-SUITES: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
+TOPICS: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
 SLOPES: Final = "slopes"
 FOUND: Final = "{} found"
 """The mark of what a suite's published campaign found."""
-MARK: Final = "<!-- {}: written by docs/building/site_topics.py. -->"
+MARK: Final = "<!-- {}: written by docs/building/site_campaigns.py. -->"
 CONFIDENCE: Final = (0.0, 3.0, 10.0, 20.0, 30.0)
 """The logits at which slopes are taken: a on real images and -a on generated ones."""
 
@@ -39,30 +38,53 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
-def tables(language: str) -> dict[str, str]:
-    """Return the tables of a page by their marks."""
-    made = {name: _suite(name, language) for name in SUITES}
-    found = {FOUND.format(name): answer(name, language) for name in SUITES}
-    return {MARK.format(name): table for name, table in {SLOPES: _slopes(language), **made, **found}.items()}
+@dataclass(frozen=True)
+class CampaignPage:
+    """A page of docs/ with two tables for each of its suites: what it trains, and what was found."""
+
+    name: str
+    language: str
+    suites: tuple[str, ...]
+    has_slopes: bool = False
+    """Whether it has the table of the signals that objectives give to the generator, too."""
+
+    @property
+    def path(self) -> Path:
+        return ROOT / "docs" / self.name
+
+    def tables(self) -> dict[str, str]:
+        """Return the tables of the page by their marks."""
+        made = {SLOPES: _slopes(self.language)} if self.has_slopes else {}
+        made |= {name: _suite(name, self.language) for name in self.suites}
+        made |= {FOUND.format(name): answer(name, self.language) for name in self.suites}
+        return {MARK.format(name): table for name, table in made.items()}
+
+
+PAGES: Final = (
+    CampaignPage("explanation/four-topics.md", "en", TOPICS, has_slopes=True),
+    CampaignPage("zh/explanation/four-topics.md", "zh", TOPICS, has_slopes=True),
+    CampaignPage("explanation/r3gan-taken-apart.md", "en", ("r3gan-ablation",)),
+)
 
 
 def _suite(name: str, language: str) -> str:
     suite, words = load_suite(name), _WORDS[language]
-    steps, every = (f"{number:,}" for number in (suite.steps, suite.evaluate_every))
+    trials = expand(suite)
+    ((steps, every),) = {(f"{trial.spec.steps:,}", f"{trial.spec.evaluate_every:,}") for trial in trials}
     rows = [
         ("methods", ", ".join(f"`{method}`" for method in suite.methods)),
         ("workload", ", ".join(f"`{workload}`" for workload in suite.workloads)),
         ("steps", words["evaluated"].format(steps=steps, every=every)),
         ("seeds", str(suite.seeds)),
-        ("trials", str(len(suite.methods) * len(suite.workloads) * suite.seeds)),
+        ("trials", str(len(trials))),
     ]
     lines = [f"| {words['suite']} | `{name}` |", "|---|---|"]
     return "\n".join([*lines, *(f"| {words[key]} | {value} |" for key, value in rows)])
 
 
 def _slopes(language: str) -> str:
-    """Return the table of the signals that the objectives of the first suite give to the generator."""
-    objectives = {method.objective: None for method in resolve(load_suite(SUITES[0]).methods)}
+    """Return the table of the signals that the objectives of the first topic give to the generator."""
+    objectives = {method.objective: None for method in resolve(load_suite(TOPICS[0]).methods)}
     cells = [f"a = {at:g}, b = {'−' if at else ''}{at:g}" for at in CONFIDENCE]
     lines = [f"| {_WORDS[language]['objective']} | {' | '.join(cells)} |", f"|---|{'---:|' * len(CONFIDENCE)}"]
     for objective in objectives:
@@ -80,6 +102,6 @@ def signal(objective: Objective, confidence: float) -> float:
 
 
 if __name__ == "__main__":
-    for language, page in PAGES.items():
-        for mark, table in tables(language).items():
-            write(page, mark, table)
+    for page in PAGES:
+        for mark, table in page.tables().items():
+            write(page.path, mark, table)
