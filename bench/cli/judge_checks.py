@@ -3,7 +3,7 @@
 import importlib
 
 from bench.cli.checks import Check
-from bench.config.judges import JUDGES
+from bench.config.judges import BESIDE_INCEPTION
 
 
 def inception_check() -> Check:
@@ -24,7 +24,7 @@ def judge_checks() -> list[Check]:
     files = importlib.import_module("bench.extractors.weight_files")
     sources = importlib.import_module("bench.extractors.judge_weights").SOURCES
     checks = []
-    for name in JUDGES:
+    for name in BESIDE_INCEPTION:
         source = sources[name]
         path = files.cached_path(source)
         if not path.is_file():

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from bench.cli.options import usage_errors
 from bench.cli.voice import say
 from bench.common.names import did_you_mean
-from bench.config.judges import JUDGES, OFFICIAL_WEIGHTS
+from bench.config.judges import BESIDE_INCEPTION, OFFICIAL_WEIGHTS
 from bench.config.protocol import INCEPTION
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str
         name, equals, file = text.partition("=")
         if name == INCEPTION:
             raise click.UsageError(f"--also-in {name}: --inception require measures FID, KID and IS in Inception")
-        if name not in JUDGES:
-            raise click.UsageError(
-                f"--also-in: unknown network {name!r}{did_you_mean(name, JUDGES)}; there are {', '.join(JUDGES)}"
-            )
+        if name not in BESIDE_INCEPTION:
+            known = f"{did_you_mean(name, BESIDE_INCEPTION)}; there are {', '.join(BESIDE_INCEPTION)}"
+            raise click.UsageError(f"--also-in: unknown network {name!r}{known}")
         if equals and not file:
             raise click.UsageError(f"--also-in {text}: the name of the file is missing")
         if name in choices:
@@ -68,7 +67,7 @@ def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str
 
 
 def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in JUDGES if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in BESIDE_INCEPTION if name.startswith(incomplete)]
 
 
 def workloads_of(trials: "Iterable[Trial]") -> list[str]:

@@ -18,53 +18,49 @@ CLIP: Final = "clip-vit-b-32"
 VGG16: Final = "vgg16"
 """torchvision's VGG16, as torch-fidelity runs it: 4,096 features, those after the second hidden layer's ReLU."""
 
-JudgeKey = Literal["clip", "vgg16"]
+JudgeKey = Literal["inception", "clip", "vgg16"]
 
 _MEASURES: Final = ("fd", "fd_floor", "kd", "precision", "precision_ceiling", "recall", "recall_ceiling", "samples")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """A judge beside Inception."""
+    """A network that looks at the images of a trial."""
 
     name: str
     """As torch-fidelity has it."""
     key: JudgeKey
-    """What its metrics need, and what their names begin with."""
+    """What its metrics need, and what names of costs and files begin with."""
     title: str
+    """What people call it."""
+    samples: str
+    """The metric that says of how many images the others are."""
+    metrics: frozenset[str]
+    """All that it measures."""
 
-    @property
-    def samples(self) -> str:
-        """The metric that says of how many images the others are."""
-        return f"{self.key}_samples"
 
-    @property
-    def metrics(self) -> frozenset[str]:
-        return frozenset(f"{self.key}_{measure}" for measure in _MEASURES)
+def _beside_inception(name: str, key: JudgeKey, title: str) -> Judge:
+    metrics = frozenset(f"{key}_{measure}" for measure in _MEASURES)
+    return Judge(name=name, key=key, title=title, samples=f"{key}_samples", metrics=metrics)
 
+
+BESIDE_INCEPTION: Final[Mapping[str, Judge]] = MappingProxyType(
+    {CLIP: _beside_inception(CLIP, "clip", "CLIP"), VGG16: _beside_inception(VGG16, "vgg16", "VGG16")}
+)
+"""The judges that measure the same numbers, each in features of its own."""
 
 JUDGES: Final[Mapping[str, Judge]] = MappingProxyType(
     {
-        CLIP: Judge(name=CLIP, key="clip", title="CLIP"),
-        VGG16: Judge(name=VGG16, key="vgg16", title="VGG16"),
+        INCEPTION: Judge(
+            name=INCEPTION,
+            key="inception",
+            title="Inception",
+            samples="fid_samples",
+            metrics=INCEPTION_METRICS,
+        ),
+        **BESIDE_INCEPTION,
     }
 )
-
-
-def judge_key(name: str) -> str:
-    """Return the short name of a judge, Inception too, as names of metrics and costs begin with it."""
-    return JUDGES[name].key if name in JUDGES else "inception"
-
-
-def judge_title(name: str) -> str:
-    """Return what people call a judge, Inception too."""
-    return JUDGES[name].title if name in JUDGES else "Inception"
-
-
-def samples_metric(name: str) -> str:
-    """Return the metric that says of how many images a judge's other numbers are, Inception's too."""
-    return JUDGES[name].samples if name in JUDGES else "fid_samples"
-
 
 OFFICIAL_WEIGHTS: Final = {
     INCEPTION: INCEPTION_SHA256,
@@ -73,10 +69,5 @@ OFFICIAL_WEIGHTS: Final = {
 }
 """The SHA-256 of the official weights, or as many of its first digits as their publisher names."""
 
-METRICS_OF: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {INCEPTION: INCEPTION_METRICS, **{name: judge.metrics for name, judge in JUDGES.items()}}
-)
-"""What each judge measures, Inception too."""
-
-JUDGED_METRICS: Final = frozenset().union(*METRICS_OF.values())
+JUDGED_METRICS: Final = frozenset().union(*(judge.metrics for judge in JUDGES.values()))
 """What is measured by any of them: equal trials may differ in having it."""

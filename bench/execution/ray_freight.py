@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench import data
-from bench.config.judges import judge_key
+from bench.config.judges import JUDGES
 from bench.config.trial import Trial
 from bench.execution.interface import Task
 from bench.execution.ray_messages import LossFile, Need, Parcel
@@ -47,7 +47,7 @@ def _needs(trial: Trial, options: RunOptions) -> Iterator[Need]:
             weights = _classifier(name, spec.data_hash)
             yield Need(kind="classifier", name=weights.name, digest=_sha256(_weights(weights)))
     for judge in options.judges(workload):
-        yield Need(kind=judge_key(judge.network), name=Path(judge.path).name, digest=judge.sha256)
+        yield Need(kind=JUDGES[judge.network].key, name=Path(judge.path).name, digest=judge.sha256)
 
 
 def content_of(need: Need, tasks: Sequence[Task]) -> object:
@@ -62,7 +62,7 @@ def content_of(need: Need, tasks: Sequence[Task]) -> object:
         arrays = data.load(need.name, options.data_folder, expected=need.digest)
         return [arrays.train, arrays.train_labels, arrays.test, arrays.test_labels]
     if need.kind != "classifier":
-        (judge,) = [weights for weights in options.all_weights if judge_key(weights.network) == need.kind]
+        (judge,) = [weights for weights in options.all_weights if JUDGES[weights.network].key == need.kind]
         return _weights(Path(judge.path))
     (path,) = {
         path

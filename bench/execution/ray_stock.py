@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench import data
-from bench.config.judges import judge_key
+from bench.config.judges import JUDGES
 from bench.data import Arrays
 from bench.data.cache import hand_over, kept_sets
 from bench.execution.ray_messages import LOSSES_VARIABLE, LossFile, Need
@@ -73,7 +73,7 @@ class Stock:
         here = {need.kind: file for need in needs if need.kind != "data" and (file := self._file(need)) is not None}
 
         def placed(weights: Weights) -> Weights:
-            file = here.get(judge_key(weights.network))
+            file = here.get(JUDGES[weights.network].key)
             return weights if file is None else msgspec.structs.replace(weights, path=str(file))
 
         plan = options.inception
@@ -92,7 +92,7 @@ class Stock:
         its weights, so that what is sent lies in a cache of its own.
         """
         files = [cache / _folder(need) / need.name for cache in (self._cache, self._own_cache(need))]
-        files += [cached_path(source) for source in _sources() if judge_key(source.network) == need.kind]
+        files += [cached_path(source) for source in _sources() if JUDGES[source.network].key == need.kind]
         return next((file for file in files if _digest(file) == need.digest), None)
 
     def _own_cache(self, need: Need) -> Path:

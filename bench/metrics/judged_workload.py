@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bench.config.judges import judge_key, judge_title, samples_metric
+from bench.config.judges import JUDGES
 from bench.config.workload import Workload
 from bench.data import Arrays, OnProgress, content_hash
 from bench.extractors.embedding import OnImages
@@ -98,7 +98,7 @@ class JudgedWorkload(ABC):
             f"metrics {METRICS_VERSION}",
             *self.identity(),
         )
-        path = kept_path(judge_key(self.judge), workload, what, device, cache_dir or default_cache_dir())
+        path = kept_path(JUDGES[self.judge].key, workload, what, device, cache_dir or default_cache_dir())
         names = ("mean", "covariance", "root", "floor", *self.kept_tensors)
         self._reals = self.reals(tensor_cache.once(path, names, lambda: self._build(arrays, on_progress)))
 
@@ -140,12 +140,12 @@ class JudgedWorkload(ABC):
             samples = self.samples(self._reals, self.embed(images, on_images))
             measured = {metric.about.name: metric(samples) for metric in _registered(self.judge, "measured")}
         constants = {metric.about.name: metric(self._reals) for metric in _registered(self.judge, "constant")}
-        return {**constants, **measured, samples_metric(self.judge): float(len(images))}
+        return {**constants, **measured, JUDGES[self.judge].samples: float(len(images))}
 
     def _build(self, arrays: Arrays, on_progress: OnProgress | None) -> tensor_cache.Tensors:
         """Measure the training images, and the test images against them."""
         total = len(arrays.train) + len(arrays.test)
-        counted = ImageCounter(f"measuring {self.workload.kind} in {judge_title(self.judge)}", total, on_progress)
+        counted = ImageCounter(f"measuring {self.workload.kind} in {JUDGES[self.judge].title}", total, on_progress)
         with settled(self.device):
             train, *_ = self.embed(torch.from_numpy(arrays.train), counted)
             test, *_ = self.embed(torch.from_numpy(arrays.test), counted)
@@ -177,5 +177,5 @@ def unmeasurable(network: str) -> Scores:
 
 
 def _registered(network: str, kind: str) -> list[RegisteredMetric]:
-    key = judge_key(network)
+    key = JUDGES[network].key
     return [metric for metric in registered() if key in metric.about.needs and metric.about.kind == kind]

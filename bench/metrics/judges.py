@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from bench.config.judges import JUDGES
+from bench.config.judges import BESIDE_INCEPTION
 from bench.config.workload import Workload
 from bench.data import Arrays, OnProgress
 from bench.extractors import judge_networks
@@ -95,7 +95,7 @@ class JudgedBesideInception(JudgedWorkload):
 
 def judged_workload(network: str) -> type[JudgedWorkload]:
     """Return the class that measures in a judge's features, Inception's too."""
-    return JudgedBesideInception if network in JUDGES else Inception
+    return JudgedBesideInception if network in BESIDE_INCEPTION else Inception
 
 
 def prepare(

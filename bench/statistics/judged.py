@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bench.config.judges import JUDGES, OFFICIAL_WEIGHTS
+from bench.config.judges import BESIDE_INCEPTION, OFFICIAL_WEIGHTS
 from bench.config.protocol import INCEPTION
 from bench.config.workload import Workload
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey
@@ -27,7 +27,7 @@ class _Shown:
 
 def _shown() -> Iterator[_Shown]:
     yield _Shown(judge=INCEPTION, metric="fid", heading="FID", of_real_images="fid_floor", samples="fid_samples")
-    for judge in JUDGES.values():
+    for judge in BESIDE_INCEPTION.values():
         for measure, name, of_real_images in (
             ("fd", "FD", "fd_floor"),
             ("precision", "precision", "precision_ceiling"),

@@ -22,7 +22,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from bench.config.judges import METRICS_OF
+from bench.config.judges import JUDGES
 from bench.files.places import resolved
 from bench.files.regular import UnusableFileError, read_regular
 from bench.files.writing import create_exclusively, refusal
@@ -284,8 +284,8 @@ def differing_fields(first: Record, second: Record) -> list[str]:
     What a judge has measured in one run alone, or with other weights, is left out.
     """
     differing = [name for name in ("status", "history") if getattr(first, name) != getattr(second, name)]
-    judged = ((name, first.judges.get(name), second.judges.get(name)) for name in METRICS_OF)
-    apart = {metric for name, one, other in judged if one != other for metric in METRICS_OF[name]}
+    judged = ((name, first.judges.get(name), second.judges.get(name)) for name in JUDGES)
+    apart = {metric for name, one, other in judged if one != other for metric in JUDGES[name].metrics}
     for name in ("metrics", "stability"):
         one, other = getattr(first, name), getattr(second, name)
         differing += [f"{name}.{key}" for key in sorted({*one, *other} - apart) if one.get(key) != other.get(key)]

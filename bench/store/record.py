@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from bench.config.judges import METRICS_OF
+from bench.config.judges import JUDGES
 from bench.config.protocol import INCEPTION
 from bench.config.trial import Spec, Trial, canonical_json
 
@@ -145,7 +145,7 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def judges(self) -> dict[str, str]:
         """The judges that have looked at the images, Inception too: the first digits of the hash of their weights."""
         versions = self.environment.versions if self.environment else {}
-        return {name: versions[name] for name in METRICS_OF if name in versions}
+        return {name: versions[name] for name in JUDGES if name in versions}
 
     @property
     def inception_weights(self) -> str | None:

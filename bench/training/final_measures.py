@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bench.config.judges import judge_title
+from bench.config.judges import JUDGES
 from bench.config.protocol import INCEPTION
 from bench.config.trial import Spec
 from bench.config.workload import Workload
@@ -50,7 +50,7 @@ def measure(
     if samples is None:
         return unmeasurable(judge)
     measured, total = 0, len(samples)
-    doing = "FID" if judge == INCEPTION else judge_title(judge)
+    doing = "FID" if judge == INCEPTION else JUDGES[judge].title
 
     def count(images: int) -> None:
         nonlocal measured

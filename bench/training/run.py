@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from bench import data
-from bench.config.judges import judge_key
+from bench.config.judges import JUDGES
 from bench.config.trial import Trial
 from bench.events import Progress
 from bench.extractors.weight_files import verified
@@ -131,7 +131,7 @@ class Run:
         for weights in self._judges:
             started = time.perf_counter()
             final |= measure(samples, weights, self._workload, self._arrays, self._device, self._report)
-            cost[f"{judge_key(weights.network)}_seconds"] = time.perf_counter() - started
+            cost[f"{JUDGES[weights.network].key}_seconds"] = time.perf_counter() - started
         return make_outcome(
             self.loop,
             status=self.status,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import campaign, data
-from bench.config.judges import JUDGES
+from bench.config.judges import BESIDE_INCEPTION
 from bench.config.trial import Trial
 from bench.store.record import Outcome, Status
 from bench.training.run_options import RunOptions
@@ -61,7 +61,7 @@ class PretendedTraining:
         (artifacts / "samples.png").write_bytes(b"picture")
         fields = {field: getattr(made, field) for field in Outcome.__struct_fields__}
         for weights in options.judges(data.workload(trial.spec.workload)):
-            judge = JUDGES.get(weights.network)
+            judge = BESIDE_INCEPTION.get(weights.network)
             fields["metrics"] = fields["metrics"] | (FID if judge is None else judged(judge.key))
         return Outcome(**{**fields, "status": self.status, "environment": None})
 

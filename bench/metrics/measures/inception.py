@@ -1,6 +1,6 @@
 """FID, KID and the Inception score: measured once, when a trial has ended, where Inception's weights are there."""
 
-from bench.config.judges import samples_metric
+from bench.config.judges import JUDGES
 from bench.config.protocol import INCEPTION
 from bench.metrics import inception
 from bench.metrics.inception import InceptionSamples
@@ -39,7 +39,7 @@ def inception_score(samples: InceptionSamples) -> float | None:
 
 
 describe(
-    samples_metric(INCEPTION),
+    JUDGES[INCEPTION].samples,
     "FID samples",
     "How many samples FID, KID and IS in Inception are computed from",
     needs=("inception",),

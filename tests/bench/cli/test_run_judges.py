@@ -8,7 +8,7 @@ import pytest
 from small_trials import train_alone
 
 from bench import campaign
-from bench.config.judges import CLIP, JUDGES, METRICS_OF, VGG16
+from bench.config.judges import BESIDE_INCEPTION, CLIP, JUDGES, VGG16
 from bench.config.protocol import INCEPTION
 from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import cached_path, identify
@@ -59,14 +59,14 @@ def few_images(monkeypatch):
 @pytest.mark.slow
 def test_a_record_carries_the_numbers_and_nothing_else_changes(run, records, judge_file, monkeypatch, tmp_path):
     few_images(monkeypatch)
-    files = {name: judge_file(name) for name in JUDGES}
+    files = {name: judge_file(name) for name in BESIDE_INCEPTION}
     own = judge_files.write_vgg16(tmp_path / "own.pth", seed=3)
     result = run("--also-in", f"{CLIP}={files[CLIP]}", "--also-in", f"{VGG16}={own}")
     assert result.exit_code == 0, result.output
     (measured,) = records()
     label = identify(own, SOURCES[VGG16]).label
     assert measured.judges == {CLIP: identify(files[CLIP], SOURCES[CLIP]).label, VGG16: label}
-    names = METRICS_OF[CLIP] | METRICS_OF[VGG16]
+    names = JUDGES[CLIP].metrics | JUDGES[VGG16].metrics
     assert names <= set(measured.metrics)
     assert measured.metrics["clip_fd"] > 0.0
     assert measured.metrics["vgg16_samples"] == 12.0
@@ -102,7 +102,7 @@ def test_a_run_that_ceased_to_be_finite_has_no_numbers(tmp_path, judge_file):
     trial = msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, optimizer=explosive))
     outcome = train_alone(trial, tmp_path, also_in=(identify(judge_file(CLIP), SOURCES[CLIP]),))
     assert outcome.status == "nonfinite"
-    measured = {name: value for name, value in outcome.metrics.items() if name in METRICS_OF[CLIP]}
+    measured = {name: value for name, value in outcome.metrics.items() if name in JUDGES[CLIP].metrics}
     assert measured == dict.fromkeys(("clip_fd", "clip_kd", "clip_precision", "clip_recall"))
 
 

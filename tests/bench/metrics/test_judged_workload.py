@@ -6,7 +6,7 @@ import torch
 from judge_oracle import arrays_of, pictures
 
 from bench import data
-from bench.config.judges import CLIP, JUDGES, METRICS_OF, VGG16, samples_metric
+from bench.config.judges import BESIDE_INCEPTION, CLIP, JUDGES, VGG16
 from bench.config.protocol import INCEPTION
 from bench.extractors import inception_network, judge_networks
 from bench.extractors.weight_files import Weights
@@ -59,7 +59,7 @@ def test_the_name_of_what_is_kept_holds_everything_the_numbers_depend_on(network
     ]
     with monkeypatch.context() as patch:
         patch.setattr(inception_network, "LAYERS", ("768", "logits_unbiased"))
-        patch.setattr(judge_networks, "LAYERS", dict.fromkeys(JUDGES, "another"))
+        patch.setattr(judge_networks, "LAYERS", dict.fromkeys(BESIDE_INCEPTION, "another"))
         paths.append(kept_at(network))
     with monkeypatch.context() as patch:
         patch.setattr(judged_workload, "METRICS_VERSION", "another")
@@ -72,7 +72,7 @@ def test_no_judge_reads_what_another_has_kept(kept_at):
     assert len({kept_at(network) for network in ALL}) == len(ALL)
 
 
-@pytest.mark.parametrize("network", JUDGES)
+@pytest.mark.parametrize("network", BESIDE_INCEPTION)
 def test_ceilings_depend_on_how_many_fakes_there_will_be(network, kept_at):
     more = msgspec.structs.replace(COLOR, inception_samples=COLOR.inception_samples + 1)
     assert kept_at(network, workload=more) != kept_at(network)
@@ -81,7 +81,7 @@ def test_ceilings_depend_on_how_many_fakes_there_will_be(network, kept_at):
 
 @pytest.mark.parametrize("network", ALL)
 def test_every_judge_says_of_how_many_images_its_numbers_are(network):
-    assert samples_metric(network) in METRICS_OF[network]
+    assert JUDGES[network].samples in JUDGES[network].metrics
 
 
 def test_how_many_images_are_measured():

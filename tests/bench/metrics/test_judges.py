@@ -8,7 +8,7 @@ import torch
 from judge_oracle import arrays_of, oracle, pictures
 
 from bench import data
-from bench.config.judges import CLIP, JUDGED_METRICS, JUDGES, METRICS_OF, VGG16
+from bench.config.judges import BESIDE_INCEPTION, CLIP, JUDGED_METRICS, JUDGES, VGG16
 from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import Weights, identify
 from bench.metrics import judges
@@ -49,7 +49,7 @@ def whole(judge_file, tmp_path_factory):
 @pytest.mark.slow
 @BOTH
 def test_the_numbers_are_torch_fidelitys(name, judge_file, whole):
-    workload, key = whole(name), JUDGES[name].key
+    workload, key = whole(name), BESIDE_INCEPTION[name].key
     ours = workload.measure(torch.from_numpy(IMAGES["fakes"]))
     theirs = oracle(judge_file(name), IMAGES["fakes"], IMAGES["train"], feature_extractor=name, prc=True)
     floor = oracle(judge_file(name), IMAGES["test"], IMAGES["train"], feature_extractor=name)
@@ -67,8 +67,8 @@ def test_the_numbers_are_torch_fidelitys(name, judge_file, whole):
 @BOTH
 def test_everything_that_is_measured_is_named(name, whole):
     scores = whole(name).measure(torch.from_numpy(IMAGES["fakes"][:10]))
-    judge = JUDGES[name]
-    assert set(scores) == judge.metrics == METRICS_OF[name]
+    judge = BESIDE_INCEPTION[name]
+    assert set(scores) == judge.metrics == JUDGES[name].metrics
     assert {metric for metric, each in CATALOGUE.items() if judge.key in each.needs} == judge.metrics
     titles = [CATALOGUE[metric].title for metric in judge.metrics - {judge.samples}]
     assert all(f"[{name}]" in title and "FID" not in title for title in titles)
@@ -84,7 +84,7 @@ def test_the_average_of_the_generator_is_not_judged():
 @pytest.mark.slow
 @BOTH
 def test_real_images_reach_the_floor_and_the_ceilings(name, whole):
-    workload, key = whole(name), JUDGES[name].key
+    workload, key = whole(name), BESIDE_INCEPTION[name].key
     tested = workload.measure(torch.from_numpy(IMAGES["test"]))
     far = workload.measure(torch.from_numpy(pictures(40, 9)))
     assert tested[f"{key}_fd"] == pytest.approx(tested[f"{key}_fd_floor"], rel=1e-4)
