@@ -136,7 +136,7 @@ class Against(Asked):
         return 0 if joined.boards else _NOTHING
 
     def _print(self, results: Path, joined: "Joined", page: Path) -> None:
-        from bench.cli.reading import print_leaderboards
+        from bench.cli.reading import print_leaderboards, print_places
         from bench.cli.terminal import console
 
         to = console()
@@ -148,8 +148,7 @@ class Against(Asked):
         if joined.apart:
             to.print("Trained here, and in no table with the published records:", markup=False, soft_wrap=True)
             print_leaderboards(joined.apart, to)
-        to.print(f"report:  {page}", soft_wrap=True, markup=False)
-        to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
+        print_places(page, results, to)
 
     def _document(self, results: Path, own: "Sequence[Record]", joined: "Joined", page: Path) -> dict[str, object]:
         import json

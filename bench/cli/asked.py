@@ -54,7 +54,7 @@ class Asked:
         Returns:
             the exit code.
         """
-        from bench.cli.reading import print_leaderboards, read_kernels, read_leaderboards, read_records
+        from bench.cli.reading import print_leaderboards, print_places, read_kernels, read_leaderboards, read_records
         from bench.cli.report import write_report
         from bench.cli.terminal import console
 
@@ -76,8 +76,7 @@ class Asked:
         to = console()
         to.print()
         print_leaderboards(boards, to)
-        to.print(f"report:  {write_report(results, records, boards=everything)}", soft_wrap=True, markup=False)
-        to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
+        print_places(write_report(results, records, boards=everything), results, to)
         return 0
 
 

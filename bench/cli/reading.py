@@ -102,6 +102,12 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
         to.print()
 
 
+def print_places(page: Path, results: Path, to: "Console") -> None:
+    """Say where the page and the pictures of a run are, each on a line of its own that no width breaks."""
+    to.print(f"report:  {page}", soft_wrap=True, markup=False)
+    to.print(f"samples: {results / 'artifacts'}/*/samples.png", soft_wrap=True, markup=False)
+
+
 def finding_json(folder: Path, finding: "FileFinding") -> dict[str, object]:
     """Return a finding for a program."""
     return {"file": folder / finding.file, "wrong": finding.wrong, "what": finding.what, "mend": finding.fix}
