@@ -54,6 +54,7 @@ atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 docs: $(VENV)/.installed-docs  ## build the site into site/
 	$(BIN)/python docs/building/site_readme.py
 	$(BIN)/python docs/building/site_answers.py
+	$(BIN)/python docs/building/site_samples.py
 	$(BIN)/python docs/building/site_campaigns.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Open site/index.html"

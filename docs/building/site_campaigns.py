@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import site_samples
 import torch
 from site_answers import answer
 from site_links import ROOT
@@ -56,8 +57,14 @@ class CampaignPage:
         """Return the tables of the page by their marks."""
         made = {SLOPES: _slopes(self.language)} if self.has_slopes else {}
         made |= {name: _suite(name, self.language) for name in self.suites}
-        made |= {FOUND.format(name): answer(name, self.language) for name in self.suites}
+        made |= {FOUND.format(name): self._found(name) for name in self.suites}
         return {MARK.format(name): table for name, table in made.items()}
+
+    def _found(self, name: str) -> str:
+        parts = [answer(name, self.language)]
+        if site_samples.grids(name):
+            parts.append(site_samples.table(name, self.language, root="../" * self.name.count("/")))
+        return "\n\n".join(parts)
 
 
 PAGES: Final = (

@@ -3,8 +3,11 @@
 import json
 import re
 import statistics
+from pathlib import Path
 
 import pytest
+import site_samples
+from PIL import Image
 from site_answers import MEASURES, PICTURES, answer, figure, is_published, spellings
 from site_campaigns import FOUND, MARK, PAGES, CampaignPage
 from site_links import PUBLISHED, ROOT
@@ -101,6 +104,31 @@ def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(p
     table.add(p_value(board["tests"]["overall"]["least_p_adjusted"]))
     text = re.sub(r"`[^`]*`|\]\([^)]*\)|(?:protocol|协议) \d\.\d", " ", section(name, page))
     assert set(re.findall(r"\d+\.\d+", text)) - table == set()
+
+
+@pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
+def test_the_samples_are_the_first_row_of_each_methods_grid_of_seed_0(page, name):
+    shown = dict(re.findall(r"^\| `([^`]+)` \| !\[[^]]+\]\((\S+)\) \|$", text_of(page), re.MULTILINE))
+    trials = site_samples.grids(name)
+    spelled = {spellings(name)[expression]: trial for expression, trial in trials.items()}
+    assert {
+        method: Path(target).stem for method, target in shown.items() if Path(target).stem in spelled.values()
+    } == spelled
+    assert not trials or trials.keys() == results(name).keys(), "all methods or none"
+    for method, trial in spelled.items():
+        file = page.path.parent / shown[method]
+        with Image.open(file) as picture, Image.open(grid_of(name, trial)) as grid:
+            width, height = picture.size
+            assert (
+                picture.resize((width * 2, height * 2), Image.Resampling.NEAREST).tobytes()
+                == grid.crop((0, 0, width * 2, height * 2)).tobytes()
+            )
+            assert width == grid.width // 2
+            assert height == pytest.approx(grid.height / 16, abs=2)
+
+
+def grid_of(name: str, trial: str) -> Path:
+    return ROOT / PUBLISHED / name / "artifacts" / trial / "samples.png"
 
 
 @pytest.mark.parametrize("name", HERE)

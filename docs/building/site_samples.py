@@ -1,0 +1,64 @@
+"""What the methods of a published campaign draw: the first row of each one's grid of seed 0.
+
+`python docs/building/site_samples.py` cuts the rows out again. A campaign has them where its folder has the grids.
+"""
+
+import json
+from typing import Final
+
+from PIL import Image
+from site_answers import MEASURES, PICTURES, spellings
+from site_leaderboards import tables
+from site_links import PUBLISHED, ROOT
+
+SAMPLES: Final = PICTURES / "samples"
+_ROWS: Final = 8
+_ENLARGED: Final = 2
+"""A grid shows each pixel as a square of so many."""
+
+_WORDS: Final = {
+    "en": ("method", "the first eight samples of seed 0", "samples of {}"),
+    "zh": ("方法", "随机种子 0 的前八个样本", "{} 的样本"),
+}
+
+
+def grids(name: str) -> dict[str, str]:
+    """Return the trials of seed 0 whose grids a published folder has, by the method's expression."""
+    folder = ROOT / PUBLISHED / name
+    trials = {}
+    for grid in sorted((folder / "artifacts").glob("*/samples.png")):
+        trial = grid.parent.name
+        (record, *_) = sorted((folder / "records").glob(f"{trial}.*.json"))
+        spec = json.loads(record.read_text(encoding="utf-8"))["spec"]
+        if spec["seed"] == 0:
+            trials[spec["method"]] = trial
+    return trials
+
+
+def row(name: str, trial: str) -> Image.Image:
+    """Return the first row of a trial's grid, a pixel for a pixel."""
+    with Image.open(ROOT / PUBLISHED / name / "artifacts" / trial / "samples.png") as grid:
+        gap = _ENLARGED * 2
+        height = (grid.height - gap) // _ROWS + gap
+        return grid.crop((0, 0, grid.width, height)).resize(
+            (grid.width // _ENLARGED, height // _ENLARGED), Image.Resampling.NEAREST
+        )
+
+
+def table(name: str, language: str, root: str) -> str:
+    """Return a table of samples in the order of the leaderboard; `root` leads from the page to docs/."""
+    trials, spelled = grids(name), spellings(name)
+    method, words, alternative = _WORDS[language]
+    lines = [f"| {method} | {words} |", "|---|---|"]
+    for board in tables(name):
+        for each in board["rows"]:
+            label, trial = spelled[each["expression"]], trials[each["expression"]]
+            lines.append(f"| `{label}` | ![{alternative.format(label)}]({root}pictures/samples/{trial}.png) |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    SAMPLES.mkdir(exist_ok=True)
+    for name in MEASURES:
+        for trial in grids(name).values():
+            row(name, trial).save(SAMPLES / f"{trial}.png", format="PNG", optimize=True)
