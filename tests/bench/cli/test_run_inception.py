@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from judged_runs import assert_judged_alone, runner
 from small_trials import train_alone
 
 from bench import campaign
@@ -13,21 +14,13 @@ from bench.metrics import inception, real_images
 from bench.store.journal import Store
 from bench.training.run_options import RunOptions
 
-TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
-
 # Once asked for it is small until the file ends: so it is for every test here, in whatever order they run.
 pytestmark = pytest.mark.usefixtures("small_inception")
 
 
 @pytest.fixture
 def run(bench, photos, tmp_path):
-    """Run one trial, on a folder of pictures unless another workload is named."""
-
-    def invoke(*arguments, workload=f"imagefolder:{photos}"):
-        where = ("--data", tmp_path / "data", "--results", tmp_path / "results")
-        return bench("run", "--workload", workload, *TINY, "--executor", "inline", *where, *arguments)
-
-    return invoke
+    return runner(bench, photos, tmp_path)
 
 
 @pytest.fixture
@@ -78,12 +71,7 @@ def test_a_record_carries_fid_and_nothing_else_changes(run, records, few_images,
     shutil.rmtree(tmp_path / "results")
     assert run("--inception", "off").exit_code == 0
     (plain,) = records()
-    assert plain.trial_id == measured.trial_id
-    assert plain.environment.fingerprint == measured.environment.fingerprint
-    assert set(measured.metrics) - set(plain.metrics) == INCEPTION_METRICS
-    assert {name: measured.metrics[name] for name in plain.metrics} == plain.metrics
-    assert (plain.history, plain.stability, plain.spec) == (measured.history, measured.stability, measured.spec)
-    assert INCEPTION not in plain.environment.versions
+    assert_judged_alone(measured, plain, INCEPTION_METRICS)
     assert Store(tmp_path / "results").append(measured) == "same", "they differ in nothing that both have"
 
 

@@ -5,6 +5,7 @@ import shutil
 import judge_files
 import msgspec
 import pytest
+from judged_runs import assert_judged_alone, runner
 from small_trials import train_alone
 
 from bench import campaign
@@ -15,19 +16,10 @@ from bench.extractors.weight_files import cached_path, identify
 from bench.metrics import judges, real_images
 from bench.store.journal import Store
 
-TINY = ("--method", "nsgan", "--seeds", "1", "--steps", "1", "--set", "samples=12", "--set", "batch_size=2")
-
 
 @pytest.fixture
 def run(bench, photos, tmp_path):
-    """Run one trial, on a folder of pictures unless another workload is named."""
-
-    def invoke(*arguments, workload=f"imagefolder:{photos}"):
-        where = ("--data", tmp_path / "data", "--results", tmp_path / "results")
-        return bench("run", "--workload", workload, *TINY, "--executor", "inline", "--inception", "off", *where,
-                     *arguments)  # fmt: skip
-
-    return invoke
+    return runner(bench, photos, tmp_path, "--inception", "off")
 
 
 @pytest.fixture
@@ -81,12 +73,7 @@ def test_a_record_carries_the_numbers_and_nothing_else_changes(run, records, jud
     shutil.rmtree(tmp_path / "results")
     assert run().exit_code == 0
     (plain,) = records()
-    assert plain.trial_id == measured.trial_id
-    assert plain.environment.fingerprint == measured.environment.fingerprint
-    assert set(measured.metrics) - set(plain.metrics) == names
-    assert {name: measured.metrics[name] for name in plain.metrics} == plain.metrics
-    assert (plain.history, plain.stability, plain.spec) == (measured.history, measured.stability, measured.spec)
-    assert plain.judges == {}
+    assert_judged_alone(measured, plain, names)
     assert Store(tmp_path / "results").append(measured) == "same", "they differ in nothing that both have"
 
 
