@@ -13,8 +13,10 @@ from site_links import PUBLISHED, ROOT
 
 SAMPLES: Final = PICTURES / "samples"
 _ROWS: Final = 8
+_GAP: Final = 2
+"""Pixels between the images of a grid, and around them."""
 _ENLARGED: Final = 2
-"""A grid shows each pixel as a square of so many."""
+"""A grid shows each pixel as a square with sides of so many."""
 
 _WORDS: Final = {
     "en": ("method", "the first eight samples of seed 0", "samples of {}"),
@@ -38,11 +40,10 @@ def grids(name: str) -> dict[str, str]:
 def row(name: str, trial: str) -> Image.Image:
     """Return the first row of a trial's grid, a pixel for a pixel."""
     with Image.open(ROOT / PUBLISHED / name / "artifacts" / trial / "samples.png") as grid:
-        gap = _ENLARGED * 2
+        gap = _ENLARGED * _GAP
         height = (grid.height - gap) // _ROWS + gap
-        return grid.crop((0, 0, grid.width, height)).resize(
-            (grid.width // _ENLARGED, height // _ENLARGED), Image.Resampling.NEAREST
-        )
+        first = grid.crop((0, 0, grid.width, height))
+        return first.resize((grid.width // _ENLARGED, height // _ENLARGED), Image.Resampling.NEAREST)
 
 
 def table(name: str, language: str, root: str) -> str:
