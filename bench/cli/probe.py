@@ -131,6 +131,12 @@ def gradients(
     show_default=True,
     help="Step size of the descent.",
 )
+@click.option(
+    "--consensus",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GAMMA",
+    help="Follow simultaneous descent with consensus optimization of this weight, too.",
+)
 def dirac(
     methods: tuple[str, ...],
     loss_files: tuple[Path, ...],
@@ -139,10 +145,12 @@ def dirac(
     style: str,
     steps: int,
     step_size: float,
+    consensus: float | None,
 ) -> None:
     """Follow (theta, psi) of the Dirac-GAN from (1, 1) under simultaneous and alternating descent.
 
-    Its equilibrium is (0, 0) (Mescheder, Geiger and Nowozin, 2018).
+    Its equilibrium is (0, 0) (Mescheder, Geiger and Nowozin, 2018). With --consensus also simultaneous descent to which
+    half the squared norm of both gradients is added, GAMMA times (Mescheder, Nowozin and Geiger, 2017).
     """
     from bench.cli.progress import counted
     from bench.probes import dirac as probing
@@ -151,10 +159,13 @@ def dirac(
     use_losses(loss_files)
     files = _files("dirac", outputs, folder)
     with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
-        trajectories = probing.probe(_methods(methods), steps=steps, step_size=step_size, on_progress=on_progress)
-    document = {
+        trajectories = probing.probe(
+            _methods(methods), steps=steps, step_size=step_size, consensus=consensus, on_progress=on_progress
+        )
+    document: dict[str, object] = {
         "steps": steps,
         "step_size": step_size,
+        "consensus": consensus,
         "trajectories": [trajectory.to_json() for trajectory in trajectories],
     }
     numbers = probing.to_csv(trajectories)
@@ -202,11 +213,10 @@ def _gradients_table(curves: "Sequence[Curve]") -> "Table":
 def _dirac_table(trajectories: "Sequence[Trajectory]") -> "Table":
     from rich.text import Text
 
-    from bench.probes.dirac import SCHEDULES
-
-    table = _table("method", *(schedule.label for schedule in SCHEDULES))
-    for start in range(0, len(trajectories), len(SCHEDULES)):
-        row = trajectories[start : start + len(SCHEDULES)]
+    schedules = list(dict.fromkeys(trajectory.schedule for trajectory in trajectories))
+    table = _table("method", *(schedule.label for schedule in schedules))
+    for start in range(0, len(trajectories), len(schedules)):
+        row = trajectories[start : start + len(schedules)]
         cells = []
         for trajectory in row:
             rate = "" if trajectory.rate is None else f" at {round(trajectory.rate, 4) + 0.0:+.4f}"

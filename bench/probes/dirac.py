@@ -6,6 +6,7 @@ descent reaches it. The authors' discriminator is large on fakes and ours on rea
 theta, psi and the start (1, 1) are theirs. Their alternating scheme moves the generator first.
 """
 
+import copy
 import csv
 import io
 import math
@@ -53,6 +54,10 @@ Convergence = Literal["convergent", "near", "slow", "not convergent", "overflow"
 """
 
 
+_SHIFT: Final = 1e-5
+"""By how much a parameter is moved to either side to find a slope: in float64 it is then right to ten digits."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The order of the players' moves: both from the same point, or the generator and then D `critic_steps` times."""
@@ -61,6 +66,8 @@ class Schedule:
     label: str
     critic_steps: int = 1
     together: bool = False
+    consensus: float = 0.0
+    """gamma of consensus optimization, which is defined where both move together: see `consensus_optimization`."""
 
 
 SCHEDULES: Final = (
@@ -68,6 +75,17 @@ SCHEDULES: Final = (
     Schedule("alternating", "alternating"),
     Schedule("alternating-5", "alternating, 5 D steps", critic_steps=5),
 )
+
+
+def consensus_optimization(gamma: float) -> Schedule:
+    """Return simultaneous descent on L_G + gamma/2 |v|^2 and L_D + gamma/2 |v|^2.
+
+    v = (dL_G/dtheta, dL_D/dpsi) is the gradient of both players, and both terms are differentiated by the own
+    parameter (Mescheder, Nowozin and Geiger, The numerics of GANs, NeurIPS 2017, arXiv 1705.10461). In a game whose
+    eigenvalues are imaginary, +-i f'(0), it adds the real part -gamma f'(0)^2.
+    """
+    return Schedule("consensus", f"consensus, gamma {gamma:g}", together=True, consensus=gamma)
+
 
 _UNGIVEN: Final = {
     "image_shape": "works on images",
@@ -127,12 +145,42 @@ class DiracGan:
         """The distance to the equilibrium."""
         return math.hypot(*self.position)
 
-    def move_together(self, index: int) -> None:
+    def move_together(self, index: int, *, consensus: float = 0.0) -> None:
         """Make step `index` of simultaneous descent: both gradients are computed before either player moves."""
-        self.step.discriminator_gradients(self.step.batch("discriminator", index * self.step.critic_steps))
-        self.step.generator_gradients(self.step.batch("generator", index))
+        field = self._gradients(index)
+        if consensus:
+            slopes = self._slopes_of_the_field(index)
+            for player, own, slope in zip(self._players, field, slopes, strict=True):
+                player.grad = own + consensus * slope
         self.step.apply_discriminator()
         self.step.apply_generator()
+
+    @property
+    def _players(self) -> tuple[nn.Parameter, nn.Parameter]:
+        return self.generator.theta, self.discriminator.psi
+
+    def _gradients(self, index: int) -> list[Tensor]:
+        """Fill both players' gradients of step `index`, and return them."""
+        self.step.discriminator_gradients(self.step.batch("discriminator", index * self.step.critic_steps))
+        self.step.generator_gradients(self.step.batch("generator", index))
+        return [torch.zeros_like(player) if player.grad is None else player.grad.clone() for player in self._players]
+
+    def _slopes_of_the_field(self, index: int) -> list[Tensor]:
+        """Return the gradient of |v|^2 / 2 by theta and psi, with v as of step `index`, by central differences.
+
+        What stateful parts remember is as before.
+        """
+        before = copy.deepcopy(self.step.snapshot())
+        slopes = []
+        for player in self._players:
+            ends = []
+            for shift in (_SHIFT, -_SHIFT):
+                with torch.no_grad():
+                    player.add_(shift)
+                ends.append(torch.stack(self._gradients(index)).square().sum() / 2)
+                self.step.restore(before)
+            slopes.append((ends[0] - ends[1]) / (2 * _SHIFT))
+        return slopes
 
     def move_in_turn(self, index: int) -> None:
         """Make step `index` of alternating descent: the generator, then the discriminator's steps."""
@@ -249,7 +297,7 @@ def follow(
     positions = [game.position]
     for index in range(steps):
         if schedule.together:
-            game.move_together(index)
+            game.move_together(index, consensus=schedule.consensus)
         else:
             game.move_in_turn(index)
         if not math.isfinite(game.radius):
@@ -263,14 +311,16 @@ def probe(
     *,
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
+    consensus: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[Trajectory]:
-    """Follow each method under each of `SCHEDULES`, method by method.
+    """Follow each method under each of `SCHEDULES`, method by method, and by consensus optimization if it has a gamma.
 
     Raises:
         ValueError: a method is unknown or has a `refusal`. Nothing is run then.
     """
     methods = [losses.game(expression) for expression in expressions]
+    schedules = SCHEDULES if consensus is None else (*SCHEDULES, consensus_optimization(consensus))
     for method in methods:
         reason = refusal(method)
         if reason is not None:
@@ -278,12 +328,12 @@ def probe(
     trajectories = []
     with torch_threads(1):
         for method in methods:
-            for done, schedule in enumerate(SCHEDULES):
+            for done, schedule in enumerate(schedules):
                 if on_progress is not None:
-                    on_progress(label(method), done, len(SCHEDULES))
+                    on_progress(label(method), done, len(schedules))
                 trajectories.append(follow(method, schedule, steps=steps, step_size=step_size))
             if on_progress is not None:
-                on_progress(label(method), len(SCHEDULES), len(SCHEDULES))
+                on_progress(label(method), len(schedules), len(schedules))
     return trajectories
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.common.mpl_style import settings, spread
-from bench.probes.dirac import SCHEDULES, Trajectory
+from bench.probes.dirac import Trajectory
 from bench.probes.gradients import Curve
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f0
 """Okabe and Ito's palette without its yellow, which is too faint for a line."""
 _DASHES: Final[tuple[Any, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)))
 """After the last color, lines of the same color have another dash."""
-_MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^")
+_MARKERS: Final[tuple[Any, ...]] = ("o", "s", "^", "D")
 SETTINGS: Final = settings(ink=_INK, font_size=9)
 """To be in force while a figure is drawn and saved: `with matplotlib.rc_context(SETTINGS)`."""
 
 _LABEL_GAP: Final = 0.042
 """The least distance of two labels, as a share of the axes' height."""
 _COLUMNS: Final = 5
+_LEGEND_COLUMNS: Final = 3
 _TITLE_WIDTH: Final = 26
 _NARROWEST, _WIDEST = 1.6, 4.0
 """The smallest and the largest half-width of a panel. A trajectory that goes further leaves it for good."""
@@ -105,7 +106,7 @@ def draw_dirac(trajectories: Sequence[Trajectory]) -> "Figure":
     for axes in panels[: len(methods) : columns]:
         axes.set_ylabel("ψ, the discriminator")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(SCHEDULES), frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=_LEGEND_COLUMNS, frameon=False)
     return figure
 
 

@@ -19,9 +19,10 @@ from bench.config.commands import command
 from bench.probes import dirac, gradients
 from bench.probes.campaign_claims import CLAIMS, LEVEL, TrainedClaim
 from bench.probes.claim_rows import HEAD, row
-from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, follow
+from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, consensus_optimization, follow
 
 SIMULTANEOUS, ALTERNATING, _ = SCHEDULES
+CONSENSUS: Final = consensus_optimization(1.0)
 _SLOPE: Final = 0.5
 """f'(0) of the logistic loss, in the notation of Mescheder et al."""
 
@@ -64,19 +65,31 @@ def convergence_claim(
         verdict = follow(losses.get(expression), schedule).verdict
         return Found(verdict, verdict in fitting)
 
-    return Claim(f"{subject}, {schedule.name}", published, command("probe", "dirac", expression), look, reason)
+    return Claim(f"{subject}, {schedule.name}", published, _command(expression, schedule), look, reason)
 
 
-def rate_claim(subject: str, expression: str, eigenvalue: complex, published: str, reason: str) -> Claim:
-    """Return a claim about the rate of simultaneous descent: log|1 + h v| for the eigenvalue v of the flow."""
+def rate_claim(
+    subject: str,
+    expression: str,
+    eigenvalue: complex,
+    published: str,
+    reason: str,
+    schedule: Schedule = SIMULTANEOUS,
+) -> Claim:
+    """Return a claim about the rate of descent together: log|1 + h v| for the eigenvalue v of the flow."""
 
     def look() -> Found:
         expected = math.log(abs(1 + dirac.STEP_SIZE * eigenvalue))
-        rate = _rate(follow(losses.get(expression), SIMULTANEOUS))
+        rate = _rate(follow(losses.get(expression), schedule))
         near = math.isclose(rate, expected, rel_tol=_RATE_TOLERANCE)
         return Found(f"{rate:+.2g} a step, theory {expected:+.2g}", near)
 
-    return Claim(f"{subject}, simultaneous", published, command("probe", "dirac", expression), look, reason)
+    return Claim(f"{subject}, {schedule.name}", published, _command(expression, schedule), look, reason)
+
+
+def _command(expression: str, schedule: Schedule) -> str:
+    gamma = ("--consensus", f"{schedule.consensus:g}") if schedule.consensus else ()
+    return command("probe", "dirac", expression, *gamma)
 
 
 def gradient_claims() -> list[Claim]:
@@ -155,6 +168,14 @@ DIRAC: Final = (
         "R1, gamma 2", "bce_mm + r1(gamma=2)", _with_r1(2.0), "eigenvalue −γ/2 ± √(γ²/4 − f'(0)²)",
         "Above it: no spiral, and slower.",
     ),
+    convergence_claim(
+        "Goodfellow's game", "bce_mm", CONSENSUS, "converges", ("convergent",),
+        "Half the squared norm of both gradients is added to each loss, with gamma 1.",
+    ),
+    rate_claim(
+        "Goodfellow's game", "bce_mm", complex(-(_SLOPE**2), _SLOPE), "eigenvalue −γf'(0)² ± if'(0)",
+        "Real parts are −γf'(0)².", CONSENSUS,
+    ),
 )  # fmt: skip
 
 TIME_SCALES: Final = tuple(
@@ -214,7 +235,6 @@ These need campaigns that are not published, so nothing is said of them here:
 - R3GAN's ablation on stacked digits
 - "the regularizer matters more than the loss" (Dong and Yang)
 - late regression of losses without a regularizer
-- consensus optimization in the Dirac-GAN: the library does not have it
 """
 
 

@@ -11,7 +11,7 @@ from bench.cli.main import cli
 from bench.cli.probe import probe
 
 OPTIONS = {
-    "dirac": "methods losses output folder format json steps step-size",
+    "dirac": "methods losses output folder format json steps step-size consensus",
     "gradients": "methods losses output folder format json workload generator updates width batch-size seed data",
 }
 
@@ -56,19 +56,20 @@ def test_gradients_as_json(bench):
 
 @pytest.mark.slow
 def test_dirac_prints_a_table_and_writes_files(bench, tmp_path):
-    result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--folder", tmp_path)
+    result = bench("probe", "dirac", "nsgan-r1", "wgan-gp", "--steps", 80, "--consensus", 2, "--folder", tmp_path)
     assert result.exit_code == 0, result.stderr
-    for word in ("nsgan-r1", "alternating, 5 D steps", "overflow", "--step-size"):
+    for word in ("nsgan-r1", "alternating, 5 D steps", "consensus, gamma 2", "overflow", "--step-size"):
         assert word in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dirac.csv", "dirac.png", "dirac.svg"]
 
 
 @pytest.mark.slow
 def test_dirac_as_json_is_json_where_numbers_overflow(bench):
-    result = bench("probe", "dirac", "wgan-gp", "--steps", 400, "--json")
+    result = bench("probe", "dirac", "wgan-gp", "--steps", 400, "--consensus", 2, "--json")
     found = json.loads(result.stdout)
-    assert (found["steps"], found["step_size"]) == (400, 0.2)
-    assert [each["schedule"] for each in found["trajectories"]] == ["simultaneous", "alternating", "alternating-5"]
+    assert (found["steps"], found["step_size"], found["consensus"]) == (400, 0.2, 2.0)
+    schedules = ["simultaneous", "alternating", "alternating-5", "consensus"]
+    assert [each["schedule"] for each in found["trajectories"]] == schedules
     assert {each["verdict"] for each in found["trajectories"]} == {"overflow"}
 
 
@@ -78,6 +79,7 @@ def test_dirac_as_json_is_json_where_numbers_overflow(bench):
         (["dirac", "nsgna"], "nsgan"),
         (["dirac", "bce_ns + diffaug"], "diffaug works on images"),
         (["dirac", "nsgan", "--step-size", 0], "--step-size"),
+        (["dirac", "nsgan", "--consensus", 0], "--consensus"),
         (["gradients", "nsgan", "--workload", "digit"], "did you mean 'digits'"),
         (["gradients", "nsgan", "--generator", "nothing"], "nothing cannot be read: No such file"),
         (["gradients", "nsgan", "--losses", "nothing.py"], "nothing.py"),

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from slow_cases import sampled
 
 import losses
 from bench.probes import dirac
-from bench.probes.dirac import SCHEDULES, Schedule, Trajectory, follow
+from bench.probes.dirac import SCHEDULES, DiracGan, Schedule, Trajectory, consensus_optimization, follow
 from losses import registry
 
 SIMULTANEOUS, ALTERNATING, FIVE = SCHEDULES
@@ -43,6 +44,40 @@ def test_simultaneous_rates_are_those_of_the_flow_of_the_paper():
     assert follow(losses.get("bce_mm + r1(gamma=0.3)"), SIMULTANEOUS, batch_size=2).rate == pytest.approx(
         expected, rel=0.005
     )
+
+
+def test_the_slopes_of_consensus_optimization_are_those_of_the_closed_form():
+    """In the minimax game v = s (psi, -theta) with s = sigmoid(b) and b = -psi theta: |v|^2 = s^2 (theta^2 + psi^2)."""
+    theta, psi, gamma = 0.7, -0.4, 0.3
+    game = DiracGan(losses.get("bce_mm"), batch_size=2)
+    with torch.no_grad():
+        game.generator.theta.fill_(theta)
+        game.discriminator.psi.fill_(psi)
+    s = 1 / (1 + math.exp(psi * theta))
+    outer = (theta**2 + psi**2) * s**2 * (1 - s)  # from ds/db = s (1 - s), before db/dtheta = -psi, db/dpsi = -theta
+    slopes = s**2 * theta - outer * psi, s**2 * psi - outer * theta
+    game.move_together(0, consensus=gamma)
+    step = [-dirac.STEP_SIZE * (own + gamma * slope) for own, slope in zip((s * psi, -s * theta), slopes, strict=True)]
+    assert game.position == pytest.approx((theta + step[0], psi + step[1]), rel=1e-9)
+
+
+@pytest.mark.parametrize("gamma", sampled([1.0, 0.5], every=2))
+def test_the_rate_of_consensus_optimization_is_that_of_its_eigenvalues(gamma):
+    trajectory = follow(losses.get("bce_mm"), consensus_optimization(gamma), steps=120, batch_size=2)
+    eigenvalue = complex(-gamma / 4, 1 / 2)
+    assert trajectory.rate == pytest.approx(math.log(abs(1 + dirac.STEP_SIZE * eigenvalue)), rel=0.005)
+    assert trajectory.verdict == "convergent"
+
+
+def test_consensus_optimization_leaves_what_parts_remember_and_draw_as_it_was():
+    expression = "bce_ns + instance_noise(sigma=0.5) + lecam(weight=0.1, decay=0.9, start=1)"
+    plain, other = (DiracGan(losses.get(expression), batch_size=4) for _ in range(2))
+    for index in range(4):
+        plain.move_together(index)
+        other.move_together(index, consensus=1e-300)
+    assert other.position == plain.position
+    assert str(other.step.state) == str(plain.step.state)
+    assert plain.step.state, "something is remembered"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 import losses
 from bench.probes import figures
-from bench.probes.dirac import SCHEDULES, follow
+from bench.probes.dirac import SCHEDULES, consensus_optimization, follow
 from bench.probes.gradients import Curve, Point
 
 
@@ -39,15 +39,16 @@ def test_names_are_moved_apart_and_keep_their_order():
 
 @pytest.mark.slow
 def test_every_method_has_a_panel_and_every_schedule_a_line():
+    schedules = (*SCHEDULES, consensus_optimization(1.0))
     trajectories = [
         follow(losses.get(method), schedule, steps=30, batch_size=2)
         for method in ("nsgan", "wgan-gp")
-        for schedule in SCHEDULES
+        for schedule in schedules
     ]
     with mpl.rc_context(figures.SETTINGS):
         left, right = figures.draw_dirac(trajectories).axes
     assert (left.get_title(), right.get_title()) == ("nsgan", "wgan-gp")
-    assert [line.get_label() for line in left.lines[:3]] == [schedule.label for schedule in SCHEDULES]
+    assert [line.get_label() for line in left.lines[:4]] == [schedule.label for schedule in schedules]
     assert list(zip(*left.lines[0].get_data(), strict=True)) == trajectories[0].positions
     # Where a trajectory explodes, it is drawn until it is far out and no further.
     assert len(right.lines[0].get_xdata()) < 31
