@@ -232,7 +232,6 @@ _LACKING: Final = """
 These need campaigns that are not published, so nothing is said of them here:
 
 - ring and grid of PacGAN, with its own architecture and budget: 400,000 updates, three hours of a CPU core a run
-- R3GAN's ablation on stacked digits
 - "the regularizer matters more than the loss" (Dong and Yang)
 - late regression of losses without a regularizer
 """
