@@ -18,6 +18,7 @@ from bench.methods import resolve
 from bench.report import formatting
 from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, svg_of
+from bench.statistics.estimates import LEVEL
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -46,10 +47,14 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
 _WORDS: Final = {
     "en": {
         "method": "method", "rank": "rank", "score": "score", "failed": "failed", "distance": "FD", "to": " to ",
+        "against": "against `nsgan`", "better": "better", "worse": "worse", "mixed": "mixed", "not shown": "not shown",
+        "few": "too few seeds",
         "missing": "No campaign of this suite has been published yet, so there is no answer here.",
     },
     "zh": {
         "method": "方法", "rank": "排名", "score": "得分", "failed": "失败", "distance": "FD", "to": " 至 ",
+        "against": "与 `nsgan` 相比", "better": "更好", "worse": "更差", "mixed": "不一致", "not shown": "未能证明",
+        "few": "随机种子太少",
         "missing": "这个套件还没有发布过实验，因此这里没有答案。",
     },
 }  # fmt: skip
@@ -69,17 +74,28 @@ def answer(name: str, language: str) -> str:
         return words["missing"]
     (table,) = tables(name)
     (workload,) = table["measures"]
-    scores = [[words["method"], words["rank"], words["score"], "95 %", words["failed"], words["distance"]]]
+    heads = ("method", "rank", "score", "95 %", "against", "failed", "distance")
+    scores = [[words.get(head, head) for head in heads]]
     measures = [[words["method"], *(f"`{measure.partition('.')[2]}`" for measure in MEASURES[name])]]
     medians, spelled = _medians(name), spellings(name)
     for row in table["rows"]:
         method = f"`{spelled[row['expression']]}`"
         rank, score, interval, failed = cells(row)
         to = words["to"].join(interval.split(" to "))
-        scores.append([method, rank, score, to, failed, _number(row[f"{workload}_distance"])])
+        distance = _number(row[f"{workload}_distance"])
+        scores.append([method, rank, score, to, _verdict(row, words), failed, distance])
         own = [_number(medians[measure].get(row["expression"])) for measure in MEASURES[name]]
         measures.append([method, *own])
     return "\n\n".join([_markdown(scores), _markdown(measures)])
+
+
+def _verdict(row: Row, words: Mapping[str, str]) -> str:
+    """Return what the corrected test says of a method against the reference."""
+    if row["verdict"] is None:
+        return formatting.MISSING
+    if row["verdict"] == "not shown" and row["least_p_adjusted"] > LEVEL:
+        return words["few"]
+    return words[row["verdict"]]
 
 
 def _markdown(rows: list[list[str]]) -> str:

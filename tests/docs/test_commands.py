@@ -88,14 +88,14 @@ def desk(tmp_path_factory):
     """A reader's folder: photos, records of their own, published ones, and the losses of the tutorial."""
     folder = tmp_path_factory.mktemp("desk")
     published = ROOT / "results" / "published"
-    names = sorted(records.parent.name for records in published.glob("*/records"))
-    for name in names:
-        shutil.copytree(published / name, folder / "results" / "published" / name)
+    campaigns = sorted(records.parent.name for records in published.glob("*/records"))
+    for campaign in campaigns:
+        shutil.copytree(published / campaign, folder / "results" / "published" / campaign)
     sources = [
         *((place, "network") for place in ("local", "node1", "node2")),
         *((place, "classics") for place in ("base", "ci")),
-        *((f"local/{name}", name) for name in names),
-        *(("local/topics", name) for name in names if name.startswith("topic-")),  # suites share some trials
+        *((f"local/{campaign}", campaign) for campaign in campaigns),
+        *(("local/topics", topic) for topic in campaigns if topic.startswith("topic-")),  # suites share some trials
     ]
     for place, source in sources:
         shutil.copytree(published / source / "records", folder / "results" / place / "records", dirs_exist_ok=True)

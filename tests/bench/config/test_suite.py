@@ -30,7 +30,7 @@ def test_the_library_is_every_named_method_on_the_cell_of_the_topics() -> None:
     named = losses.names("method")
     aliases = {name for name in named if losses.describe(name, "method").alias}
     assert suite.methods == sorted(set(named) - aliases)
-    for setting in ("workloads", "steps", "evaluate_every", "seeds", "d_norm", "precision", "batch_size"):
+    for setting in ("workloads", "steps", "evaluate_every", "d_norm", "precision", "batch_size"):
         assert getattr(suite, setting) == getattr(topic, setting)
 
 
