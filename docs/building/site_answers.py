@@ -47,14 +47,13 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
 _WORDS: Final = {
     "en": {
         "method": "method", "rank": "rank", "score": "score", "failed": "failed", "distance": "FD", "to": " to ",
-        "against": "against `nsgan`", "better": "better", "worse": "worse", "mixed": "mixed", "not shown": "not shown",
-        "few": "too few seeds",
+        "against": "against `nsgan`", "not shown, too few seeds": "too few seeds",
         "missing": "No campaign of this suite has been published yet, so there is no answer here.",
     },
     "zh": {
         "method": "方法", "rank": "排名", "score": "得分", "failed": "失败", "distance": "FD", "to": " 至 ",
         "against": "与 `nsgan` 相比", "better": "更好", "worse": "更差", "mixed": "不一致", "not shown": "未能证明",
-        "few": "随机种子太少",
+        "not shown, too few seeds": "随机种子太少",
         "missing": "这个套件还没有发布过实验，因此这里没有答案。",
     },
 }  # fmt: skip
@@ -91,11 +90,8 @@ def answer(name: str, language: str) -> str:
 
 def _verdict(row: Row, words: Mapping[str, str]) -> str:
     """Return what the corrected test says of a method against the reference."""
-    if row["verdict"] is None:
-        return formatting.MISSING
-    if row["verdict"] == "not shown" and row["least_p_adjusted"] > LEVEL:
-        return words["few"]
-    return words[row["verdict"]]
+    verdict = formatting.verdict(row["verdict"], None, possible=row["least_p_adjusted"] <= LEVEL)
+    return words.get(verdict, verdict)
 
 
 def _markdown(rows: list[list[str]]) -> str:
@@ -105,12 +101,13 @@ def _markdown(rows: list[list[str]]) -> str:
 
 def _medians(name: str) -> dict[str, dict[str, float]]:
     """Return the medians over the seeds of each measure, by the method's expression."""
-    frame = _results(name)
+    frame = results(name)
     groups = frame.groupby("expression")
     return {measure: groups[measure].median().to_dict() for measure in MEASURES[name]}
 
 
-def _results(name: str) -> pd.DataFrame:
+def results(name: str) -> pd.DataFrame:
+    """Return the runs of a published campaign that have a result, as `bench.load` has them."""
     frame = bench.load(ROOT / PUBLISHED / name)
     return frame[~frame["status"].isin(["error", "timeout"])]
 
@@ -125,7 +122,7 @@ def figure(name: str) -> str:
     There is a row for each method, in the order of the table.
     """
     (table,) = tables(name)
-    frame = _results(name)
+    frame = results(name)
     rows: list[Row] = table["rows"]
     labels = _labels(name, rows)
     column = "metrics.modes" if "metrics.modes" in MEASURES[name] else "metrics.distance"

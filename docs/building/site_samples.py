@@ -3,11 +3,11 @@
 `python docs/building/site_samples.py` cuts the rows out again. A campaign has them where its folder has the grids.
 """
 
-import json
+from pathlib import Path
 from typing import Final
 
 from PIL import Image
-from site_answers import MEASURES, PICTURES, spellings
+from site_answers import MEASURES, PICTURES, is_published, results, spellings
 from site_leaderboards import tables
 from site_links import PUBLISHED, ROOT
 
@@ -26,20 +26,21 @@ _WORDS: Final = {
 
 def grids(name: str) -> dict[str, str]:
     """Return the trials of seed 0 whose grids a published folder has, by the method's expression."""
-    folder = ROOT / PUBLISHED / name
-    trials = {}
-    for grid in sorted((folder / "artifacts").glob("*/samples.png")):
-        trial = grid.parent.name
-        (record, *_) = sorted((folder / "records").glob(f"{trial}.*.json"))
-        spec = json.loads(record.read_text(encoding="utf-8"))["spec"]
-        if spec["seed"] == 0:
-            trials[spec["method"]] = trial
-    return trials
+    if not is_published(name):
+        return {}
+    runs = results(name)
+    first = runs[runs["seed"] == 0]
+    trials = zip(first["expression"], first["trial_id"], strict=True)
+    return {expression: trial for expression, trial in trials if _grid(name, trial).is_file()}
+
+
+def _grid(name: str, trial: str) -> Path:
+    return ROOT / PUBLISHED / name / "artifacts" / trial / "samples.png"
 
 
 def row(name: str, trial: str) -> Image.Image:
     """Return the first row of a trial's grid, a pixel for a pixel."""
-    with Image.open(ROOT / PUBLISHED / name / "artifacts" / trial / "samples.png") as grid:
+    with Image.open(_grid(name, trial)) as grid:
         gap = _ENLARGED * _GAP
         height = (grid.height - gap) // _ROWS + gap
         first = grid.crop((0, 0, grid.width, height))
