@@ -153,9 +153,10 @@ def test_a_hundred_thousand_records(tmp_path, cache, capsys):
     for verb in commands:
         (small, _), (middle, _), (large, memory) = (took[verb, count] for count in (1_000, 10_000, 100_000))
         assert memory < 1.5, verb
-        assert large < (60 if verb == "first reading" else 30), verb
-        # Linear is 11; the first difference is small, and what other processes do to it is not.
-        assert large - middle < 20 * max(middle - small, 0.5), verb
+        assert large < (120 if verb == "first reading" else 60), verb
+        # Linear work is 10 and quadratic work 100: halfway between them, on a scale of factors, since a busy machine
+        # doubles a difference as easily as it halves it. What 9,000 records add can be less than its noise.
+        assert large - middle < 32 * max(middle - small, 1), verb
 
 
 def make_folder(count: int, results: Path) -> None:
