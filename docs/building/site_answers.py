@@ -37,6 +37,10 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("stability.discriminator_saturation", "stability.update_ratio_quotient", "stability.oscillation"),
         "stability.late_regression",
     ),
+    "norms": (
+        *("metrics.precision", "metrics.recall", "metrics.ema_distance", "stability.late_regression"),
+        "stability.oscillation",
+    ),
     "r3gan-ablation": (
         *("metrics.modes", "metrics.coverage", "metrics.unreadable"),
         *("stability.discriminator_saturation", "stability.signal_last"),

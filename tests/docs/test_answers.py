@@ -13,6 +13,8 @@ from site_campaigns import FOUND, MARK, PAGES, CampaignPage
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
 
+from bench.probes.campaign_claims import CLAIMS
+from bench.probes.factor_claims import FACTOR_CLAIMS
 from bench.report.formatting import distance, p_value
 from bench.store.journal import Store
 
@@ -99,9 +101,16 @@ def test_every_score_that_a_finding_quotes_is_the_methods(page, name):
 
 @pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
 def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(page, name):
+    """Or in a row of the claims that this campaign tests."""
     table = set(re.findall(r"\d[\d,.e−-]*\d|\d", answer(name, page.language)))
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
     table.add(p_value(board["tests"]["overall"]["least_p_adjusted"]))
+    table |= {
+        number
+        for claim in (*CLAIMS, *FACTOR_CLAIMS)
+        if claim.campaign == name
+        for number in re.findall(r"\d+\.\d+", claim.line())
+    }
     text = re.sub(r"`[^`]*`|\]\([^)]*\)|(?:protocol|协议) \d\.\d", " ", section(name, page))
     assert set(re.findall(r"\d+\.\d+", text)) - table == set()
 

@@ -3,11 +3,13 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from bench.methods import resolve
-from bench.probes.campaign_claims import CLAIMS, DISTANCE, MODES, TrainedClaim, judge
+from bench.probes.campaign_claims import CLAIMS, DISTANCE, LATE_REGRESSION, MODES, TrainedClaim, judge
+from bench.probes.factor_claims import FACTOR_CLAIMS
 
 PAGE = Path(__file__).parents[3] / "docs" / "reproductions.md"
 
@@ -106,6 +108,21 @@ def test_modes_are_compared_as_modes(claim, record, workload):
     assert verdict_of(line) == "reproduced"
 
 
+def test_less_late_regression_is_better(claim, record, workload):
+    def ended(method, values):
+        return [
+            msgspec.structs.replace(record(workload, canonical(method), seed), stability={"late_regression": value})
+            for seed, value in enumerate(values)
+        ]
+
+    steady = ended("lsgan", [0.0, 0.1, 0.0, 0.2, 0.0])
+    line = dataclasses.replace(claim, measure=LATE_REGRESSION).line_of([*steady, *ended("nsgan", [0.5] * 5)])
+    assert "late regression 0 against 0.5; better at 5 of 5 seeds" in line
+    assert verdict_of(line) == "reproduced"
+    with pytest.raises(ValueError, match="has no late regression"):
+        dataclasses.replace(claim, measure=LATE_REGRESSION).line_of([*steady, *ended("nsgan", [None])])
+
+
 def test_what_is_not_there_is_told(claim, runs):
     with pytest.raises(ValueError, match="no run of nsgan is there"):
         claim.line_of(runs(LOW, []))
@@ -117,6 +134,6 @@ def test_what_is_not_there_is_told(claim, runs):
         claim.line()
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.subject)
+@pytest.mark.parametrize("claim", [*CLAIMS, *FACTOR_CLAIMS], ids=lambda claim: claim.subject)
 def test_the_page_has_the_rows_of_the_published_records(claim):
     assert claim.line() in PAGE.read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,116 @@
+"""What papers say of losses and penalties as two factors, and what a published grid of both finds at the same seeds.
+
+The grid has a row of losses without a penalty, and the same losses with one. At each seed its scores give two sizes of
+change, one of which is said to be the larger; signs are flipped as for the claims about two methods.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from bench.config.commands import command
+from bench.probes.campaign_claims import judge, published_records, runs_of, score_of
+from bench.probes.claim_rows import row
+from bench.statistics.intervals import Array
+from bench.store.record import Record
+
+
+def change_of_loss(scores: Array) -> Array:
+    """Return the mean of |s_i - s_j| over all pairs of losses, for each row of scores [..., rows, losses]."""
+    first, second = np.array([*combinations(range(scores.shape[-1]), 2)]).T
+    return np.abs(scores[..., first] - scores[..., second]).mean(axis=-1)
+
+
+def change_of_penalty(scores: Array) -> Array:
+    """Return the mean over losses of |s_plain - s_penalized|, of scores [..., 2, losses]."""
+    return np.abs(scores[..., 0, :] - scores[..., 1, :]).mean(axis=-1)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two sizes of change that are compared at each seed."""
+
+    larger: str
+    smaller: str
+    sizes: Callable[[Array], tuple[Array, Array]]
+    """Of scores [seeds, 2, losses]: the size that is said to be larger, and the other, [seeds] each."""
+
+
+PENALTY_AGAINST_LOSS: Final = Contrast(
+    "the penalty",
+    "the loss",
+    lambda scores: (change_of_penalty(scores), change_of_loss(scores).mean(axis=-1)),
+)
+PLAIN_AGAINST_PENALIZED: Final = Contrast(
+    "the loss without R1",
+    "the loss with R1",
+    lambda scores: (change_of_loss(scores)[..., 0], change_of_loss(scores)[..., 1]),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorClaim:
+    """One row: a source says which of two changes matters more, and a campaign has trained the grid."""
+
+    subject: str
+    published: str
+    campaign: str
+    plain: tuple[str, ...]
+    penalized: tuple[str, ...]
+    """The same losses in the same order."""
+    contrast: Contrast
+    reason: str
+
+    def line(self) -> str:
+        """Return the row of the table, from the published records."""
+        return self.line_of(published_records(self.campaign))
+
+    def line_of(self, records: Sequence[Record]) -> str:
+        """Return the row of the table, from the records of a campaign.
+
+        Raises:
+            ValueError: a method is not there, or all of them have no seed in common.
+        """
+        grid = [[runs_of(records, name) for name in line] for line in (self.plain, self.penalized)]
+        seeds = sorted(set.intersection(*(set(runs) for line in grid for runs in line)))
+        if not seeds:
+            raise ValueError(f"{self.campaign} has no seed of all of {', '.join((*self.plain, *self.penalized))}")
+        scores = np.array([[[score_of(runs[seed]) for runs in line] for line in grid] for seed in seeds])
+        larger, smaller = self.contrast.sizes(scores)
+        verdict, p = judge(larger - smaller)
+        words = (
+            f"{self.contrast.larger} changes the score by {larger.mean():.3f}, {self.contrast.smaller} by "
+            f"{smaller.mean():.3f}; more at {np.count_nonzero(larger > smaller)} of {len(seeds)} seeds; p {p:.2g}"
+        )
+        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
+
+
+def _claim(subject: str, published: str, contrast: Contrast, reason: str) -> FactorClaim:
+    return FactorClaim(
+        subject=subject,
+        published=published,
+        campaign="norms",
+        plain=("nsgan", "hinge", "rpgan", "lsgan"),
+        penalized=("nsgan-r1", "hinge + r1(gamma=10)", "rp_bce + r1(gamma=10)", "lsgan + r1(gamma=10)"),
+        contrast=contrast,
+        reason=reason,
+    )
+
+
+FACTOR_CLAIMS: Final = (
+    _claim(
+        "the penalty against the loss",
+        "the regularizer matters more than the loss, in 12 losses and 14 regularizers (Dong and Yang 2019)",
+        PENALTY_AGAINST_LOSS,
+        "Four losses, one penalty, images without labels; there the errors of a classifier.",
+    ),
+    _claim(
+        "losses without a penalty against losses with one",
+        "errors of 12 losses from 5.6 to 90 % without a regularizer, 7.3 to 30 % with R1 (Dong and Yang 2019)",
+        PLAIN_AGAINST_PENALIZED,
+        "One penalty at one weight; there, twelve losses and the errors of a classifier.",
+    ),
+)
