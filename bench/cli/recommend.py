@@ -10,8 +10,8 @@ from bench.cli.options import format_option, print_json, usage_errors
 from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
+    from bench.report.recommendation import Costs
     from bench.statistics.recommendation import Recommendation
-    from bench.store.iteration_costs import IterationCosts
     from bench.store.record import Record
 
 
@@ -83,7 +83,7 @@ def _behind(answer: "Recommendation", campaigns: dict[str, set[str]]) -> list[st
     return sorted({campaign for trial_id in ids for campaign in campaigns[trial_id]})
 
 
-def _print(answer: "Recommendation", costs: "IterationCosts", campaigns: list[str]) -> None:
+def _print(answer: "Recommendation", costs: "Costs", campaigns: list[str]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.padding import Padding
     from rich.table import Table

@@ -21,12 +21,12 @@ from bench.store.record import Record
 def change_of_loss(scores: Array) -> Array:
     """Return the mean of |s_i - s_j| over all pairs of losses, for each row of scores [..., rows, losses]."""
     first, second = np.array([*combinations(range(scores.shape[-1]), 2)]).T
-    return np.abs(scores[..., first] - scores[..., second]).mean(axis=-1)
+    return np.asarray(np.abs(scores[..., first] - scores[..., second]).mean(axis=-1))
 
 
 def change_of_penalty(scores: Array) -> Array:
     """Return the mean over losses of |s_plain - s_penalized|, of scores [..., 2, losses]."""
-    return np.abs(scores[..., 0, :] - scores[..., 1, :]).mean(axis=-1)
+    return np.asarray(np.abs(scores[..., 0, :] - scores[..., 1, :]).mean(axis=-1))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A recommendation in words: what to try first, on which records it rests, and what they do not cover."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bench.config.commands import command
@@ -9,6 +9,9 @@ from bench.statistics.board import LeaderboardRow
 from bench.statistics.estimates import RANKED_SEEDS
 from bench.statistics.recommendation import Recommendation, seeds_of
 from bench.store.iteration_costs import IterationCosts
+
+Costs = Mapping[str, IterationCosts]
+"""By the norm of the discriminator, as the package has them."""
 
 HEADINGS: Final = ("", "method", "score", "95 %", "failed", "cost", "")
 """Of `rows`."""
@@ -28,8 +31,9 @@ def basis(advice: Recommendation, campaigns: Sequence[str]) -> str:
     return f"{asked}: the published records do not say. The nearest are {rest}; {advice.unknown}."
 
 
-def rows(advice: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]:
+def rows(advice: Recommendation, costs: Costs) -> list[tuple[str, ...]]:
     """Return a row of texts for each method, in the order of `HEADINGS`."""
+    measured = _measured(advice, costs)
     return [
         (
             str(rank),
@@ -37,29 +41,32 @@ def rows(advice: Recommendation, costs: IterationCosts) -> list[tuple[str, ...]]
             formatting.score(row.score),
             formatting.interval(row.score_low, row.score_high),
             f"{row.failures} of {row.runs}",
-            _cost(row, costs),
+            _cost_text(row, measured),
             "may be the best" if row.among_best else "shown to be worse than the best",
         )
         for rank, row in enumerate(advice.picks, 1)
     ]
 
 
-def notes(advice: Recommendation, costs: IterationCosts) -> list[str]:
+def notes(advice: Recommendation, costs: Costs) -> list[str]:
     """Return what the answer does not cover, and the command that tries it out."""
     said = list(advice.caveats)
     if advice.picks:
-        said.append(
-            f"Cost is the time of a training iteration over that of {costs.reference}, measured on {costs.machine} "
-            f"({costs.setting})."
-        )
+        measured = _measured(advice, costs)
+        if measured is not None:
+            said.append(
+                f"Cost is the time of a training iteration over that of {measured.reference}, measured on "
+                f"{measured.machine} ({measured.setting})."
+            )
         said.append(f"Try them on your data: {_trial_command(advice, [row.method for row in advice.picks])}")
     else:
         said.append(f"To find out, name the methods to compare: {_trial_command(advice, ('nsgan', 'nsgan-r1'))}")
     return said
 
 
-def document(advice: Recommendation, costs: IterationCosts, campaigns: Sequence[str]) -> dict[str, object]:
+def document(advice: Recommendation, costs: Costs, campaigns: Sequence[str]) -> dict[str, object]:
     """Return the recommendation for a program."""
+    measured = _measured(advice, costs)
     return {
         "asked": advice.asked.name,
         "steps_asked": advice.steps_asked,
@@ -84,7 +91,7 @@ def document(advice: Recommendation, costs: IterationCosts, campaigns: Sequence[
                 "seeds": row.seeds,
                 "failures": row.failures,
                 "runs": row.runs,
-                "iteration_cost": costs.costs.get(row.expression),
+                "iteration_cost": _cost(row, measured),
             }
             for row in advice.picks
         ],
@@ -92,8 +99,17 @@ def document(advice: Recommendation, costs: IterationCosts, campaigns: Sequence[
     }
 
 
-def _cost(row: LeaderboardRow, costs: IterationCosts) -> str:
-    cost = costs.costs.get(row.expression)
+def _measured(advice: Recommendation, costs: Costs) -> IterationCosts | None:
+    """Return the costs under the norm of the table, which is part of every step."""
+    return costs.get(advice.board.key.d_norm) if advice.board else None
+
+
+def _cost(row: LeaderboardRow, measured: IterationCosts | None) -> float | None:
+    return measured.costs.get(row.expression) if measured else None
+
+
+def _cost_text(row: LeaderboardRow, measured: IterationCosts | None) -> str:
+    cost = _cost(row, measured)
     return "not measured" if cost is None else f"{cost:.2f}x"
 
 

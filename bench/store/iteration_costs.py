@@ -1,7 +1,7 @@
 """What one training iteration of each method costs beside the reference's, by the published kernel records.
 
-`python -m bench.store.iteration_costs` writes `bench/config/costs.json` from `results/published/kernels`, so that the
-package has the costs without the records. Run it when those change; `make index` does.
+`python -m bench.store.iteration_costs` writes `bench/config/costs.json` from the kernel records of all published
+folders, so that the package has the costs without the records. Run it when those change; `make index` does.
 """
 
 import sys
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.config.protocol import REFERENCE_METHOD
+from bench.config.trial import DiscriminatorNorm
 from bench.files.writing import replace_whole
 from bench.store.kernels import KernelRecord, KernelStore, groups
 
@@ -21,6 +22,7 @@ from bench.store.kernels import KernelRecord, KernelStore, groups
 class IterationCosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The costs of one machine and setting."""
 
+    d_norm: DiscriminatorNorm
     machine: str
     setting: str
     reference: str
@@ -54,6 +56,7 @@ def iteration_costs(records: Iterable[KernelRecord], reference: str = REFERENCE_
             costs[record.method] = round(seconds / (d_seconds + g_seconds), 3)
     environment = base.machine.environment
     return IterationCosts(
+        d_norm=base.setting.d_norm,
         machine=f"{environment.device_name}, {environment.threads} threads",
         setting=base.setting.description,
         reference=reference,
@@ -61,13 +64,35 @@ def iteration_costs(records: Iterable[KernelRecord], reference: str = REFERENCE_
     )
 
 
+def costs_by_norm(records: Iterable[KernelRecord]) -> list[IterationCosts]:
+    """Return the costs under each norm of the discriminator, which is part of every step.
+
+    Raises:
+        ValueError: there are two machines or settings of one norm, or a norm lacks the reference.
+    """
+    by_norm = {}
+    for group in groups(records):
+        costs = iteration_costs(group)
+        if costs.d_norm in by_norm:
+            raise ValueError(f"there are kernel records of two machines or settings with d_norm {costs.d_norm}")
+        by_norm[costs.d_norm] = costs
+    return [by_norm[norm] for norm in sorted(by_norm)]
+
+
+def published_kernels(published: Path) -> list[KernelRecord]:
+    """Return the kernel records of all published folders."""
+    folders = sorted(kernels.parent for kernels in published.glob("*/kernels"))
+    return [record for folder in folders for record in KernelStore(folder).records()]
+
+
 @cache
-def published_costs() -> IterationCosts:
-    """Read the costs that the package has."""
-    return msgspec.json.decode(files("bench.config").joinpath("costs.json").read_bytes(), type=IterationCosts)
+def published_costs() -> dict[str, IterationCosts]:
+    """Read the costs that the package has, by the norm of the discriminator."""
+    known = msgspec.json.decode(files("bench.config").joinpath("costs.json").read_bytes(), type=list[IterationCosts])
+    return {costs.d_norm: costs for costs in known}
 
 
-def encode(costs: IterationCosts) -> bytes:
+def encode(costs: list[IterationCosts]) -> bytes:
     """Write costs as `costs.json` has them."""
     return msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n"
 
@@ -75,5 +100,5 @@ def encode(costs: IterationCosts) -> bytes:
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     target = root / "bench" / "config" / "costs.json"
-    replace_whole(target, encode(iteration_costs(KernelStore(root / "results/published/kernels").records())))
+    replace_whole(target, encode(costs_by_norm(published_kernels(root / "results" / "published"))))
     sys.stdout.write(f"{target}\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.store.iteration_costs import encode, iteration_costs, published_costs
+from bench.store.iteration_costs import costs_by_norm, encode, iteration_costs, published_costs, published_kernels
 from bench.store.kernels import KernelStore
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published" / "kernels"
@@ -19,16 +19,32 @@ def records():
     return KernelStore(PUBLISHED).records()
 
 
-def test_the_package_has_what_the_published_records_give(records):
+def test_the_package_has_what_the_published_records_give():
     shipped = importlib.resources.files("bench.config").joinpath("costs.json").read_bytes()
-    assert encode(iteration_costs(records)) == shipped, "run: make index"
+    assert encode(costs_by_norm(published_kernels(PUBLISHED.parent))) == shipped, "run: make index"
 
 
 def test_the_reference_costs_one_and_more_steps_cost_more():
-    costs = published_costs().costs
-    assert costs["bce_ns"] == 1.0
-    assert 3.0 < costs["bce_ns + critic_steps(count=5)"] < 4.0
-    assert costs["bce_ns + r1(gamma=10, every=1)"] > 1.1
+    assert published_costs().keys() == {"none", "ln"}
+    for known in published_costs().values():
+        assert known.costs["bce_ns"] == pytest.approx(1.0, abs=0.02)  # timed against itself
+        assert 3.0 < known.costs["bce_ns + critic_steps(count=5)"] < 4.0
+        assert known.costs["bce_ns + r1(gamma=10, every=1)"] > 1.1
+
+
+def test_every_method_of_a_published_kernel_record_has_its_cost_under_its_norm(records):
+    folder = KernelStore(PUBLISHED.parent / "norms").records()
+    for record in (*folder, *records):
+        assert record.method in published_costs()[record.setting.d_norm].costs
+
+
+def test_two_machines_of_one_norm_are_refused(records):
+    base = next(record for record in records if record.label == "nsgan")
+    none = msgspec.structs.replace(base, setting=msgspec.structs.replace(base.setting, d_norm="none"))
+    assert [costs.d_norm for costs in costs_by_norm([none, base])] == ["ln", "none"]
+    wider = msgspec.structs.replace(base, setting=msgspec.structs.replace(base.setting, width=128))
+    with pytest.raises(ValueError, match="two machines or settings with d_norm ln"):
+        costs_by_norm([base, wider])
 
 
 def scaled(timing, factor):
