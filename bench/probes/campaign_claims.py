@@ -138,7 +138,7 @@ def runs_of(records: Sequence[Record], name: str) -> dict[int, Record]:
     return by_seed
 
 
-_SUITE_PLAIN: Final = "3,000 steps on digits, R1 and not spectral norm; few runs regress at all."
+_FEW_REGRESS: Final = "3,000 steps on digits, R1 and not spectral norm; few runs regress at all."
 
 _R3GAN_APART: Final = "1,000 steps of DCGANs whose generator has BatchNorm; there a residual network without norm."
 
@@ -250,7 +250,7 @@ CLAIMS: Final = (
             better=regularized,
             than=plain,
             measure=LATE_REGRESSION,
-            reason=_SUITE_PLAIN,
+            reason=_FEW_REGRESS,
         )
         for plain, regularized, numbers in (
             ("nsgan", "nsgan-r1", "FID 49 at best and 137 at last without a regularizer"),
