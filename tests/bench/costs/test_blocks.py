@@ -56,7 +56,7 @@ def test_known_work_is_found_as_a_ratio():
     def work(rounds):
         return Call(lambda _: [sum(range(2000)) for _ in range(rounds)])
 
-    effort = Effort(block_seconds=0.002, seconds=0.0, least=5, most=5)
+    effort = Effort(block_seconds=0.002, seconds=0.0, least=40, most=40)  # of so many, one of each is not disturbed
     blocks = interleave(work(40), work(10), effort)
     assert min(blocks.subject) / min(blocks.reference) == pytest.approx(4.0, rel=0.3)
 
