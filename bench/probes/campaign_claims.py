@@ -6,6 +6,7 @@ of its own: of twenty rows, one reaches the level by chance.
 """
 
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,21 +61,18 @@ LATE_REGRESSION: Final = Measure("late regression", lambda run: run.stability.ge
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedClaim:
-    """One row: a source says that a method is better than another, and a campaign has trained both."""
+class CampaignClaim(ABC):
+    """One row: a source says something, and a campaign has trained what can show it."""
 
     subject: str
     published: str
     campaign: str
     """A published folder, which is called as its suite is."""
-    better: str
-    than: str
-    measure: Measure
     reason: str
 
     def line(self) -> str:
         """Return the row of the table, from the published records."""
-        return self.line_of(published_records(self.campaign))
+        return self.line_of(_records(self.campaign))
 
     def line_of(self, records: Sequence[Record]) -> str:
         """Return the row of the table, from the records of a campaign.
@@ -82,6 +80,23 @@ class TrainedClaim:
         Raises:
             ValueError: one of the methods is not there, or they have no seed in common.
         """
+        words, verdict = self._found(records)
+        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
+
+    @abstractmethod
+    def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:
+        """Return what the records show, in words, and the verdict."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedClaim(CampaignClaim):
+    """A source says that a method is better than another."""
+
+    better: str
+    than: str
+    measure: Measure
+
+    def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:
         first, second = (runs_of(records, name) for name in (self.better, self.than))
         seeds = sorted(first.keys() & second.keys())
         if not seeds:
@@ -93,7 +108,7 @@ class TrainedClaim:
             f"{self.measure.title} {self._median(list(first.values()))} against {self._median(list(second.values()))}; "
             f"better at {np.count_nonzero(differences > 0)} of {len(seeds)} seeds; p {p:.2g}"
         )
-        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
+        return words, verdict
 
     def _median(self, runs: Sequence[Record]) -> str:
         known = [value for run in runs if (value := self.measure.told(run)) is not None]
@@ -116,7 +131,7 @@ def _number(value: float) -> str:
 
 
 @cache
-def published_records(name: str) -> tuple[Record, ...]:
+def _records(name: str) -> tuple[Record, ...]:
     """Return the records of a published campaign, read once: it has several rows."""
     (campaign,) = find_campaigns(name)
     return campaign.records

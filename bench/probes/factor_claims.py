@@ -11,9 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.config.commands import command
-from bench.probes.campaign_claims import judge, published_records, runs_of, score_of
-from bench.probes.claim_rows import row
+from bench.probes.campaign_claims import CampaignClaim, Verdict, judge, runs_of, score_of
 from bench.statistics.intervals import Array
 from bench.store.record import Record
 
@@ -52,28 +50,15 @@ PLAIN_AGAINST_PENALIZED: Final = Contrast(
 
 
 @dataclass(frozen=True, kw_only=True)
-class FactorClaim:
-    """One row: a source says which of two changes matters more, and a campaign has trained the grid."""
+class FactorClaim(CampaignClaim):
+    """A source says which of two changes matters more, and the campaign has trained the grid."""
 
-    subject: str
-    published: str
-    campaign: str
     plain: tuple[str, ...]
     penalized: tuple[str, ...]
     """The same losses in the same order."""
     contrast: Contrast
-    reason: str
 
-    def line(self) -> str:
-        """Return the row of the table, from the published records."""
-        return self.line_of(published_records(self.campaign))
-
-    def line_of(self, records: Sequence[Record]) -> str:
-        """Return the row of the table, from the records of a campaign.
-
-        Raises:
-            ValueError: a method is not there, or all of them have no seed in common.
-        """
+    def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:
         grid = [[runs_of(records, name) for name in line] for line in (self.plain, self.penalized)]
         seeds = sorted(set.intersection(*(set(runs) for line in grid for runs in line)))
         if not seeds:
@@ -85,7 +70,7 @@ class FactorClaim:
             f"{self.contrast.larger} changes the score by {larger.mean():.3f}, {self.contrast.smaller} by "
             f"{smaller.mean():.3f}; more at {np.count_nonzero(larger > smaller)} of {len(seeds)} seeds; p {p:.2g}"
         )
-        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
+        return words, verdict
 
 
 def _claim(subject: str, published: str, contrast: Contrast, reason: str) -> FactorClaim:

@@ -17,10 +17,10 @@ import losses
 from bench.common.threads import torch_threads
 from bench.config.commands import command
 from bench.probes import dirac, gradients
-from bench.probes.campaign_claims import CLAIMS, LEVEL, TrainedClaim
+from bench.probes.campaign_claims import CLAIMS, LEVEL, CampaignClaim
 from bench.probes.claim_rows import HEAD, row
 from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, consensus_optimization, follow
-from bench.probes.factor_claims import FACTOR_CLAIMS, FactorClaim
+from bench.probes.factor_claims import FACTOR_CLAIMS
 
 SIMULTANEOUS, ALTERNATING, _ = SCHEDULES
 CONSENSUS: Final = consensus_optimization(1.0)
@@ -246,7 +246,7 @@ def document() -> str:
     return "\n".join(part.rstrip("\n") if part is _LACKING else part for part in parts) + "\n"
 
 
-def table(claims: Iterable[Claim | TrainedClaim | FactorClaim]) -> list[str]:
+def table(claims: Iterable[Claim | CampaignClaim]) -> list[str]:
     """Return the lines of a table of claims, each looked at now."""
     return [*HEAD, *(claim.line() for claim in claims)]
 

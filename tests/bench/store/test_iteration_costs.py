@@ -19,6 +19,7 @@ def records():
     return KernelStore(PUBLISHED).records()
 
 
+@pytest.mark.usefixtures("records")
 def test_the_package_has_what_the_published_records_give():
     shipped = importlib.resources.files("bench.config").joinpath("costs.json").read_bytes()
     assert encode(costs_by_norm(published_kernels(PUBLISHED.parent))) == shipped, "run: make index"
