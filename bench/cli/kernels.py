@@ -9,6 +9,7 @@ import click
 
 from bench.cli.completion import complete_methods
 from bench.cli.options import (
+    d_norm_option,
     format_option,
     losses_option,
     output_option,
@@ -70,6 +71,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--size", type=Numbers(choices=(32, 64)), help="Image sizes, 32 and 64.  [default: 32; on CUDA both]"
 )  # fmt: skip
+@d_norm_option(default=CORE_NORM)
 @click.option(
     "--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
     help="Precision of the networks.",
@@ -130,7 +132,7 @@ def _settings(device: str, options: dict[str, Any]) -> "list[KernelSetting]":
         raise click.UsageError("--precision tf32 needs a CUDA device; on the CPU choose fp32 or bf16")
     return [
         KernelSetting(
-            batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm=CORE_NORM,
+            batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm=options["d_norm"],
             precision=options["precision"], mode=mode,
         )
         for size in options["size"] or _SIZES[kind]
@@ -192,7 +194,8 @@ def _words(event: "Event") -> str:
         for path, name in (("d_step", "D step"), ("g_step", "G step"), ("loss", "loss"))
         if (timing := event.record.timing(path)) is not None
     ]
-    where = f"batch {setting.batch_size}, {setting.image_size}x{setting.image_size}, {setting.mode}"
+    size = f"{setting.image_size}x{setting.image_size}"
+    where = f"batch {setting.batch_size}, {size}, {setting.d_norm}, {setting.mode}"
     return f"{event.record.label} ({where}): {'; '.join(costs[:2])}"
 
 

@@ -172,6 +172,17 @@ def use_losses(files: Sequence[Path]) -> None:
             use_losses_of(files)
 
 
+def d_norm_option(default: str | None = None) -> Callable[[Command], Command]:
+    """Add `--d-norm`, the norm in the discriminator, as `d_norm`."""
+    return click.option(
+        "--d-norm",
+        type=click.Choice(["ln", "none", "sn", "bn"]),
+        default=default,
+        show_default=default is not None,
+        help="The discriminator's norm.",
+    )
+
+
 def suite_options(command: Command) -> Command:
     """Add the options that say which trials are meant."""
     options = [
@@ -197,7 +208,7 @@ def suite_options(command: Command) -> Command:
         ),
         click.option("--seeds", type=click.IntRange(min=1), help="How many seeds: 0 to N-1."),
         click.option("--steps", type=click.IntRange(min=1), help="Generator updates of a trial."),
-        click.option("--d-norm", type=click.Choice(["ln", "none", "sn", "bn"]), help="The discriminator's norm."),
+        d_norm_option(),
         click.option(
             "--allow-invalid", is_flag=True, help="Run methods that this norm makes ill-defined; never ranked."
         ),

@@ -1,6 +1,7 @@
 """`kernels` on the command line: measure, resume, print, trace, and what bad input gets."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,9 @@ def test_measuring_prints_a_table_and_a_second_run_measures_nothing(bench, tmp_p
     second = bench(*command)
     assert "0 measurements made, 2 recorded before" in second.stderr
     assert second.stdout == first.stdout
+    other = bench("kernels", "nsgan", "--batch", "4", "--d-norm", "ln", "--device", "cpu", "--results", tmp_path)
+    assert "[1/1] nsgan (batch 4, 32x32, ln, eager): D step" in other.stderr
+    assert sorted(re.findall(r"batch 4, 32x32x3, width 4, (\w+)", other.stdout)) == ["ln", "none"]
 
 
 @pytest.mark.slow

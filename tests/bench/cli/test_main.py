@@ -4,11 +4,14 @@ import subprocess
 import sys
 import time
 from importlib.resources import files
+from typing import get_args
 
 import click
 import pytest
 
 from bench.cli.main import VERBS, cli
+from bench.config.trial import DiscriminatorNorm, Precision
+from bench.store.kernels import Mode
 
 HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "sklearn", "jinja2", "rich")
 
@@ -31,7 +34,7 @@ OPTIONS = {
     "report": "results output static png svg format json",
     "export": "format json results output",
     "merge": "folders into format json",
-    "kernels": "methods losses device batch size precision mode results table format json output trace nvtx",
+    "kernels": "methods losses device batch size d-norm precision mode results table format json output trace nvtx",
     "publish": "folder from suite format json",
     "verify": "folders since rerun up-to-first-evaluation reruns data format json",
     "atlas": "check folder format json",
@@ -53,6 +56,23 @@ def test_the_verbs_and_their_options_are_frozen():
             max(parameter.opts, key=len).removeprefix("--") for parameter in command.params if parameter.name != "help"
         ]
         assert found == [*expected.split(), "quiet", "verbose"], verb
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("d_norm", DiscriminatorNorm), ("precision", Precision), ("modes", Mode)],
+    ids=["d_norm", "precision", "mode"],
+)
+def test_a_choice_is_of_all_that_the_records_can_have(option, words):
+    context = click.Context(cli)
+    found = {
+        verb: tuple(parameter.type.choices)
+        for verb in VERBS
+        for parameter in cli.get_command(context, verb).params
+        if parameter.name == option and isinstance(parameter.type, click.Choice)
+    }
+    assert "kernels" in found
+    assert found == dict.fromkeys(found, get_args(words))
 
 
 @pytest.mark.parametrize(
