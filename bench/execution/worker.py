@@ -163,10 +163,15 @@ def claim_stdout() -> int:
 
 
 def send(descriptor: int, message: msgspec.Struct) -> None:
-    """Write a line of the protocol."""
+    """Write a line of the protocol; where whoever reads it has died, nobody is left to tell.
+
+    Whoever watches stdin ends this process then. An error here would come before that, and cost a trial what it would
+    have kept.
+    """
     line = msgspec.json.encode(message) + b"\n"
-    while line:
-        line = line[os.write(descriptor, line) :]
+    with contextlib.suppress(BrokenPipeError):
+        while line:
+            line = line[os.write(descriptor, line) :]
 
 
 def _read_line(descriptor: int) -> bytes:

@@ -15,6 +15,8 @@ from bench.events import Progress
 from bench.execution.inline import InlineExecutor
 from bench.execution.interface import Executor, Finished, Started, Task
 from bench.execution.local import LocalExecutor
+from bench.execution.worker import OUTCOME_FILE
+from bench.store.record import Outcome
 
 MakeTask = Callable[..., Task]
 
@@ -217,6 +219,27 @@ def test_no_orphan_when_the_parent_is_killed(make_task: MakeTask, tmp_path: Path
         assert all(alive(pid) for pid in pids)
         parent.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_a_worker_that_nobody_listens_to_trains_on(make_task: MakeTask) -> None:
+    """A parent that dies closes both at once, and a report may come before the end of stdin is seen."""
+    tasks = [make_task("nap"), make_task("plain", seed=1)]
+    for task in tasks:
+        Path(task.scratch).mkdir(parents=True)
+    outcomes = [Path(task.scratch) / OUTCOME_FILE for task in tasks]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.execution.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdout.close()
+        worker.stdin.write(msgspec.json.encode(tasks) + b"\n")
+        worker.stdin.flush()
+        assert worker.wait() == 0
+    assert [msgspec.json.decode(file.read_bytes(), type=Outcome).status for file in outcomes] == ["ok", "ok"]
 
 
 def test_worker_without_a_task_says_who_starts_it() -> None:

@@ -61,7 +61,8 @@ def test_a_lost_node_costs_a_trial_what_it_did_since_its_checkpoint(tmp_path: Pa
         nodes.kill(first, ask=ask)
         events += stream
     notes = [event.note for event in events if isinstance(event, Progress) and event.note]
-    assert "its node was lost (NodeDiedError); it goes on elsewhere" in notes
+    # Which of its errors Ray raises depends on what it notices first: the node, or what was on it.
+    assert any(re.fullmatch(r"its node was lost \(\w+\); it goes on elsewhere", note) for note in notes), notes
     assert any(note.startswith("goes on at step ") for note in notes), notes
     assert not [event for event in events if isinstance(event, TrialRetried)], "it says nothing of the trial"
     (record,) = store.latest().values()
