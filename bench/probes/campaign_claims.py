@@ -21,7 +21,7 @@ from bench.probes.claim_rows import row
 from bench.statistics.flips import sign_flips
 from bench.statistics.intervals import Array
 from bench.statistics.scores import is_failure, is_result, score
-from bench.store.campaigns import find_campaigns
+from bench.store.campaigns import find_campaigns, suite_of
 from bench.store.record import Record
 
 LEVEL: Final = 0.05
@@ -67,7 +67,7 @@ class CampaignClaim(ABC):
     subject: str
     published: str
     campaign: str
-    """A published folder, which is called as its suite is."""
+    """A published folder."""
     reason: str
 
     def line(self) -> str:
@@ -81,7 +81,9 @@ class CampaignClaim(ABC):
             ValueError: one of the methods is not there, or they have no seed in common.
         """
         words, verdict = self._found(records)
-        return row(self.subject, self.published, words, verdict, self.reason, command("run", "--suite", self.campaign))
+        suite, norm = suite_of(self.campaign)
+        again = command("run", "--suite", suite, *(("--d-norm", norm) if norm else ()))
+        return row(self.subject, self.published, words, verdict, self.reason, again)
 
     @abstractmethod
     def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:

@@ -27,6 +27,13 @@ def change_of_penalty(scores: Array) -> Array:
     return np.asarray(np.abs(scores[..., 0, :] - scores[..., 1, :]).mean(axis=-1))
 
 
+def grids(records: Sequence[Record], *lines: Sequence[str]) -> dict[int, Array]:
+    """Return the scores of lines of methods, [lines, methods], by the seeds that all of them have."""
+    runs = [[runs_of(records, name) for name in line] for line in lines]
+    seeds = sorted(set.intersection(*(set(of_one) for line in runs for of_one in line)))
+    return {seed: np.array([[score_of(of_one[seed]) for of_one in line] for line in runs]) for seed in seeds}
+
+
 @dataclass(frozen=True)
 class Contrast:
     """Two sizes of change that are compared at each seed."""
@@ -59,18 +66,20 @@ class FactorClaim(CampaignClaim):
     contrast: Contrast
 
     def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:
-        grid = [[runs_of(records, name) for name in line] for line in (self.plain, self.penalized)]
-        seeds = sorted(set.intersection(*(set(runs) for line in grid for runs in line)))
-        if not seeds:
+        scores = np.array([*grids(records, self.plain, self.penalized).values()])
+        if not len(scores):
             raise ValueError(f"{self.campaign} has no seed of all of {', '.join((*self.plain, *self.penalized))}")
-        scores = np.array([[[score_of(runs[seed]) for runs in line] for line in grid] for seed in seeds])
         larger, smaller = self.contrast.sizes(scores)
         verdict, p = judge(larger - smaller)
         words = (
             f"{self.contrast.larger} changes the score by {larger.mean():.3f}, {self.contrast.smaller} by "
-            f"{smaller.mean():.3f}; more at {np.count_nonzero(larger > smaller)} of {len(seeds)} seeds; p {p:.2g}"
+            f"{smaller.mean():.3f}; more at {np.count_nonzero(larger > smaller)} of {len(scores)} seeds; p {p:.2g}"
         )
         return words, verdict
+
+
+PLAIN: Final = ("nsgan", "hinge", "rpgan", "lsgan")
+PENALIZED: Final = ("nsgan-r1", "hinge + r1(gamma=10)", "rp_bce + r1(gamma=10)", "lsgan + r1(gamma=10)")
 
 
 def _claim(subject: str, published: str, contrast: Contrast, reason: str) -> FactorClaim:
@@ -78,8 +87,8 @@ def _claim(subject: str, published: str, contrast: Contrast, reason: str) -> Fac
         subject=subject,
         published=published,
         campaign="norms",
-        plain=("nsgan", "hinge", "rpgan", "lsgan"),
-        penalized=("nsgan-r1", "hinge + r1(gamma=10)", "rp_bce + r1(gamma=10)", "lsgan + r1(gamma=10)"),
+        plain=PLAIN,
+        penalized=PENALIZED,
         contrast=contrast,
         reason=reason,
     )

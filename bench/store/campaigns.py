@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from bench.common.names import did_you_mean
+from bench.config.trial import DiscriminatorNorm
 from bench.files.places import resolved
 from bench.store import published
 from bench.store.journal import Store, latest_attempts
@@ -51,6 +52,16 @@ def find_campaigns(text: str) -> list[Campaign]:
         f"there are no published records called {text!r}{did_you_mean(text, shipped)}; there are "
         f"{', '.join([*shipped, ALL])}, or give a folder with records or its {published.FILE}"
     )
+
+
+def suite_of(name: str) -> tuple[str, DiscriminatorNorm | None]:
+    """Return the suite that a campaign of that name trains, and the norm in the discriminator if it is not the suite's.
+
+    A campaign is called as its suite is. One that trains the suite under another norm has that norm in its name, after
+    a dash: `norms-ln`.
+    """
+    suite, _, norm = name.rpartition("-")
+    return (suite, norm) if suite and norm in get_args(DiscriminatorNorm) else (name, None)  # type: ignore[return-value]
 
 
 def _read(name: str, path: Path) -> Campaign:

@@ -13,14 +13,19 @@ from site_leaderboards import Row, cells, tables
 from site_links import PUBLISHED, ROOT
 
 import bench
-from bench.config.suite import load_suite
+from bench.config.suite import Suite, load_suite
 from bench.methods import resolve
 from bench.report import formatting
 from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, svg_of
 from bench.statistics.estimates import LEVEL
+from bench.store import campaigns
 
 PICTURES: Final = ROOT / "docs" / "pictures"
+_LONGER: Final = (
+    *("metrics.precision", "metrics.recall", "metrics.ema_distance", "stability.late_regression"),
+    "stability.oscillation",
+)
 MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
     "topic-gradients": (
         *("stability.signal_first", "stability.signal_last", "stability.signal_vanishing_share"),
@@ -37,10 +42,7 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("stability.discriminator_saturation", "stability.update_ratio_quotient", "stability.oscillation"),
         "stability.late_regression",
     ),
-    "norms": (
-        *("metrics.precision", "metrics.recall", "metrics.ema_distance", "stability.late_regression"),
-        "stability.oscillation",
-    ),
+    "norms": _LONGER,
     "r3gan-ablation": (
         *("metrics.modes", "metrics.coverage", "metrics.unreadable"),
         *("stability.discriminator_saturation", "stability.signal_last"),
@@ -64,6 +66,11 @@ _WORDS: Final = {
 _WIDTH: Final = 7.2
 _NARROW: Final = 6.0
 """An axis whose ends are closer than this ratio has a tick at every digit: 1, 2 and 5 could leave one alone."""
+
+
+def suite_of(name: str) -> Suite:
+    """Return the suite that a campaign trains, as it stands."""
+    return load_suite(campaigns.suite_of(name)[0])
 
 
 def is_published(name: str) -> bool:
@@ -156,8 +163,8 @@ def _scale_log(axes: Axes, values: pd.Series) -> None:
 
 
 def spellings(name: str) -> dict[str, str]:
-    """Return the methods of a suite as the suite spells them, by what a table spells out and a page has no room for."""
-    return {str(method): text for text in load_suite(name).methods for method in resolve([text])}
+    """Return the methods of a campaign as its suite spells them, by what a table spells out: a page has no room."""
+    return {str(method): text for text in suite_of(name).methods for method in resolve([text])}
 
 
 def _labels(name: str, rows: list[Row]) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import site_factors
 import site_samples
 import torch
-from site_answers import answer
+from site_answers import answer, is_published
 from site_links import ROOT
 from site_marks import write
 
@@ -20,6 +21,7 @@ from losses import Objective
 
 TOPICS: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
 SLOPES: Final = "slopes"
+FACTORS: Final = "factors"
 FOUND: Final = "{} found"
 """The mark of what a suite's published campaign found."""
 MARK: Final = "<!-- {}: written by docs/building/site_campaigns.py. -->"
@@ -41,11 +43,15 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class CampaignPage:
-    """A page of docs/ with two tables for each of its suites: what it trains, and what was found."""
+    """A page of docs/ with a table for each of its suites, what it trains, and for each campaign, what was found."""
 
     name: str
     language: str
     suites: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    """Campaigns beside those that are called as the suites are: the same suites under another norm."""
+    has_factors: bool = False
+    """Whether it has the table of what the loss, R1 and a norm change, too."""
     has_slopes: bool = False
     """Whether it has the table of the signals that objectives give to the generator, too."""
 
@@ -53,11 +59,17 @@ class CampaignPage:
     def path(self) -> Path:
         return ROOT / "docs" / self.name
 
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        return self.suites + self.parts
+
     def tables(self) -> dict[str, str]:
         """Return the tables of the page by their marks."""
         made = {SLOPES: _slopes(self.language)} if self.has_slopes else {}
+        if self.has_factors:
+            made[FACTORS] = site_factors.table([name for name in self.campaigns if is_published(name)])
         made |= {name: _suite(name, self.language) for name in self.suites}
-        made |= {FOUND.format(name): self._found(name) for name in self.suites}
+        made |= {FOUND.format(name): self._found(name) for name in self.campaigns}
         return {MARK.format(name): table for name, table in made.items()}
 
     def _found(self, name: str) -> str:
@@ -70,7 +82,7 @@ class CampaignPage:
 PAGES: Final = (
     CampaignPage("explanation/four-topics.md", "en", TOPICS, has_slopes=True),
     CampaignPage("zh/explanation/four-topics.md", "zh", TOPICS, has_slopes=True),
-    CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",)),
+    CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",), has_factors=True),
     CampaignPage("explanation/r3gan-taken-apart.md", "en", ("r3gan-ablation",)),
 )
 

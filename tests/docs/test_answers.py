@@ -18,7 +18,7 @@ from bench.probes.factor_claims import FACTOR_CLAIMS
 from bench.report.formatting import distance, p_value
 from bench.store.journal import Store
 
-ANSWERS = [pytest.param(page, name, id=f"{page.name}-{name}") for page in PAGES for name in page.suites]
+ANSWERS = [pytest.param(page, name, id=f"{page.name}-{name}") for page in PAGES for name in page.campaigns]
 PUBLISHED_ANSWERS = [case for case in ANSWERS if is_published(case.values[1])]
 HERE = [name for name in MEASURES if is_published(name)]
 
@@ -44,9 +44,10 @@ def results(name):
 
 
 def test_every_campaign_has_a_place_for_its_answer():
-    assert {name for page in PAGES for name in page.suites} == set(MEASURES)
+    assert {name for page in PAGES for name in page.campaigns} == set(MEASURES)
     for page in PAGES:
-        assert [name for name in page.suites if MARK.format(FOUND.format(name)) in text_of(page)] == list(page.suites)
+        there = [name for name in page.campaigns if MARK.format(FOUND.format(name)) in text_of(page)]
+        assert there == list(page.campaigns)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

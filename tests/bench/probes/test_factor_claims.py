@@ -98,3 +98,12 @@ def test_what_is_not_there_is_told(claim, runs):
     apart = [run for run in records if (run.spec.method == "hinge") == (run.spec.seed == 0)]
     with pytest.raises(ValueError, match="made-up has no seed of all of nsgan, hinge"):
         claim.line_of(apart)
+
+
+@pytest.mark.parametrize(
+    ("campaign", "command"),
+    [("norms", "python -m bench run --suite norms"), ("norms-ln", "python -m bench run --suite norms --d-norm ln")],
+)
+def test_a_row_says_how_to_train_its_campaign_again(claim, runs, campaign, command):
+    row = cells(dataclasses.replace(claim, campaign=campaign).line_of(runs(PENALTY_DECIDES)))
+    assert row[-1].strip("`") == command

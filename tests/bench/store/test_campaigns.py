@@ -4,8 +4,11 @@ import msgspec
 import pytest
 from planted_campaigns import campaign
 
+from bench.config.protocol import PROTOCOL_VERSION
+from bench.config.suite import shipped_suites
+from bench.plan import expand
 from bench.store import published
-from bench.store.campaigns import find_campaigns
+from bench.store.campaigns import find_campaigns, suite_of
 
 
 @pytest.fixture
@@ -62,3 +65,27 @@ def test_where_nothing_ships_all_is_nothing(monkeypatch):
     monkeypatch.setattr(published, "published_files", list)
     with pytest.raises(ValueError, match="no published records ship with this program"):
         find_campaigns("all")
+
+
+@pytest.mark.parametrize(
+    ("name", "suite", "norm"),
+    [
+        ("norms", "norms", None),
+        ("norms-ln", "norms", "ln"),
+        ("topic-balance", "topic-balance", None),
+        ("ln", "ln", None),
+    ],
+)
+def test_a_campaign_is_called_as_its_suite_and_a_norm_that_is_not_the_suites(name, suite, norm):
+    assert suite_of(name) == (suite, norm)
+
+
+def test_every_campaign_that_ships_and_has_a_suite_trains_it():
+    """All of its trials, under the norm that its name says; suites of an earlier protocol were others."""
+    suites = {suite.name: suite for suite in shipped_suites()}
+    for each in find_campaigns("all"):
+        name, norm = suite_of(each.name)
+        if name not in suites or {record.spec.protocol_version for record in each.records} != {PROTOCOL_VERSION}:
+            continue
+        suite = msgspec.structs.replace(suites[name], **({"d_norm": norm} if norm else {}))
+        assert {trial.id for trial in expand(suite)} == {record.trial_id for record in each.records}, each.name

@@ -1,0 +1,69 @@
+"""Which change moves the score: another loss, R1, a norm, or only another seed, from campaigns of one suite.
+
+Each suite trains the same losses, plain and with R1; its campaigns differ in the discriminator's norm.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from site_links import PUBLISHED, ROOT
+
+from bench.probes.factor_claims import PENALIZED, PLAIN, change_of_loss, change_of_penalty, grids
+from bench.statistics.blocks import block_intervals
+from bench.statistics.intervals import Array
+from bench.store.campaigns import find_campaigns, suite_of
+
+_NORMS: Final = {None: "no norm", "ln": "layer norm", "sn": "spectral norm"}
+_LINES: Final = ("no R1", "R1")
+_HEADS: Final = ("what changes", "at the same", "size of the change", "95 %", "mean change")
+_NONE: Final = "–"
+
+
+def table(names: Sequence[str]) -> str:
+    """Return the table of what each change does to the score, from campaigns of the same suite at the same seeds."""
+    scores = scores_of(names)
+    lines = [f"| {' | '.join(_HEADS)} |", "|---|---|---:|---:|---:|"]
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows(scores))])
+
+
+def scores_of(names: Sequence[str]) -> dict[str, Array]:
+    """Return the scores [seeds, 2, losses] by the words for the norm: plain losses first, then those with R1."""
+    by_norm = {}
+    for name in names:
+        (campaign,) = find_campaigns(str(ROOT / PUBLISHED / name))
+        by_norm[_NORMS[suite_of(name)[1]]] = grids(campaign.records, PLAIN, PENALIZED)
+    seeds = sorted(set.intersection(*(set(found) for found in by_norm.values())))
+    return {norm: np.array([found[seed] for seed in seeds]) for norm, found in by_norm.items()}
+
+
+def rows(scores: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
+    """Return the cells of each row: a mean over the seeds of a mean of absolute differences at the same seed."""
+    for norm, grid in scores.items():
+        of_loss, of_seed = change_of_loss(grid).T, change_of_seed(grid)
+        for line, sizes, chance in zip(_LINES, of_loss, of_seed, strict=True):
+            yield "the loss", f"{norm}, {line}", *_size(sizes), _NONE
+            yield "only the seed", f"{norm}, {line}, loss", f"{chance:.3f}", _NONE, _NONE
+    for norm, grid in scores.items():
+        moved = grid[:, 1] - grid[:, 0]
+        yield "R1 is added", f"{norm}, loss", *_size(change_of_penalty(grid)), _signed(moved)
+    (_, bare), *others = scores.items()
+    for norm, grid in others:
+        for line, moved in zip(_LINES, np.moveaxis(grid - bare, 1, 0), strict=True):
+            yield f"{norm} is added", f"{line}, loss", *_size(np.abs(moved).mean(axis=-1)), _signed(moved)
+
+
+def change_of_seed(grid: Array) -> Array:
+    """Return what chance alone moves: the mean of |s_i - s_j| over pairs of seeds and losses, for each line."""
+    first, second = np.array([*combinations(range(len(grid)), 2)]).T
+    return np.asarray(np.abs(grid[first] - grid[second]).mean(axis=(0, -1)))
+
+
+def _size(sizes: Array) -> tuple[str, str]:
+    (low,), (high,) = block_intervals([sizes[None]])
+    return f"{sizes.mean():.3f}", f"{low:.3f} to {high:.3f}"
+
+
+def _signed(moved: Array) -> str:
+    return f"{moved.mean():+.3f}".replace("-", "−")
