@@ -3,7 +3,8 @@
 `python docs/building/site_answers.py` draws the figures again; `site_campaigns.py` writes the tables.
 """
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pandas as pd
@@ -20,11 +21,12 @@ from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, svg_of
 from bench.statistics.estimates import LEVEL
 from bench.store import campaigns
+from bench.store.record import Record
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 _LONGER: Final = (
     *("metrics.precision", "metrics.recall", "metrics.ema_distance", "stability.late_regression"),
-    "stability.oscillation",
+    *("stability.oscillation", "training.logit_gap"),
 )
 MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
     "topic-gradients": (
@@ -48,7 +50,10 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("stability.discriminator_saturation", "stability.signal_last"),
     ),
 }
-"""What each campaign asks of its runs beside the score: columns of `bench.load`, as medians over the seeds."""
+"""What each campaign asks of its runs beside the score, as medians over the seeds: columns of `bench.load`.
+
+`training.` stands for a monitor's median over the second half of the steps, as `second_half` has it.
+"""
 
 _WORDS: Final = {
     "en": {
@@ -113,14 +118,36 @@ def _markdown(rows: list[list[str]]) -> str:
 def _medians(name: str) -> dict[str, dict[str, float]]:
     """Return the medians over the seeds of each measure, by the method's expression."""
     frame = results(name)
+    for measure in MEASURES[name]:
+        part, _, monitor = measure.partition(".")
+        if part == "training":
+            found = {record.trial_id: second_half(record, monitor) for record in _records(name)}
+            frame[measure] = frame["trial_id"].map(found)
     groups = frame.groupby("expression")
     return {measure: groups[measure].median().to_dict() for measure in MEASURES[name]}
+
+
+def second_half(record: Record, monitor: str) -> float | None:
+    """Return the median of a monitor over the steps after half of them; None for a run that did not come so far."""
+    training = record.history.training
+    kept = [
+        value
+        for step, value in zip(training.get("step", ()), training.get(monitor, ()), strict=True)
+        if step is not None and value is not None and 2 * step > record.spec.steps
+    ]
+    return statistics.median(kept) if kept else None
 
 
 def results(name: str) -> pd.DataFrame:
     """Return the runs of a published campaign that have a result, as `bench.load` has them."""
     frame = bench.load(ROOT / PUBLISHED / name)
     return frame[~frame["status"].isin(["error", "timeout"])]
+
+
+def _records(name: str) -> Sequence[Record]:
+    """Return the records of a published campaign, with their histories."""
+    (campaign,) = campaigns.find_campaigns(str(ROOT / PUBLISHED / name))
+    return campaign.records
 
 
 def _number(value: float | None) -> str:
