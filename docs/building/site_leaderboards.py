@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any, Final
 
+import site_published
 from site_commands import MARK, escaped
 from site_links import PUBLISHED, ROOT, for_site
 
@@ -61,12 +62,8 @@ def _index(folders: list[str]) -> str:
         "that have them all. Only rows of one table may be compared: a table has one protocol, one network and one",
         "budget. A table with fewer than five seeds has no ranks.",
         "[What each column means](../reference/leaderboard.md).", "",
-        "| published | what it is | tables |", "|---|---|---|",
+        for_site(site_published.table(), "results/README.md", f"{FOLDER}/index.md"),
     ]  # fmt: skip
-    for name in folders:
-        readme = ROOT / PUBLISHED / name / "README.md"
-        title = readme.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") if readme.is_file() else name
-        lines.append(f"| [{name}]({name}.md) | {title} | {len(tables(name)) or 'kernel timings'} |")
     lines += [
         "", "| method | score | 95 % | rank | failed | seeds | workloads | d_norm | protocol | published |",
         "|---|---:|---:|---:|---:|---:|---|---|---|---|",
