@@ -30,7 +30,7 @@ coverage: $(VENV)/.installed-dev  ## run the same tests, list the lines that the
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov
 
 browser: $(VENV)/.installed-browser  ## look at the report in Chromium, where there is one
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser --numprocesses=auto --dist=worksteal
 
 lint: $(VENV)/.installed-dev  ## check style, formatting and spelling
 	$(BIN)/ruff check .
