@@ -103,7 +103,8 @@ FACTOR_CLAIMS: Final = (
     ),
     _claim(
         "losses without a penalty against losses with one",
-        "errors of 12 losses from 5.6 to 90 % without a regularizer, 7.3 to 30 % with R1 (Dong and Yang 2019)",
+        "errors of 12 losses from 5.6 to 90 % without a regularizer, 7.3 to 30 % with R1 (Dong and Yang 2019); "
+        "losses equally good at a small Lipschitz constant (Qin et al. 2020)",
         PLAIN_AGAINST_PENALIZED,
         "One penalty at one weight; there, twelve losses and the errors of a classifier.",
     ),
