@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import site_published
@@ -22,6 +23,18 @@ def tables(name: str) -> list[Row]:
     """Return the tables of a published folder; none where it holds no trials."""
     path = ROOT / PUBLISHED / name / "leaderboard.json"
     return json.loads(path.read_text(encoding="utf-8"))["tables"] if path.is_file() else []
+
+
+def by_weight(names: Iterable[str]) -> list[tuple[str, Row]]:
+    """Return the tables of folders, each after its folder's name: newest protocol, most seeds, most records first."""
+
+    def weight(named: tuple[str, Row]) -> tuple[list[int], int, int]:
+        table = named[1]
+        version = [int(part) for part in table["protocol_version"].split(".")]
+        return version, min(row["seeds"] for row in table["rows"]), table["records"]
+
+    found = [(name, table) for name in names for table in tables(name) if table["rows"]]
+    return sorted(found, key=weight, reverse=True)
 
 
 def cells(row: Row) -> list[str]:
@@ -68,9 +81,8 @@ def _index(folders: list[str]) -> str:
         "", "| method | score | 95 % | rank | failed | seeds | workloads | d_norm | protocol | published |",
         "|---|---:|---:|---:|---:|---:|---|---|---|---|",
     ]  # fmt: skip
-    for name in folders:
-        for table in tables(name):
-            lines += [_line(name, table, row) for row in table["rows"]]
+    for name, table in by_weight(folders):
+        lines += [_line(name, table, row) for row in table["rows"]]
     return "\n".join([*lines, "", MARK, ""])
 
 

@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from site_leaderboards import Row, cells, tables, workloads_of
+from site_leaderboards import Row, by_weight, cells, workloads_of
 from site_links import PUBLISHED, REPOSITORY, ROOT
 from site_marks import write
 
@@ -37,16 +37,8 @@ _WORDS: Final = {
 
 
 def chosen() -> tuple[str, Row]:
-    """Return the table to show and the folder that has it: newest protocol, then most seeds, then most records."""
-    folders = sorted(child.name for child in (ROOT / PUBLISHED).iterdir() if child.is_dir())
-    candidates = [(name, table) for name in folders for table in tables(name) if table["rows"]]
-
-    def weight(candidate: tuple[str, Row]) -> tuple[list[int], int, int]:
-        table = candidate[1]
-        version = [int(part) for part in table["protocol_version"].split(".")]
-        return version, min(row["seeds"] for row in table["rows"]), table["records"]
-
-    return max(candidates, key=weight)
+    """Return the table to show and the folder that has it: the one of most weight."""
+    return by_weight(child.name for child in sorted((ROOT / PUBLISHED).iterdir()) if child.is_dir())[0]
 
 
 def text(language: str = "en") -> str:

@@ -93,7 +93,15 @@ def test_the_page_of_all_has_every_row_of_every_table():
         for table in ranked(folder)
         for row in table["rows"]
     ]
-    assert rows == records
+    assert sorted(rows) == sorted(records)
+
+
+def test_tables_of_an_earlier_protocol_and_of_fewer_seeds_come_later():
+    page = site_leaderboards.pages()["leaderboards/index.md"]
+    order = [*dict.fromkeys(re.findall(r"^\| `.* \[([\w-]+)\]", page, re.MULTILINE))]
+    assert order[0] == site_readme.chosen()[0]
+    assert order[-1] == "classics", "it is of protocol 1.0"
+    assert order.index("topic-correlation") < order.index("topic-balance") < order.index("network")
 
 
 def test_a_folder_of_kernel_timings_has_a_page_too():
