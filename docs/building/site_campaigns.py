@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import site_budgets
 import site_factors
 import site_samples
 import torch
@@ -73,9 +74,11 @@ class CampaignPage:
         return {MARK.format(name): table for name, table in made.items()}
 
     def _found(self, name: str) -> str:
-        parts = [answer(name, self.language)]
+        parts, root = [answer(name, self.language)], "../" * self.name.count("/")
+        if is_published(name):
+            parts.append(site_budgets.picture(name, self.language, root))
         if site_samples.grids(name):
-            parts.append(site_samples.table(name, self.language, root="../" * self.name.count("/")))
+            parts.append(site_samples.table(name, self.language, root))
         return "\n\n".join(parts)
 
 
