@@ -56,6 +56,7 @@ docs: $(VENV)/.installed-docs  ## build the site into site/
 	$(BIN)/python docs/building/site_published.py
 	$(BIN)/python docs/building/site_answers.py
 	$(BIN)/python docs/building/site_budgets.py
+	$(BIN)/python docs/building/site_early.py
 	$(BIN)/python docs/building/site_pairing.py
 	$(BIN)/python docs/building/site_agreement.py
 	$(BIN)/python docs/building/site_samples.py

@@ -1,6 +1,6 @@
 """Would another measure rank the methods otherwise? The order by score against the order by each other measure.
 
-`python docs/building/site_agreement.py` writes the table of docs/explanation/numbers.md again.
+`python docs/building/site_agreement.py` writes the table of docs/explanation/measuring.md again.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import kendalltau
 from site_answers import MEASURES, is_published
 from site_links import PUBLISHED, ROOT
-from site_marks import write
+from site_marks import line, two_digits, write
 
 from bench.metrics.catalogue import about
 from bench.probes.campaign_claims import score_of
@@ -22,14 +22,13 @@ from bench.statistics.scores import is_result
 from bench.store.campaigns import find_campaigns
 from bench.store.record import Record
 
-PAGE: Final = ROOT / "docs" / "explanation" / "numbers.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- agreement: written by docs/building/site_agreement.py. -->"
 OTHERS: Final = (
     *("distance", "fd_test", "kid", "ema_distance", "coverage", "vendi", "classifier_score", "recall"),
     *("unreadable", "precision", "density"),
 )
 _HALF: Final = "score, of the other half of the seeds"
-_NONE: Final = "–"
 
 
 def table() -> str:
@@ -37,10 +36,10 @@ def table() -> str:
     names = [name for name in MEASURES if is_published(name)]
     columns = [agreements(name) for name in names]
     heads = [f"[{name}](../../{PUBLISHED}/{name}/README.md)" for name in names]
-    lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(names)}"]
+    lines = [line("", *heads), f"|---|{'---:|' * len(names)}"]
     for measure in (_HALF, *OTHERS):
         label = measure if measure == _HALF else f"`{measure}`"
-        lines.append(f"| {label} | {' | '.join(_told(column[measure]) for column in columns)} |")
+        lines.append(line(label, *(two_digits(column[measure]) for column in columns)))
     return "\n".join(lines)
 
 
@@ -84,10 +83,6 @@ def _median(values: Sequence[float | None]) -> float:
 def _tau(first: Array, second: Array) -> float:
     known = np.isfinite(first) & np.isfinite(second)
     return float(kendalltau(first[known], second[known]).statistic)
-
-
-def _told(value: float) -> str:
-    return _NONE if math.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
 if __name__ == "__main__":

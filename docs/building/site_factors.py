@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from site_links import PUBLISHED, ROOT
+from site_marks import line
 
 from bench.probes.factor_claims import PENALIZED, PLAIN, change_of_loss, change_of_penalty, grids
 from bench.statistics.blocks import block_intervals
@@ -24,8 +25,7 @@ _NONE: Final = "–"
 def table(names: Sequence[str]) -> str:
     """Return the table of what each change does to the score, from campaigns of the same suite at the same seeds."""
     scores = scores_of(names)
-    lines = [f"| {' | '.join(_HEADS)} |", "|---|---|---:|---:|---:|"]
-    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows(scores))])
+    return "\n".join([line(*_HEADS), "|---|---|---:|---:|---:|", *(line(*cells) for cells in rows(scores))])
 
 
 def scores_of(names: Sequence[str]) -> dict[str, Array]:
@@ -42,16 +42,16 @@ def rows(scores: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
     """Return the cells of each row: a mean over the seeds of a mean of absolute differences at the same seed."""
     for norm, grid in scores.items():
         of_loss, of_seed = change_of_loss(grid).T, change_of_seed(grid)
-        for line, sizes, chance in zip(_LINES, of_loss, of_seed, strict=True):
-            yield "the loss", f"{norm}, {line}", *_size(sizes), _NONE
-            yield "only the seed", f"{norm}, {line}, loss", f"{chance:.3f}", _NONE, _NONE
+        for which, sizes, chance in zip(_LINES, of_loss, of_seed, strict=True):
+            yield "the loss", f"{norm}, {which}", *_size(sizes), _NONE
+            yield "only the seed", f"{norm}, {which}, loss", f"{chance:.3f}", _NONE, _NONE
     for norm, grid in scores.items():
         moved = grid[:, 1] - grid[:, 0]
         yield "R1 is added", f"{norm}, loss", *_size(change_of_penalty(grid)), _signed(moved)
     (_, bare), *others = scores.items()
     for norm, grid in others:
-        for line, moved in zip(_LINES, np.moveaxis(grid - bare, 1, 0), strict=True):
-            yield f"{norm} is added", f"{line}, loss", *_size(np.abs(moved).mean(axis=-1)), _signed(moved)
+        for which, moved in zip(_LINES, np.moveaxis(grid - bare, 1, 0), strict=True):
+            yield f"{norm} is added", f"{which}, loss", *_size(np.abs(moved).mean(axis=-1)), _signed(moved)
 
 
 def change_of_seed(grid: Array) -> Array:

@@ -1,5 +1,6 @@
 """Tables that are written into a page by code, between a mark before and a mark after."""
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -22,3 +23,16 @@ def write(path: Path, begin: str, table: str) -> None:
     if not (mark and end):
         raise ValueError(f"{path} has no table between {begin} and {END}")
     path.write_text(f"{before}{begin}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+
+
+def line(*cells: object) -> str:
+    """Return a row of a table."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def two_digits(value: float) -> str:
+    """Return a number from -1 to 1, such as a correlation, as tables have it; a dash where it is not known."""
+    if math.isnan(value):
+        return "–"
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")

@@ -1,6 +1,6 @@
 """What paired seeds gain in the published campaigns: how far methods of equal seed come out high or low together.
 
-`python docs/building/site_pairing.py` writes the table of docs/explanation/comparisons.md again.
+`python docs/building/site_pairing.py` writes the table of docs/explanation/measuring.md again.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import numpy as np
 from site_answers import MEASURES, is_published
 from site_budgets import by_budget
 from site_links import PUBLISHED, ROOT
-from site_marks import write
+from site_marks import line, two_digits, write
 
 from bench.report.formatting import p_value
 from bench.statistics.intervals import Array
 
-PAGE: Final = ROOT / "docs" / "explanation" / "comparisons.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- pairing: written by docs/building/site_pairing.py. -->"
 PERMUTATIONS: Final = 10_000
 _NO_SCATTER: Final = 1e-9
@@ -27,7 +27,7 @@ _HEAD: Final = (
 def table() -> str:
     """Return the table: each published campaign at each of its evaluations."""
     names = [name for name in MEASURES if is_published(name)]
-    return "\n".join([_HEAD, *(line for name in names for line in _lines(name))])
+    return "\n".join([_HEAD, *(row for name in names for row in _lines(name))])
 
 
 def _lines(name: str) -> Iterator[str]:
@@ -35,9 +35,8 @@ def _lines(name: str) -> Iterator[str]:
     link = f"[{name}](../../{PUBLISHED}/{name}/README.md)"
     for step, scores in zip(found.steps, np.moveaxis(found.runs, 2, 0), strict=True):
         told = scores[np.ptp(scores, axis=1) > _NO_SCATTER]
-        value = f"{correlation(told):.2f}".replace("-", "−")
-        methods, seeds = told.shape
-        yield f"| {link} | {found.workload} | {step:,} | {methods} | {seeds} | {value} | {p_value(chance(told))} |"
+        together = (two_digits(correlation(told)), p_value(chance(told)))
+        yield line(link, found.workload, f"{step:,}", *told.shape, *together)
 
 
 def correlation(scores: Array) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from site_links import PUBLISHED, ROOT
-from site_marks import write
+from site_marks import line, write
 
 from bench.store.journal import Store
 from bench.store.record import Record
@@ -31,14 +31,13 @@ def _line(name: str) -> str:
     records = Store(folder).records(histories=False)
     trials = str(len({record.trial_id for record in records})) if records else "kernel timings"
     found = answer_page(name)
-    cells = (
+    return line(
         f"[{name}](published/{name}/README.md)",
         _title(folder / "README.md"),
         trials,
         f"{core_hours(records):.1f}" if records else _NONE,
         f"[{_title(found)}](../{found.relative_to(ROOT).as_posix()})" if found else _NONE,
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _title(page: Path) -> str:

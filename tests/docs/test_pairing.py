@@ -1,4 +1,4 @@
-"""What the page of comparisons says that paired seeds gain: the numbers by hand, by another formula, and as written."""
+"""What the page about measuring says that paired seeds gain: by hand, by another formula, and as written."""
 
 import re
 from itertools import combinations
