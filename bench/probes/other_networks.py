@@ -31,6 +31,9 @@ from bench.store.record import Record
 from bench.training.sampling import sample
 
 NETWORKS: Final = ("mnist-cnn-v1", "random-conv-v1")
+GRAIN: Final = "grain"
+"""Stands among the networks for `grain`, which looks at neighboring pixels only."""
+
 HEAD: Final = ("trial_id", "method", "seed", "network", "distance")
 AGREES: Final = 1e-3
 """Relatively: how near the distance in the own network must be to the recorded one. Another number of threads gives
@@ -69,6 +72,23 @@ class Ruler:
         return features
 
 
+class Grain:
+    """Measures the grain of samples, as a `Ruler` measures their distance."""
+
+    component = GRAIN
+
+    def distance(self, samples: Tensor) -> float:
+        return grain(samples)
+
+
+def grain(images: Tensor) -> float:
+    """Return how rough images [N, C, H, W] are, in gray levels: the root mean square of 4 x - (its four neighbors)."""
+    channels = images.float().flatten(0, 1)[:, None]
+    inner = channels[..., 1:-1, 1:-1]
+    around = channels[..., :-2, 1:-1] + channels[..., 2:, 1:-1] + channels[..., 1:-1, :-2] + channels[..., 1:-1, 2:]
+    return float((4 * inner - around).double().square().mean().sqrt())
+
+
 def runs_with_generators(records: Iterable[Record], results: Store, *, allow_missing: bool) -> list[Run]:
     """Return the runs and their generators' files, in the order of methods and seeds.
 
@@ -92,13 +112,15 @@ def rows(runs: Sequence[Run], networks: Sequence[str]) -> Iterator[tuple[object,
     Raises:
         ValueError: a generator does not give the samples of its record.
     """
-    rulers: dict[tuple[str, str], Ruler] = {}
+    rulers: dict[tuple[str, str], Ruler | Grain] = {}
     for number, (record, weights) in enumerate(runs, 1):
         samples, workload = sample(weights, count=record.spec.samples)
         assert workload.extractor is not None
         for network in (workload.extractor, *networks):
-            ruler = rulers.get((workload.name, network)) or Ruler(workload, network)
-            rulers[workload.name, network] = ruler
+            ruler = rulers.get((workload.name, network))
+            if ruler is None:
+                ruler = Grain() if network == GRAIN else Ruler(workload, network)
+                rulers[workload.name, network] = ruler
             distance = ruler.distance(samples)
             if network == workload.extractor:
                 _check(record, distance)
@@ -120,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.probes.other_networks", description=__doc__)
     parser.add_argument("results", type=Path, help="the results folder that has the generators")
     parser.add_argument("--campaign", required=True, help="a published campaign, by name or path")
-    parser.add_argument("--network", action="append", help=f"repeatable; by default {' and '.join(NETWORKS)}")
+    parser.add_argument(
+        "--network", action="append", help=f"{GRAIN} or a network, repeatable; by default {' and '.join(NETWORKS)}"
+    )
     parser.add_argument("--allow-missing", action="store_true", help="leave out trials whose generator is not there")
     chosen = parser.parse_args(arguments)
     (campaign,) = find_campaigns(chosen.campaign)

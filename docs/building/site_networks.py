@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,41 +15,53 @@ from site_links import PUBLISHED, ROOT
 from site_marks import line, two_digits, write
 
 from bench.extractors.specs import extractor_names
+from bench.probes.other_networks import GRAIN
 
 PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- networks: written by docs/building/site_networks.py. -->"
 FOLDER: Final = ROOT / "results" / "other-networks"
-_HEADS: Final = ("campaign", "runs", "network", "methods", "seeds of a method", "first three")
+_HEADS: Final = ("campaign", "runs", "network", "methods", "seeds of a method", "grain", "first three")
 _FIRST: Final = 3
 _NONE: Final = "–"
 
 
+def campaigns() -> list[str]:
+    return sorted({file.name.partition(".")[0] for file in FOLDER.glob("*.csv")})
+
+
 def table() -> str:
-    """Return the table: the network that ranks, then the others, for each file of distances."""
-    rows = [row for file in sorted(FOLDER.glob("*.csv")) for row in _rows(file)]
-    return "\n".join([line(*_HEADS), "|---|---:|---|---:|---:|---|", *(line(*row) for row in rows)])
+    """Return the table: the network that ranks, then the others, for each campaign."""
+    rows = [row for campaign in campaigns() for row in _rows(campaign)]
+    return "\n".join([line(*_HEADS), "|---|---:|---|---:|---:|---:|---|", *(line(*row) for row in rows)])
 
 
-def _rows(file: Path) -> Iterator[tuple[object, ...]]:
-    campaign = file.stem.partition(".")[0]
-    found = distances(file)
+def _rows(campaign: str) -> Iterator[tuple[object, ...]]:
+    found = distances(campaign)
     own = found.columns[0]
     medians = found.groupby("method", sort=False).median()
     spelled = spellings(campaign)
-    for network in found.columns:
+    for network in found.columns.drop(GRAIN):
         first = ", ".join(f"`{spelled[method]}`" for method in medians[network].sort_values().index[:_FIRST])
         taus = (_NONE, _NONE)
         if network != own:
             taus = (two_digits(_tau(medians, own, network)), two_digits(of_seeds(found, own, network)))
         (name,) = extractor_names(network)
-        yield f"[{campaign}](../../{PUBLISHED}/{campaign}/README.md)", len(found), f"`{name}`", *taus, first
+        link = f"[{campaign}](../../{PUBLISHED}/{campaign}/README.md)"
+        yield link, len(found), f"`{name}`", *taus, two_digits(_tau(found, GRAIN, network)), first
 
 
-def distances(file: Path) -> pd.DataFrame:
-    """Return a row for each run and a column for each network, the one that ranks first, indexed by method and seed."""
-    read = pd.read_csv(file)
+def distances(campaign: str) -> pd.DataFrame:
+    """Return a row for each run and a column for each network, the one that ranks first; indexed by method and seed.
+
+    A campaign has several files where its networks were measured one after another; all have the same runs.
+    """
+    files = sorted(FOLDER.glob(f"{campaign}.*csv"), key=lambda file: len(file.name))
+    read = pd.concat([pd.read_csv(file) for file in files]).drop_duplicates(["trial_id", "network"])
     networks = list(dict.fromkeys(read["network"]))
-    return read.pivot_table(index=["method", "seed"], columns="network", values="distance", sort=False)[networks]
+    found = read.pivot_table(index=["method", "seed"], columns="network", values="distance", sort=False)[networks]
+    if found.isna().any(axis=None):
+        raise ValueError(f"the files of {campaign} in {FOLDER} have not the same runs")
+    return found
 
 
 def of_seeds(found: pd.DataFrame, one: str, other: str) -> float:

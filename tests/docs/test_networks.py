@@ -6,15 +6,21 @@ import re
 import pandas as pd
 import pytest
 import site_networks
+import torch
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
 
+from bench import data
+from bench.extractors.specs import IMAGENET
+from bench.probes.other_networks import GRAIN, grain
 from bench.store.journal import Store
 
 TEXT = site_networks.PAGE.read_text(encoding="utf-8")
 TABLE = inside(TEXT, site_networks.MARK)
 FILES = sorted(site_networks.FOLDER.glob("*.csv"))
-ROWS = re.findall(r"^\| \[([\w-]+)\]\(\S+\) \| (\d+) \| `(\S+)` \| (\S+) \| (\S+) \| (.+) \|$", TABLE, re.MULTILINE)
+ROWS = re.findall(
+    r"^\| \[([\w-]+)\]\(\S+\) \| (\d+) \| `(\S+)` \| (\S+) \| (\S+) \| (\S+) \| (.+) \|$", TABLE, re.MULTILINE
+)
 
 
 def test_the_table_is_that_of_the_files():
@@ -52,10 +58,42 @@ def test_orders_of_runs_are_compared_within_each_method():
 def test_the_text_says_what_the_table_says():
     after = TEXT.partition(site_networks.MARK)[2].partition(END)[2]
     said = re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
-    first = {}
-    for campaign, _, _, _, _, best in ROWS:
-        first.setdefault(campaign, set()).add(best.partition("`, `")[0])
-    assert all(len(methods) == 1 for methods in first.values()), "the best is the best in every network"
-    taus = [[float(row[place].replace("−", "-")) for row in ROWS if row[place] != "–"] for place in (3, 4)]
+    photographs = [row for row in ROWS if row[2] == IMAGENET]
+    others = [row for row in ROWS if row[2] != IMAGENET]
+    first = {campaign: {row[-1].partition("`, `")[0] for row in others if row[0] == campaign} for campaign, *_ in ROWS}
+    assert all(len(methods) == 1 for methods in first.values()), "they agree on the best method"
+    taus = [[number(row[place]) for row in others if row[place] != "–"] for place in (3, 4)]
     spans = [f"{value:.2f}" for own in taus for value in (min(own), max(own))]
-    assert re.findall(r"\d\.\d\d", said) == spans
+    (norms,) = [row for row in photographs if row[0] == "norms"]
+    assert norms[-1].startswith("`rpgan`, ")
+    assert number(norms[5]) > max(number(row[5]) for row in others if row[0] == "norms")
+    assert re.findall(r"\d\.\d\d", said) == [*spans, norms[3]]
+
+
+def test_rpgan_is_the_last_in_all_other_networks_of_norms():
+    medians = site_networks.distances("norms").groupby("method").median()
+    assert {
+        name: medians[name].idxmax() for name in medians if IMAGENET not in name and name != GRAIN
+    } == dict.fromkeys([name for name in medians if IMAGENET not in name and name != GRAIN], "rp_bce")
+
+
+def test_the_grain_that_the_text_names():
+    grains = site_networks.distances("norms")[GRAIN]
+    of_rpgan, of_others = grains.loc["rp_bce"], grains.drop("rp_bce", level="method")
+    told = [grain(torch.from_numpy(data.load("digits").train)), of_rpgan.min(), of_rpgan.max(), of_others.min()]
+    after = TEXT.partition(site_networks.MARK)[2].partition(END)[2]
+    said = re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    assert re.findall(r"\b\d\d\.\d\b", said) == [f"{value:.1f}" for value in told]
+
+
+def test_files_of_other_runs_are_refused(tmp_path, monkeypatch):
+    head = "trial_id,method,seed,network,distance"
+    (tmp_path / "one.csv").write_text(f"{head}\na,hinge,0,own:1,2.0\nb,hinge,1,own:1,3.0\n", encoding="utf-8")
+    (tmp_path / "one.grain.csv").write_text(f"{head}\na,hinge,0,grain,20.0\n", encoding="utf-8")
+    monkeypatch.setattr(site_networks, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="have not the same runs"):
+        site_networks.distances("one")
+
+
+def number(text):
+    return float(text.replace("−", "-"))

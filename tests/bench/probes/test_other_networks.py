@@ -15,7 +15,7 @@ from bench.extractors.embedding import embed
 from bench.extractors.loading import load_extractor
 from bench.networks import build_generator
 from bench.probes import other_networks
-from bench.probes.other_networks import HEAD, Ruler, rows, runs_with_generators
+from bench.probes.other_networks import GRAIN, HEAD, Ruler, grain, rows, runs_with_generators
 from bench.store.journal import Store
 from bench.training.artifacts import save_generator
 from bench.training.sampling import sample
@@ -100,3 +100,20 @@ def test_the_command_writes_csv(stored, monkeypatch, capsys):
     assert tuple(head) == HEAD
     assert len(body) == 4
     assert "[2/2] nsgan, seed 1" in err
+
+
+def test_grain_by_hand():
+    """A single white pixel on black has 4 * 255 at itself and -255 at each of its four neighbors, of 3x3 inner ones."""
+    image = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
+    image[0, 0, 2, 2] = 255
+    assert grain(image) == pytest.approx(255 * ((16 + 4) / 9) ** 0.5)
+    ramp = torch.arange(0, 250, 10, dtype=torch.uint8).reshape(1, 1, 5, 5)
+    assert grain(ramp) == 0.0, "a slope has no grain"
+    assert grain(torch.cat([image, image], dim=1)) == pytest.approx(grain(image))
+
+
+def test_grain_stands_among_the_networks(stored):
+    store, records = stored
+    found = [*rows(runs_with_generators(records, store, allow_missing=False), [GRAIN])]
+    samples, _ = sample(store.artifacts_dir(records[0].trial_id) / "generator.safetensors", count=100)
+    assert found[1][3:] == ("grain", f"{grain(samples):.6g}")
