@@ -96,14 +96,16 @@ def runs_with_generators(records: Iterable[Record], results: Store, *, allow_mis
         ValueError: a generator is missing, unless that is allowed.
     """
     runs = sorted((record for record in records if is_result(record)), key=lambda run: (run.spec.method, run.spec.seed))
-    found = [(record, results.artifacts_dir(record.trial_id) / "generator.safetensors") for record in runs]
-    missing = [f"{record.spec.method_name} seed {record.spec.seed}" for record, file in found if not file.is_file()]
+    with_files = [(record, results.artifacts_dir(record.trial_id) / "generator.safetensors") for record in runs]
+    missing = [
+        f"{record.spec.method_name} seed {record.spec.seed}" for record, file in with_files if not file.is_file()
+    ]
     if missing and not allow_missing:
         raise ValueError(
-            f"{len(missing)} of {len(found)} generators are missing: {', '.join(missing)}; train these trials again, "
+            f"{len(missing)} of {len(runs)} generators are missing: {', '.join(missing)}; train these trials again, "
             "or leave them out with --allow-missing"
         )
-    return [(record, file) for record, file in found if file.is_file()]
+    return [(record, file) for record, file in with_files if file.is_file()]
 
 
 def rows(runs: Sequence[Run], networks: Sequence[str]) -> Iterator[tuple[object, ...]]:
