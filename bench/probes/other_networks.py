@@ -3,8 +3,8 @@
     python -m bench.probes.other_networks RESULTS --campaign NAME > distances.csv
 
 The samples are those of the last evaluation, bit for bit, so that in the workload's own network the distance is the
-recorded one: the first column shows it. Generators are kept beside the records of a results folder, and are not
-published; the published records say which trials are meant.
+recorded one: the first row of each run shows it. Generators are kept beside the records of a results folder, and are
+not published; the published records say which trials are meant.
 """
 
 import argparse
@@ -131,7 +131,7 @@ def rows(runs: Sequence[Run], networks: Sequence[str]) -> Iterator[tuple[object,
 
 
 def _check(record: Record, distance: float) -> None:
-    recorded = record.metrics["fd"]
+    recorded = record.metrics.get("fd")
     if recorded is None or abs(distance - recorded) > AGREES * recorded:
         raise ValueError(
             f"the generator of trial {record.trial_id} gives {distance:.6g} where its record has {recorded}: it is of "
@@ -149,11 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--allow-missing", action="store_true", help="leave out trials whose generator is not there")
     chosen = parser.parse_args(arguments)
-    (campaign,) = find_campaigns(chosen.campaign)
-    runs = runs_with_generators(campaign.records, Store(chosen.results), allow_missing=chosen.allow_missing)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(HEAD)
-    writer.writerows(rows(runs, chosen.network or NETWORKS))
+    try:
+        (campaign,) = find_campaigns(chosen.campaign)
+        runs = runs_with_generators(campaign.records, Store(chosen.results), allow_missing=chosen.allow_missing)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(HEAD)
+        writer.writerows(rows(runs, chosen.network or NETWORKS))
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,19 @@ def test_the_command_writes_csv(stored, monkeypatch, capsys):
     assert "[2/2] nsgan, seed 1" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--campaign", "nrms"], "no published records called 'nrms' (did you mean 'norms'?)"),
+     (["--campaign", "norms"], "40 of 40 generators are missing")],
+    ids=["campaign", "generators"],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_and_a_2(tmp_path, capsys, arguments, words):
+    with pytest.raises(SystemExit) as ended:
+        other_networks.main([str(tmp_path), *arguments])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 def test_grain_by_hand():
     """A single white pixel on black has 4 * 255 at itself and -255 at each of its four neighbors, of 3x3 inner ones."""
     image = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
