@@ -1,7 +1,6 @@
 """Score against budget in words and as lines: who leads at which budget, and how far the order agrees with the last."""
 
 import math
-from itertools import groupby
 
 from bench.report.column import label
 from bench.report.curves import Band, Line
@@ -39,19 +38,15 @@ def budget_caption(by_budget: ScoreByBudget) -> str:
 def leaders_text(by_budget: ScoreByBudget) -> str:
     """Write who has the highest mean at which budgets: "rpgan leads at 500 steps, nsgan from 1,000 to 3,000"."""
     spans: list[str] = []
-    for leader, group in groupby(zip(by_budget.leaders, by_budget.steps, strict=True), key=lambda pair: label(pair[0])):
-        steps = [step for _, step in group]
-        at = f"at {steps[0]:,}" if len(steps) == 1 else f"from {steps[0]:,} to {steps[-1]:,}"
-        spans.append(f"{leader} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
+    for leader, first, last in by_budget.leads:
+        at = f"at {first:,}" if first == last else f"from {first:,} to {last:,}"
+        spans.append(f"{label(leader)} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
     return ", ".join(spans)
 
 
 def agreement_text(by_budget: ScoreByBudget) -> str:
     """Write how the order of the methods at half of the budget agrees with that at the end."""
-    half = min(
-        range(len(by_budget.steps) - 1),
-        key=lambda index: (abs(2 * by_budget.steps[index] - by_budget.steps[-1]), index),
-    )
+    half = by_budget.half
     tau = by_budget.agreement[half]
     if math.isnan(tau):
         return f"At {by_budget.steps[half]:,} steps, or at the end, all methods have the same score."

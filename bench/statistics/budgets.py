@@ -5,6 +5,7 @@ Nothing is trained for it: a trial of 3,000 steps was, at step 600, a trial of 6
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -41,6 +42,20 @@ class ScoreByBudget:
     def leaders(self) -> tuple[LeaderboardRow, ...]:
         """The method with the highest score at each budget; of equals the first of the table."""
         return tuple(self.rows[int(index)] for index in self.scores.argmax(axis=0))
+
+    @property
+    def leads(self) -> tuple[tuple[LeaderboardRow, int, int], ...]:
+        """Each leader with the first and the last of the budgets in a row at which it leads."""
+        spans = []
+        for _, group in groupby(zip(self.leaders, self.steps, strict=True), key=lambda lead: lead[0].method_key):
+            leads = list(group)
+            spans.append((leads[0][0], leads[0][1], leads[-1][1]))
+        return tuple(spans)
+
+    @property
+    def half(self) -> int:
+        """The place in `steps` of the budget that is nearest to half of the last one; of two the shorter."""
+        return min(range(len(self.steps) - 1), key=lambda index: (abs(2 * self.steps[index] - self.steps[-1]), index))
 
     @property
     def agreement(self) -> tuple[float, ...]:

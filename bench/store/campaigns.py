@@ -60,8 +60,12 @@ def suite_of(name: str) -> tuple[str, DiscriminatorNorm | None]:
     A campaign is called as its suite is. One that trains the suite under another norm has that norm in its name, after
     a dash: `norms-ln`.
     """
-    suite, _, norm = name.rpartition("-")
-    return (suite, norm) if suite and norm in get_args(DiscriminatorNorm) else (name, None)  # type: ignore[return-value]
+    norms: tuple[DiscriminatorNorm, ...] = get_args(DiscriminatorNorm)
+    for norm in norms:
+        suite = name.removesuffix(f"-{norm}")
+        if suite not in ("", name):
+            return suite, norm
+    return name, None
 
 
 def _read(name: str, path: Path) -> Campaign:

@@ -11,18 +11,16 @@ from typing import Final
 
 import numpy as np
 from scipy.stats import kendalltau
-from site_answers import MEASURES, is_published
-from site_links import PUBLISHED, ROOT
+from site_answers import published_campaigns, records_of
 from site_marks import line, two_digits, write
+from site_measuring import PAGE, folder
 
 from bench.metrics.catalogue import about
 from bench.probes.campaign_claims import score_of
 from bench.statistics.intervals import Array
 from bench.statistics.scores import is_result
-from bench.store.campaigns import find_campaigns
 from bench.store.record import Record
 
-PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- agreement: written by docs/building/site_agreement.py. -->"
 OTHERS: Final = (
     *("distance", "fd_test", "kid", "ema_distance", "coverage", "vendi", "classifier_score", "recall"),
@@ -33,10 +31,9 @@ _HALF: Final = "score, of the other half of the seeds"
 
 def table() -> str:
     """Return the table: a column for each published campaign, a row for each measure."""
-    names = [name for name in MEASURES if is_published(name)]
+    names = published_campaigns()
     columns = [agreements(name) for name in names]
-    heads = [f"[{name}](../../{PUBLISHED}/{name}/README.md)" for name in names]
-    lines = [line("", *heads), f"|---|{'---:|' * len(names)}"]
+    lines = [line("", *map(folder, names)), f"|---|{'---:|' * len(names)}"]
     for measure in (_HALF, *OTHERS):
         label = measure if measure == _HALF else f"`{measure}`"
         lines.append(line(label, *(two_digits(column[measure]) for column in columns)))
@@ -45,9 +42,8 @@ def table() -> str:
 
 def agreements(name: str) -> dict[str, float]:
     """Return Kendall's tau-b of a campaign's order by score and by each measure; nan where nothing can be told."""
-    (campaign,) = find_campaigns(str(ROOT / PUBLISHED / name))
     runs: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(campaign.records, key=lambda record: record.spec.seed):
+    for record in sorted(records_of(name), key=lambda record: record.spec.seed):
         if is_result(record):
             runs[record.spec.method].append(record)
     scores = np.array([[score_of(record) for record in own] for own in runs.values()])

@@ -5,6 +5,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import pandas as pd
@@ -82,6 +83,18 @@ def is_published(name: str) -> bool:
     return bool(tables(name))
 
 
+def published_campaigns() -> list[str]:
+    """Return the campaigns of `MEASURES` that are published."""
+    return [name for name in MEASURES if is_published(name)]
+
+
+@cache
+def records_of(name: str) -> Sequence[Record]:
+    """Return the records of a published campaign, with their histories."""
+    (campaign,) = campaigns.find_campaigns(str(ROOT / PUBLISHED / name))
+    return campaign.records
+
+
 def answer(name: str, language: str) -> str:
     """Return two tables of a suite's published campaign, scores and measures, or the sentence that there is none."""
     words = _WORDS[language]
@@ -121,7 +134,7 @@ def _medians(name: str) -> dict[str, dict[str, float]]:
     for measure in MEASURES[name]:
         part, _, monitor = measure.partition(".")
         if part == "training":
-            found = {record.trial_id: second_half(record, monitor) for record in _records(name)}
+            found = {record.trial_id: second_half(record, monitor) for record in records_of(name)}
             frame[measure] = frame["trial_id"].map(found)
     groups = frame.groupby("expression")
     return {measure: groups[measure].median().to_dict() for measure in MEASURES[name]}
@@ -142,12 +155,6 @@ def results(name: str) -> pd.DataFrame:
     """Return the runs of a published campaign that have a result, as `bench.load` has them."""
     frame = bench.load(ROOT / PUBLISHED / name)
     return frame[~frame["status"].isin(["error", "timeout"])]
-
-
-def _records(name: str) -> Sequence[Record]:
-    """Return the records of a published campaign, with their histories."""
-    (campaign,) = campaigns.find_campaigns(str(ROOT / PUBLISHED / name))
-    return campaign.records
 
 
 def _number(value: float | None) -> str:
@@ -203,6 +210,5 @@ def _labels(name: str, rows: list[Row]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for name in MEASURES:
-        if is_published(name):
-            (PICTURES / f"{name}.svg").write_text(figure(name), encoding="utf-8")
+    for name in published_campaigns():
+        (PICTURES / f"{name}.svg").write_text(figure(name), encoding="utf-8")

@@ -5,12 +5,10 @@ is what a shorter run would have given.
 """
 
 from functools import cache
-from itertools import groupby
 from typing import Final
 
 from matplotlib.axes import Axes
-from site_answers import MEASURES, PICTURES, is_published, spellings
-from site_links import PUBLISHED, ROOT
+from site_answers import PICTURES, published_campaigns, records_of, spellings
 
 from bench import data
 from bench.common.mpl_style import spread
@@ -18,7 +16,6 @@ from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, step_axis, svg_of
 from bench.statistics.budgets import ScoreByBudget, scores_by_budget
 from bench.statistics.ranking import rank
-from bench.store.campaigns import find_campaigns
 
 _SIZE: Final = (7.2, 3.8)
 _GAP: Final = 0.055
@@ -48,22 +45,21 @@ _WORDS: Final = {
 @cache
 def by_budget(name: str) -> ScoreByBudget:
     """Return the scores of a published campaign at every budget; it has one table on one workload."""
-    (campaign,) = find_campaigns(str(ROOT / PUBLISHED / name))
-    workloads = {each: data.workload(each) for each in {record.spec.workload for record in campaign.records}}
-    (board,) = rank(campaign.records, workloads, resamples=_RESAMPLES)
-    (found,) = scores_by_budget(board, campaign.records, workloads)
+    records = records_of(name)
+    workloads = {each: data.workload(each) for each in {record.spec.workload for record in records}}
+    (board,) = rank(records, workloads, resamples=_RESAMPLES)
+    (found,) = scores_by_budget(board, records, workloads)
     return found
 
 
 def picture(name: str, language: str, root: str) -> str:
     """Return the figure of a campaign and what it shows in words; `root` leads from the page to docs/."""
     words, found = _WORDS[language], by_budget(name)
-    half = min(found.steps[:-1], key=lambda step: (abs(2 * step - found.steps[-1]), step))
     said = words["said"].format(
         leaders=_leaders(name, language),
-        half=f"{half:,}",
+        half=f"{found.steps[found.half]:,}",
         last=f"{found.steps[-1]:,}",
-        tau=found.agreement[found.steps.index(half)],
+        tau=found.agreement[found.half],
     )
     return f"![{words['alternative'].format(name=name)}]({root}pictures/{name}-budget.svg)\n\n{said}"
 
@@ -72,11 +68,9 @@ def _leaders(name: str, language: str) -> str:
     """Say who has the highest mean at which budgets."""
     words, found, spelled = _WORDS[language], by_budget(name), spellings(name)
     spans = []
-    leads = zip(found.leaders, found.steps, strict=True)
-    for leader, group in groupby(leads, key=lambda pair: pair[0].expression):
-        steps = [f"{step:,}" for _, step in group]
-        method = words["other" if spans else "first"].format(method=spelled[leader])
-        where = words["at" if len(steps) == 1 else "span"].format(first=steps[0], last=steps[-1])
+    for leader, first, last in found.leads:
+        method = words["other" if spans else "first"].format(method=spelled[leader.expression])
+        where = words["at" if first == last else "span"].format(first=f"{first:,}", last=f"{last:,}")
         spans.append(f"{method} {where}" + ("" if spans and language == "en" else words["updates"]))
     return words["join"].join(spans)
 
@@ -122,6 +116,5 @@ def _inside(places: list[float]) -> list[float]:
 
 
 if __name__ == "__main__":
-    for name in MEASURES:
-        if is_published(name):
-            (PICTURES / f"{name}-budget.svg").write_text(figure(name), encoding="utf-8")
+    for name in published_campaigns():
+        (PICTURES / f"{name}-budget.svg").write_text(figure(name), encoding="utf-8")

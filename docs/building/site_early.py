@@ -8,15 +8,13 @@ from typing import Final
 
 import numpy as np
 from scipy.stats import kendalltau
-from site_answers import MEASURES, is_published
 from site_budgets import by_budget
-from site_links import PUBLISHED, ROOT
 from site_marks import line, two_digits, write
+from site_measuring import PAGE, campaign_table, folder
 
 from bench.report.formatting import p_value
 from bench.statistics.intervals import Array
 
-PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- early: written by docs/building/site_early.py. -->"
 PERMUTATIONS: Final = 2_000
 _HEAD: Final = (
@@ -26,18 +24,16 @@ _HEAD: Final = (
 
 def table() -> str:
     """Return the table: each published campaign at each evaluation but the last."""
-    names = [name for name in MEASURES if is_published(name)]
-    return "\n".join([_HEAD, *(row for name in names for row in _lines(name))])
+    return campaign_table(_HEAD, _lines)
 
 
 def _lines(name: str) -> Iterator[str]:
     found = by_budget(name)
-    link = f"[{name}](../../{PUBLISHED}/{name}/README.md)"
     for index, step in enumerate(found.steps[:-1]):
         methods = float(kendalltau(found.scores[:, index], found.scores[:, -1]).statistic)
         seeds, p = of_seeds(found.runs[:, :, index], found.runs[:, :, -1])
         steps = (f"{step:,}", f"{found.steps[-1]:,}")
-        yield line(link, found.workload, *steps, two_digits(methods), two_digits(seeds), p_value(p))
+        yield line(folder(name), found.workload, *steps, two_digits(methods), two_digits(seeds), p_value(p))
 
 
 def of_seeds(early: Array, last: Array, permutations: int = PERMUTATIONS) -> tuple[float, float]:

@@ -8,18 +8,18 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from site_links import PUBLISHED, ROOT
+from site_answers import records_of
 from site_marks import line
 
 from bench.probes.factor_claims import PENALIZED, PLAIN, change_of_loss, change_of_penalty, grids
+from bench.report.formatting import MISSING
 from bench.statistics.blocks import block_intervals
 from bench.statistics.intervals import Array
-from bench.store.campaigns import find_campaigns, suite_of
+from bench.store.campaigns import suite_of
 
 _NORMS: Final = {None: "no norm", "ln": "layer norm", "sn": "spectral norm"}
 _LINES: Final = ("no R1", "R1")
 _HEADS: Final = ("what changes", "at the same", "size of the change", "95 %", "mean change")
-_NONE: Final = "–"
 
 
 def table(names: Sequence[str]) -> str:
@@ -32,8 +32,7 @@ def scores_of(names: Sequence[str]) -> dict[str, Array]:
     """Return the scores [seeds, 2, losses] by the words for the norm: plain losses first, then those with R1."""
     by_norm = {}
     for name in names:
-        (campaign,) = find_campaigns(str(ROOT / PUBLISHED / name))
-        by_norm[_NORMS[suite_of(name)[1]]] = grids(campaign.records, PLAIN, PENALIZED)
+        by_norm[_NORMS[suite_of(name)[1]]] = grids(records_of(name), PLAIN, PENALIZED)
     seeds = sorted(set.intersection(*(set(found) for found in by_norm.values())))
     return {norm: np.array([found[seed] for seed in seeds]) for norm, found in by_norm.items()}
 
@@ -43,8 +42,8 @@ def rows(scores: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
     for norm, grid in scores.items():
         of_loss, of_seed = change_of_loss(grid).T, change_of_seed(grid)
         for which, sizes, chance in zip(_LINES, of_loss, of_seed, strict=True):
-            yield "the loss", f"{norm}, {which}", *_size(sizes), _NONE
-            yield "only the seed", f"{norm}, {which}, loss", f"{chance:.3f}", _NONE, _NONE
+            yield "the loss", f"{norm}, {which}", *_size(sizes), MISSING
+            yield "only the seed", f"{norm}, {which}, loss", f"{chance:.3f}", MISSING, MISSING
     for norm, grid in scores.items():
         moved = grid[:, 1] - grid[:, 0]
         yield "R1 is added", f"{norm}, loss", *_size(change_of_penalty(grid)), _signed(moved)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import site_published
 from site_commands import MARK, escaped
-from site_links import PUBLISHED, ROOT, for_site
+from site_links import PUBLISHED, ROOT, for_site, published_folders
 
 FOLDER: Final = "leaderboards"
 Row = dict[str, Any]
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 def pages() -> dict[str, str]:
     """Return a page for every published folder, and one with the rows of all of them."""
-    folders = sorted(child.name for child in (ROOT / PUBLISHED).iterdir() if child.is_dir())
+    folders = published_folders()
     return {f"{FOLDER}/index.md": _index(folders), **{f"{FOLDER}/{name}.md": _page(name) for name in folders}}
 
 

@@ -36,6 +36,11 @@ def prose(text: str) -> str:
     return _CODE.sub("", _FENCE.sub("", text))
 
 
+def published_folders() -> list[str]:
+    """Return the names of the folders of published records, sorted."""
+    return sorted(path.name for path in (ROOT / PUBLISHED).iterdir() if path.is_dir())
+
+
 def links(text: str) -> Iterator[str]:
     """Yield the targets of all links and pictures."""
     yield from _LINK.findall(prose(text))

@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Final
 
+from bench.report.formatting import MISSING
+
 END: Final = "<!-- End of the table. -->"
 
 
@@ -33,6 +35,6 @@ def line(*cells: object) -> str:
 def two_digits(value: float) -> str:
     """Return a number from -1 to 1, such as a correlation, as tables have it; a dash where it is not known."""
     if math.isnan(value):
-        return "–"
+        return MISSING
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text.replace("-", "−")

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 from site_answers import spellings
-from site_links import PUBLISHED, ROOT
+from site_links import ROOT
 from site_marks import line, two_digits, write
+from site_measuring import PAGE, folder
 
 from bench.extractors.specs import extractor_names
 from bench.probes.other_networks import GRAIN
+from bench.report.formatting import MISSING
 
-PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- networks: written by docs/building/site_networks.py. -->"
 FOLDER: Final = ROOT / "results" / "other-networks"
 _HEADS: Final = ("campaign", "runs", "network", "methods", "seeds of a method", "grain", "first three")
 _FIRST: Final = 3
-_NONE: Final = "–"
 
 
 def campaigns() -> list[str]:
@@ -42,12 +42,11 @@ def _rows(campaign: str) -> Iterator[tuple[object, ...]]:
     spelled = spellings(campaign)
     for network in found.columns.drop(GRAIN):
         first = ", ".join(f"`{spelled[method]}`" for method in medians[network].sort_values().index[:_FIRST])
-        taus = (_NONE, _NONE)
+        taus = (MISSING, MISSING)
         if network != own:
             taus = (two_digits(_tau(medians, own, network)), two_digits(of_seeds(found, own, network)))
         (name,) = extractor_names(network)
-        link = f"[{campaign}](../../{PUBLISHED}/{campaign}/README.md)"
-        yield link, len(found), f"`{name}`", *taus, two_digits(_tau(found, GRAIN, network)), first
+        yield folder(campaign), len(found), f"`{name}`", *taus, two_digits(_tau(found, GRAIN, network)), first
 
 
 def distances(campaign: str) -> pd.DataFrame:

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from site_answers import MEASURES, is_published
 from site_budgets import by_budget
-from site_links import PUBLISHED, ROOT
 from site_marks import line, two_digits, write
+from site_measuring import PAGE, campaign_table, folder
 
 from bench.report.formatting import p_value
 from bench.statistics.intervals import Array
 
-PAGE: Final = ROOT / "docs" / "explanation" / "measuring.md"
 MARK: Final = "<!-- pairing: written by docs/building/site_pairing.py. -->"
 PERMUTATIONS: Final = 10_000
 _NO_SCATTER: Final = 1e-9
@@ -26,17 +24,15 @@ _HEAD: Final = (
 
 def table() -> str:
     """Return the table: each published campaign at each of its evaluations."""
-    names = [name for name in MEASURES if is_published(name)]
-    return "\n".join([_HEAD, *(row for name in names for row in _lines(name))])
+    return campaign_table(_HEAD, _lines)
 
 
 def _lines(name: str) -> Iterator[str]:
     found = by_budget(name)
-    link = f"[{name}](../../{PUBLISHED}/{name}/README.md)"
     for step, scores in zip(found.steps, np.moveaxis(found.runs, 2, 0), strict=True):
         told = scores[np.ptp(scores, axis=1) > _NO_SCATTER]
         together = (two_digits(correlation(told)), p_value(chance(told)))
-        yield line(link, found.workload, f"{step:,}", *told.shape, *together)
+        yield line(folder(name), found.workload, f"{step:,}", *told.shape, *together)
 
 
 def correlation(scores: Array) -> float:

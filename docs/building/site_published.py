@@ -8,22 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from site_links import PUBLISHED, ROOT
+from site_links import PUBLISHED, ROOT, published_folders
 from site_marks import line, write
 
+from bench.report.formatting import MISSING
 from bench.store.journal import Store
 from bench.store.record import Record
 
 PAGE: Final = ROOT / "results" / "README.md"
 MARK: Final = "<!-- What is published: written by docs/building/site_published.py. -->"
 _HEADS: Final = "| folder | what it is | trials | core-hours | what was found |\n|---|---|---:|---:|---|"
-_NONE: Final = "–"
 
 
 def table() -> str:
     """Return the table, with its links as results/README.md has them."""
-    folders = sorted(path.name for path in (ROOT / PUBLISHED).iterdir() if path.is_dir())
-    return "\n".join([_HEADS, *(_line(name) for name in folders)])
+    return "\n".join([_HEADS, *(_line(name) for name in published_folders())])
 
 
 def _line(name: str) -> str:
@@ -35,8 +34,8 @@ def _line(name: str) -> str:
         f"[{name}](published/{name}/README.md)",
         _title(folder / "README.md"),
         trials,
-        f"{core_hours(records):.1f}" if records else _NONE,
-        f"[{_title(found)}](../{found.relative_to(ROOT).as_posix()})" if found else _NONE,
+        f"{core_hours(records):.1f}" if records else MISSING,
+        f"[{_title(found)}](../{found.relative_to(ROOT).as_posix()})" if found else MISSING,
     )
 
 

@@ -6,7 +6,7 @@
 from typing import Final
 
 from site_leaderboards import Row, by_weight, cells, workloads_of
-from site_links import PUBLISHED, REPOSITORY, ROOT
+from site_links import PUBLISHED, REPOSITORY, ROOT, published_folders
 from site_marks import write
 
 PAGES: Final = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
@@ -38,7 +38,7 @@ _WORDS: Final = {
 
 def chosen() -> tuple[str, Row]:
     """Return the table to show and the folder that has it: the one of most weight."""
-    return by_weight(child.name for child in sorted((ROOT / PUBLISHED).iterdir()) if child.is_dir())[0]
+    return by_weight(published_folders())[0]
 
 
 def text(language: str = "en") -> str:

@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 import site_agreement
+from doc_pages import prose_under
 from planted_records import make_workload, planted_record
-from site_marks import END, inside
+from site_marks import inside
 
 TEXT = site_agreement.PAGE.read_text(encoding="utf-8")
 TABLE = inside(TEXT, site_agreement.MARK)
@@ -41,8 +42,7 @@ def test_a_measure_without_a_better_direction_ranks_nothing():
 
 
 def test_the_text_says_what_the_table_says():
-    after = TEXT.partition(site_agreement.MARK)[2].partition(END)[2]
-    said = re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(TEXT, site_agreement.MARK)
     numbers = set(re.findall(r"−?\d+\.\d+", said))
     assert numbers
     assert numbers - set(re.findall(r"−?\d+\.\d+", TABLE)) == set()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import site_samples
 from PIL import Image
-from site_answers import MEASURES, PICTURES, answer, figure, is_published, spellings
+from site_answers import MEASURES, PICTURES, answer, figure, is_published, published_campaigns, spellings
 from site_campaigns import FOUND, MARK, PAGES, CampaignPage
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
@@ -20,7 +20,7 @@ from bench.store.journal import Store
 
 ANSWERS = [pytest.param(page, name, id=f"{page.name}-{name}") for page in PAGES for name in page.campaigns]
 PUBLISHED_ANSWERS = [case for case in ANSWERS if is_published(case.values[1])]
-HERE = [name for name in MEASURES if is_published(name)]
+HERE = published_campaigns()
 
 
 def section(name: str, page: CampaignPage) -> str:

@@ -5,10 +5,10 @@ import re
 
 import pytest
 import site_budgets
-from site_answers import MEASURES, PICTURES, is_published, spellings
+from site_answers import PICTURES, published_campaigns, spellings
 from site_links import PUBLISHED, ROOT
 
-HERE = [name for name in MEASURES if is_published(name)]
+HERE = published_campaigns()
 
 
 @pytest.mark.parametrize("name", HERE)

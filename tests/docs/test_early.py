@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import site_early
+from doc_pages import prose_under
 from scipy.stats import kendalltau
-from site_marks import END, inside
+from site_marks import inside
 
 TEXT = site_early.PAGE.read_text(encoding="utf-8")
 TABLE = inside(TEXT, site_early.MARK)
@@ -52,7 +53,7 @@ def least_and_most(place, rows):
 
 
 def test_the_text_says_what_the_table_says():
-    said = re.split(r"^## ", TEXT.partition(site_early.MARK)[2].partition(END)[2], maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(TEXT, site_early.MARK)
     digits = [row for row in ROWS if row[1] == "digits"]
     first = [row for row in digits if row[2] <= 0.25]
     late = [row for row in digits if row[2] >= 0.75]

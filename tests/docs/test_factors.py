@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import site_factors
+from doc_pages import prose_under
 from site_campaigns import FACTORS, MARK, PAGES
-from site_marks import END, inside
+from site_marks import inside
 
 WITH_FACTORS = [page for page in PAGES if page.has_factors]
 
@@ -47,7 +48,7 @@ def test_the_interval_is_students_over_the_seeds():
 @pytest.mark.parametrize("page", WITH_FACTORS, ids=lambda page: page.name)
 def test_every_number_with_a_decimal_under_the_table_stands_in_it(page):
     mark, text = MARK.format(FACTORS), page.path.read_text(encoding="utf-8")
-    said = re.split(r"^## ", text.partition(mark)[2].partition(END)[2], maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(text, mark)
     numbers = set(re.findall(r"\d+\.\d+", said))
     assert numbers
     assert numbers - set(re.findall(r"\d+\.\d+", inside(text, mark))) == set()

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import site_networks
 import torch
+from doc_pages import prose_under
 from site_links import PUBLISHED, ROOT
-from site_marks import END, inside
+from site_marks import inside
 
 from bench import data
 from bench.extractors.specs import IMAGENET
@@ -56,8 +57,7 @@ def test_orders_of_runs_are_compared_within_each_method():
 
 
 def test_the_text_says_what_the_table_says():
-    after = TEXT.partition(site_networks.MARK)[2].partition(END)[2]
-    said = re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(TEXT, site_networks.MARK)
     photographs = [row for row in ROWS if row[2] == IMAGENET]
     others = [row for row in ROWS if row[2] != IMAGENET]
     first = {campaign: {row[-1].partition("`, `")[0] for row in others if row[0] == campaign} for campaign, *_ in ROWS}
@@ -82,8 +82,7 @@ def test_the_grain_that_the_text_names():
     grains = site_networks.distances("norms")[GRAIN]
     of_rpgan, of_others = grains.loc["rp_bce"], grains.drop("rp_bce", level="method")
     told = [grain(torch.from_numpy(data.load("digits").train)), of_rpgan.min(), of_rpgan.max(), of_others.min()]
-    after = TEXT.partition(site_networks.MARK)[2].partition(END)[2]
-    said = re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(TEXT, site_networks.MARK)
     assert re.findall(r"\b\d\d\.\d\b", said) == [f"{value:.1f}" for value in told]
 
 

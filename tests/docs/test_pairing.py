@@ -6,7 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import site_pairing
-from site_marks import END, inside
+from doc_pages import prose_under
+from site_marks import inside
 
 TEXT = site_pairing.PAGE.read_text(encoding="utf-8")
 
@@ -41,7 +42,7 @@ def test_two_methods_of_three_seeds_have_the_exact_chance():
 
 
 def test_every_number_with_a_decimal_under_the_table_stands_in_it():
-    said = re.split(r"^## ", TEXT.partition(site_pairing.MARK)[2].partition(END)[2], maxsplit=1, flags=re.MULTILINE)[0]
+    said = prose_under(TEXT, site_pairing.MARK)
     numbers = set(re.findall(r"−?\d+\.\d+", said))
     assert numbers
     assert numbers - set(re.findall(r"−?\d+\.\d+", inside(TEXT, site_pairing.MARK))) == set()

@@ -5,6 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+from site_marks import END
+
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 
@@ -30,6 +32,12 @@ def name(page: Path) -> str:
 def blocks(page: Path, language: str = "") -> list[str]:
     """Return the blocks of code of that language; those without one are commands and what they print."""
     return [body for named, body in _FENCE.findall(page.read_text(encoding="utf-8")) if named == language]
+
+
+def prose_under(text: str, begin: str) -> str:
+    """Return what a page says between a table, which has that mark before it, and the next heading."""
+    after = text.partition(begin)[2].partition(END)[2]
+    return re.split(r"^## ", after, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def commands(page: Path, *, inline: bool = False) -> list[list[str]]:
