@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bench.config.commands import command
+from bench.config.protocol import REFERENCE_METHOD
 from bench.report import formatting
 from bench.statistics.board import LeaderboardRow
 from bench.statistics.estimates import RANKED_SEEDS
@@ -60,7 +61,7 @@ def notes(advice: Recommendation, costs: Costs) -> list[str]:
             )
         said.append(f"Try them on your data: {_trial_command(advice, [row.method for row in advice.picks])}")
     else:
-        said.append(f"To find out, name the methods to compare: {_trial_command(advice, ('nsgan', 'nsgan-r1'))}")
+        said.append(f"To find out, name the methods to compare: {_trial_command(advice, ('nsgan-r1',))}")
     return said
 
 
@@ -114,6 +115,8 @@ def _cost_text(row: LeaderboardRow, measured: IterationCosts | None) -> str:
 
 
 def _trial_command(answer: Recommendation, methods: Sequence[str]) -> str:
-    named = [word for method in methods for word in ("--method", method)]
+    """Return what trains the methods and, since verdicts and costs are relative to it, the reference."""
+    compared = dict.fromkeys((*methods, REFERENCE_METHOD))
+    named = [word for method in compared for word in ("--method", method)]
     steps = [] if answer.steps is None else ["--steps", str(answer.steps)]
     return command("run", "--workload", answer.asked.name, *named, *steps, "--seeds", str(RANKED_SEEDS))

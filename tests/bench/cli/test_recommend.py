@@ -36,6 +36,15 @@ def test_three_methods_are_named_with_score_failures_cost_and_campaign(bench, pu
     )
 
 
+def test_the_command_to_try_has_the_reference_once_whoever_is_named(bench, publish):
+    publish(topics=campaign(methods={"lsgan": 10.0, "hinge": 20.0, "wgan": 30.0, "nsgan": 90.0, "wgan-gp": 99.0}))
+    said = " ".join(bench("recommend", "--workload", "digits").stdout.split())
+    assert "--method lsgan --method hinge --method wgan --method nsgan --steps 600" in said
+    publish(topics=campaign(seeds=2))
+    said = " ".join(bench("recommend", "--workload", "digits").stdout.split())
+    assert said.count("--method nsgan-r1 --method nsgan --steps") == 1
+
+
 def test_a_program_gets_numbers_and_whether_there_is_an_answer(bench, publish):
     publish(topics=campaign())
     (found,) = json.loads(bench("recommend", "--workload", "digits", "--json").stdout)
