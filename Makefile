@@ -54,6 +54,7 @@ atlas: $(VENV)/.installed  ## regenerate docs/atlas from the loss library
 docs: $(VENV)/.installed-docs  ## build the site into site/
 	$(BIN)/python docs/building/site_readme.py
 	$(BIN)/python docs/building/site_published.py
+	$(BIN)/python docs/building/site_choices.py
 	$(BIN)/python docs/building/site_answers.py
 	$(BIN)/python docs/building/site_budgets.py
 	$(BIN)/python docs/building/site_early.py
