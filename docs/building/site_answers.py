@@ -141,11 +141,16 @@ def _medians(name: str) -> dict[str, dict[str, float]]:
 
 
 def second_half(record: Record, monitor: str) -> float | None:
-    """Return the median of a monitor over the steps after half of them; None for a run that did not come so far."""
+    """Return the median of a monitor over the steps after half of them; None for a run that did not come so far.
+
+    None also where the monitor was not recorded.
+    """
     training = record.history.training
+    if monitor not in training:
+        return None
     kept = [
         value
-        for step, value in zip(training.get("step", ()), training.get(monitor, ()), strict=True)
+        for step, value in zip(training["step"], training[monitor], strict=True)
         if step is not None and value is not None and 2 * step > record.spec.steps
     ]
     return statistics.median(kept) if kept else None

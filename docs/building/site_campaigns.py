@@ -23,6 +23,7 @@ from losses import Objective
 TOPICS: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
 SLOPES: Final = "slopes"
 FACTORS: Final = "factors"
+SIDES: Final = "sides"
 FOUND: Final = "{} found"
 """The mark of what a suite's published campaign found."""
 MARK: Final = "<!-- {}: written by docs/building/site_campaigns.py. -->"
@@ -52,7 +53,7 @@ class CampaignPage:
     parts: tuple[str, ...] = ()
     """Campaigns beside those that are called as the suites are: the same suites under another norm."""
     has_factors: bool = False
-    """Whether it has the table of what the loss, R1 and a norm change, too."""
+    """Whether it has the tables of what the loss, R1 and a norm change, and of the runs of each norm, too."""
     has_slopes: bool = False
     """Whether it has the table of the signals that objectives give to the generator, too."""
 
@@ -68,7 +69,8 @@ class CampaignPage:
         """Return the tables of the page by their marks."""
         made = {SLOPES: _slopes(self.language)} if self.has_slopes else {}
         if self.has_factors:
-            made[FACTORS] = site_factors.table([name for name in self.campaigns if is_published(name)])
+            there = [name for name in self.campaigns if is_published(name)]
+            made |= {FACTORS: site_factors.table(there), SIDES: site_factors.sides(there)}
         made |= {name: _suite(name, self.language) for name in self.suites}
         made |= {FOUND.format(name): self._found(name) for name in self.campaigns}
         return {MARK.format(name): table for name, table in made.items()}

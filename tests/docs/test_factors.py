@@ -1,13 +1,18 @@
 """What the page of losses, penalties and norms says that each change does to the score."""
 
+import math
 import re
 
+import msgspec
 import numpy as np
 import pytest
 import site_factors
 from doc_pages import prose_under
-from site_campaigns import FACTORS, MARK, PAGES
+from planted_records import FLOOR, UNTRAINED, make_workload, planted_record
+from site_campaigns import FACTORS, MARK, PAGES, SIDES
 from site_marks import inside
+
+from bench.store.record import History
 
 WITH_FACTORS = [page for page in PAGES if page.has_factors]
 
@@ -45,10 +50,26 @@ def test_the_interval_is_students_over_the_seeds():
     assert interval == f"0.000 to {0.025 + 12.706 * 0.005:.3f}"
 
 
+def test_what_runs_are_like_is_the_median_of_each_measure():
+    """Scores of three distances, recalls, and a monitor of which a run's second half counts; one run has no recall."""
+
+    def run(seed, distance, recall, accuracy):
+        record = planted_record(make_workload(), "nsgan", seed, distance=distance, metrics={"recall": recall})
+        training = {"step": [300, 400, 600], "discriminator_accuracy": [0.0, accuracy, accuracy]}
+        history = History(evaluations=record.history.evaluations, training=training)
+        return msgspec.structs.replace(record, history=history)
+
+    told = site_factors.side([run(0, 100.0, 0.5, 0.9), run(1, 50.0, None, 0.7), run(2, 25.0, 0.8, 0.8)])
+    assert told["score"] == pytest.approx(math.log(UNTRAINED / 50) / math.log(UNTRAINED / FLOOR), rel=1e-9)
+    assert (told["distance"], told["recall"], told["discriminator_accuracy"]) == (50.0, pytest.approx(0.65), 0.8)
+    assert math.isnan(told["logit_gap"])
+
+
+@pytest.mark.parametrize("mark", [FACTORS, SIDES])
 @pytest.mark.parametrize("page", WITH_FACTORS, ids=lambda page: page.name)
-def test_every_number_with_a_decimal_under_the_table_stands_in_it(page):
-    mark, text = MARK.format(FACTORS), page.path.read_text(encoding="utf-8")
-    said = prose_under(text, mark)
-    numbers = set(re.findall(r"\d+\.\d+", said))
+def test_every_number_with_a_decimal_under_a_table_stands_in_it(page, mark):
+    text = page.path.read_text(encoding="utf-8")
+    table = inside(text, MARK.format(mark))
+    numbers = set(re.findall(r"\d+\.\d+", prose_under(text, MARK.format(mark))))
     assert numbers
-    assert numbers - set(re.findall(r"\d+\.\d+", inside(text, mark))) == set()
+    assert numbers - set(re.findall(r"\d+\.\d+", table)) == set()
