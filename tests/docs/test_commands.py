@@ -25,9 +25,6 @@ EVERY = [
 ]
 PRINTED = {" ".join(map(shlex.quote, words)): words for page in pages() for words in commands(page)}
 
-VARIABLES = {"$R": ["--set", "batch_size=64"], "$M": ["--method", "hinge"]}
-"""What the variables of a shell in one published README stand for."""
-
 READING = {
     "leaderboard",
     "recommend",
@@ -71,7 +68,7 @@ RUN = {text: words for text, words in PRINTED.items() if read_only(words) and no
 )
 def test_every_command_on_a_page_is_one_of_ours(page, words, desk, monkeypatch):
     monkeypatch.chdir(desk)
-    words = [part for word in words for part in VARIABLES.get(word, [word.replace("$SLURM_ARRAY_TASK_ID", "1")])]
+    words = [word.replace("$SLURM_ARRAY_TASK_ID", "1") for word in words]
     context, command = click.Context(cli), cli
     while isinstance(command, click.Group) and words:
         found = command.get_command(context, words[0])
@@ -91,9 +88,11 @@ def desk(tmp_path_factory):
     campaigns = sorted(records.parent.name for records in published.glob("*/records"))
     for campaign in campaigns:
         shutil.copytree(published / campaign, folder / "results" / "published" / campaign)
+    shutil.copytree(published / "r3gan-ablation", folder / "results" / "published" / "mine")
     sources = [
         *((place, "network") for place in ("local", "node1", "node2")),
         *((place, "classics") for place in ("base", "ci")),
+        ("local/mine", "r3gan-ablation"),
         *((f"local/{campaign}", campaign) for campaign in campaigns),
         *(("local/topics", topic) for topic in campaigns if topic.startswith("topic-")),  # suites share some trials
     ]

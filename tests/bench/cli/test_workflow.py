@@ -110,7 +110,7 @@ def test_every_command_is_one_of_ours(place, words):
 def test_other_repositories_install_this_package_and_keep_their_trials(place):
     variables, found = PLACES[place]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert variables["PACKAGE"] == project["name"]
+    assert variables["PACKAGE"] == f"git+{project['urls']['Documentation'].partition('/tree/')[0]}", "it is on no index"
     assert 'python -m pip install "$PACKAGE"' in found
     if place == "gitlab":
         assert GITLAB["compare"]["cache"]["key"]["files"][0] == variables["SUITE"]
