@@ -15,8 +15,8 @@ from bench.extractors.on_demand import train_if_lacking
 from bench.extractors.weight_files import Weights
 from bench.extractors.workload_extractor import measured_in, planned_component
 from bench.methods import part_components
-from bench.store.journal import Store
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.journal import Store, latest_attempts
+from bench.store.record import Record
 from bench.training.version import components
 from losses import Method
 
@@ -89,9 +89,9 @@ def pending(
 ) -> list[tuple[Trial, int]]:
     """Return the trials without a conclusive record, in their order, each with the number of its next attempt.
 
-    A trial that timed out or broke is tried again. One whose loss failed is not, since that is its result. If FID is
-    required, or the numbers of other judges, a trial whose record has none, or has them with other weights, is tried
-    again too.
+    A trial that timed out or broke, and has no result, is tried again. One whose loss failed is not, since that is its
+    result. If FID is required, or the numbers of other judges, a trial whose record has none, or has them with other
+    weights, is tried again too.
     """
 
     def lacks(record: Record) -> bool:
@@ -100,14 +100,15 @@ def pending(
             return True
         return any(misses(weights, workload, record) for weights in also_in)
 
-    latest = store.latest(histories=False)
+    records = store.records(histories=False)
+    latest = {record.trial_id: record for record in latest_attempts(records)}
+    # A lost attempt after a result has a number, too.
+    numbers = {record.trial_id: record.attempt + 1 for record in records}
     todo = []
     for trial in trials:
         record = latest.get(trial.id)
-        if record is None:
-            todo.append((trial, 0))
-        elif record.status in INFRASTRUCTURE_STATUSES or lacks(record):
-            todo.append((trial, record.attempt + 1))
+        if record is None or record.is_lost or lacks(record):
+            todo.append((trial, numbers.get(trial.id, 0)))
     return todo
 
 

@@ -223,13 +223,16 @@ def attempt_contradictions(attempts: Sequence[Record]) -> Iterator[tuple[Record,
     """Yield the attempts of one trial that no run makes, in their order, each with what is wrong.
 
     A trial is trained again after a timeout or an error, and where numbers of a judge, such as FID, are wanted that its
-    record has not or has with other weights. Whoever trains again after a result could keep the better one.
+    record has not or has with other weights. Whoever trains again after a result could keep the better one; an attempt
+    that was lost on the way to those numbers is none to keep.
     """
+    result: Record | None = None
     for before, after in pairwise(attempts):
-        if before.status not in INFRASTRUCTURE_STATUSES:
-            if not after.is_judged_beyond(before):
-                yield after, f"is another attempt after a result ({before.status})"
-            elif _alike(before, after) and (differing := differing_fields(before, after)):
+        result = result if before.is_lost else before
+        if result is not None and not after.is_lost:
+            if not after.is_judged_beyond(result):
+                yield after, f"is another attempt after a result ({result.status})"
+            elif _alike(result, after) and (differing := differing_fields(result, after)):
                 yield after, f"is the same run again on the same kind of machine, and differs in {', '.join(differing)}"
         ended, began = moment(before.finished_at), moment(after.started_at)
         if ended and began and ended - began > timedelta(seconds=CLOCK_SECONDS):
@@ -238,6 +241,6 @@ def attempt_contradictions(attempts: Sequence[Record]) -> Iterator[tuple[Record,
 
 def _alike(before: Record, after: Record) -> bool:
     """Say whether two attempts must have the same numbers."""
-    if before.environment is None or after.environment is None or after.status in INFRASTRUCTURE_STATUSES:
+    if before.environment is None or after.environment is None:
         return False
     return before.environment.fingerprint == after.environment.fingerprint

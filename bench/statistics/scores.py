@@ -14,7 +14,7 @@ from bench.config.protocol import AVERAGE, FAILURE_SHARE, scoring_version
 from bench.config.workload import Workload
 from bench.statistics.damage import damage, file_of
 from bench.statistics.scales import no_scale
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.record import Record
 
 RAW: Final = ""
 """What the names of the raw generator's metrics begin with: nothing."""
@@ -22,7 +22,7 @@ RAW: Final = ""
 
 def is_result(record: Record) -> bool:
     """Say whether the record tells something about its loss; a lost process or a timeout does not."""
-    return record.status not in INFRASTRUCTURE_STATUSES
+    return not record.is_lost
 
 
 def is_failure(record: Record) -> bool:

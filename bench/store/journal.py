@@ -70,7 +70,7 @@ class Store:
         return sorted(records, key=lambda record: (record.trial_id, record.attempt))
 
     def latest(self, *, histories: bool = True) -> dict[str, Record]:
-        """Return the last attempt of each trial, by trial id; `histories` as for `records`."""
+        """Return the attempt of each trial that counts, by trial id; `histories` as for `records`."""
         return {record.trial_id: record for record in latest_attempts(self.records(histories=histories))}
 
     def append(self, record: Record) -> Appended | list[str]:
@@ -176,13 +176,21 @@ def record_files(root: Path) -> list[Path]:
 
 
 def latest_attempts(records: Iterable[Record]) -> list[Record]:
-    """Return the last attempt of each trial, in the order of first appearance."""
+    """Return the attempt of each trial that counts, in the order of first appearance.
+
+    It is the last one with a result. A finished trial is trained again for the numbers of a judge, and where that is
+    lost to a timeout or an error, the result is still one. Of a trial without any it is the last attempt.
+    """
     latest: dict[str, Record] = {}
     for record in records:
         known = latest.get(record.trial_id)
-        if known is None or record.attempt > known.attempt:
+        if known is None or _rank(record) > _rank(known):
             latest[record.trial_id] = record
     return list(latest.values())
+
+
+def _rank(record: Record) -> tuple[bool, int]:
+    return not record.is_lost, record.attempt
 
 
 def read_record(path: Path) -> Record:

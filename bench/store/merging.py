@@ -3,15 +3,15 @@
 A trial's attempts are taken folder by folder, in the order in which the folders are named:
 
 - an attempt that is there already, whatever its number, is there once;
-- after nothing, or after an attempt that was lost (timeout, error), an attempt is the trial's next one;
-- so is one that has measured FID where the last one has not, as `run` makes it;
+- while a trial has no result, since all of its attempts were lost (timeout, error), an attempt is its next one;
+- so is a result with numbers of a judge, FID among them, that the last result has not, as `run` makes it;
 - a lost attempt after a result is left out;
-- another result of the same trial is held against the first one, which stays. On equal hardware and software the two
+- another result of the same trial is held against the last one, which stays. On equal hardware and software the two
   must have the same numbers: where they differ, that is a conflict.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import msgspec
 from bench.files.writing import create_exclusively
 from bench.store.journal import Store, differing_fields, is_comparable, read_record, record_files
 from bench.store.kernels import KernelStore
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.record import Record
 from bench.store.times import moment
 
 
@@ -111,16 +111,7 @@ def unite(present: Iterable[Record], sources: Mapping[Path, Sequence[Record]], u
     for source, records in sources.items():
         for record in _in_order(records):
             _take(record, source, kept[record.trial_id], union)
-    additions = [
-        Addition(
-            record=msgspec.structs.replace(attempt.record, attempt=number),
-            source=attempt.source,
-            attempt=attempt.record.attempt,
-        )
-        for attempts in kept.values()
-        for number, attempt in enumerate(attempts)
-        if attempt.source is not None
-    ]
+    additions = [addition for attempts in kept.values() for addition in _additions(attempts)]
     union.added += len(additions)
     return additions
 
@@ -137,26 +128,35 @@ def _take(record: Record, source: Path, attempts: list[_Attempt], union: Union) 
         union.present += 1
         return
     last = attempts[-1] if attempts else None
-    if last is not None and _lost(last.record) and last.source is not None and _overlap(last.record, record):
+    if last is not None and last.record.is_lost and last.source is not None and _overlap(last.record, record):
         # The trial was tried in two places at once. Attempts follow each other, and a result is worth more.
-        if _lost(record):
+        if record.is_lost:
             union.lost += 1
             return
         attempts.pop()
         union.lost += 1
-        last = attempts[-1] if attempts else None
-    if last is None or _lost(last.record):
+    known = next((attempt.record for attempt in reversed(attempts) if not attempt.record.is_lost), None)
+    if known is None:
         attempts.append(_Attempt(record, source))
-    elif _lost(record):
+    elif record.is_lost:
         union.lost += 1
-    elif record.is_judged_beyond(last.record):
+    elif record.is_judged_beyond(known):
         attempts.append(_Attempt(record, source))
-    elif not is_comparable(last.record, record):
+    elif not is_comparable(known, record):
         union.elsewhere += 1
-    elif differing := differing_fields(last.record, record):
-        union.conflicts.append(Conflict(kept=last.record, other=record, source=source, differing=tuple(differing)))
+    elif differing := differing_fields(known, record):
+        union.conflicts.append(Conflict(kept=known, other=record, source=source, differing=tuple(differing)))
     else:
         union.repeated += 1
+
+
+def _additions(attempts: Sequence[_Attempt]) -> Iterator[Addition]:
+    """Number what the folder lacks of one trial after all that it has, of which it need not have every attempt."""
+    first = max((attempt.record.attempt + 1 for attempt in attempts if attempt.source is None), default=0)
+    lacking = ((attempt.record, attempt.source) for attempt in attempts if attempt.source is not None)
+    for number, (record, source) in enumerate(lacking, first):
+        numbered = msgspec.structs.replace(record, attempt=number)
+        yield Addition(record=numbered, source=source, attempt=record.attempt)
 
 
 def _in_order(records: Iterable[Record]) -> list[Record]:
@@ -165,10 +165,6 @@ def _in_order(records: Iterable[Record]) -> list[Record]:
 
 def _same(one: Record, other: Record) -> bool:
     return one == msgspec.structs.replace(other, attempt=one.attempt)
-
-
-def _lost(record: Record) -> bool:
-    return record.status in INFRASTRUCTURE_STATUSES
 
 
 def _overlap(before: Record, after: Record) -> bool:

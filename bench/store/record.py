@@ -122,7 +122,7 @@ class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An outcome with its identity. `attempt` counts from 0; the last attempt of a trial is the one that counts."""
+    """An outcome with its identity. `attempt` counts from 0; the last one with a result is the one that counts."""
 
     schema_version: int
     protocol_version: str
@@ -165,6 +165,11 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def fingerprint(self) -> str | None:
         """The kind of machine; `None` where it is not known."""
         return self.environment.fingerprint if self.environment else None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a timeout or an error of the machinery ended the attempt: it says nothing about the loss."""
+        return self.status in INFRASTRUCTURE_STATUSES
 
     @property
     def trial(self) -> Trial:

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -223,6 +224,10 @@ def test_pending_leaves_out_results_and_tries_infrastructure_failures_again(
     assert pending(trials, store) == [(trials[2], 2), (trials[3], 0)]
     keep(trials[2], 2, "ok")
     assert pending(trials, store) == [(trials[3], 0)]
+    keep(trials[0], 1, "error")
+    assert pending(trials, store) == [(trials[3], 0)], "what was lost on the way to more numbers leaves a result"
+    wanted = SimpleNamespace(misses=lambda _, made: made.status != "nonfinite")
+    assert pending(trials, store, wanted) == [(trials[0], 2), (trials[2], 3), (trials[3], 0)]
 
 
 def test_smoke_is_small() -> None:

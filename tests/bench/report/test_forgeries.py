@@ -247,6 +247,14 @@ def test_a_second_attempt_after_a_timeout_or_for_a_judge_is_allowed(runs, tmp_pa
     again = replace(measured, attempt=2)
     lines = found([*others, first, measured, again], tmp_path / "again")
     assert f"{file_of(again)}: is another attempt after a result (ok)" in lines
+    during = {"started_at": first.finished_at, "finished_at": run.started_at}
+    killed = replace(lost, attempt=1, **during)
+    assert found([*others, first, killed], tmp_path / "killed") == []
+    assert found([*others, first, killed, replace(measured, attempt=2)], tmp_path / "at last") == []
+    lines = found([*others, first, killed, replace(run, attempt=2)], tmp_path / "hidden")
+    assert f"{file_of(again)}: is another attempt after a result (ok)" in lines
+    lines = found([*others, first, killed, replace(worse, attempt=2)], tmp_path / "hidden for a judge")
+    assert any("is the same run again on the same kind of machine, and differs in history" in line for line in lines)
 
 
 @pytest.mark.parametrize("metric", ["fid_floor", "clip_fd_floor", "vgg16_recall_ceiling"])

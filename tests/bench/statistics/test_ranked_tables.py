@@ -161,6 +161,14 @@ def test_a_short_run_that_is_evaluated_at_its_end_alone_is_named_by_its_steps(re
     assert board.key.budget == "100 steps"
 
 
+def test_an_attempt_that_was_lost_after_a_result_takes_no_seed_from_anybody(record, workload):
+    records = [record(workload, method, seed) for method in ("nsgan", "hinge") for seed in range(3)]
+    (before,) = rank(records, {"digits": workload}, resamples=50)
+    (after,) = rank([*records, record(workload, "hinge", 2, status="error", attempt=1)], {"digits": workload})
+    assert [(row.method, row.runs, row.lost) for row in after.rows] == [("hinge", 3, 0), ("nsgan", 3, 0)]
+    assert after.digest == before.digest
+
+
 def test_only_the_last_attempt_counts(record, workload):
     records = [record(workload, "nsgan", 0, status="error"), record(workload, "nsgan", 0, distance=50.0, attempt=1)]
     (board,) = rank(records, {"digits": workload})

@@ -59,6 +59,26 @@ def test_records_are_ordered_by_attempt_as_a_number(store: Store, one: Record) -
     assert latest_attempts(reversed(store.records()))[0].attempt == 10
 
 
+@pytest.mark.parametrize(
+    ("statuses", "counting"),
+    [
+        (["ok", "error"], 0),
+        (["not_learned", "timeout", "error"], 0),
+        (["error", "ok", "timeout"], 1),
+        (["ok", "error", "ok"], 2),
+        (["ok", "ok"], 1),
+        (["error", "timeout"], 1),
+    ],
+)
+def test_the_last_attempt_with_a_result_counts_and_without_any_the_last(
+    store: Store, one: Record, statuses: list[str], counting: int
+) -> None:
+    for attempt, status in enumerate(statuses):
+        store.append(replace(one, attempt=attempt, status=status))
+    assert store.latest()[one.trial_id].attempt == counting
+    assert [record.attempt for record in latest_attempts(reversed(store.records()))] == [counting]
+
+
 def test_first_record_stays_and_an_equal_one_is_the_same(store: Store, one: Record) -> None:
     store.append(one)
     before = store.record_path(one.trial_id, 0).read_bytes()

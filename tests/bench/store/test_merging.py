@@ -134,6 +134,31 @@ def test_a_result_is_taken_again_once_a_judge_has_looked(judge):
     assert [each.record.attempt for each in unite([result()], {"two": [result(), judged]}, union)] == [1]
 
 
+@pytest.mark.parametrize(("there", "number"), [([1], 2), ([2], 3), ([0, 3], 4), ([], 0)])
+def test_an_attempt_is_numbered_after_all_that_are_there(tmp_path, there, number):
+    folder(tmp_path, "all", *(lost(attempt=attempt) for attempt in there))
+    store, union = united(tmp_path, folder(tmp_path, "two", result()))
+    assert [(record.attempt, record.status) for record in store.records()] == [
+        *((attempt, "timeout") for attempt in there),
+        (number, "ok"),
+    ]
+    assert store.latest()[result().trial_id].status == "ok"
+    assert union.added == 1
+
+
+def test_a_second_result_is_held_against_the_first_also_where_an_attempt_was_lost_after_it():
+    def with_judge(record):
+        environment = record.environment
+        versions = {**environment.versions, "vgg16": "6726825d"}
+        return msgspec.structs.replace(record, environment=msgspec.structs.replace(environment, versions=versions))
+
+    here, union = [result(), lost(attempt=1)], Union()
+    assert unite(here, {"two": [result(distance=90.0)]}, union) == []
+    assert unite(here, {"two": [lost(start="07", end="08")]}, union) == []
+    assert (len(union.conflicts), union.lost) == (1, 1)
+    assert [addition.record.attempt for addition in unite(here, {"two": [with_judge(result())]}, union)] == [2]
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_in_whatever_order_folders_come_every_trial_with_a_result_has_one(tmp_path, order):
     folders = [
