@@ -19,6 +19,7 @@ from bench.config.trial import Trial
 from bench.extractors.specs import IMAGENET, extractor_names
 from bench.plan import expand
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
+from bench.statistics.current import called
 from bench.statistics.machines import differences
 from bench.statistics.rows import name_of
 from bench.statistics.scores import is_result
@@ -33,7 +34,7 @@ class Setting:
     """What published trials have in common that share a table and a workload."""
 
     record: Record
-    """One of them."""
+    """One of them, on its workload as that is called now."""
     seeds: tuple[int, ...]
     """Those that most of the published methods have."""
     campaigns: Mapping[str, Sequence[Record]]
@@ -184,7 +185,7 @@ def _setting(
 
     methods = sorted((method for method in group.methods if group.records_of(method, workload)), key=order)
     return Setting(
-        record=records[0],
+        record=called(records[0], workload),
         seeds=tuple(seeds),
         campaigns=campaigns,
         references=tuple(method.expression for method in methods if not method.variant),

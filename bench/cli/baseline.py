@@ -75,7 +75,7 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     click.echo(f"{count}: {path}, digest {digest[:12]}")
     for number, why in (
         (lost, "ended in a timeout or an error"),
-        (superseded, "of older data or component versions"),
+        (superseded, "of other data or component versions"),
     ):
         if number:
             click.echo(f"left out: {plural(number, 'record')} {why}")

@@ -1,6 +1,7 @@
 """What a re-baselining changes: the old and new median of every cell."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import median
 
@@ -8,7 +9,7 @@ from bench.config.protocol import scoring_version
 from bench.config.workload import Workload
 from bench.report import formatting
 from bench.statistics.damage import refuse_damaged
-from bench.statistics.gates.cells import Side, sides
+from bench.statistics.gates.cells import Side, aligned, sides
 from bench.statistics.scales import unscored
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
@@ -28,8 +29,10 @@ def replacement(
     """
     old, new = list(old), list(new)
     refuse_damaged([*old, *new], workloads)
-    before, after = sides(old), sides(new)
+    before = sides(old)
+    after = aligned(before, sides(new))
     several = len({key.setting for key in {*before, *after}}) > 1
+    data_of = Counter(kind for kind, _ in {(key.workload, key.data) for key in {*before, *after}})
     lines = []
     for key in sorted({*before, *after}):
         present = [side for side in (before.get(key), after.get(key)) if side is not None]
@@ -38,7 +41,8 @@ def replacement(
             continue
         workload = workloads[records[0].spec.workload]
         name = min((record.spec.method_name for record in records), key=len)
-        where = f"{key.workload} ({key.setting})" if several else key.workload
+        place = present[-1].workload if data_of[key.workload] > 1 else key.workload
+        where = f"{place} ({key.setting})" if several else place
         measure = "score" if workload.scored_by == "modes" else "distance"
         words = [_words(side.get(key), workload) for side in (before, after)]
         lines.append((name, where, measure, words[0], words[1], _change(before.get(key), after.get(key), workload)))

@@ -43,7 +43,8 @@ def cells(shown: Presented, row: Row) -> list[str]:
         line["time"] = effect(by_gate["timing"])
         return [line.get(name, formatting.MISSING) for name in headings(shown)]
     telling = [f"{name} {getattr(row.key, name)}" for name in shown.ambiguous[row.workload]]
-    workload = f"{row.workload} ({', '.join(telling)})" if telling else row.workload
+    place = shown.place(row)
+    workload = f"{place} ({', '.join(telling)})" if telling else place
     quality, failed, time = (by_gate[gate] for gate in ("quality", "failures", "throughput"))
     seen = detectable(quality)
     return [words, row.name, workload, effect(quality), seen, _counts(failed), effect(time), remarks]

@@ -1,6 +1,7 @@
 """A comparison in sentences: how it ended, what that means, what changed, and how verdicts are reached."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,6 +61,16 @@ class Presented:
         """Whether a row needs attention: it changed, or it keeps the comparison from passing."""
         blocks = row.blocks(allow_missing=self.allow_missing)
         return row.flagged or blocks or row.verdict in ("worse", "better")
+
+    def place(self, row: Row) -> str:
+        """Return what a row's workload is called: with the folder that it reads where it is not the only one."""
+        return row.reads if self._data_of[row.workload] > 1 else row.workload
+
+    @cached_property
+    def _data_of(self) -> Mapping[str, int]:
+        """How many data each kind of workload has here."""
+        distinct = {(row.workload, row.key.data if row.key else "") for row in self.comparison.rows}
+        return Counter(workload for workload, _ in distinct)
 
     @cached_property
     def ambiguous(self) -> Mapping[str, tuple[str, ...]]:

@@ -254,7 +254,7 @@ def _group_findings(group: ComparableGroup) -> Iterable[FileFinding]:
     if group.superseded:
         yield FileFinding(
             "records",
-            f"{formatting.plural(group.superseded, 'record')} of older data or component versions stand in no table",
+            f"{formatting.plural(group.superseded, 'record')} of other data or component versions stand in no table",
             wrong=False,
         )
 

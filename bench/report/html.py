@@ -15,6 +15,7 @@ from bench.report.grids import Gallery, SampleFile
 from bench.report.notes import nothing_scored
 from bench.report.sections import MOST_PANELS, QUANTITIES, BoardSections
 from bench.statistics.board import Leaderboard
+from bench.statistics.current import under_current_names
 from bench.statistics.ranking import rank
 from bench.store.journal import latest_attempts
 from bench.store.kernels import KernelRecord
@@ -46,8 +47,9 @@ def render(
         real: pictures of real images, by workload; they stand beside the samples.
         scripted: whether figures become interactive, which takes a library of 4.8 MB into the page.
     """
-    kept = latest_attempts(records)
-    tables = list(boards) if boards is not None else rank(kept, workloads, kernels=kernels)
+    latest = latest_attempts(records)
+    tables = list(boards) if boards is not None else rank(latest, workloads, kernels=kernels)
+    kept = under_current_names(latest)
     sections = board_sections(kept, tables, workloads, sample_file)
     anchors = cards.anchors(kept)
     described = cards.cards(kept, sections, anchors)
@@ -98,7 +100,7 @@ def board_sections(
     sample_file: SampleFile | None = None,
 ) -> list[BoardSections]:
     """Return the sections of every table, which share the room of the page. Without files, no grids."""
-    by_id = {f"{record.trial_id}.{record.attempt}": record for record in records}
+    by_id = {f"{record.trial_id}.{record.attempt}": record for record in under_current_names(records)}
     tabled = [[by_id[name] for name in board.record_ids] for board in boards]
     # In the order of the tables, so that where there is no room for all grids the best methods have theirs.
     ordered = (record for board, own in zip(boards, tabled, strict=True) for record in _ranked(board, own))

@@ -38,7 +38,7 @@ def to_junit(shown: Presented) -> str:
 
 
 def _case(suite: ET.Element, row: Row, finding: GateFinding, shown: Presented) -> str:
-    name = f"{row.name} on {row.workload}, {row.key.setting}" if row.key else row.name
+    name = f"{row.name} on {shown.place(row)}, {row.key.setting}" if row.key else row.name
     case = ET.SubElement(suite, "testcase", classname=_clean(f"{finding.gate}.{row.workload}"), name=_clean(name))
     words = "; ".join(word for word in (effect(finding), finding.note, *row.notes) if word)
     better = finding.verdict == "better" and not shown.allow_improvement

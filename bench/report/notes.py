@@ -117,7 +117,7 @@ def _left_out(board: Leaderboard) -> list[str]:
         said.append(f"Not in the score: {further} with seeds that few methods have.")
     if board.superseded:
         said.append(
-            f"Not in this table: {formatting.plural(board.superseded, 'record')} of older data or component versions."
+            f"Not in this table: {formatting.plural(board.superseded, 'record')} of other data or component versions."
         )
     if board.fingerprints > 1:
         pace = "" if board.iterations else f"; images/s is that of the most frequent one, {board.timed_hardware}"

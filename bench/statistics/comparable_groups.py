@@ -5,8 +5,9 @@ paper track norm and batch size are the method's own. Toys have no norm: they jo
 track's norm where there is one.
 
 Within such a group every workload is held to one setting (data, component versions, network, and the number of samples
-where the data decides on it), the newest one, and a method to the newest versions of its own parts, so that mending one
-loss concerns nobody else; older records stay on disk and are counted as superseded, never mixed in.
+where the data decides on it), that of the newest result, and a method to the newest versions of its own parts, so that
+mending one loss concerns nobody else; others stay on disk and are counted as superseded, never mixed in. Images of one
+content are one workload, wherever their folder lay (`bench.statistics.current`).
 
 A seed of a workload *counts* when more than half of the rankable methods have a result for it. A method is complete
 when it has a result in every counting cell; only complete methods are ranked, on exactly the counting cells. So a
@@ -23,10 +24,10 @@ from typing import Final
 from bench.config.protocol import core_norm, scoring_version
 from bench.config.trial import PART, Spec, part_versions
 from bench.config.workload import Workload
+from bench.statistics.current import Data, name_of, names_of_data, weight
 from bench.statistics.scores import is_result, workload_of
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
-from bench.store.times import age
 
 OWN: Final = "own"
 """Stands for what each method brings itself on the paper track."""
@@ -123,12 +124,14 @@ class ComparableGroup:
 
 def comparable_groups(records: Iterable[Record], workloads: Mapping[str, Workload]) -> list[ComparableGroup]:
     """Divide the last attempts of all trials into tables, ordered by their keys."""
-    keyed = [(_key(record.spec, workload_of(record, workloads)), record) for record in latest_attempts(records)]
+    kept = latest_attempts(records)
+    keyed = [(_key(record.spec, workload_of(record, workloads)), record) for record in kept]
     image_keys = {key for key, record in keyed if not workloads[record.spec.workload].is_toy}
     groups: dict[GroupKey, list[Record]] = defaultdict(list)
     for key, record in keyed:
         groups[_joined(key, image_keys) if workloads[record.spec.workload].is_toy else key].append(record)
-    return [_group(key, groups[key]) for key in sorted(groups)]
+    names = names_of_data(kept)
+    return [_group(key, groups[key], names) for key in sorted(groups)]
 
 
 def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
@@ -138,14 +141,17 @@ def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
     return (core or matching)[0] if core or len(matching) == 1 else key
 
 
-def _group(key: GroupKey, records: Sequence[Record]) -> ComparableGroup:
-    by_age = [(record, _setting(record), part_versions(record.components)) for record in sorted(records, key=age)]
-    current = {record.spec.workload: setting for record, setting, _ in by_age}
-    parts = {record.spec.method: versions for record, _, versions in by_age}
+def _group(key: GroupKey, records: Sequence[Record], names: Mapping[Data, str]) -> ComparableGroup:
+    by_weight = [
+        (record, name_of(record.spec, names), _setting(record), part_versions(record.components))
+        for record in sorted(records, key=weight)
+    ]
+    current = {name: setting for _, name, setting, _ in by_weight}
+    parts = {record.spec.method: versions for record, _, _, versions in by_weight}
     cells = {
-        (MethodKey(record.spec.method, record.spec.allow_invalid), record.spec.workload, record.spec.seed): record
-        for record, setting, versions in by_age
-        if setting == current[record.spec.workload] and versions == parts[record.spec.method]
+        (MethodKey(record.spec.method, record.spec.allow_invalid), name, record.spec.seed): record
+        for record, name, setting, versions in by_weight
+        if setting == current[name] and versions == parts[record.spec.method]
     }
     return ComparableGroup(key=key, cells=cells, superseded=len(records) - len(cells))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from bench.statistics.current import Data, data_of
 from bench.store.record import Record
 
 
@@ -36,8 +37,8 @@ def relative_cost(records: Iterable[Record], reference: Iterable[Record]) -> Rel
     )
 
 
-def _place(record: Record) -> tuple[str, int, str | None, bool]:
-    return record.spec.workload, record.spec.seed, record.fingerprint, bool(record.cost.get("replayed_steps"))
+def _place(record: Record) -> tuple[Data, int, str | None, bool]:
+    return data_of(record.spec), record.spec.seed, record.fingerprint, bool(record.cost.get("replayed_steps"))
 
 
 def _ratios(pairs: Iterable[tuple[Record, Record]], key: str) -> list[float]:

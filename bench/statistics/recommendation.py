@@ -14,6 +14,7 @@ from typing import Final
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION, PUBLISHABLE_SEEDS
 from bench.config.workload import Workload
 from bench.statistics.board import Leaderboard, LeaderboardRow
+from bench.statistics.current import under_current_names
 from bench.statistics.estimates import RANKED_SEEDS
 from bench.statistics.ranking import rank
 from bench.statistics.stages import all_at_step, steps_of
@@ -71,7 +72,7 @@ def recommend_on_each(
     """
     counting: dict[str, list[Record]] = defaultdict(list)
     kinds = {workload.is_toy for workload in asked}
-    for record in latest_attempts(records):
+    for record in under_current_names(latest_attempts(records)):
         if _counts(record) and workloads[record.spec.workload].is_toy in kinds:
             counting[record.spec.workload].append(record)
     boards = {name: _best_board(own, workloads, steps) for name, own in sorted(counting.items())}

@@ -1,19 +1,22 @@
 """Which records of two sets may be compared, cell by cell.
 
-A cell is everything of a trial's spec but the seed. Within one set a cell is held to one setting, the newest one, as on
-the leaderboard. Two cells are comparable when protocol version, data, network and optimizer agree. Versions of the
-engine, the losses and the user's own losses may differ, since they are what is compared; versions of what measures
-(metrics, extractor, data) may not, as far as distances are concerned.
+A cell is everything of a trial's spec but the seed. Within one set a cell is held to one setting, that of the newest
+result, as on the leaderboard. A folder's images are a workload of their own (`bench.statistics.current`): cells of two
+sets are paired by them first, and what is left of one kind of workload is paired as other data.
+
+Two cells are comparable when protocol version, data, network and optimizer agree. Versions of the engine, the losses
+and the user's own losses may differ, since they are what is compared; versions of what measures (metrics, extractor,
+data) may not, as far as distances are concerned.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.config.trial import Spec, canonical_json
 from bench.config.workload import workload_kind
-from bench.statistics.scores import is_result
+from bench.statistics.current import data_of, name_of, names_of_data, weight
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
 from bench.store.times import age
@@ -23,7 +26,7 @@ MEASURING_COMPONENTS: Final = ("metrics", "extractor", "data")
 
 
 SETTING: Final = ("track", "d_norm", "precision", "steps", "evaluate_every", "samples", "batch_size", "allow_invalid")
-"""Everything of a cell but its method and workload."""
+"""Everything of a cell but its method, workload and data."""
 
 IDENTICAL: Final = "identical: the same trials with the same results"
 
@@ -43,10 +46,12 @@ class CellKey:
     batch_size: int
     method: str
     allow_invalid: bool
+    data: str = ""
+    """The hash of the images if the workload reads a folder: others of that kind are other workloads."""
 
     @property
     def setting(self) -> str:
-        """Everything but method and workload, in words."""
+        """Everything but method, workload and data, in words."""
         return (
             f"{self.track} track, d_norm {self.d_norm}, {self.precision}, {self.steps:,} steps of {self.batch_size}, "
             f"evaluated every {self.evaluate_every:,} on {self.samples:,} samples"
@@ -59,12 +64,15 @@ class Side:
 
     runs: Mapping[int, Record]
     superseded: int
-    """Records of older data or component versions, left out."""
+    """Records of other data or component versions than the newest result, left out."""
     lost: int
     """Runs that ended in a timeout or an error of the machinery: they say nothing about the loss."""
 
     lost_names: frozenset[str] = frozenset()
     """What the method was called in those runs."""
+
+    workload: str = ""
+    """What the workload is called, with the folder that it reads."""
 
     @property
     def any(self) -> Record | None:
@@ -95,6 +103,11 @@ class Pair:
         """The shortest name of the method."""
         names = [record.spec.method_name for side in (self.base, self.new) for record in side.runs.values()]
         return min(names, key=lambda name: (len(name), name), default=self.key.method)
+
+    @property
+    def workload(self) -> str:
+        """What the workload is called, with the folder that it reads: in NEW where it is there."""
+        return self.new.workload or self.base.workload
 
     @property
     def identical(self) -> bool:
@@ -129,11 +142,40 @@ class Pair:
 
 
 def sides(records: Iterable[Record]) -> dict[CellKey, Side]:
-    """Divide the last attempts of a set into cells, each held to its newest setting."""
-    grouped: dict[CellKey, list[Record]] = defaultdict(list)
-    for record in latest_attempts(records):
-        grouped[cell_key(record.spec)].append(record)
-    return {key: _side(grouped[key]) for key in sorted(grouped)}
+    """Divide the last attempts of a set into cells, each held to the setting of its newest result."""
+    kept = latest_attempts(records)
+    names = names_of_data(kept)
+    grouped: dict[tuple[CellKey, str], list[Record]] = defaultdict(list)
+    for record in kept:
+        grouped[cell_key(record.spec), name_of(record.spec, names)].append(record)
+    divided: dict[CellKey, Side] = {}
+    for (key, name), of_cell in grouped.items():
+        by_weight = sorted(of_cell, key=weight)
+        divided[replace(key, data=data_of(by_weight[-1].spec)[1])] = _side(by_weight, name)
+    return dict(sorted(divided.items()))
+
+
+def aligned(base: Mapping[CellKey, Side], new: Mapping[CellKey, Side]) -> dict[CellKey, Side]:
+    """Return the cells of NEW under the keys of BASE where they differ in their data alone: of each kind, what is left.
+
+    What lay in the same folder is paired first. A cell that is left over on one side alone keeps its key.
+    """
+    left: dict[CellKey, list[CellKey]] = defaultdict(list)
+    for key in base.keys() - new.keys():
+        left[replace(key, data="")].append(key)
+    named: dict[CellKey, CellKey] = {}
+    unpaired = sorted(new.keys() - base.keys())
+    for same_folder in (True, False):
+        for key in (key for key in unpaired if key not in named):
+            others = [
+                other
+                for other in sorted(left[replace(key, data="")])
+                if not same_folder or base[other].workload == new[key].workload
+            ]
+            if others:
+                named[key] = others[0]
+                left[replace(key, data="")].remove(others[0])
+    return {named.get(key, key): side for key, side in new.items()}
 
 
 def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
@@ -143,7 +185,8 @@ def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
     is not compared: neither expression is gone, and they are not the same method.
     """
     empty = Side(runs={}, superseded=0, lost=0)
-    left, right = sides(base), sides(new)
+    left = sides(base)
+    right = aligned(left, sides(new))
     renamed = _redefinitions(left, right)
     joined = {key for key in renamed.values() if key not in right}
     pairs = []
@@ -183,15 +226,18 @@ def cell_key(spec: Spec) -> CellKey:
     )
 
 
-def _side(records: Iterable[Record]) -> Side:
-    by_age = sorted(records, key=age)
-    current = [record for record in by_age if _setting(record) == _setting(by_age[-1])]
-    runs = {record.spec.seed: record for record in current if is_result(record)}
+def _side(by_weight: Sequence[Record], workload: str) -> Side:
+    """Hold a cell to the setting of its newest result; runs of another that were lost since then are lost, too."""
+    decisive = by_weight[-1]
+    setting, decided = _setting(decisive), age(decisive)
+    runs = {record.spec.seed: record for record in by_weight if not record.is_lost and _setting(record) == setting}
+    lost = [record for record in by_weight if record.is_lost and (_setting(record) == setting or age(record) > decided)]
     return Side(
         runs=dict(sorted(runs.items())),
-        superseded=len(by_age) - len(current),
-        lost=len(current) - len(runs),
-        lost_names=frozenset(record.spec.method_name for record in current if not is_result(record)),
+        superseded=len(by_weight) - len(runs) - len(lost),
+        lost=len(lost),
+        lost_names=frozenset(record.spec.method_name for record in lost),
+        workload=workload,
     )
 
 

@@ -43,6 +43,8 @@ class Row:
     """That the name stands for another expression in BASE, and for which."""
     lost: int = 0
     """Runs of NEW that were lost to timeouts and errors: nobody has looked at them."""
+    reads: str = ""
+    """What the workload is called with the folder that it reads, where there is a cell."""
 
     @property
     def workload(self) -> str:
@@ -181,7 +183,15 @@ def compare(
     judged = quality(pairs, workloads, settings, flags)
     gates = zip(judged, failures_of(pairs), throughputs(pairs, settings), strict=True)
     rows = tuple(
-        Row(cell.method, cell.key, findings, _notes(cell), redefined=cell.redefined, lost=cell.new.lost)
+        Row(
+            name=cell.method,
+            key=cell.key,
+            findings=findings,
+            notes=_notes(cell),
+            redefined=cell.redefined,
+            lost=cell.new.lost,
+            reads=cell.workload,
+        )
         for cell, findings in zip(pairs, gates, strict=True)
     )
     return Comparison(rows=rows, changes=_changes(pairs), reruns=_reruns(pairs, judged, flags or {}), settings=settings)
@@ -234,7 +244,7 @@ def _notes(cell: Pair) -> tuple[str, ...]:
         if side.lost:
             said.append(f"{name}: {side.lost} lost to a timeout or an error of the machinery")
         if side.superseded:
-            said.append(f"{name}: {side.superseded} of older versions left out")
+            said.append(f"{name}: {side.superseded} of other versions left out")
     if cell.base.any is not None and cell.new.any is not None:
         said += remarks(revised(part_versions(cell.base.any.components), part_versions(cell.new.any.components)))
     if cell.contradictions:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from planted_records import make_workload, planted_record
 from pretended_training import PretendedTraining, install
 from published_folders import make_published
+from synthetic import write
 
 from bench.cli.main import cli
 from bench.report import methods, overview, sections, style
@@ -56,6 +58,20 @@ def bench(monkeypatch):
         return result
 
     return invoke
+
+
+@pytest.fixture
+def image_folders(tmp_path):
+    """Write results on folders of images, by name: `image_folders(name, "cats", dogs=3.0)`, by factors of distances."""
+
+    def make_set(name, *as_they_are, **worse):
+        records = []
+        for images, factor in {**dict.fromkeys(as_they_are, 1.0), **worse}.items():
+            workload = make_workload(f"imagefolder:/photos/{images}?size=32", content_hash=f"{images:0<64}", modes=0)
+            records += [planted_record(workload, seed=seed, distance=(100 + seed) * factor) for seed in range(10)]
+        return write(records, tmp_path / name)
+
+    return make_set
 
 
 @pytest.fixture

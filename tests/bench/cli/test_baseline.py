@@ -88,10 +88,23 @@ def test_a_name_is_a_name(bench, folder, name):
 
 def test_lost_runs_are_left_out_and_counted(bench, folder):
     record = Store(folder).records()[0]
-    write([msgspec.structs.replace(record, status="timeout", attempt=1)], folder)
+    write([msgspec.structs.replace(record, status="timeout")], folder)
     result = bench("baseline", "freeze", "main", "--results", folder)
     assert result.stdout.startswith("11 trials of 4 cells")
     assert "left out: 1 record ended in a timeout or an error" in result.stdout
+
+
+def test_every_folder_of_images_is_kept(bench, folder, image_folders):
+    here = image_folders("photos", "cats", "dogs")
+    result = bench("baseline", "freeze", "photos", "--results", here)
+    assert result.stdout.startswith("20 trials of 2 cells: ")
+    assert "left out" not in result.stdout
+    result = bench("baseline", "freeze", "photos", "--results", image_folders("later", dogs=3.0), "--replace")
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert [line for line in lines if line.startswith("nsgan")] == [
+        "nsgan imagefolder:/photos/cats?size=32 distance 104 (10 runs) – removed",
+        "nsgan imagefolder:/photos/dogs?size=32 distance 104 (10 runs) 314 (10 runs) ×3.00",
+    ]
 
 
 def test_nothing_to_freeze(bench, folder, tmp_path):

@@ -113,6 +113,46 @@ def test_3_where_the_sets_have_nothing_in_common(bench, base, sets):
     assert bench("compare", base, sets(methods=("wgan-gp",))).exit_code == 3
 
 
+@pytest.mark.parametrize("worse", ["cats", "dogs"])
+def test_1_for_a_regression_on_one_of_two_folders_of_images(bench, image_folders, worse):
+    """Two folders are two workloads: neither hides the other, whichever was run last."""
+    other = {"cats": "dogs", "dogs": "cats"}[worse]
+    base = image_folders("base", "cats", "dogs")
+    result = bench("compare", base, image_folders("new", other, **{worse: 3.0}))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 of 2 cells worse")
+    rows = bench("compare", base, base.parent / "new", "--format", "md").stdout
+    assert re.search(rf"worse \| nsgan \| imagefolder:/photos/{worse}\?size=32 \|", rows)
+    assert bench("compare", base, image_folders("both", "dogs", "cats")).exit_code == 0
+    root = ET.fromstring(bench("compare", base, base, "--format", "junit").stdout)
+    names = {case.get("name").partition(",")[0] for case in root.iter("testcase")}
+    assert names == {f"nsgan on imagefolder:/photos/{images}?size=32" for images in ("cats", "dogs")}
+
+
+def test_1_for_a_folder_of_images_that_is_missing(bench, image_folders):
+    result = bench("compare", image_folders("base", "cats", "dogs"), image_folders("new", "cats"))
+    assert result.exit_code == 1
+    assert "Unseen: NEW has no result (1)" in result.stdout
+    assert bench("compare", image_folders("new", "cats"), image_folders("base", "cats", "dogs")).exit_code == 0
+
+
+def test_a_run_that_was_lost_under_another_version_hides_no_results(bench, base, sets):
+    """Neither side's numbers are outdated by it; of NEW it is a run that nobody has looked at."""
+    worse = sets(effects={"hinge": math.log(1.4)})
+    for record in make(replace(WORLD, methods=("hinge",)), 1, 3):
+        trial = msgspec.structs.replace(record.trial, components={**record.components, "engine": "99"})
+        lost = {"trial_id": trial.id, "components": trial.components, "status": "error", "metrics": {}}
+        later = msgspec.structs.replace(record, finished_at="2099-01-01T00:00:00+00:00", **lost)
+        write([later], base)
+    result = bench("compare", base, worse)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 of 3 cells worse")
+    assert bench("compare", base, sets("equal")).exit_code == 0
+    result = bench("compare", sets("equal"), base)
+    assert result.exit_code == 1
+    assert "1 of NEW's runs lost" in result.stdout
+
+
 def test_3_for_another_protocol(bench, base, tmp_path):
     changed = []
     for record in make(WORLD, 10, 1):

@@ -54,7 +54,7 @@ def test_what_is_left_out_is_said(planted, record, workload):
     said = " ".join(notes(board))
     for words in (
         "1 further result with",
-        "1 record of older",
+        "1 record of other",
         "from 2 kinds of machine",
         "1 run that ended in a timeout",
     ):

@@ -5,6 +5,7 @@ import pytest
 from planted_records import make_workload
 
 from bench.config.workload import Budget
+from bench.report.html import board_sections
 from bench.report.notes import facts
 from bench.statistics.ranking import rank
 
@@ -60,6 +61,41 @@ def test_records_of_older_components_are_superseded(planted, record, workload):
     assert board.superseded == 6
     assert methods_of(board)[-1] == "mmgan"  # a method that has old records only is in no row
     assert {row.method: row.runs for row in board.rows}["nsgan"] == 3
+
+
+def test_a_run_that_was_lost_under_a_newer_version_supersedes_nothing(planted, record, workload):
+    later = {"finished_at": "2099-01-01T00:00:00+00:00", "status": "error"}
+    engine = record(workload, "nsgan", 0, components={"losses": "1", "engine": "99"}, **later)
+    part = record(workload, "mmgan", 0, components={"losses": "1", "loss:mmgan": "2"}, **later)
+    (before,) = rank(planted(3), {"digits": workload}, resamples=50)
+    (board,) = rank([*planted(3), engine, part], {"digits": workload}, resamples=50)
+    assert [(row.method, row.runs) for row in board.rows] == [(row.method, 3) for row in before.rows]
+    assert (board.superseded, board.digest) == (2, before.digest)
+    (alone,) = rank([engine], {"digits": workload}, resamples=50)
+    assert [(row.method, row.runs, row.lost) for row in alone.rows] == [("nsgan", 0, 1)]
+
+
+def folder_records(record, folder, images, seeds, finished_at):
+    photos = make_workload(f"imagefolder:/{folder}/photos?size=32", modes=0, content_hash=images * 64)
+    made = [record(photos, method, seed, finished_at=finished_at) for method in ("nsgan", "hinge") for seed in seeds]
+    return made, {photos.name: photos}
+
+
+@pytest.mark.parametrize(
+    ("now", "columns"),
+    [("1", ["imagefolder:/new/photos?size=32"]), ("2", [f"imagefolder:/{at}/photos?size=32" for at in ("new", "old")])],
+)
+def test_a_moved_folder_is_one_workload_and_other_images_are_another(record, now, columns):
+    old, first = folder_records(record, "old", "1", range(8), "2026-01-01T00:00:00+00:00")
+    new, second = folder_records(record, "new", now, range(8, 10), "2026-02-01T00:00:00+00:00")
+    (board,) = rank([*new, *old], first | second, resamples=50)
+    assert [column.name for column in board.workloads] == columns
+    assert ({row.runs for row in board.rows}, board.superseded) == ({10}, 0)
+    if len(columns) == 1:
+        assert (list(board.workloads[0].seeds), {row.seeds for row in board.rows}) == ([*range(10)], {10})
+        assert {row.cost_pairs for row in board.rows} == {10}, "the same seed of the reference is found in either place"
+        (section,) = board_sections([*new, *old], [board], first | second)
+        assert [len(section.of(row, columns[0])) for row in board.rows] == [10, 10]
 
 
 def test_a_loss_of_the_users_own_joins_the_table_and_supersedes_its_own_past_alone(planted, record, workload):

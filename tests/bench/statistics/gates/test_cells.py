@@ -92,6 +92,62 @@ def test_a_folder_of_images_may_move():
     assert not only(runs(workload=here), runs(workload=there)).refusal
 
 
+def photos(folder="cats", images="1", place="here", **changes):
+    return runs(workload=make_workload(f"imagefolder:/{place}/{folder}?size=64", content_hash=images * 64), **changes)
+
+
+def refusals(base, new):
+    return {(cell.base.workload, cell.new.workload): cell.refusal for cell in pair(base, new)}
+
+
+CATS, DOGS = "imagefolder:/here/cats?size=64", "imagefolder:/here/dogs?size=64"
+
+
+def test_two_folders_of_images_are_two_workloads():
+    both = [*photos("cats", "1"), *photos("dogs", "2", finished_at=NEW)]
+    assert [(side.workload, len(side.runs), side.superseded) for side in sides(both).values()] == [
+        (CATS, 3, 0),
+        (DOGS, 3, 0),
+    ]
+    assert refusals(both, both) == {(CATS, CATS): "", (DOGS, DOGS): ""}
+    assert refusals(both, photos("cats", "1")) == {(CATS, CATS): "", (DOGS, ""): "NEW has no result"}
+    assert refusals(photos("cats", "1"), both) == {(CATS, CATS): "", ("", DOGS): "BASE has no result"}
+
+
+def test_what_is_left_of_folders_of_images_is_other_data():
+    base = [*photos("cats", "1"), *photos("dogs", "2")]
+    assert refusals(base, [*photos("dogs", "3"), *photos("cats", "1")]) == {
+        (CATS, CATS): "",
+        (DOGS, DOGS): "other data",
+    }
+    changed = [*photos("dogs", "3"), *photos("cats", "4")]
+    assert refusals(base, changed) == {(CATS, CATS): "other data", (DOGS, DOGS): "other data"}, "by folder, if it is"
+    assert refusals(photos("cats", "1"), photos("dogs", "2")) == {(CATS, DOGS): "other data"}
+    names = {"BASE": photos(images="1", method="a", name="mine"), "NEW": photos(images="1", method="b", name="mine")}
+    (only_one,) = pair(names["BASE"], names["NEW"])
+    assert only_one.redefined
+
+
+def test_a_folder_whose_images_changed_counts_as_it_was_last_and_a_moved_one_is_the_same():
+    (side,) = sides([*photos(images="1", finished_at=OLD), *photos(images="2", finished_at=NEW)]).values()
+    assert ({record.spec.data_hash for record in side.runs.values()}, side.superseded) == ({"2" * 64}, 3)
+    moved = [*photos(place="there", finished_at=OLD), *photos(seeds=5, finished_at=NEW)[3:]]
+    (side,) = sides(moved).values()
+    assert (list(side.runs), side.workload, side.superseded) == ([0, 1, 2, 3, 4], CATS, 0)
+
+
+def test_a_run_that_was_lost_makes_no_result_outdated():
+    good = runs(components={"losses": "1"}, finished_at=OLD)
+    later = runs(1, components={"losses": "2"}, finished_at=NEW, status="error")
+    (side,) = sides([*good, *later]).values()
+    assert (list(side.runs), side.superseded, side.lost) == ([0, 1, 2], 0, 1)
+    earlier = runs(1, components={"losses": "0"}, finished_at="2025-01-01T00:00:00+00:00", status="error")
+    (side,) = sides([*earlier, *good]).values()
+    assert (list(side.runs), side.superseded, side.lost) == ([0, 1, 2], 1, 0)
+    (side,) = sides([*earlier, *later]).values()
+    assert (list(side.runs), side.superseded, side.lost) == ([], 1, 1)
+
+
 def test_one_side_is_held_to_its_newest_versions_and_last_attempts():
     old = runs(components={"losses": "1"}, finished_at=OLD)
     new = runs(2, components={"losses": "2"}, finished_at=NEW)
