@@ -115,7 +115,7 @@ class Against(Asked):
             the exit code: `_NOTHING` where no number may be compared.
         """
         from bench.cli.reading import read_records, workloads_of
-        from bench.statistics.against import rank_against
+        from bench.statistics.against import published_and_new, rank_against
 
         wanted = {trial.id for planned in self.planned for trial in planned.new}
         wanted |= {trial.id for planned in self.planned for trial in planned.references.values()}
@@ -128,7 +128,8 @@ class Against(Asked):
         everything = [*own, *(record for records in campaigns.values() for record in records)]
         with usage_errors():
             joined = rank_against(campaigns, own, workloads_of(everything))
-        page = self._write_page(results, own, campaigns, joined)
+        standing, new = published_and_new(campaigns, own)
+        page = self._write_page(results, new, standing, joined)
         if style == "json":
             print_json(self._document(results, own, joined, page))
         else:
@@ -183,7 +184,7 @@ class Against(Asked):
         }
 
     def _write_page(
-        self, results: Path, own: "Sequence[Record]", campaigns: "Mapping[str, Sequence[Record]]", joined: "Joined"
+        self, results: Path, new: "Sequence[Record]", campaigns: "Mapping[str, Sequence[Record]]", joined: "Joined"
     ) -> Path:
         """Write the page of the joined tables, with what was trained here alone below them."""
         import msgspec
@@ -195,17 +196,18 @@ class Against(Asked):
 
         shown = {name.rpartition(".")[0] for board in (*joined.boards, *joined.apart) for name in board.record_ids}
         published = {record.trial_id: record for records in campaigns.values() for record in records}
-        kept = [record for record in own if record.trial_id in shown and record.trial_id not in published]
+        kept = [record for record in new if record.trial_id in shown]
         for record in (record for record in published.values() if record.trial_id in shown):
             known = record.history
             if isinstance(known, EvaluationsAlone):  # what a page draws of it; its curves of training did not ship
                 record = msgspec.structs.replace(record, history=History(evaluations=known.evaluations))
             kept.append(record)
         store = open_store(results)
+        folders = {campaign.name: _artifacts(campaign) for campaign in self.campaigns}
         samples = {
-            record.trial_id: _artifacts(campaign) / record.trial_id / "samples.png"
-            for campaign in self.campaigns
-            for record in campaign.records
+            record.trial_id: folders[name] / record.trial_id / "samples.png"
+            for name, records in campaigns.items()
+            for record in records
         }
         page = render(
             kept,

@@ -17,6 +17,7 @@ from bench.statistics.board import Leaderboard, LeaderboardRow, Origins
 from bench.statistics.comparable_groups import MethodKey
 from bench.statistics.machines import MachineCheck, check_machine, setting_of
 from bench.statistics.ranking import rank
+from bench.statistics.scores import is_result
 from bench.store.record import Record, without_history
 
 HERE: Final = "here"
@@ -45,8 +46,7 @@ def rank_against(
         own: the new records, and those of published trials that were trained here again, which the check alone reads.
         workloads: by name, all that the records ran on.
     """
-    published = {record.trial_id: record for records in campaigns.values() for record in records}
-    new = [record for record in own if record.trial_id not in published]
+    campaigns, new = published_and_new(campaigns, own)
     mine = _by_setting(own)
     checks: list[MachineCheck] = []
     fits: dict[str, Record] = {}
@@ -66,6 +66,24 @@ def rank_against(
         boards=tuple(_as_published(board, campaigns, new, workloads, checks) for board in boards),
         apart=tuple(rank([record for record in new if not joins[record.trial_id]], workloads)),
     )
+
+
+def published_and_new(
+    campaigns: Mapping[str, Sequence[Record]], own: Sequence[Record]
+) -> tuple[dict[str, list[Record]], list[Record]]:
+    """Return the published records that stand, and which of the others are new.
+
+    A published trial that was lost to a timeout or an error has no result: where it has one in another campaign or was
+    trained here, that one stands.
+    """
+    published = {record.trial_id for records in campaigns.values() for record in records if is_result(record)}
+    new = [record for record in own if record.trial_id not in published]
+    elsewhere = published | {record.trial_id for record in new}
+    standing = {
+        name: [record for record in records if is_result(record) or record.trial_id not in elsewhere]
+        for name, records in campaigns.items()
+    }
+    return standing, new
 
 
 def _by_setting(records: Iterable[Record]) -> dict[bytes, list[Record]]:

@@ -95,6 +95,38 @@ def test_a_trial_of_two_campaigns_is_there_once_and_names_both():
     assert len(board.record_ids) == 30
 
 
+def lost(record):
+    return msgspec.structs.replace(record, status="timeout", metrics={}, stability={}, cost={})
+
+
+def test_a_published_trial_that_was_lost_is_what_was_trained_of_it():
+    (one, *others), named = campaign(methods={"own": 22.0}), campaign()
+    published = {"topics": [lost(one), *others, *named]}
+    (before,) = rank_against(published, [], WORKLOADS).boards
+    assert {row.method: (row.runs, row.lost) for row in before.rows}["own"] == (4, 1)
+    (board,) = rank_against(published, [one], WORKLOADS).boards
+    rows = {row.method: row for row in board.rows}
+    assert (rows["own"].runs, rows["own"].lost, board.origins.rows[rows["own"].method_key]) == (
+        5,
+        0,
+        ("topics", "here"),
+    )
+    assert order(board) == order(rank([one, *others, *named], WORKLOADS)[0])
+    (again,) = rank_against(
+        {"topics": [one, *others, *named]}, [lost(one), *campaign(methods={"b": 9.0})], WORKLOADS
+    ).boards
+    assert {row.method: (row.runs, row.lost) for row in again.rows}["own"] == (5, 0), "a published result stands"
+
+
+@pytest.mark.parametrize("names", [("topics", "small"), ("small", "topics")])
+def test_what_one_campaign_has_lost_another_has(names):
+    (one, *others) = campaign()
+    records = {"topics": [one, *others], "small": [lost(one)]}
+    (board,) = rank_against({name: records[name] for name in names}, [], WORKLOADS).boards
+    assert order(board) == order(rank(campaign(), WORKLOADS)[0])
+    assert board.origins.campaigns == ("topics",)
+
+
 def judged(records, weights, distance=20.0):
     """Records at whose images VGG16 has looked, with weights of these first digits."""
 
