@@ -19,7 +19,7 @@ from bench.config.trial import Trial
 from bench.extractors.specs import IMAGENET, extractor_names
 from bench.plan import expand
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
-from bench.statistics.current import called
+from bench.statistics.current import data_name, names_of_data, renamed
 from bench.statistics.machines import differences
 from bench.statistics.rows import name_of
 from bench.statistics.scores import is_result
@@ -90,22 +90,25 @@ def settings_of(campaigns: Sequence[Campaign], workloads: Collection[str] = ()) 
 
     Args:
         campaigns: the published records.
-        workloads: the names of those that are asked for; all, if it is empty.
+        workloads: those that are asked for, as a user writes them; all, if it is empty.
+
+    Raises:
+        ValueError: there is no such workload; the message names the nearest one.
     """
-    kept: dict[str, Record] = {}
+    kept: list[Record] = []
     names: dict[str, list[str]] = {}
-    left_out: dict[str, None] = {}
-    for campaign in campaigns:
-        for record in campaign.records:
-            why = _why_not(record, workloads)
-            if why is None:
-                kept[record.trial_id] = record
-                names.setdefault(record.trial_id, []).append(campaign.name)
-            elif why:
-                left_out[f"{campaign.name}: {why}"] = None
-    known = {name: data.workload(name) for name in {record.spec.workload for record in kept.values()}}
+    of_workloads, lacking = _asked_for(campaigns, workloads)
+    left_out: dict[str, None] = dict.fromkeys(lacking)
+    for campaign, record in of_workloads:
+        why = _why_not(record)
+        if why:
+            left_out[f"{campaign}: {why}"] = None
+        else:
+            kept.append(record)
+            names.setdefault(record.trial_id, []).append(campaign)
+    known = {name: data.workload(name) for name in {record.spec.workload for record in kept}}
     settings: list[Setting] = []
-    for group in comparable_groups(kept.values(), known):
+    for group in comparable_groups(kept, known):
         counting = group.counting()
         for workload in group.workloads:
             if workload in counting:
@@ -155,11 +158,21 @@ def plan_against(
     return planned, left_out
 
 
-def _why_not(record: Record, workloads: Collection[str]) -> str | None:
-    """Say why a record's setting cannot be trained today; None if it can, nothing if nobody has asked for it."""
+def _asked_for(campaigns: Sequence[Campaign], workloads: Collection[str]) -> tuple[list[tuple[str, Record]], list[str]]:
+    """Return the records on the workloads that are asked for with their campaigns, and say of which there are none."""
+    published = [(campaign.name, record) for campaign in campaigns for record in campaign.records]
+    names = names_of_data(record for _, record in published)
+    known = {data_name(record.spec, names) for _, record in published}
+    asked = {data.workload(name).name for name in workloads} or known
+    kept = [(campaign, record) for campaign, record in published if data_name(record.spec, names) in asked]
+    return kept, [
+        f"no record on {name}; there are some on {', '.join(sorted(known))}" for name in sorted(asked - known)
+    ]
+
+
+def _why_not(record: Record) -> str:
+    """Say why a record's setting cannot be trained today; nothing if it can."""
     spec = record.spec
-    if workloads and spec.workload not in workloads:
-        return ""
     if spec.protocol_version != PROTOCOL_VERSION:
         return f"records of protocol {spec.protocol_version}, and this program trains {PROTOCOL_VERSION}"
     if spec.track != "controlled":
@@ -168,7 +181,7 @@ def _why_not(record: Record, workloads: Collection[str]) -> str | None:
         data.workload(spec.workload)
     except ValueError as error:
         return str(error)
-    return None
+    return ""
 
 
 def _setting(
@@ -185,7 +198,7 @@ def _setting(
 
     methods = sorted((method for method in group.methods if group.records_of(method, workload)), key=order)
     return Setting(
-        record=called(records[0], workload),
+        record=renamed(records[0], workload),
         seeds=tuple(seeds),
         campaigns=campaigns,
         references=tuple(method.expression for method in methods if not method.variant),

@@ -242,8 +242,7 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
         campaigns = find_campaigns(target)
         settings, left_out = settings_of(campaigns, options["workloads"])
         if not settings:
-            why = "; ".join(left_out) or f"no record on {', '.join(options['workloads'])}"
-            raise ValueError(f"nothing of {target} can be trained here: {why}")
+            raise ValueError(f"nothing of {target} can be trained here: {'; '.join(left_out)}")
     return Against(named_against(suite, target), target, campaigns, settings, left_out)
 
 

@@ -24,7 +24,7 @@ from typing import Final
 from bench.config.protocol import core_norm, scoring_version
 from bench.config.trial import PART, Spec, part_versions
 from bench.config.workload import Workload
-from bench.statistics.current import Data, name_of, names_of_data, weight
+from bench.statistics.current import Data, data_name, names_of_data, weight
 from bench.statistics.scores import is_result, workload_of
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
@@ -143,7 +143,7 @@ def _joined(key: GroupKey, image_keys: Iterable[GroupKey]) -> GroupKey:
 
 def _group(key: GroupKey, records: Sequence[Record], names: Mapping[Data, str]) -> ComparableGroup:
     by_weight = [
-        (record, name_of(record.spec, names), _setting(record), part_versions(record.components))
+        (record, data_name(record.spec, names), _setting(record), part_versions(record.components))
         for record in sorted(records, key=weight)
     ]
     current = {name: setting for _, name, setting, _ in by_weight}

@@ -48,7 +48,7 @@ def names_of_data(records: Iterable[Record]) -> Mapping[Data, str]:
     return of_folders
 
 
-def name_of(spec: Spec, names: Mapping[Data, str]) -> str:
+def data_name(spec: Spec, names: Mapping[Data, str]) -> str:
     """Return what a trial's workload is called, by the names of `names_of_data`."""
     return names.get(data_of(spec), spec.workload)
 
@@ -56,10 +56,10 @@ def name_of(spec: Spec, names: Mapping[Data, str]) -> str:
 def under_current_names(records: Sequence[Record]) -> list[Record]:
     """Return the records with their workloads called by one name each, as the tables call them."""
     names = names_of_data(records)
-    return [called(record, name_of(record.spec, names)) for record in records]
+    return [renamed(record, data_name(record.spec, names)) for record in records]
 
 
-def called(record: Record, name: str) -> Record:
+def renamed(record: Record, name: str) -> Record:
     """Return the record with its workload under another name for the same data."""
     if name == record.spec.workload:
         return record

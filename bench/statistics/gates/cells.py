@@ -16,7 +16,7 @@ from typing import Final
 
 from bench.config.trial import Spec, canonical_json
 from bench.config.workload import workload_kind
-from bench.statistics.current import data_of, name_of, names_of_data, weight
+from bench.statistics.current import data_name, data_of, names_of_data, weight
 from bench.store.journal import latest_attempts
 from bench.store.record import Record
 from bench.store.times import age
@@ -147,7 +147,7 @@ def sides(records: Iterable[Record]) -> dict[CellKey, Side]:
     names = names_of_data(kept)
     grouped: dict[tuple[CellKey, str], list[Record]] = defaultdict(list)
     for record in kept:
-        grouped[cell_key(record.spec), name_of(record.spec, names)].append(record)
+        grouped[cell_key(record.spec), data_name(record.spec, names)].append(record)
     divided: dict[CellKey, Side] = {}
     for (key, name), of_cell in grouped.items():
         by_weight = sorted(of_cell, key=weight)

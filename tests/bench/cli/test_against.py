@@ -177,13 +177,29 @@ def test_compare_pairs_the_trial_that_was_trained_again_with_the_published_one(b
         ("topics", ("--set", "samples=50"), "--set samples=50: --against trains as"),
         ("topics", ("--suite", "smoke"), "--suite: --against trains as"),
         ("topics", ("--executor", "ray"), "a cluster's nodes are known only when trials run"),
-        ("topics", ("--workload", "ring8"), "nothing of topics can be trained here: no record on ring8"),
+        (
+            "topics",
+            ("--workload", "ring8"),
+            "nothing of topics can be trained here: no record on ring8; there are some on digits",
+        ),
+        (
+            "topics",
+            ("--workload", "digits", "--workload", "rinng8"),
+            "unknown workload 'rinng8' (did you mean 'ring8'?)",
+        ),
     ],
 )
 def test_bad_input_is_one_line(held, target, more, said):
     result = held(target, *more)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_workload_without_a_published_record_is_told(held):
+    result = held("topics", "--workload", "ring8", "--workload", "digits", "--dry-run")
+    assert result.exit_code == 0
+    assert "left out: no record on ring8; there are some on digits" in result.output
+    assert "no record on" not in held("topics", "--workload", "digits", "--dry-run").output
 
 
 def test_without_a_method_there_is_nothing_to_rank(held):
