@@ -9,6 +9,7 @@ import click
 
 from bench.cli.asked import Asked
 from bench.cli.options import print_json, usage_errors
+from bench.cli.values import EMPTY
 from bench.config.commands import command
 
 if TYPE_CHECKING:
@@ -236,6 +237,8 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
         raise click.UsageError(
             f"{', '.join(taken)}: --against trains as the published records were trained; leave it out"
         )
+    if not target:
+        raise click.UsageError(f"--against: {EMPTY}")
     if not options["methods"]:
         raise click.UsageError("--against ranks methods of your own among published ones: name them with --method")
     with usage_errors():

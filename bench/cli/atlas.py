@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from bench.cli.options import format_option, print_json
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.config.commands import command
 
@@ -14,7 +15,7 @@ from bench.config.commands import command
 @click.option(
     "--folder",
     "chosen",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     help="The folder of the atlas.  [default: docs/atlas of this checkout]",
 )
 @format_option(description="The format of the message about what was written, or is out of date.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 from bench.config.commands import command
 from bench.config.protocol import REFERENCE_METHOD
@@ -26,7 +27,7 @@ _COLORS: Final = {
 
 
 @click.command(cls=Verb, short_help="Check a loss of your own before it is benchmarked.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=GivenPath(path_type=Path))
 @format_option()
 def check(file: Path, style: str) -> None:
     """Test every loss that a Python file registers against the contract of its kind; exit with 1 if one breaks it.

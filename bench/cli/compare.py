@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from bench.cli.options import DEFAULT_RESULTS, format_option, losses_option, output_option, usage_errors
+from bench.cli.values import FiniteRange, GivenPath
 from bench.cli.voice import Verb, say
 from bench.config.commands import command
 
@@ -43,11 +44,11 @@ _SUFFIXES: Final = {".md": "md", ".json": "json", ".xml": "junit"}
     help="Decide at once; or flag cells (1), and decide them on fresh seeds (2).",
 )  # fmt: skip
 @click.option(
-    "--flagged", type=click.Path(path_type=Path, dir_okay=False),
+    "--flagged", type=GivenPath(path_type=Path, dir_okay=False),
     help="The file of flagged cells, which stage 1 writes and stage 2 reads.",
 )  # fmt: skip
 @click.option(
-    "--threshold", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, metavar="PERCENT",
+    "--threshold", type=FiniteRange(min=0, min_open=True), default=5.0, show_default=True, metavar="PERCENT",
     help="How much slower counts as a slow-down.",
 )  # fmt: skip
 @click.option("--allow-improvement", is_flag=True, help="Let improvements pass; otherwise they fail like regressions.")
@@ -79,16 +80,17 @@ def compare(
     Exit codes: 0 no regression; 1 a regression, a changed golden trace, an improvement or a gap that is not allowed, a
     name for another method, or (--stage 1) a flagged cell; 2 bad input; 3 nothing comparable.
     """
-    from bench.cli.sources import not_there, read_source
+    from bench.cli.sources import not_there, read_source, refuse_shared
     from bench.report.compare_text import Presented
     from bench.report.flags import commands
     from bench.report.loss_files import loss_files_of
     from bench.statistics.gates.verdicts import GateSettings
 
     _check(stage, flagged, loss_files, outputs)
-    before, after = read_source(base), read_source(new)
+    before, after = read_source(base, "BASE"), read_source(new, "NEW")
     if after.absent:
         raise not_there(after, "NEW")
+    refuse_shared(before, after)
     settings = GateSettings(stage=stage, threshold=threshold / 100)
     comparison = _comparison(before, after, settings, flagged)
     results = str(after.results or DEFAULT_RESULTS)

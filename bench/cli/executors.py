@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from bench.cli.values import FiniteRange
 from bench.cli.voice import say
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def executor_options(command: Command) -> Command:
             "--cpus", type=click.IntRange(min=1), help="Ray: threads of each process.  [default: 1]"
         ),
         click.option(
-            "--gpus", type=click.FloatRange(min=0, max=1, min_open=True),
+            "--gpus", type=FiniteRange(min=0, max=1, min_open=True),
             help="Ray: the share of a GPU that each process takes.  [default: 1 on cuda]",
         ),
         click.option(
-            "--memory", type=click.FloatRange(min=0, min_open=True), metavar="GIB",
+            "--memory", type=FiniteRange(min=0, min_open=True), metavar="GIB",
             help="Ray: memory that each process takes of its node.",
         ),
         click.option(

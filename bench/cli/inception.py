@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from bench.cli.options import usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import say
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def inception_options(command: Command) -> Command:
     )
     weights = click.option(
         "--inception-weights",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=GivenPath(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="torch-fidelity's weights of Inception, instead of its cached download.",
     )

@@ -18,6 +18,7 @@ from bench.cli.options import (
     use_losses,
     written_as,
 )
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 from bench.config.commands import command
 from bench.config.protocol import CORE_NORM, REFERENCE_METHOD
@@ -87,7 +88,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @output_option("A file for the table, instead of the terminal.")
 @click.option(
-    "--trace", type=click.Path(path_type=Path, dir_okay=False),
+    "--trace", type=GivenPath(path_type=Path, dir_okay=False),
     help="Measure nothing; write a Chrome trace of a few steps, with named ranges.",
 )  # fmt: skip
 @click.option("--nvtx", is_flag=True, help="Measure nothing; run steps with NVTX ranges, for nsys to watch.")

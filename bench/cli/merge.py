@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb, short_help="Unite the results folders of several machines.")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folders", nargs=-1, required=True, type=GivenPath(path_type=Path, file_okay=False, exists=True))
 @click.option(
-    "--into", required=True, type=click.Path(path_type=Path, file_okay=False),
+    "--into", required=True, type=GivenPath(path_type=Path, file_okay=False),
     help="The folder that the others are united in. Nothing that is in it is changed.",
 )  # fmt: skip
 @format_option()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from bench.cli.completion import complete_methods, complete_suites, complete_workloads
+from bench.cli.values import GivenPath
 
 if TYPE_CHECKING:
     from bench.config.suite import Suite
@@ -96,7 +97,7 @@ def output_option(description: str, *, multiple: bool = False, required: bool = 
     """
     name = "outputs" if multiple else "output"
     return click.option(
-        "-o", "--output", name, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", multiple=multiple,
+        "-o", "--output", name, type=GivenPath(path_type=Path, dir_okay=False), metavar="FILE", multiple=multiple,
         required=required, help=description,
     )  # fmt: skip
 
@@ -131,7 +132,7 @@ def results_option(command: Command) -> Command:
     """Add `--results`."""
     return click.option(
         "--results",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=GivenPath(path_type=Path, file_okay=False),
         default=DEFAULT_RESULTS,
         envvar=RESULTS_VARIABLE,
         help=f"The folder of the records.  [default: ${RESULTS_VARIABLE}, else {DEFAULT_RESULTS}]",
@@ -143,7 +144,7 @@ def data_option(command: Command) -> Command:
     return click.option(
         "--data",
         "data_dir",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=GivenPath(path_type=Path, file_okay=False),
         help="The folder of downloaded data.  [default: $GAN_LOSS_BENCH_DATA, else the user's cache]",
     )(command)
 
@@ -154,7 +155,7 @@ def losses_option(command: Command) -> Command:
         "--losses",
         "loss_files",
         multiple=True,
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=GivenPath(path_type=Path, dir_okay=False),
         help="A Python file that registers losses of your own. Repeatable.",
     )(command)
 

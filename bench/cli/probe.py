@@ -19,6 +19,7 @@ from bench.cli.options import (
     usage_errors,
     use_losses,
 )
+from bench.cli.values import FiniteRange, GivenPath
 from bench.cli.voice import VerbGroup, say
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def probe_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--folder",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=GivenPath(path_type=Path, file_okay=False),
             help="A folder for the numbers (CSV) and the figure (SVG and PNG).",
         ),
         format_option("csv"),
@@ -76,7 +77,7 @@ def probe(context: click.Context) -> None:
 @click.option("--workload", shell_complete=complete_workloads, help="The data.  [default: digits]")
 @click.option(
     "--generator",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(path_type=Path, dir_okay=False),
     help="The generator.safetensors of a recorded trial, whose networks the probe uses.  [default: untrained]",
 )
 @click.option(
@@ -126,14 +127,14 @@ def gradients(
 @click.option("--steps", type=click.IntRange(min=10), default=500, show_default=True, help="Steps of the generator.")
 @click.option(
     "--step-size",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=0.2,
     show_default=True,
     help="Step size of the descent.",
 )
 @click.option(
     "--consensus",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="GAMMA",
     help="Follow simultaneous descent with consensus optimization of this weight, too.",
 )

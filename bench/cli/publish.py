@@ -9,6 +9,7 @@ import click
 
 from bench.cli.completion import complete_suites
 from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.files.places import resolved
 
@@ -20,9 +21,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @click.command(cls=Verb, short_help="Write the leaderboard beside its records, to publish both.")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=GivenPath(path_type=Path, file_okay=False))
 @click.option(
-    "--from", "source", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    "--from", "source", type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="Copy the records of this results folder first.  [default: FOLDER has them already]",
 )  # fmt: skip
 @click.option(

@@ -7,6 +7,7 @@ import click
 
 from bench.cli.completion import complete_workloads
 from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     help="The workload in question.  [default: each one that has a published ranking]",
 )  # fmt: skip
 @click.option(
-    "--images", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    "--images", type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="A folder of your own images, which is --workload imagefolder:FOLDER.",
 )  # fmt: skip
 @click.option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import format_option, output_option, print_json, results_option
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.config.commands import command
 
@@ -22,9 +23,9 @@ CAPTIONS_FILE = "figures.md"
 @output_option(f"The file.  [default: RESULTS/{REPORT_FILE}]")
 @click.option("--static", is_flag=True, help="Leave out the interactive figures (4.8 MB), for example for e-mail.")
 @click.option(
-    "--png", type=click.Path(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
+    "--png", type=GivenPath(path_type=Path, file_okay=False), help="Also write the figures there, for a paper."
 )
-@click.option("--svg", type=click.Path(path_type=Path, file_okay=False), help="The same as vector graphics.")
+@click.option("--svg", type=GivenPath(path_type=Path, file_okay=False), help="The same as vector graphics.")
 @format_option(description="The format of the message about what was written.")
 def report(
     results: Path,

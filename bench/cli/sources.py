@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import usage_errors
+from bench.cli.values import EMPTY
+from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.store.baseline import Baseline
@@ -32,6 +34,8 @@ class Source:
     """What `kernels` has recorded in a results folder."""
     results: Path | None = None
     """The results folder, where it is one."""
+    roots: frozenset[Path] = frozenset()
+    """Where that is a folder of several results folders, these; else itself."""
     absent: bool = False
     """There is nothing of that name, as on the first run."""
 
@@ -42,14 +46,16 @@ def baseline_path(name: str) -> Path:
     return BASELINES / f"{name}{SUFFIX}"
 
 
-def read_source(text: str) -> Source:
-    """Read one side.
+def read_source(text: str, name: str) -> Source:
+    """Read one side, which messages call by this name.
 
     Raises:
         click.UsageError: what is there cannot be used. That nothing is there is no error here.
     """
     from bench.store.revision import PREFIX
 
+    if not text:
+        raise click.UsageError(f"{name}: {EMPTY}")
     with usage_errors():
         if text.startswith(PREFIX):
             return _revision(text)
@@ -92,7 +98,7 @@ def _folder(path: Path) -> Source:
     words = [_counted(str(path), records)] if records or not kernels else [str(path)]
     if kernels:
         words.append(plural(len(kernels), "kernel record"))
-    return Source(", ".join(words), records, kernels=kernels, results=path)
+    return Source(", ".join(words), records, kernels=kernels, results=path, roots=frozenset(map(resolved, roots)))
 
 
 def _baseline(path: Path) -> Source:
@@ -133,6 +139,19 @@ def _counted(where: str, records: "tuple[Record, ...]") -> str:
     from bench.store.baseline import records_digest
 
     return f"{where}, {plural(len(records), 'record')}, digest {records_digest(records)[:12]}"
+
+
+def refuse_shared(base: Source, new: Source) -> None:
+    """Refuse two folders of which one holds results of the other: they would be compared with themselves, and pass.
+
+    One and the same folder is compared with itself, which says that everything is identical.
+    """
+    shared = base.roots & new.roots
+    if base.results and new.results and shared and resolved(base.results) != resolved(new.results):
+        raise click.UsageError(
+            f"BASE, {base.results}, and NEW, {new.results}, both hold the results in {min(shared)}, which would be "
+            "compared with themselves; name two folders that share none"
+        )
 
 
 def not_there(source: Source, name: str) -> click.UsageError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import data_option, format_option, print_json, usage_errors
+from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb, short_help="Check published tables against their records.")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folders", nargs=-1, required=True, type=GivenPath(path_type=Path, file_okay=False, exists=True))
 @click.option(
     "--since", metavar="REV", help="Check that what git revision REV had published is unchanged.  [default: HEAD]"
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     help="With --rerun: train up to the first evaluation only.",
 )  # fmt: skip
 @click.option(
-    "--reruns", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    "--reruns", type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="With --rerun: reuse the trials that are in this results folder.",
 )  # fmt: skip
 @data_option

@@ -78,6 +78,13 @@ def test_1_for_an_improvement_that_is_not_allowed(bench, base, sets, truth):
         ),
         (["base", "base", "--output", "report.html"], "name it .md, .json or .xml"),
         (["base", "base", "--threshold", "0"], "--threshold"),
+        (["base", "base", "--threshold", "nan"], "nan is no finite number; give one in the range x>0"),
+        (["base", "base", "--threshold", "inf"], "inf is no finite number; give one in the range x>0"),
+        (["", "base"], "BASE: it is empty, as an unset variable is; write . for the current folder"),
+        (["base", ""], "NEW: it is empty"),
+        (["base", "base", "--losses", ""], "'--losses': it is empty"),
+        ([".", "base"], "both hold the results in "),
+        (["base", "."], "both hold the results in "),
         (["base", "base", "--losses", "none.py"], "--losses none.py: there is no such file"),
         (["base", "git:nonsense"], "not a git repository"),
         (["base", "--stage", "3", "base"], "'3' is not one of"),
@@ -88,6 +95,13 @@ def test_2_for_bad_input(bench, base, monkeypatch, arguments, words):
     result = bench("compare", *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_folder_may_be_compared_with_itself_and_with_what_lies_within_it_apart(bench, base, sets):
+    assert bench("compare", base, base).exit_code == 0
+    write(make(WORLD, 10, 1), base / "later")
+    assert bench("compare", base, base / "later").exit_code == 0
+    assert bench("compare", base.parent, base.parent).exit_code == 0
 
 
 def test_3_on_the_first_run_says_how_to_begin(bench, sets, tmp_path):
