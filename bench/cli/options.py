@@ -247,5 +247,14 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
         overrides["allow_invalid"] = True
     with usage_errors():
         suite = load_suite(options["suite"], overrides) if options["suite"] else chosen_suite(overrides)
-    use_losses([Path(name) for name in suite.losses])
+    use_losses_of_suite(suite)
     return suite
+
+
+def use_losses_of_suite(suite: "Suite") -> None:
+    """Make the losses known that a suite names: whatever is planned from it may be made of them.
+
+    Raises:
+        click.UsageError: as for `use_losses`.
+    """
+    use_losses([Path(name) for name in suite.losses])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.completion import complete_suites
-from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.options import format_option, print_json, usage_errors, use_losses_of_suite
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.files.places import resolved
@@ -81,7 +81,10 @@ def _trials_of(suite_name: str) -> frozenset[str]:
     from bench.plan import expand
 
     with usage_errors():
-        return frozenset(trial.id for trial in expand(load_suite(suite_name), fetch=False))
+        suite = load_suite(suite_name)
+    use_losses_of_suite(suite)
+    with usage_errors():
+        return frozenset(trial.id for trial in expand(suite, fetch=False))
 
 
 def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, style: str) -> None:

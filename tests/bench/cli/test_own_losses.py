@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from own_loss import OWN as FIRST
+from planted_records import make_workload, planted_record
 from synthetic import World, make, write
 
 from bench.config.suite import load_suite
@@ -94,6 +95,16 @@ def test_where_a_loss_is_named_is_part_of_no_identity(project):
     moved = run("run", "--suite", "without.toml", "--losses", "moved.py", "--dry-run", cwd=project)
     assert plan(named.stdout) == plan(given.stdout) == plan(moved.stdout)
     assert len(set(plan(named.stdout))) == 20
+
+
+def test_the_trials_of_a_suite_with_losses_of_its_own_are_published(bench, project):
+    source = write([planted_record(make_workload(), seed=seed) for seed in range(10)], project / "source")
+    words = ("publish", "results/published/mine", "--from", source, "--suite", "suites/mine.toml")
+    result = bench(*words)
+    assert result.exit_code == 2
+    assert "has no record of this suite's trials" in result.stderr, "all of its methods are known, and none was trained"
+    (project / "lib" / "my losses.py").unlink()
+    assert "there is no file suites/../lib/my losses.py" in bench(*words).stderr
 
 
 def test_a_file_that_is_not_there_is_bad_input(bench, project):
