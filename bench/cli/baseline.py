@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import format_option, output_option, print_json, results_option, usage_errors
-from bench.cli.voice import VerbGroup
+from bench.cli.voice import VerbGroup, say
 
 if TYPE_CHECKING:
     from bench.store.record import Record
@@ -31,13 +31,14 @@ def baseline() -> None:
 def freeze(name: str, results: Path, output: Path | None, replacing: bool, style: str) -> None:  # noqa: FBT001 - click passes a flag
     """Write the last result of every trial into a baseline; of each cell, only the newest versions.
 
-    An existing baseline stays as it is. --replace writes it again, and lists the old and new medians of each cell.
+    An existing baseline stays as it is. --replace writes it again, and lists the old and new medians of each cell, if
+    the old ones can be read.
     """
     from bench.cli.reading import read_records, write_text
     from bench.cli.sources import baseline_path
     from bench.report.formatting import plural
     from bench.statistics.gates.cells import sides
-    from bench.store.baseline import decode_baseline, encode_baseline, read_baseline
+    from bench.store.baseline import decode_baseline, encode_baseline
 
     if not BASELINE_NAME.fullmatch(name):
         raise click.UsageError(f"a baseline's name has letters, digits, dots, dashes and underscores, unlike {name!r}")
@@ -50,10 +51,9 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
         raise click.UsageError(f"no trial in {results} has a result: all ended in a timeout or an error")
     content = encode_baseline(name, kept)
     replaced: list[list[str]] = []
-    if path.exists():
-        with usage_errors():
-            old = read_baseline(path)
-        replaced = _replacement(old.records, kept)
+    old = _old(path)
+    if old is not None:
+        replaced = _replacement(old, kept)
         if style == "table":
             _print_replacement(replaced)
     write_text(path, content.decode())
@@ -79,6 +79,24 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     ):
         if number:
             click.echo(f"left out: {plural(number, 'record')} {why}")
+
+
+def _old(path: Path) -> "Sequence[Record] | None":
+    """Return the records of the baseline that is replaced; None where there is none, or none that can be read.
+
+    Raises:
+        click.UsageError: what is there is no baseline, or one of a newer program.
+    """
+    from bench.store.baseline import ChangedBaselineError, read_baseline
+
+    if not path.exists():
+        return None
+    with usage_errors():
+        try:
+            return read_baseline(path).records
+        except ChangedBaselineError:
+            say(f"{path} was no longer as it was written: it is replaced, and its old values are not listed")
+    return None
 
 
 def _replacement(old: "Sequence[Record]", new: "Sequence[Record]") -> list[list[str]]:

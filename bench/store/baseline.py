@@ -38,6 +38,10 @@ class BaselineError(ValueError):
     """A file is no usable baseline. The message names it, and says what to do."""
 
 
+class ChangedBaselineError(BaselineError):
+    """A baseline is no longer as it was written: edited, merged or cut. It can be frozen again from its records."""
+
+
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first line of a baseline file."""
 
@@ -73,7 +77,8 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
     """Read the bytes of a baseline file; `where` names it in messages.
 
     Raises:
-        BaselineError: it is none, was changed by hand or by a merge, or is of a newer program.
+        ChangedBaselineError: it was changed by hand or by a merge.
+        BaselineError: it is none, or is of a newer program.
     """
     first, _, body = _as_written(content).partition(b"\n")
     try:
@@ -94,13 +99,13 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
         )
     again = command("baseline", "freeze", header.baseline, "--replace")
     if hashlib.sha256(body).hexdigest() != header.digest:
-        raise BaselineError(
+        raise ChangedBaselineError(
             f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
             f"with: {again}"
         )
     lines = body.split(b"\n")[:-1] if body.endswith(b"\n") else body.split(b"\n") if body else []
     if len(lines) != header.trials:
-        raise BaselineError(
+        raise ChangedBaselineError(
             f"{where} says that it has {header.trials:,} trials, and has {len(lines):,}: its first line was edited; "
             f"restore it from git, or freeze it again with: {again}"
         )
@@ -120,11 +125,13 @@ def _record(line: bytes, number: int, where: str) -> Record:
     try:
         record = strict_json.decode(line, Record)
     except strict_json.UNREADABLE as error:
-        raise BaselineError(f"{where}, line {number}, holds a trial that this program cannot read ({error})") from error
+        raise ChangedBaselineError(
+            f"{where}, line {number}, holds a trial that this program cannot read ({error})"
+        ) from error
     known = OLDEST_SCHEMA <= record.schema_version <= SCHEMA_VERSION
     wrong = contradiction(record) if known else f"says that it has schema {record.schema_version}, which there is not"
     if wrong:
-        raise BaselineError(
+        raise ChangedBaselineError(
             f"{where}, line {number}, {wrong}; restore the file from git, or freeze it again from its records"
         )
     return record

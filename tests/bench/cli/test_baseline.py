@@ -115,10 +115,45 @@ def test_nothing_to_freeze(bench, folder, tmp_path):
     assert "has a result" in result.stderr
 
 
-def test_a_damaged_baseline_is_not_replaced_blindly(bench, folder):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda content: b"<<<<<<< ours\n", "is not a baseline"),
+        (lambda content: content.replace(b'"schema_version":', b'"schema_version":9', 1), "by a newer program"),
+    ],
+)
+def test_what_is_no_baseline_of_this_program_is_not_replaced(bench, folder, content, words):
     bench("baseline", "freeze", "main", "--results", folder)
     path = folder.parent / "baselines" / "main.jsonl"
-    path.write_text("<<<<<<< ours\n")
+    path.write_bytes(content(path.read_bytes()))
+    before = path.read_bytes()
     result = bench("baseline", "freeze", "main", "--results", folder, "--replace")
     assert result.exit_code == 2
-    assert "is not a baseline" in result.stderr
+    assert words in result.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("style", ["table", "json"])
+@pytest.mark.parametrize(
+    "edited",
+    [
+        lambda content: content.replace(b'"seed":1', b'"seed":7', 1),
+        lambda content: content[:-200],
+        lambda content: content.replace(b'"trials":12', b'"trials":13', 1),
+    ],
+)
+def test_a_baseline_that_was_edited_is_frozen_again_as_its_error_says(bench, folder, edited, style):
+    bench("baseline", "freeze", "main", "--results", folder)
+    path = folder.parent / "baselines" / "main.jsonl"
+    before = path.read_bytes()
+    path.write_bytes(edited(before))
+    refused = bench("compare", "main", folder)
+    assert refused.exit_code == 2
+    assert "python -m bench baseline freeze main --replace" in refused.stderr
+    result = bench("baseline", "freeze", "main", "--replace", "--results", folder, "--format", style)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "baselines/main.jsonl was no longer as it was written: it is replaced, and its old values are not listed\n"
+    )
+    assert "added" not in result.stdout
+    assert path.read_bytes() == before
