@@ -16,7 +16,7 @@ from bench import data
 from bench.config.protocol import PROTOCOL_VERSION, REFERENCE_METHOD
 from bench.config.suite import Suite
 from bench.config.trial import Trial
-from bench.extractors.specs import IMAGENET, extractor_names
+from bench.extractors.specs import features_of
 from bench.plan import expand
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
 from bench.statistics.current import data_name, names_of_data, renamed
@@ -207,7 +207,6 @@ def _setting(
 
 def _suite(setting: Setting, methods: Sequence[str], seeds: int | None = None) -> Suite:
     spec = setting.record.spec
-    imagenet = IMAGENET in extractor_names(setting.record.components.get("extractor", ""))
     return Suite(
         name="",
         methods=list(methods),
@@ -219,7 +218,7 @@ def _suite(setting: Setting, methods: Sequence[str], seeds: int | None = None) -
         samples=spec.samples,
         batch_size=spec.batch_size,
         precision=spec.precision,
-        features="imagenet" if imagenet else "own",
+        features=features_of(setting.record.components),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,7 +17,7 @@ from bench.config.commands import command
 if TYPE_CHECKING:
     from bench.cli.sources import Source
     from bench.report.compare_text import Presented
-    from bench.statistics.gates.comparison import Comparison, Outcome
+    from bench.statistics.gates.comparison import Comparison, Outcome, Rerun
     from bench.statistics.gates.speed import Timing
     from bench.statistics.gates.verdicts import GateSettings
 
@@ -93,7 +94,7 @@ def compare(
     refuse_shared(before, after)
     settings = GateSettings(stage=stage, threshold=threshold / 100)
     comparison = _comparison(before, after, settings, flagged)
-    results = str(after.results or DEFAULT_RESULTS)
+    results_of = partial(_results_of, after)
     own_losses = loss_files_of(comparison.reruns, loss_files, Path.cwd())
     shown = Presented(
         comparison=replace(comparison, warnings=(*comparison.warnings, *own_losses.warnings)),
@@ -101,18 +102,23 @@ def compare(
         new=after.description,
         allow_improvement=allow_improvement,
         allow_missing=allow_missing,
-        commands=tuple(commands(comparison.reruns, results, own_losses.files)),
+        commands=tuple(commands(comparison.reruns, results_of, own_losses.files)),
     )
     # Files first: whoever reads the output may leave early (`| head`).
     if stage == "1" and flagged is not None:
         from bench.cli.reading import write_text
         from bench.report.flags import encode_flags
 
-        write_text(flagged, encode_flags(comparison.reruns, results, own_losses.files))
+        write_text(flagged, encode_flags(comparison.reruns, results_of, own_losses.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
         say(_how_to_begin(base, before, after))
     click.get_current_context().exit(_EXIT_CODES[shown.outcome])
+
+
+def _results_of(after: "Source", rerun: "Rerun") -> Path:
+    """Return where fresh seeds of a cell go: to its others, of a folder of results folders into one that is read."""
+    return after.place_of(record.trial_id for record in rerun.pair.new.runs.values()) or Path(DEFAULT_RESULTS)
 
 
 def _check(stage: str, flagged: Path | None, loss_files: tuple[Path, ...], outputs: tuple[Path, ...]) -> None:
@@ -233,6 +239,11 @@ def _how_to_begin(base: str, before: "Source", after: "Source") -> str:
         return f"{said} Keep a file of python -m bench golden --output FILE as the baseline."
     if after.kernels and not after.records:
         return f"{said} Keep a copy of {after.results} as the baseline: kernel records compare on one machine."
-    results = after.results or DEFAULT_RESULTS
-    begin = command("baseline", "freeze", name, "--results", results)
+    if len(after.places) > 1:  # a baseline is frozen from one
+        united = f"{DEFAULT_RESULTS}/united"
+        merge = command("merge", *after.places, "--into", united)
+        begin = f"{merge}, then {command('baseline', 'freeze', name, '--results', united)}"
+    else:
+        results = after.place_of(()) or DEFAULT_RESULTS
+        begin = command("baseline", "freeze", name, "--results", results)
     return f"{said} To begin: {begin}, and commit the file it writes."

@@ -1,6 +1,7 @@
 """What `compare` compares: a results folder, a baseline file, `git:REV[:PATH]`, kernel timings, or golden traces."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,10 +35,19 @@ class Source:
     """What `kernels` has recorded in a results folder."""
     results: Path | None = None
     """The results folder, where it is one."""
-    roots: frozenset[Path] = frozenset()
-    """Where that is a folder of several results folders, these; else itself."""
+    places: "Mapping[Path, frozenset[str]]" = field(default_factory=dict)
+    """Where that is a folder of several results folders, these, else itself; each with the ids of its trials."""
     absent: bool = False
     """There is nothing of that name, as on the first run."""
+
+    @property
+    def roots(self) -> frozenset[Path]:
+        return frozenset(map(resolved, self.places))
+
+    def place_of(self, trials: Iterable[str]) -> Path | None:
+        """Return the results folder that most of some trials are in; None where this is no folder."""
+        among = set(trials)
+        return max(self.places, key=lambda place: len(self.places[place] & among), default=None)
 
 
 def baseline_path(name: str) -> Path:
@@ -93,12 +103,14 @@ def _folder(path: Path) -> Source:
     if not any((path / name).is_dir() for name in ("records", "kernels")):
         roots = {folder.parent for folder in path.glob("**/records")}
         roots |= {file.parent.parent for file in path.glob("**/kernels/*.json")}
-    records = tuple(record for root in sorted(roots) for record in Store(root).records(histories=False))
+    stored = {root: Store(root).records(histories=False) for root in sorted(roots)}
+    records = tuple(record for of_root in stored.values() for record in of_root)
     kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
     words = [_counted(str(path), records)] if records or not kernels else [str(path)]
     if kernels:
         words.append(plural(len(kernels), "kernel record"))
-    return Source(", ".join(words), records, kernels=kernels, results=path, roots=frozenset(map(resolved, roots)))
+    places = {root: frozenset(record.trial_id for record in of_root) for root, of_root in stored.items()}
+    return Source(", ".join(words), records, kernels=kernels, results=path, places=places)
 
 
 def _baseline(path: Path) -> Source:

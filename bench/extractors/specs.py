@@ -2,6 +2,7 @@
 can name an extractor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -98,6 +99,11 @@ def extractor_component(name: str) -> str:
     spec = extractor_spec(name)
     assert not spec.trained_here, f"{name} is known by the weights that were trained: ask classifier_store"
     return f"{name}:{spec.sha256[:12]}"
+
+
+def features_of(components: Mapping[str, str]) -> Literal["imagenet", "own"]:
+    """Return how a suite's key `features` asks for what a record of photographs was measured in."""
+    return "imagenet" if IMAGENET in extractor_names(components.get("extractor", "")) else "own"
 
 
 def extractor_names(component: str) -> list[str]:

@@ -1,20 +1,24 @@
 """What stage 1 hands to stage 2: the flagged cells with the seeds it has seen, and the commands that run fresh ones."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from bench import data
 from bench.config.commands import command
 from bench.config.trial import is_from_elsewhere, part_versions
+from bench.extractors.specs import features_of
 from bench.files.regular import UnusableFileError, read_regular
 from bench.statistics.gates.cells import CellKey
 from bench.statistics.gates.comparison import Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
 from bench.store import strict_json
 from bench.store.record import Record
+
+ResultsOf = Callable[[Rerun], Path]
 
 _SCHEMA_VERSION: Final = 1
 
@@ -36,12 +40,12 @@ class FlagFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commands: tuple[str, ...]
 
 
-def encode_flags(reruns: Sequence[Rerun], results: str, files: Mapping[str, Path]) -> str:
-    """Return the text of the file; `results` and `files` are those of `commands`."""
+def encode_flags(reruns: Sequence[Rerun], results_of: ResultsOf, files: Mapping[str, Path]) -> str:
+    """Return the text of the file; `results_of` and `files` are those of `commands`."""
     cells = tuple(
         FlaggedCell(cell=rerun.pair.key, direction=rerun.flag.direction, seeds=rerun.flag.seeds) for rerun in reruns
     )
-    document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results, files)))
+    document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results_of, files)))
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
@@ -61,19 +65,20 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
     return {cell.cell: Flag(cell.direction, cell.seeds) for cell in document.cells}
 
 
-def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -> list[str]:
-    """Return the commands that run the fresh seeds; cells that share all settings share one.
+def commands(reruns: Iterable[Rerun], results_of: ResultsOf, files: Mapping[str, Path]) -> list[str]:
+    """Return the commands that run the fresh seeds; cells that share all settings and a results folder share one.
 
     Seeds are 0 to n-1 by rule: what has been run is not run again, so a command trains the fresh ones alone.
 
     Args:
         reruns: the flagged cells.
-        results: the folder that the fresh seeds go to.
+        results_of: the folder that the fresh seeds of a cell go to, where its other seeds are.
         files: where losses of the user's come from, by the versions of their parts.
     """
     grouped: dict[tuple[str, ...], list[Rerun]] = {}
     for rerun in reruns:
-        grouped.setdefault(_settings(rerun), []).append(rerun)
+        settings = (*_settings(rerun), "--results", str(results_of(rerun)))
+        grouped.setdefault(settings, []).append(rerun)
     written = []
     for settings, together in grouped.items():
         chosen = [word for rerun in together for word in ("--method", rerun.pair.key.method)]
@@ -81,7 +86,7 @@ def commands(reruns: Iterable[Rerun], results: str, files: Mapping[str, Path]) -
             files[version] for rerun in together for version in foreign_parts(rerun) if version in files
         )
         own = [word for path in needed for word in ("--losses", str(path))]
-        written.append(command("run", *own, *chosen, *settings, "--results", results))
+        written.append(command("run", *own, *chosen, *settings))
     return written
 
 
@@ -95,13 +100,21 @@ def _latest(rerun: Rerun) -> Record:
     return next(iter((rerun.pair.new.runs or rerun.pair.base.runs).values()))
 
 
+def _features(rerun: Rerun) -> tuple[str, ...]:
+    """Ask for what the photographs were measured in: with what is installed here they may be other trials."""
+    if not data.workload(rerun.pair.workload).photographs:
+        return ()
+    return "--set", f"features={features_of(_latest(rerun).components)}"
+
+
 def _settings(rerun: Rerun) -> tuple[str, ...]:
     key = rerun.pair.key
     return (
-        *("--workload", _latest(rerun).spec.workload, "--seeds", str(rerun.seeds), "--steps", str(key.steps)),
+        *("--workload", rerun.pair.workload, "--seeds", str(rerun.seeds), "--steps", str(key.steps)),
         # A toy's network has no norm to choose, and a method's own recipe chooses its own.
         *(("--d-norm", key.d_norm) if key.track == "controlled" else ("--set", f"track={key.track}")),
         *(("--allow-invalid",) if key.allow_invalid else ()),
         *("--set", f"evaluate_every={key.evaluate_every}", "--set", f"samples={key.samples}"),
         *("--set", f"batch_size={key.batch_size}", "--set", f"precision={key.precision}"),
+        *_features(rerun),
     )

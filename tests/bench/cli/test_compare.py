@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -369,6 +370,21 @@ def test_two_stages_from_the_screen_to_the_verdict(bench, base, sets, tmp_path):
     innocent = sets("innocent", seeds=5, draw=2, **truth)
     write(make(replace(WORLD, methods=("hinge",)), range(5, 10), 2), innocent)
     assert bench("compare", base, innocent, "--stage", 2, "--flagged", flagged).exit_code == 0
+
+
+def test_fresh_seeds_of_a_folder_of_results_folders_go_where_the_cell_is(bench, base, tmp_path):
+    """Not into the folder that holds them all: once it has records itself, the folders in it are not read."""
+    new = tmp_path / "new"
+    for place, methods in (("some", ("nsgan", "hinge")), ("others", ("lsgan",))):
+        truth = {"hinge": math.log(1.4), "lsgan": math.log(1.5)}
+        write(make(replace(WORLD, methods=methods, effects=truth), 10, 2), new / place)
+    flagged = tmp_path / "flagged.json"
+    bench("compare", base, new, "--stage", 1, "--flagged", flagged)
+    said = [shlex.split(command) for command in json.loads(flagged.read_text())["commands"]]
+    places = {words[words.index("--method") + 1]: words[words.index("--results") + 1] for words in said}
+    assert places == {"hinge": str(new / "some"), "lsgan(a=0, b=1, c=1)": str(new / "others")}
+    first = bench("compare", "nowhere", new).stderr
+    assert f"merge {new}/others {new}/some --into results/local/united, then python -m bench baseline freeze" in first
 
 
 def test_the_commands_of_the_screen_run_exactly_the_fresh_seeds(bench, tmp_path):

@@ -1,6 +1,7 @@
 """`run` on photographs: in which features they are measured, what is said of it, and that two kinds never mix."""
 
 import json
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -51,6 +52,21 @@ def test_without_the_weights_it_says_what_photographs_are_measured_in(run):
 
 def test_with_the_weights_nothing_has_to_be_said(run, imagenet):
     assert "measured in" not in run().stdout
+
+
+def test_the_fresh_seeds_that_compare_asks_for_are_measured_as_the_others(bench, photos, record, tmp_path, imagenet):
+    """The weights are installed by now, and the records are of before."""
+    overrides = {"methods": ["nsgan"], "workloads": [f"imagefolder:{photos}"], "seeds": 5, "features": "own"}
+    trials = expand(chosen_suite(overrides), tmp_path / "data")
+    for name, factor in (("old", 1.0), ("new", 2.0)):
+        for trial in trials:
+            made = record(data.workload("cifar10"), "nsgan", distance=(50.0 + trial.spec.seed) * factor)
+            its_own = {"trial_id": trial.id, "protocol_version": trial.spec.protocol_version, "spec": trial.spec}
+            Store(tmp_path / name).append(msgspec.structs.replace(made, **its_own, components=trial.components))
+    screen = bench("compare", tmp_path / "old", tmp_path / "new", "--stage", "1", "--json")
+    (command,) = json.loads(screen.stdout)["commands"]
+    planned = bench(*shlex.split(command)[3:], "--data", tmp_path / "data", "--dry-run")
+    assert "10 trials, 5 recorded, 5 to run" in planned.stdout
 
 
 def test_what_was_recorded_in_other_features_is_not_taken_for_the_same(run, keep, imagenet):

@@ -4,11 +4,13 @@ import json
 import shlex
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from planted_records import make_workload, planted_record
 
 from bench.config.trial import content_version
+from bench.extractors.specs import IMAGENET
 from bench.report.compare import (
     cells,
     escape_markdown,
@@ -147,21 +149,37 @@ def test_junit_of_nothing_is_an_error_and_of_an_allowed_improvement_is_none():
     assert ET.fromstring(to_junit(present(*better, allow=True))).get("failures") == "0"
 
 
-def flagged(parts):
+def flagged(parts, workload=WORKLOAD):
     def set_of(distances):
         return [
-            planted_record(WORKLOAD, "mine", seed, distance=distance, components={"losses": "1", **parts})
+            planted_record(workload, "mine", seed, distance=distance, components={"losses": "1", **parts})
             for seed, distance in enumerate(distances)
         ]
 
-    return present(set_of(LOW), set_of(HIGH), stage="1").comparison.reruns
+    workloads = {workload.name: workload}
+    return compare(set_of(LOW), set_of(HIGH), workloads, GateSettings(resamples=200, stage="1")).reruns
+
+
+@pytest.mark.parametrize(
+    ("name", "extractor", "asked"),
+    [
+        ("cifar10", f"{IMAGENET}:5793+cifar10-cnn-v1:untrained", ["features=imagenet"]),
+        ("cifar10", "cifar10-cnn-v1:untrained", ["features=own"]),
+        ("imagefolder:/photos?size=32", "random-conv-v1:1", ["features=own"]),
+        ("digits", "digits-cnn-v1:1", []),
+    ],
+)
+def test_the_commands_of_a_screen_ask_for_the_features_of_photographs(name, extractor, asked):
+    reruns = flagged({"extractor": extractor}, make_workload(name))
+    (command,) = commands(reruns, lambda _: Path("results"), {})
+    assert [word for word in shlex.split(command) if word.startswith("features=")] == asked
 
 
 @pytest.mark.parametrize("parts", [{"loss:hinge": "1"}, {"loss:hinge": "12", "loss:r1": "3"}, {}])
 def test_the_commands_of_a_screen_name_no_file_for_losses_of_the_library(parts, tmp_path):
     found = loss_files_of(flagged(parts), (), tmp_path)
     assert (found.files, found.warnings) == ({}, ())
-    (command,) = commands(flagged(parts), "results", found.files)
+    (command,) = commands(flagged(parts), lambda _: Path("results"), found.files)
     assert "--losses" not in command
 
 
@@ -175,7 +193,7 @@ def test_the_commands_of_a_screen_name_the_file_that_a_loss_came_in_by_its_conte
     reruns = flagged({"loss:mine": content_version(b"MINE = 1"), "loss:r1": "1"})
     found = loss_files_of(reruns, (), tmp_path)
     assert found.warnings == ()
-    (command,) = commands(reruns, "my results", found.files)
+    (command,) = commands(reruns, lambda _: Path("my results"), found.files)
     words = shlex.split(command)
     assert words[words.index("--losses") + 1] == "it's mine/my losses.py"
     assert words[-1] == "my results"
