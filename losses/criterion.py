@@ -83,11 +83,8 @@ class Criterion(nn.Module):
     ) -> None:
         super().__init__()
         check_layout(logits)
-        for player, network in (("discriminator", discriminator), ("generator", generator)):
-            if not isinstance(network, nn.Module):
-                raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
-                    f"the {player} is a {type(network).__name__}: expected a torch.nn.Module"
-                )
+        _check_module("discriminator", discriminator)
+        _check_module("generator", generator)
         self.method = get(method) if isinstance(method, str) else method
         self.seed = int(torch.randint(2**62, ())) if seed is None else seed
         self.concat_batches = concat_batches and self.method.samplewise
@@ -96,12 +93,13 @@ class Criterion(nn.Module):
         self.generator_updates = 0
         self.state: State = {}
         """What stateful parts remember, by part name."""
-        # In a dict, so that they are not submodules: an optimizer over the criterion would train both players.
+        # In a dict, so that they are not submodules: an optimizer over the criterion would train both players, and
+        # `criterion.train()` would set the frozen network to training.
         self._players: dict[Phase, nn.Module] = {
             "discriminator": self.method.wrap(discriminator),
             "generator": generator,
         }
-        self._frozen = frozen
+        self._fixed = {"frozen": frozen}
         self._whole = _whole_batch(all_reduce, rank, processes)
         self._streams: dict[torch.device, PartGenerators] = {}
         self._calls: dict[Phase, int] = {"discriminator": 0, "generator": 0}
@@ -116,21 +114,36 @@ class Criterion(nn.Module):
         """The discriminator under the method's constraints: the one to train, to evaluate and to save."""
         return self._players["discriminator"]
 
+    @discriminator.setter
+    def discriminator(self, network: nn.Module) -> None:
+        self._take("discriminator", network)
+
     @property
     def generator(self) -> nn.Module:
         """The generator."""
         return self._players["generator"]
 
+    @generator.setter
+    def generator(self, network: nn.Module) -> None:
+        self._take("generator", network)
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - torch's signature
+        # torch would make a module a submodule of that name, without a look at the property.
+        if isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def use(self, *, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> None:
         """Call these modules from now on: the same networks, compiled or made data parallel.
 
         `criterion.use(discriminator=DistributedDataParallel(criterion.discriminator))`: the constraints are on the
-        discriminator's weights already when it is wrapped again.
+        discriminator's weights already when it is wrapped again. To assign to `criterion.discriminator` is the same.
         """
         if discriminator is not None:
-            self._players["discriminator"] = discriminator
+            self._take("discriminator", discriminator)
         if generator is not None:
-            self._players["generator"] = generator
+            self._take("generator", generator)
 
     @property
     def critic_steps(self) -> int:
@@ -306,6 +319,12 @@ class Criterion(nn.Module):
         self.state = {part: {name: fn(value) for name, value in own.items()} for part, own in self.state.items()}
         return self
 
+    def _take(self, phase: Phase, network: nn.Module) -> None:
+        """Call this network for a player from now on."""
+        _check_module(phase, network)
+        self._players[phase] = network
+        self._versions.pop(phase, None)
+
     def _phase_inputs(
         self, phase: Phase, device: torch.device, real_labels: Tensor | None, fake_labels: Tensor | None
     ) -> PhaseInputs:
@@ -317,7 +336,7 @@ class Criterion(nn.Module):
             generator=self.generator,
             real_labels=real_labels,
             fake_labels=fake_labels,
-            frozen=self._frozen,
+            frozen=self._fixed["frozen"],
             rng=self._streams[device].generators,
             step=self.generator_updates,
             update=self.generator_updates,
@@ -371,6 +390,14 @@ class Criterion(nn.Module):
                 f"the {phase}'s weights have changed since its last loss, and no update was counted: call "
                 f"criterion.follow(d_optimizer, g_optimizer) once, or criterion.{phase}_updated() after each step"
             )
+
+
+def _check_module(player: Phase, network: object) -> None:
+    """Raise ValueError for a player whose weights nobody could list."""
+    if not isinstance(network, nn.Module):
+        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+            f"the {player} is a {type(network).__name__}: expected a torch.nn.Module"
+        )
 
 
 def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int | None) -> WholeBatch:
