@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.hooks import RemovableHandle
 
 from losses.catalogue import get
 from losses.loss_parts import LossParts
@@ -105,7 +106,8 @@ class Criterion(nn.Module):
         self._calls: dict[Phase, int] = {"discriminator": 0, "generator": 0}
         self._before: dict[Phase, State] = {"discriminator": {}, "generator": {}}
         self._since_generator = 0
-        self._is_counted = False
+        self._counted: set[Phase] = set()
+        self._hooks: list[RemovableHandle] = []
         self._versions: dict[Phase, list[int]] = {}
         self._chosen: Phase | None = None
 
@@ -165,6 +167,9 @@ class Criterion(nn.Module):
     ) -> None:
         """Count the steps of these optimizers from now on, and apply the constraints after the discriminator's.
 
+        Called again, it follows these optimizers alone. A copy of the criterion, also one that was pickled, follows
+        none until it is told to: torch does not copy what an optimizer calls.
+
         Raises:
             ValueError: for an optimizer that does not hold its player's weights, and for equal learning rates where the
                 method declares a factor between them.
@@ -185,23 +190,34 @@ class Criterion(nn.Module):
                 f"{self.method.short} declares a factor of {self.learning_rate_factor:g} on the discriminator's "
                 f"learning rate: multiply it by criterion.learning_rate_factor"
             )
-        self._is_counted = True
-        discriminator_optimizer.register_step_post_hook(lambda *_: self.discriminator_updated())
-        generator_optimizer.register_step_post_hook(lambda *_: self.generator_updated())
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = [
+            discriminator_optimizer.register_step_post_hook(lambda *_: self.discriminator_updated()),
+            generator_optimizer.register_step_post_hook(lambda *_: self.generator_updated()),
+        ]
+        self._counted = {"discriminator", "generator"}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy takes over: optimizers lose their hooks when they are copied, so nobody counts for it."""
+        return {**self.__dict__, "_hooks": [], "_counted": set(), "_versions": {}}
 
     def discriminator_updated(self) -> None:
-        """Say that the discriminator's optimizer has made a step: it is counted, and the constraints are applied."""
+        """Say that the discriminator's optimizer has made a step: it is counted, and the constraints are applied.
+
+        For optimizers that are not followed. Call `generator_updated` after the other player's steps, too.
+        """
         self.constrain()
         self.discriminator_updates += 1
         self._since_generator += 1
-        self._is_counted = True
+        self._counted.add("discriminator")
         self._calls["discriminator"] = 0
 
     def generator_updated(self) -> None:
         """Say that the generator's optimizer has made a step."""
         self.generator_updates += 1
         self._since_generator = 0
-        self._is_counted = True
+        self._counted.add("generator")
         self._calls["generator"] = 0
 
     def constrain(self) -> None:
@@ -259,7 +275,8 @@ class Criterion(nn.Module):
 
         Call `.total.backward()`. Real images are used only where the method needs them; passing them is always safe.
         """
-        if self._since_generator < self.critic_steps and self.critic_steps > 1 and not self._calls["generator"]:
+        is_new = self.training and not self._calls["generator"]
+        if is_new and self.critic_steps > 1 and not self.generator_is_due:
             raise ValueError(
                 f"{self.method.short} makes {self.critic_steps} updates of the discriminator for one of the generator, "
                 f"and there have been {self._since_generator}: train it where criterion.generator_is_due"
@@ -382,7 +399,7 @@ class Criterion(nn.Module):
 
     def _check_counted(self, phase: Phase) -> None:
         """Raise ValueError where weights have moved since the first loss, and no update has been counted."""
-        if self._is_counted:
+        if phase in self._counted:
             return
         versions = [weights._version for weights in self._players[phase].parameters()]  # the host's count of changes
         if self._versions.setdefault(phase, versions) != versions:
