@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from losses.numerics import in_full_precision
 from losses.outputs import Output, Scales
-from losses.phase_state import PhaseState
+from losses.phase_state import PhaseState, memory_key
 from losses.profiling import D_OTHER, mark
 from losses.types import Declared, Need, PartState, Phase, Role
 
@@ -195,9 +195,11 @@ class Context:
     def over_micro_batches(self, statistic: Tensor) -> Tensor:
         """Return a statistic of the batch for the part's memory, without a graph: its mean over the update's
         micro-batches so far, so that what is remembered moves once an update however often its loss is asked for.
+
+        `losses.Criterion` puts the memory back as it was before the update where the statistic is finite in none.
         """
         batch = self._phase_state.inputs.whole
-        return statistic.detach() if batch is None else batch.mean(statistic, f"{self._part}/{self._scale}")
+        return statistic.detach() if batch is None else batch.mean(statistic, memory_key(self._part, self._scale))
 
     def generator(self, latents: Tensor) -> Tensor:
         """Run the generator once more, in full precision; without a graph in the discriminator's phase."""

@@ -1,6 +1,7 @@
 """A method together with what a training loop must keep for it: counts, memory, random streams, constraints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -253,15 +254,16 @@ class Criterion(nn.Module):
                 fake_images = generate_fakes(self.generator, latents, fake_labels)
         if fake_images is None and not self.method.alone:
             raise ValueError("the discriminator's loss compares with fakes: pass latents, or fake_images")
-        inputs = replace(
-            self._phase_inputs("discriminator", real_images.device, real_labels, fake_labels),
-            real_images=real_images,
-            fake_images=fake_images,
-            latents=latents,
-            update=self.discriminator_updates,
-            concat_batches=self.concat_batches,
-        )
-        return self.method.loss(inputs)
+        with self._in_its_update("discriminator"):
+            inputs = replace(
+                self._phase_inputs("discriminator", real_images.device, real_labels, fake_labels),
+                real_images=real_images,
+                fake_images=fake_images,
+                latents=latents,
+                update=self.discriminator_updates,
+                concat_batches=self.concat_batches,
+            )
+            return self.method.loss(inputs)
 
     def generator_loss(
         self,
@@ -284,20 +286,14 @@ class Criterion(nn.Module):
         discriminator = self.discriminator
         if isinstance(discriminator, DistributedDataParallel):
             discriminator = discriminator.module  # it would wait for gradients that nobody computes
-        inputs = replace(
-            self._phase_inputs("generator", latents.device, real_labels, fake_labels),
-            discriminator=discriminator,
-            real_images=real_images,
-            latents=latents,
-        )
-        trained = [weights for weights in self.discriminator.parameters() if weights.requires_grad]
-        for weights in trained:
-            weights.requires_grad_(False)
-        try:
+        with self._in_its_update("generator"), _frozen(self.discriminator):
+            inputs = replace(
+                self._phase_inputs("generator", latents.device, real_labels, fake_labels),
+                discriminator=discriminator,
+                real_images=real_images,
+                latents=latents,
+            )
             return self.method.loss(inputs)
-        finally:
-            for weights in trained:
-                weights.requires_grad_(True)
 
     def random_generators(self, device: torch.device) -> Mapping[str, torch.Generator]:
         """The parts' random generators on a device, as they are."""
@@ -374,16 +370,49 @@ class Criterion(nn.Module):
         if not self.training:
             return self._whole.fresh(), _copied(self.state)
         self._check_counted(phase)
-        own = self._memory_of(phase)
         if self._calls[phase] == 0:
-            self._before[phase] = _copied(own)
+            self._before[phase] = _copied(self._memory_of(phase))
         else:
-            for part in own:
-                del self.state[part]
-            self.state.update(_copied(self._before[phase]))
+            self._remember(phase, self._before[phase])
         self._whole.begin(phase, self._calls[phase])
         self._calls[phase] += 1
         return self._whole, self.state
+
+    @contextmanager
+    def _in_its_update(self, phase: Phase) -> Iterator[None]:
+        """Count a loss in its update once it is there. One that raises is not counted, and leaves the memory as it was.
+
+        One whose statistics are not finite moves no memory either: its step will be skipped, if the loss was scaled.
+        """
+        calls, own = self._calls[phase], self._memory_of(phase)
+        try:
+            yield
+        except BaseException:  # an interrupt, too: a notebook goes on with this criterion
+            if self._calls[phase] > calls:
+                self._calls[phase] = calls
+                self._remember(phase, own if calls else self._before[phase])
+                self._whole.take_back()
+            raise
+        if self._calls[phase] > calls:
+            self._keep_finite(phase)
+
+    @torch.no_grad()
+    def _keep_finite(self, phase: Phase) -> None:
+        """Give a part the memory from before the update if a statistic has been finite in none of its micro-batches."""
+        for part, is_finite in self._whole.finite_statistics(phase).items():
+            own, before = self.state.get(part, {}), self._before[phase].get(part, {})
+            if own.keys() == before.keys():
+                for name, value in own.items():
+                    # By `.data`, since the graph of the loss may keep the value: where it is finite, it stays as it is.
+                    value.data.copy_(torch.where(is_finite, value, before[name]))
+            elif not is_finite:  # at the part's first update: the only time that the host waits for the device
+                del self.state[part]
+
+    def _remember(self, phase: Phase, memory: State) -> None:
+        """Put copies of a memory in place of what the parts of a phase remember."""
+        for part in self._memory_of(phase):
+            del self.state[part]
+        self.state.update(_copied(memory))
 
     def _memory_of(self, phase: Phase) -> State:
         """What the parts remember that act in a phase; at a scale beyond the first, under a longer name."""
@@ -407,6 +436,19 @@ class Criterion(nn.Module):
                 f"the {phase}'s weights have changed since its last loss, and no update was counted: call "
                 f"criterion.follow(d_optimizer, g_optimizer) once, or criterion.{phase}_updated() after each step"
             )
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let the weights that are trained ask for no gradient meanwhile."""
+    trained = [weights for weights in network.parameters() if weights.requires_grad]
+    for weights in trained:
+        weights.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weights in trained:
+            weights.requires_grad_(True)
 
 
 def _check_module(player: Phase, network: object) -> None:

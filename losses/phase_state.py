@@ -253,7 +253,12 @@ class PhaseState:
                 f"{part} remembers something between steps: pass state={{}}, the same object every step, or use "
                 f"losses.Criterion, which keeps it"
             )
-        return self.inputs.state.setdefault(part if scale == 0 else f"{part} at scale {scale}", {})
+        return self.inputs.state.setdefault(memory_key(part, scale), {})
+
+
+def memory_key(part: str, scale: int) -> str:
+    """Return the name under which the memory of a part is kept, at a scale of the discriminator."""
+    return part if scale == 0 else f"{part} at scale {scale}"
 
 
 def generate_fakes(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -18,6 +18,10 @@ AllReduce = Callable[[Tensor], object]
 """Adds up a tensor over all processes, in place: `torch.distributed.all_reduce` as it is."""
 
 
+_Sums = dict[tuple[str, str, int], tuple[Tensor, Tensor]]
+"""By phase, part and the part's how-manieth statistic: the sum of the finite ones, and how many there are."""
+
+
 class WholeBatch:
     """What one process must know to see the batches of all, and one micro-batch those before it in the same update.
 
@@ -37,7 +41,8 @@ class WholeBatch:
             raise ValueError(f"{processes} processes need all_reduce, such as torch.distributed.all_reduce")
         self.all_reduce = all_reduce if processes > 1 else None
         self.rank, self.processes = rank, processes
-        self._sums: dict[tuple[str, str, int], Tensor] = {}
+        self._sums: _Sums = {}
+        self._earlier: _Sums = {}
         self._read: dict[str, int] = {}
         self._phase, self._micro_batch = "", 0
 
@@ -54,8 +59,13 @@ class WholeBatch:
         """Say which micro-batch of its update the next call of a phase sees, from 0."""
         if micro_batch == 0:
             self._sums = {key: total for key, total in self._sums.items() if key[0] != phase}
+        self._earlier = dict(self._sums)
         self._read.clear()
         self._phase, self._micro_batch = phase, micro_batch
+
+    def take_back(self) -> None:
+        """Forget what the present call has added: it has failed."""
+        self._sums = self._earlier
 
     def gathered(self, values: Tensor) -> Tensor:
         """Return the values [B, ...] of all processes, [R B, ...], those of process 0 first.
@@ -72,13 +82,28 @@ class WholeBatch:
     def mean(self, value: Tensor, part: str) -> Tensor:
         """Return the mean of a statistic over the micro-batches of this update so far, without a graph.
 
-        Over the processes it is the same already, if it was computed from what was gathered.
+        What is not finite does not enter it: in half precision one forward may overflow, and its step is skipped. It is
+        NaN where there has been nothing else. Over the processes it is the same already, if it was computed from what
+        was gathered.
         """
         call = self._read[part] = self._read.get(part, 0) + 1
         key = (self._phase, part, call)
-        total = value.detach().clone() if self._micro_batch == 0 else self._sums[key] + value
-        self._sums[key] = total
-        return total / self.micro_batches
+        is_finite = value.isfinite()
+        total, count = torch.where(is_finite, value, 0), is_finite.to(value.dtype)
+        if self._micro_batch > 0:
+            earlier_total, earlier_count = self._sums[key]
+            total, count = earlier_total + total, earlier_count + count
+        self._sums[key] = total, count
+        return total / count
+
+    def finite_statistics(self, phase: str) -> dict[str, Tensor]:
+        """Return, for each part that has asked for a mean, whether all its means are finite; on the device."""
+        finite: dict[str, Tensor] = {}
+        for (own_phase, part, _), (_, count) in self._sums.items():
+            if own_phase == phase:
+                is_finite = (count > 0).all()
+                finite[part] = finite[part] & is_finite if part in finite else is_finite
+        return finite
 
 
 class _Gather(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """What a criterion survives: networks that are assigned, cells run twice, copies, and losses that went wrong."""
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ def discriminator() -> nn.Module:
 
 def generator() -> nn.Module:
     torch.manual_seed(1)
-    return nn.Sequential(nn.Linear(LATENT, 12), nn.Unflatten(1, (3, 2, 2)))
+    return nn.Sequential(nn.Linear(LATENT, 12), nn.Tanh(), nn.Unflatten(1, (3, 2, 2)))
 
 
 def images(number: int) -> Tensor:
@@ -64,6 +65,10 @@ def update_generator(criterion: losses.Criterion, optimizer: Optimizer, number: 
     parts.total.backward()
     optimizer.step()
     return parts
+
+
+def values(state: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, float]]:
+    return {part: {name: value.item() for name, value in own.items()} for part, own in state.items()}
 
 
 # --- networks that are assigned ---------------------------------------------------------------------------------------
@@ -168,3 +173,108 @@ def test_the_generators_loss_can_be_looked_at_before_it_is_due() -> None:
         update_discriminator(criterion, d_optimizer, number)
     assert criterion.generator_loss(latents(0)).total.isfinite()
     assert looked.isfinite()
+
+
+# --- losses that go wrong ---------------------------------------------------------------------------------------------
+
+
+class Interrupted(nn.Module):
+    """A network whose user presses Ctrl-C in one of its forwards, the third of those to come."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.calls = network, 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == 3:
+            raise KeyboardInterrupt
+        return self.network(inputs)
+
+
+@pytest.mark.parametrize("piece", [0, 1])
+@pytest.mark.parametrize(
+    ("phase", "method"),
+    [("discriminator", "hinge + lecam(start=0) + wdiv"), ("generator", "nsgan + gp_pathlen(every=1) + msgan")],
+)
+def test_a_loss_that_is_interrupted_leaves_no_trace(phase: str, method: str, piece: int) -> None:
+    """The third forward is that of the last term: by then the mean of the one before it has moved."""
+    runs = []
+    for is_interrupted in (False, True):
+        criterion, *_ = loop(method)
+        totals = []
+        for number in range(6):
+            arguments = (images(number), latents(number))
+            compute = getattr(criterion, f"{phase}_loss")
+            if is_interrupted and number == 2 + piece:
+                player = getattr(criterion, phase)
+                setattr(criterion, phase, Interrupted(player))
+                with pytest.raises(KeyboardInterrupt):
+                    compute(*(arguments if phase == "discriminator" else arguments[::-1]))
+                setattr(criterion, phase, player)
+            totals.append(compute(*(arguments if phase == "discriminator" else arguments[::-1])).total.item())
+            if number % 2:
+                getattr(criterion, f"{phase}_updated")()
+        runs.append((totals, values(criterion.state)))
+    assert runs[0] == runs[1]
+
+
+def test_a_micro_batch_that_raises_takes_back_its_own_share_alone() -> None:
+    runs = []
+    for shapes in ([], [(BATCH, 2, 2, 2)]):
+        criterion, *_ = loop("hinge + lecam(start=0)")
+        criterion.discriminator_loss(images(0), latents(0))
+        for shape in shapes:
+            with pytest.raises(RuntimeError):
+                criterion.discriminator_loss(torch.zeros(shape), latents(1))
+        criterion.discriminator_updated()
+        runs.append(values(criterion.state))
+    assert runs[0] == runs[1]
+
+
+REMEMBERING = [
+    "hinge + lecam(start=0)", "hinge + began_balance(gamma=0.5)", "wasserstein + fisher",
+    "wasserstein + sobolev(rho=0.1)",
+]  # fmt: skip
+
+
+def see(criterion: losses.Criterion, number: int | None) -> None:
+    """Compute both losses on batches of that number, or on such as overflow."""
+    real, noise = (torch.full((BATCH, 3, 2, 2), torch.inf), torch.full((BATCH, LATENT), torch.inf))
+    if number is not None:
+        real, noise = images(number), latents(number)
+    criterion.discriminator_loss(real, noise)
+    criterion.generator_loss(noise)
+
+
+def count(criterion: losses.Criterion) -> None:
+    criterion.discriminator_updated()
+    criterion.generator_updated()
+
+
+@pytest.mark.parametrize("method", REMEMBERING)
+def test_a_batch_whose_loss_is_not_finite_and_whose_step_is_skipped_is_as_good_as_not_seen(method: str) -> None:
+    memories = []
+    for numbers in ([0, 1, 2], [None, 0, 1, None, None, 2]):
+        criterion, *_ = loop(method)
+        for number in numbers:
+            see(criterion, number)
+            if number is not None:
+                count(criterion)
+        memories.append(values(criterion.state))
+    assert memories[0] == memories[1] != {}
+
+
+@pytest.mark.parametrize("method", REMEMBERING)
+def test_a_batch_whose_loss_is_not_finite_moves_no_memory_where_its_update_is_counted(method: str) -> None:
+    """An optimizer that scales gradients by itself, a fused one, calls its hooks for a step that it skips."""
+    criterion, *_ = loop(method)
+    memories = []
+    for number in (None, 0, None, 1):
+        see(criterion, number)
+        count(criterion)
+        memories.append(values(criterion.state))
+    assert memories[0] == {}
+    assert memories[1] == memories[2]
+    assert memories[2] != memories[3]
+    assert all(math.isfinite(value) for own in memories[3].values() for value in own.values())
