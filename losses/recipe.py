@@ -6,7 +6,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the paper trained its method. A recommendation: the controlled track ignores it."""
+    """How the paper trained its method. A recommendation: the controlled track ignores it.
+
+    A name brings the loss alone, and nothing of this: `losses.get("wgan-gp + critic_steps(5)")` brings the pace, too.
+    """
 
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     lr_generator: float = 2e-4

@@ -14,9 +14,10 @@ _RELATIVISTIC_GP = Recipe(d_norm="sn", batch_size=32)
 METHODS: Final[dict[str, Entry]] = {
     "wgan": Entry(
         "wasserstein + weight_clip(c=0.01)",
-        "The Wasserstein GAN with clipped weights; five critic steps where the paper spends 100 at the start.",
+        "The Wasserstein GAN with clipped weights.",
         Recipe("rmsprop", 5e-5, 5e-5, betas=(0.0, 0.99), critic_steps=5, batch_size=64),
-        "Arjovsky et al., ICML 2017, arXiv:1701.07875; recipe of the authors' code.",
+        "Arjovsky et al., ICML 2017, arXiv:1701.07875; recipe of the authors' code, which now and then makes 100 "
+        "critic steps.",
     ),
     "wgan-gp": Entry(
         "wasserstein + gp1(weight=10)",

@@ -89,3 +89,19 @@ def test_every_method_has_recipe_and_source(name: str) -> None:
     assert losses.get(str(method)).name == name, "an expression that says the same is the same method"
     # What only the invalid verdict forbids must not be what the recipe asks for.
     assert not (method.recipe.d_norm == "bn" and method.batch_norm == "invalid")
+
+
+def test_no_summary_promises_a_pace_that_the_name_does_not_bring() -> None:
+    """The pace of a paper is in its recipe: `critic_steps` and `ttur` bring it, and a name alone does not."""
+    pace = re.compile(r"\b(critic|discriminator) (steps|updates)\b|\blearning rate")
+    promising = {name for name, entry in CATALOGUE.items() if pace.search(entry.summary)}
+    bringing = {
+        name for name in promising if losses.get(name).critic_steps > 1 or losses.get(name).learning_rate_factor != 1
+    }
+    assert promising == bringing
+
+
+def test_the_pace_that_the_pages_name_is_that_of_the_paper() -> None:
+    bare, recipe = losses.get("wgan-gp"), losses.get("wgan-gp").recipe
+    assert recipe is not None
+    assert (bare.critic_steps, losses.get("wgan-gp + critic_steps(5)").critic_steps) == (1, recipe.critic_steps)
