@@ -125,8 +125,10 @@ class GradientNormalized(nn.Module):
         super().__init__()
         self.discriminator = discriminator
 
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, *conditions: Any) -> Tensor | tuple[Tensor, Tensor]:  # noqa: ANN401
         """Return the normalized logits, or the pair of them and the features; without a graph where none is wanted.
+
+        What comes after the images, such as labels, goes on to the discriminator.
 
         Raises:
             ValueError: for a discriminator that gives several numbers a sample, or in float16.
@@ -136,10 +138,10 @@ class GradientNormalized(nn.Module):
         evaluating = not compiling and torch.is_inference_mode_enabled()
         keep_graph = torch.is_grad_enabled() and not evaluating
         with torch.inference_mode(False) if evaluating else nullcontext(), torch.enable_grad():
-            # A clone, because what was made in inference mode can have no gradient ever.
-            given = images.clone() if not compiling and images.is_inference() else images
+            # Clones, because what was made in inference mode can take no part in a gradient ever.
+            given, *others = (images, *conditions) if compiling else map(_usable, (images, *conditions))
             points = given if given.requires_grad else given.detach().requires_grad_()
-            output = self.discriminator(points)
+            output = self.discriminator(points, *others)
             logits, features = output if isinstance(output, tuple) else (output, None)
             if logits.numel() != len(images):
                 raise ValueError(
@@ -151,6 +153,10 @@ class GradientNormalized(nn.Module):
         if not keep_graph:
             normalized, features = normalized.detach(), None if features is None else features.detach()
         return normalized if features is None else (normalized, features)
+
+
+def _usable(value: Any) -> Any:  # noqa: ANN401 - the same type as comes in
+    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
 
 
 def _normalized(logits: Tensor, points: Tensor) -> Tensor:

@@ -142,6 +142,37 @@ def test_grad_norm_of_a_linear_critic(shape: tuple[int, ...], scale: float, imag
     torch.testing.assert_close(found, logits / (slope + logits.abs()), rtol=1e-12, atol=0)
 
 
+class PerClass(Shaped):
+    """An offset of its own for each of three classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(3, 1, dtype=torch.float64)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(images) + self.embedding(labels)[:, 0]
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.inference_mode])
+def test_grad_norm_passes_labels_on(mode: Callable, images: Callable) -> None:
+    critic = PerClass()
+    with mode():
+        x, labels = images(0).clone(), torch.tensor([0, 1, 2, 2, 1, 0])
+        normalized, logits = GradNorm().wrap(critic)(x, labels), critic(x, labels)
+        slope = critic.weight.square().sum().sqrt()
+        expected = logits / (slope + logits.abs())
+    torch.testing.assert_close(normalized, expected, rtol=1e-12, atol=0)
+
+
+def test_a_loss_with_grad_norm_and_labels_trains_what_knows_the_labels(images: Callable) -> None:
+    critic, labels = GradNorm().wrap(PerClass()), torch.tensor([0, 1, 0, 1, 0, 1])
+    parts = losses.get("hinge + grad_norm").discriminator_loss(
+        critic, images(0), images(1), real_labels=labels, fake_labels=labels
+    )
+    parts.total.backward()
+    assert [bool(row.any()) for row in critic.discriminator.embedding.weight.grad] == [True, True, False]
+
+
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_grad_norm_works_without_a_graph_and_then_leaves_none(requires_grad: bool, images: Callable) -> None:
     critic, x = GradNorm().wrap(Shaped(features=True)), images(0).requires_grad_(requires_grad)
