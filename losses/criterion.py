@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from losses.catalogue import get
 from losses.loss_parts import LossParts
 from losses.method import Method
+from losses.numerics import in_full_precision
 from losses.outputs import check_layout
 from losses.phase_inputs import PhaseInputs
 from losses.phase_state import generate_fakes
@@ -313,7 +314,10 @@ class Criterion(nn.Module):
         }
 
     def set_extra_state(self, state: Any) -> None:  # noqa: ANN401 - torch's signature
-        """Take up what `get_extra_state` returned; ValueError where another method kept it."""
+        """Take up what `get_extra_state` returned; ValueError where another method kept it.
+
+        The memory goes to where the networks are, wherever it was loaded to.
+        """
         if state["method"] != str(self.method):
             raise ValueError(f"this state was kept by {state['method']!r}: this criterion is {str(self.method)!r}")
         self.seed = state["seed"]
@@ -323,13 +327,18 @@ class Criterion(nn.Module):
         self.state = {
             part: {name: value.clone() for name, value in own.items()} for part, own in state["state"].items()
         }
+        for phase, player in self._players.items():
+            device = next((weights.device for weights in player.parameters()), None)
+            for own in self._memory_of(phase).values():
+                own.update({name: value.to(device=device) for name, value in own.items()})
         self._streams.clear()
         self._calls = dict.fromkeys(self._calls, 0)
         self._versions.clear()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Criterion":  # noqa: FBT001, FBT002
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.state = {part: {name: fn(value) for name, value in own.items()} for part, own in self.state.items()}
+        for own in self.state.values():
+            own.update({name: _moved(value, fn) for name, value in own.items()})
         return self
 
     def _take(self, phase: Phase, network: nn.Module) -> None:
@@ -467,6 +476,12 @@ def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int 
             raise ValueError("all_reduce without rank= and processes=, and torch.distributed is not initialized")
         rank, processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return WholeBatch(all_reduce, rank, processes)
+
+
+def _moved(value: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what `fn` makes of a part's memory; half precision, in which no loss is computed, is not taken up."""
+    moved = fn(value)
+    return moved if in_full_precision(moved).dtype == moved.dtype else value.to(moved.device)
 
 
 @torch.inference_mode(mode=False)

@@ -278,3 +278,50 @@ def test_a_batch_whose_loss_is_not_finite_moves_no_memory_where_its_update_is_co
     assert memories[1] == memories[2]
     assert memories[2] != memories[3]
     assert all(math.isfinite(value) for own in memories[3].values() for value in own.values())
+
+
+# --- other devices and precisions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["discriminator", "generator"])
+def test_memory_that_is_loaded_goes_to_where_the_networks_are(phase: str) -> None:
+    """The meta device stands in for a GPU, from which a run is resumed with map_location="cpu"."""
+    method = "nsgan + lecam(start=0)" if phase == "discriminator" else "nsgan + gp_pathlen"
+    kept, *_ = loop(method)
+    see(kept, 0)
+    criterion = losses.Criterion(method, discriminator(), generator())
+    getattr(criterion, phase).to("meta")
+    criterion.load_state_dict(kept.state_dict())
+    devices = {value.device.type for own in criterion.state.values() for value in own.values()}
+    assert devices == {"meta"}
+    assert {value.device.type for own in kept.state.values() for value in own.values()} == {"cpu"}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_criterion_that_is_cast_to_half_precision_keeps_its_memory_to_the_bit(dtype: torch.dtype) -> None:
+    criterion, *_ = loop("hinge + lecam(start=0)")
+    see(criterion, 0)
+    count(criterion)
+    before = values(criterion.state)
+    criterion.to(dtype)
+    assert values(criterion.state) == before
+    see(criterion, 1)
+    assert values(criterion.state) != before
+
+
+def test_a_criterion_that_is_cast_to_double_precision_goes_on_with_networks_that_are() -> None:
+    criterion, *_ = loop("hinge + lecam(start=0)")
+    see(criterion, 0)
+    count(criterion)
+    for network in (criterion, criterion.discriminator, criterion.generator):
+        network.double()
+    criterion.discriminator_loss(images(1).double(), latents(1).double())
+    assert {value.dtype for value in criterion.state["lecam"].values()} == {torch.float64}
+
+
+def test_a_criterion_that_is_moved_takes_its_memory_along() -> None:
+    criterion, *_ = loop("hinge + lecam(start=0)")
+    see(criterion, 0)
+    criterion.to("meta", torch.bfloat16)
+    memory = criterion.state["lecam"].values()
+    assert {(value.device.type, value.dtype) for value in memory} == {("meta", torch.float32)}
