@@ -61,6 +61,11 @@ class Context:
         return step
 
     @property
+    def device(self) -> torch.device:
+        """Where the images are, whichever of the two batches there are."""
+        return self._phase_state.device
+
+    @property
     def real_images(self) -> Tensor:
         """The real batch [B, ...] in full precision; ValueError in a generator phase that was given none."""
         self._check_reals()

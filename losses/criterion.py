@@ -88,7 +88,7 @@ class Criterion(nn.Module):
         check_layout(logits)
         _check_module("discriminator", discriminator)
         _check_module("generator", generator)
-        self.method = get(method) if isinstance(method, str) else method
+        self.method = get(method)
         self.seed = int(torch.randint(2**62, ())) if seed is None else seed
         self.concat_batches = concat_batches and self.method.samplewise
         self.logits: Layout = logits

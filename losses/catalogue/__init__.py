@@ -12,6 +12,7 @@ from losses import grammar
 from losses.catalogue import adversarial, bounded, divergences, diversity
 from losses.catalogue.entry import Entry
 from losses.method import Method
+from losses.parts import Part
 from losses.registry import parts
 from losses.types import Kind
 
@@ -37,19 +38,32 @@ def _by_spelling() -> dict[str, Method]:
     return {str(method): method for method in methods().values()}
 
 
-def get(expression: str) -> Method:
+def get(expression: str | Method) -> Method:
     """Return the method of a catalogue name or an expression; a regularizer's name gives a method of it alone.
 
-    An expression equal to a catalogue method gives that method, with its name, recipe and citation.
+    An expression equal to a catalogue method gives that method, with its name, recipe and citation. A method is
+    returned as it is.
 
     Raises:
         ValueError: for anything that cannot be read, naming the nearest valid spelling.
     """
+    if isinstance(expression, Method):
+        return expression
+    _check_text(expression)
     method = grammar.parse(expression, methods())
     return _by_spelling().get(str(method), method)
 
 
-def game(expression: str) -> Method:
+def _check_text(expression: object) -> None:
+    """Raise ValueError for what is no text, such as a part by itself."""
+    if not isinstance(expression, str):
+        text = expression.name if isinstance(expression, Part) else "hinge + r1(gamma=1)"
+        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+            f"expected a name, an expression or a Method, got {type(expression).__name__}: write it as text, {text!r}"
+        )
+
+
+def game(expression: str | Method) -> Method:
     """Return the method of a catalogue name or an expression, which has an objective and so can be trained.
 
     Raises:

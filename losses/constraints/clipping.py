@@ -65,7 +65,8 @@ class WeightClip(Constraint):
             if not is_a_copy and any(bool((weights.detach().abs() > self.c).any()) for weights in self._clipped(noted)):
                 raise ValueError(
                     f"weight_clip(c={self.c:g}): weights have left the box since it was last applied: call "
-                    f"method.after_step(discriminator) after each step of its optimizer, or use losses.Criterion"
+                    f"method.after_step(discriminator) after each step of its optimizer, or use losses.Criterion; "
+                    f"after you have set weights yourself, call criterion.constrain()"
                 )
             _note(noted)
 

@@ -38,7 +38,8 @@ class PathLength(Regularizer):
 
     Parameters:
         weight: factor in front of the term.
-        decay: the share of a new batch in the running mean.
+        decay: the share of a new batch in the running mean, as in the authors' code; that of lecam and accuracy_gate is
+            the share that is kept.
         every: compute the term on every k-th step only, with its weight multiplied by k.
 
     BatchNorm:

@@ -45,7 +45,7 @@ class AdaptiveTransform(InputTransform):
 
     def probability(self, context: Context) -> Tensor:
         """Return p, a scalar."""
-        return context.get_state("probability", torch.zeros((), device=context.fake_images.device, dtype=torch.float32))
+        return context.get_state("probability", torch.zeros((), device=context.device, dtype=torch.float32))
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor, fake_logits: Tensor, context: Context) -> None:

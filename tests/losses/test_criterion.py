@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 from collections.abc import Callable
 
 import pytest
@@ -262,6 +263,16 @@ def test_weights_that_have_left_the_box_are_noticed_and_those_in_it_are_not() ->
     method.discriminator_loss(d, images(0), images(1))
     d.load_state_dict(kept)  # changes every weight in place, to what lies in the box
     assert method.discriminator_loss(d, images(0), images(1)).total.isfinite()
+
+
+def test_weights_that_are_set_by_hand_are_put_into_the_box_as_the_error_says() -> None:
+    loop = Loop("wgan")
+    nn.init.normal_(loop.criterion.discriminator.head.weight)
+    with pytest.raises(ValueError, match=r"after you have set weights yourself, call criterion\.constrain\(\)"):
+        loop.step(0)
+    loop.criterion.constrain()
+    assert all(map(math.isfinite, loop.step(0)))
+    assert loop.criterion.discriminator_updates == 1
 
 
 def test_a_method_that_reads_the_count_of_steps_is_given_it() -> None:

@@ -2,11 +2,13 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import losses
 from losses import registry
@@ -89,6 +91,20 @@ def test_catalogue_methods_by_name_and_as_expression(name: str) -> None:
     assert losses.get(METHODS[name]).name == name
     assert losses.get(METHODS[name]).recipe == method.recipe is not None
     assert losses.get(METHODS[name]).citation == method.citation != ""
+
+
+def test_a_method_is_its_own_spelling() -> None:
+    method = losses.get("wgan-gp")
+    assert losses.get(method) is method
+    assert losses.game(method) is method
+
+
+@pytest.mark.parametrize("read", [losses.get, lambda what: losses.Criterion(what, nn.Linear(1, 1), nn.Linear(1, 1))])
+def test_what_is_no_text_is_refused_with_how_to_write_it(read: Callable) -> None:
+    with pytest.raises(ValueError, match=r"expected a name, an expression or a Method, got Hinge: .*'hinge'"):
+        read(losses.objectives.hinge.Hinge())
+    with pytest.raises(ValueError, match=r"a Method, got list: .*'hinge \+ r1\(gamma=1\)'"):
+        read(["hinge", "r1"])
 
 
 def test_numbers_have_one_spelling() -> None:

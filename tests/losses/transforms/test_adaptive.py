@@ -40,7 +40,7 @@ class Told:
     def get_state(self, name: str, initial: Tensor) -> Tensor:
         return torch.tensor(0.5)
 
-    fake_images = torch.zeros(1)
+    device = torch.device("cpu")
 
 
 def under(
@@ -157,6 +157,20 @@ def test_apa_replaces_reals_by_the_fakes_of_their_index_at_its_rate(shown: Calla
     replaced = view[:, 0] < 0
     assert torch.equal(view, torch.where(replaced[:, None], fake, real))
     assert replaced.double().mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / 4000))
+
+
+@pytest.mark.parametrize("name", ["ada", "diffusion"])
+def test_a_penalty_alone_is_taken_under_the_transform_without_any_fakes(name: str) -> None:
+    """As a separate step on real images does; at p = 0 ada leaves them as they are."""
+    real = torch.randn((4, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    options = {"rng": torch.Generator().manual_seed(0), "state": {}}
+
+    def penalty(method: str) -> float:
+        parts = losses.get(method).discriminator_loss(lambda x: x.flatten(1).square().sum(1), real, None, **options)
+        return parts.total.item()
+
+    assert math.isfinite(penalty(f"r1 + {name}"))
+    assert (penalty(f"r1 + {name}") == penalty("r1")) is (name == "ada")
 
 
 def test_apa_leaves_fakes_and_the_generators_phase_alone() -> None:

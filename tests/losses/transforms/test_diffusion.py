@@ -24,7 +24,7 @@ def at(p: float) -> dict[str, dict[str, Tensor]]:
 class Told:
     """A context in which the strength, the uniform draws and the noise are what a test says."""
 
-    fake_images = torch.zeros(1)
+    device = torch.device("cpu")
 
     def __init__(self, p: float, uniform: Tensor) -> None:
         self._p, self._uniform = torch.tensor(p), uniform
