@@ -23,6 +23,9 @@ class DiscriminatorOutput(NamedTuple):
 
     `logits` is [B], or [B, n] for an objective with a vector head; per patch it is [B P] or [B P, n], the patches of a
     sample side by side. `features` is [B, ...] if the discriminator gives them.
+
+    A discriminator may return one, too: it says that what is in second place are features, even where they look like
+    the logits of a second scale.
     """
 
     logits: Tensor
@@ -102,6 +105,8 @@ def _read_scale(output: object, samples: int, objective: CriticHead, layout: Lay
     flat = (_per_patch if layout == "per_patch" else _per_image)(logits, samples, objective, said)
     if features is not None:
         _check_features(logits, features, samples, f"{said} {describe_output(output)}")
+        if layout == "per_patch" and not isinstance(output, DiscriminatorOutput):
+            _refuse_second_map(logits, features, objective, f"{said} {describe_output(output)}")
     return DiscriminatorOutput(in_full_precision(flat), None if features is None else in_full_precision(features))
 
 
@@ -143,4 +148,14 @@ def _check_features(logits: Tensor, features: Tensor, samples: int, said: str) -
         raise ValueError(
             f"{said}: one number a sample in second place is no set of features. The logits of several scales go with "
             f"logits='per_scale'; a second head is not for the loss: return the first alone"
+        )
+
+
+def _refuse_second_map(logits: Tensor, features: Tensor, objective: CriticHead, said: str) -> None:
+    """Refuse a map that looks like the logits of a second scale, which would be dropped without a word."""
+    is_map = features.dim() == logits.dim() > 2
+    if is_map and features.shape[1] == logits.shape[1] == objective.outputs:
+        raise ValueError(
+            f"{said}: is the second one a map of logits, too? For two scales return a list of them, with "
+            f"logits='per_scale'; for features return losses.DiscriminatorOutput(logits, features)"
         )

@@ -245,6 +245,11 @@ def test_a_generator_may_return_a_tuple_that_begins_with_images() -> None:
         (lambda n: {"logits": torch.zeros(n, 1)}, "per_image", r"returned a dict: expected a tensor of logits"),
         (lambda n: None, "per_image", r"returned a NoneType"),
         (lambda n: torch.zeros(n, 2, 4, 4), "per_patch", r"shape \(4, 2, 4, 4\) for 4 inputs: expected maps of one"),
+        (
+            lambda n: (torch.zeros(n, 1, 4, 4), torch.zeros(n, 1, 2, 2)),
+            "per_patch",
+            r"For two scales return a list of them, with logits='per_scale'; for features return losses\.Discrim",
+        ),
         (lambda n: torch.zeros(n, 1, 4, 4), "per_scale", r"a tensor of shape .*expected a list"),
         (lambda n: [], "per_scale", r"a list of 0"),
         (
@@ -257,6 +262,39 @@ def test_a_generator_may_return_a_tuple_that_begins_with_images() -> None:
 def test_what_cannot_be_used_is_named_in_one_clear_error(output: Callable, layout: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         losses.get("hinge").discriminator_loss(lambda x: output(len(x)), REAL, FAKE, logits=layout)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [(5,), (1, 9), (2, 4, 4), (7, 2, 2), (1, 4, 4, 4)],
+    ids=["flat", "one token", "two channels", "a coarser map", "a volume"],
+)
+def test_features_of_patches_are_no_second_scale(features: tuple[int, ...]) -> None:
+    d = Patches()
+    parts = losses.get("hinge + fm").generator_loss(
+        lambda x: (d(x), torch.ones(len(x), *features)), lambda z: FAKE + z.sum(), torch.zeros(4, 2), REAL,
+        logits="per_patch",
+    )  # fmt: skip
+    assert parts["fm"].value.item() == 0
+
+
+def test_a_map_of_one_channel_is_features_where_the_discriminator_says_so() -> None:
+    d = Patches()
+
+    def named(x: Tensor) -> losses.DiscriminatorOutput:
+        return losses.DiscriminatorOutput(d(x), x.mean(1, keepdim=True))
+
+    parts = losses.get("hinge + fm").generator_loss(
+        named, lambda z: FAKE + z.sum(), torch.zeros(4, 2), REAL, logits="per_patch"
+    )
+    assert parts["fm"].value.item() > 0
+
+
+def test_two_maps_of_a_vector_head_are_no_logits_and_features() -> None:
+    method = next(losses.get(name) for name in losses.names("objective") if losses.get(name).outputs > 1)
+    maps = (torch.zeros(4, method.outputs, 4, 4), torch.zeros(4, method.outputs, 2, 2))
+    with pytest.raises(ValueError, match=r"For two scales return a list of them"):
+        method.discriminator_loss(lambda x: maps, REAL, FAKE, logits="per_patch")
 
 
 def test_an_unknown_layout_names_the_nearest() -> None:
