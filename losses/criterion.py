@@ -277,6 +277,9 @@ class Criterion(nn.Module):
         """Compute the generator's loss on latents [B, ...]; the discriminator's weights get no gradient.
 
         Call `.total.backward()`. Real images are used only where the method needs them; passing them is always safe.
+        The weights are frozen during this call, not during the backward pass. A discriminator with activation
+        checkpoints runs again there, so freeze it yourself around both: `criterion.discriminator.requires_grad_(False)`
+        before, and True after.
         """
         is_new = self.training and not self._calls["generator"]
         if is_new and self.critic_steps > 1 and not self.generator_is_due:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
+from torch.utils.checkpoint import checkpoint
 
 import losses
 
@@ -278,6 +279,41 @@ def test_a_batch_whose_loss_is_not_finite_moves_no_memory_where_its_update_is_co
     assert memories[1] == memories[2]
     assert memories[2] != memories[3]
     assert all(math.isfinite(value) for own in memories[3].values() for value in own.values())
+
+
+# --- activation checkpoints -------------------------------------------------------------------------------------------
+
+
+class Checkpointed(nn.Module):
+    """A discriminator whose middle is computed again in the backward pass, or kept where `reentrant` is None."""
+
+    def __init__(self, reentrant: bool | None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.head = nn.Linear(12, 4), nn.Linear(4, 1)
+        self.middle = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+        self.reentrant = reentrant
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = self.first(inputs.flatten(1))
+        if self.reentrant is None:
+            return self.head(self.middle(hidden))
+        return self.head(checkpoint(self.middle, hidden, use_reentrant=self.reentrant))
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_discriminator_with_checkpoints_that_is_frozen_as_the_page_says_gets_no_gradient(reentrant: bool) -> None:
+    gradients = []
+    for mode in (None, reentrant):
+        criterion = losses.Criterion("nsgan", Checkpointed(mode), generator(), seed=0)
+        criterion.discriminator.requires_grad_(False)
+        criterion.generator_loss(latents(0)).total.backward()
+        criterion.discriminator.requires_grad_(True)
+        assert all(weights.grad is None for weights in criterion.discriminator.parameters())
+        gradients.append(criterion.generator[0].weight.grad)
+        criterion.discriminator_loss(images(0), latents(0)).total.backward()
+        assert all(weights.grad is not None for weights in criterion.discriminator.parameters())
+    torch.testing.assert_close(*gradients, rtol=1e-6, atol=0)
 
 
 # --- other devices and precisions -------------------------------------------------------------------------------------
