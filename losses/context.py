@@ -84,8 +84,20 @@ class Context:
 
     @property
     def second_latents(self) -> Tensor:
-        """A fresh standard normal batch shaped like `latents`, from this part's stream; each access draws a new one."""
-        return self.normal_like(self.latents)
+        """A fresh batch shaped like `latents`, from this part's stream; each access draws a new one.
+
+        It is standard normal unless the caller's `sample_latents` draws it.
+        """
+        latents, sample = self.latents, self._phase_state.inputs.sample_latents
+        if sample is None:
+            return self.normal_like(latents)
+        drawn = sample(latents, self.rng)
+        if drawn.shape != latents.shape:
+            raise ValueError(
+                f"sample_latents returned shape {tuple(drawn.shape)}: let it return that of the latents, "
+                f"{tuple(latents.shape)}"
+            )
+        return drawn
 
     @property
     def real_logits(self) -> Tensor:

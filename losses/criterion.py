@@ -18,7 +18,7 @@ from losses.outputs import check_layout
 from losses.phase_inputs import PhaseInputs
 from losses.phase_state import generate_fakes
 from losses.streams import PartGenerators
-from losses.types import Features, Layout, Phase
+from losses.types import Features, Layout, Phase, SampleLatents
 from losses.whole_batch import AllReduce, WholeBatch
 
 State = dict[str, dict[str, Tensor]]
@@ -60,6 +60,8 @@ class Criterion(nn.Module):
             `Method.discriminator_loss` explains.
         logits: how the discriminator gives logits: "per_image", "per_patch" or "per_scale", as explained there.
         frozen: a fixed network for parts that compare images in frozen features.
+        sample_latents: how fresh latents are drawn for parts that compare two batches of them (msgan, dsgan), from
+            latents of the shape and a random generator; standard normal by default.
         all_reduce: a sum over processes that hold equally large parts of each batch, such as
             `torch.distributed.all_reduce`; gradients are then averaged over them, as DistributedDataParallel does.
         rank: the number of this process, and
@@ -80,6 +82,7 @@ class Criterion(nn.Module):
         concat_batches: bool = False,
         logits: Layout = "per_image",
         frozen: Features | None = None,
+        sample_latents: SampleLatents | None = None,
         all_reduce: AllReduce | None = None,
         rank: int | None = None,
         processes: int | None = None,
@@ -102,7 +105,7 @@ class Criterion(nn.Module):
             "discriminator": self.method.wrap(discriminator),
             "generator": generator,
         }
-        self._fixed = {"frozen": frozen}
+        self._fixed: dict[str, Any] = {"frozen": frozen, "sample_latents": sample_latents}
         self._whole = _whole_batch(all_reduce, rank, processes)
         self._streams: dict[torch.device, PartGenerators] = {}
         self._calls: dict[Phase, int] = {"discriminator": 0, "generator": 0}
@@ -361,7 +364,7 @@ class Criterion(nn.Module):
             generator=self.generator,
             real_labels=real_labels,
             fake_labels=fake_labels,
-            frozen=self._fixed["frozen"],
+            **self._fixed,
             rng=self._streams[device].generators,
             step=self.generator_updates,
             update=self.generator_updates,

@@ -26,6 +26,7 @@ from losses.types import (
     Need,
     Phase,
     Rng,
+    SampleLatents,
     State,
 )
 from losses.whole_batch import WholeBatch
@@ -188,6 +189,7 @@ class Method:
         latents: Tensor | None = None,
         generator: Generator | None = None,
         frozen: Features | None = None,
+        sample_latents: SampleLatents | None = None,
         rng: Rng = None,
         step: int | None = None,
         update: int | None = None,
@@ -211,6 +213,8 @@ class Method:
             generator: run without a graph, and only by parts that need "generator".
             frozen: a fixed network, images to features [B, d], for parts that need "frozen_features"; the library's
                 random features by default.
+            sample_latents: how fresh latents are drawn for parts that compare two batches of them, from (latents of the
+                shape, a random generator or None); standard normal by default.
             rng: one generator for each part name, one for all, or None for torch's global one. They live on the device
                 of the images. Give each part its own, derived afresh from (seed, part, step, phase), and no part ever
                 shifts the random numbers of another.
@@ -246,6 +250,7 @@ class Method:
                 real_labels=real_labels,
                 fake_labels=fake_labels,
                 frozen=frozen,
+                sample_latents=sample_latents,
                 rng=rng,
                 step=step,
                 update=step if update is None else update,
@@ -264,6 +269,7 @@ class Method:
         real_images: Tensor | None = None,
         *,
         frozen: Features | None = None,
+        sample_latents: SampleLatents | None = None,
         rng: Rng = None,
         step: int | None = None,
         state: State | None = None,
@@ -289,6 +295,7 @@ class Method:
                 real_labels=real_labels,
                 fake_labels=fake_labels,
                 frozen=frozen,
+                sample_latents=sample_latents,
                 rng=rng,
                 step=step,
                 update=step,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from losses.types import Discriminator, Features, Generator, Layout, Phase, Rng, State
+from losses.types import Discriminator, Features, Generator, Layout, Phase, Rng, SampleLatents, State
 from losses.whole_batch import WholeBatch
 
 
@@ -24,6 +24,7 @@ class PhaseInputs:
     real_labels: Tensor | None = None
     fake_labels: Tensor | None = None
     frozen: Features | None = None
+    sample_latents: SampleLatents | None = None
     rng: Rng = None
     step: int | None = None
     update: int | None = None

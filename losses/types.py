@@ -36,7 +36,7 @@ Need = Literal[
 - features: the discriminator returns (logits, features).
 - frozen_features: a fixed network; the library has a default one.
 - generator: in the discriminator's phase, the generator and the latents of the fakes.
-- second_latents: one more forward of the generator.
+- second_latents: one more forward of the generator, on fresh latents or on those of the fakes, moved.
 - state: something is remembered between steps.
 - step: the count of generator updates; `context.step` refuses a part that does not declare it.
 - weights: the player that is trained is a module whose weights can be listed.
@@ -65,6 +65,8 @@ Generator = Callable[..., object]
 """Latents, and labels where there are any, to images, or to a tuple whose first element they are."""
 Features = Callable[[Tensor], Tensor]
 """A fixed network: images to features [B, d]."""
+SampleLatents = Callable[[Tensor, torch.Generator | None], Tensor]
+"""Latents and a random generator to fresh latents, drawn as those were: their shape, device and law."""
 Rng = torch.Generator | Mapping[str, torch.Generator] | None
 """One generator for everything, or one for each part name, or None for torch's global generator."""
 

@@ -1,7 +1,8 @@
 """Diversity terms: different latents should give different images, and the fakes should vary as much as the reals.
 
-Legend: z_1 = the latents of the fakes, z_2 = fresh ones from the term's own stream; |.|_1 = mean absolute value over
-pixels or over latent dimensions; h_r, h_f = features that the discriminator has of the reals and the fakes, flattened.
+Legend: z_1 = the latents of the fakes, z_2 = fresh ones from the term's own stream, standard normal unless the caller's
+`sample_latents` draws them; |.|_1 = mean absolute value over pixels or over latent dimensions; h_r, h_f = features that
+the discriminator has of the reals and the fakes, flattened.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import losses
 from losses.regularizers.diversity import spectrum
 
 ON_LATENTS = ["msgan", "dsgan", "zcr_g"]
@@ -45,6 +46,41 @@ def test_dsgan_clamps_the_ratio_of_each_sample(generator_value: Callable) -> Non
     assert ratios.min() < tau < ratios.max()
     found = generator_value(f"dsgan(tau={tau!r})", None, latents, generator=lambda z: torch.tanh(z @ weight), seed=7)
     assert found.item() == pytest.approx(-np.minimum(ratios, tau).mean(), rel=1e-12)
+
+
+def uniform(latents: Tensor, rng: torch.Generator | None) -> Tensor:
+    return 2 * torch.rand(latents.shape, generator=rng, dtype=latents.dtype) - 1
+
+
+@pytest.mark.parametrize("caller", ["method", "criterion"])
+def test_the_second_latents_follow_the_law_that_the_caller_gives(caller: str, generator_value: Callable) -> None:
+    latents, weight = uniform(points(1, 5, 3), torch.Generator().manual_seed(1)), points(2, 3, 8)
+    seen: list[Tensor] = []
+
+    def generator(z: Tensor) -> Tensor:
+        seen.append(z)
+        return torch.tanh(z @ weight)
+
+    if caller == "method":
+        found = generator_value("msgan", None, latents, generator=generator, seed=7, sample_latents=uniform)
+        second = uniform(latents, torch.Generator().manual_seed(7))
+        assert torch.equal(seen[1], second)
+    else:
+        network = nn.Linear(3, 8, bias=False, dtype=torch.float64)
+        network.weight.data.copy_(weight.T)
+        network.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+        d = nn.Linear(8, 1, dtype=torch.float64)
+        criterion = losses.Criterion("nsgan + msgan", d, nn.Sequential(network, nn.Tanh()), sample_latents=uniform)
+        found, second = criterion.generator_loss(latents)["msgan"].value, seen[1]
+    assert second.abs().max() <= 1
+    change = np.abs(np.tanh(latents.numpy() @ weight.numpy()) - np.tanh(second.numpy() @ weight.numpy()))
+    expected = 1 / (change.mean() / (latents - second).abs().mean().item() + 1e-5)
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_latents_of_another_shape_are_refused(generator_value: Callable) -> None:
+    with pytest.raises(ValueError, match=r"sample_latents returned shape \(2, 4\): .* that of the latents, \(6, 4\)"):
+        generator_value("dsgan", None, points(0), sample_latents=lambda latents, rng: latents[:2])
 
 
 def test_zcr_g_is_minus_the_mean_squared_change(generator_value: Callable) -> None:
