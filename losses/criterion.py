@@ -69,7 +69,7 @@ class Criterion(nn.Module):
 
     Raises:
         ValueError: for a method that cannot be read. The losses raise it as `Method.discriminator_loss` does,
-            for updates that were not counted, and for a generator update that is not due yet.
+            for updates that were not counted, and, while training, for a generator update that is not due yet.
     """
 
     def __init__(
