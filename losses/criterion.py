@@ -12,16 +12,14 @@ from torch.utils.hooks import RemovableHandle
 
 from losses.catalogue import get
 from losses.loss_parts import LossParts
+from losses.memory import Memory, State, copied
 from losses.method import Method
-from losses.numerics import in_full_precision
 from losses.outputs import check_layout
 from losses.phase_inputs import PhaseInputs
 from losses.phase_state import generate_fakes
 from losses.streams import PartGenerators
 from losses.types import Features, Layout, Phase, SampleLatents
 from losses.whole_batch import AllReduce, WholeBatch
-
-State = dict[str, dict[str, Tensor]]
 
 
 class Criterion(nn.Module):
@@ -97,8 +95,6 @@ class Criterion(nn.Module):
         self.logits: Layout = logits
         self.discriminator_updates = 0
         self.generator_updates = 0
-        self.state: State = {}
-        """What stateful parts remember, by part name."""
         # In a dict, so that they are not submodules: an optimizer over the criterion would train both players, and
         # `criterion.train()` would set the frozen network to training.
         self._players: dict[Phase, nn.Module] = {
@@ -106,10 +102,8 @@ class Criterion(nn.Module):
             "generator": generator,
         }
         self._fixed: dict[str, Any] = {"frozen": frozen, "sample_latents": sample_latents}
-        self._whole = _whole_batch(all_reduce, rank, processes)
+        self._memory = Memory(self.method.parts, _whole_batch(all_reduce, rank, processes))
         self._streams: dict[torch.device, PartGenerators] = {}
-        self._calls: dict[Phase, int] = {"discriminator": 0, "generator": 0}
-        self._before: dict[Phase, State] = {"discriminator": {}, "generator": {}}
         self._since_generator = 0
         self._counted: set[Phase] = set()
         self._hooks: list[RemovableHandle] = []
@@ -151,6 +145,15 @@ class Criterion(nn.Module):
             self._take("discriminator", discriminator)
         if generator is not None:
             self._take("generator", generator)
+
+    @property
+    def state(self) -> State:
+        """What stateful parts remember, by part name."""
+        return self._memory.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._memory.state = state
 
     @property
     def critic_steps(self) -> int:
@@ -216,14 +219,14 @@ class Criterion(nn.Module):
         self.discriminator_updates += 1
         self._since_generator += 1
         self._counted.add("discriminator")
-        self._calls["discriminator"] = 0
+        self._memory.end_update("discriminator")
 
     def generator_updated(self) -> None:
         """Say that the generator's optimizer has made a step."""
         self.generator_updates += 1
         self._since_generator = 0
         self._counted.add("generator")
-        self._calls["generator"] = 0
+        self._memory.end_update("generator")
 
     def constrain(self) -> None:
         """Apply the constraints to the discriminator's weights, without counting an update."""
@@ -236,7 +239,7 @@ class Criterion(nn.Module):
         """
         self.discriminator_updates, self.generator_updates = discriminator_updates, generator_updates
         self._since_generator = self.critic_steps
-        self._calls[phase] = 0
+        self._memory.end_update(phase)
         self._seed_streams(phase, next(self.generator.parameters()).device)
         self._chosen = phase
 
@@ -258,7 +261,7 @@ class Criterion(nn.Module):
                 fake_images = generate_fakes(self.generator, latents, fake_labels)
         if fake_images is None and not self.method.alone:
             raise ValueError("the discriminator's loss compares with fakes: pass latents, or fake_images")
-        with self._in_its_update("discriminator"):
+        with self._memory.one_loss("discriminator"):
             inputs = replace(
                 self._phase_inputs("discriminator", real_images.device, real_labels, fake_labels),
                 real_images=real_images,
@@ -284,7 +287,7 @@ class Criterion(nn.Module):
         checkpoints runs again there, so freeze it yourself around both: `criterion.discriminator.requires_grad_(False)`
         before, and True after.
         """
-        is_new = self.training and not self._calls["generator"]
+        is_new = self.training and not self._memory.losses("generator")
         if is_new and self.critic_steps > 1 and not self.generator_is_due:
             raise ValueError(
                 f"{self.method.short} makes {self.critic_steps} updates of the discriminator for one of the generator, "
@@ -293,7 +296,7 @@ class Criterion(nn.Module):
         discriminator = self.discriminator
         if isinstance(discriminator, DistributedDataParallel):
             discriminator = discriminator.module  # it would wait for gradients that nobody computes
-        with self._in_its_update("generator"), _frozen(self.discriminator):
+        with self._memory.one_loss("generator"), _frozen(self.discriminator):
             inputs = replace(
                 self._phase_inputs("generator", latents.device, real_labels, fake_labels),
                 discriminator=discriminator,
@@ -330,21 +333,19 @@ class Criterion(nn.Module):
         self.discriminator_updates = state["discriminator_updates"]
         self.generator_updates = state["generator_updates"]
         self._since_generator = state["since_generator"]
-        self.state = {
-            part: {name: value.clone() for name, value in own.items()} for part, own in state["state"].items()
-        }
-        for phase, player in self._players.items():
-            device = next((weights.device for weights in player.parameters()), None)
-            for own in self._memory_of(phase).values():
-                own.update({name: value.to(device=device) for name, value in own.items()})
+        self._memory.load(
+            state["state"],
+            {
+                phase: next((weights.device for weights in player.parameters()), None)
+                for phase, player in self._players.items()
+            },
+        )
         self._streams.clear()
-        self._calls = dict.fromkeys(self._calls, 0)
         self._versions.clear()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Criterion":  # noqa: FBT001, FBT002
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for own in self.state.values():
-            own.update({name: _moved(value, fn) for name, value in own.items()})
+        self._memory.move(fn)
         return self
 
     def _take(self, phase: Phase, network: nn.Module) -> None:
@@ -374,71 +375,24 @@ class Criterion(nn.Module):
         )
 
     def _begin_loss(self, phase: Phase, device: torch.device) -> tuple[WholeBatch | None, State]:
-        """Place the random streams of a loss, and return the batch that it is part of, and the parts' memory.
-
-        A micro-batch after the first one is given the memory from before the update, and the first one's statistics.
-        """
+        """Place the random streams of a loss, and return the batch that it is part of, and the parts' memory."""
+        whole = self._memory.whole
         if self._chosen == phase:
             self._chosen = None
-            return self._whole if self._whole.processes > 1 else None, self.state
+            return whole if whole.processes > 1 else None, self.state
         self._seed_streams(phase, device)
         if not self.training:
-            return self._whole.fresh(), _copied(self.state)
+            return whole.fresh(), copied(self.state)
         self._check_counted(phase)
-        if self._calls[phase] == 0:
-            self._before[phase] = _copied(self._memory_of(phase))
-        else:
-            self._remember(phase, self._before[phase])
-        self._whole.begin(phase, self._calls[phase])
-        self._calls[phase] += 1
-        return self._whole, self.state
-
-    @contextmanager
-    def _in_its_update(self, phase: Phase) -> Iterator[None]:
-        """Count a loss in its update once it is there. One that raises is not counted, and leaves the memory as it was.
-
-        One whose statistics are not finite moves no memory either: its step will be skipped, if the loss was scaled.
-        """
-        calls, own = self._calls[phase], self._memory_of(phase)
-        try:
-            yield
-        except BaseException:  # an interrupt, too: a notebook goes on with this criterion
-            if self._calls[phase] > calls:
-                self._calls[phase] = calls
-                self._remember(phase, own if calls else self._before[phase])
-                self._whole.take_back()
-            raise
-        if self._calls[phase] > calls:
-            self._keep_finite(phase)
-
-    @torch.no_grad()
-    def _keep_finite(self, phase: Phase) -> None:
-        """Give a part the memory from before the update if a statistic has been finite in none of its micro-batches."""
-        for part, is_finite in self._whole.finite_statistics(phase).items():
-            own, before = self.state.get(part, {}), self._before[phase].get(part, {})
-            if own.keys() == before.keys():
-                for name, value in own.items():
-                    # By `.data`, since the graph of the loss may keep the value: where it is finite, it stays as it is.
-                    value.data.copy_(torch.where(is_finite, value, before[name]))
-            elif not is_finite:  # at the part's first update: the only time that the host waits for the device
-                del self.state[part]
-
-    def _remember(self, phase: Phase, memory: State) -> None:
-        """Put copies of a memory in place of what the parts of a phase remember."""
-        for part in self._memory_of(phase):
-            del self.state[part]
-        self.state.update(_copied(memory))
-
-    def _memory_of(self, phase: Phase) -> State:
-        """What the parts remember that act in a phase; at a scale beyond the first, under a longer name."""
-        acting = {part.name for part in self.method.parts if getattr(part, "phase", "discriminator") == phase}
-        return {key: own for key, own in self.state.items() if key.partition(" at scale ")[0] in acting}
+        self._memory.begin_loss(phase)
+        return whole, self.state
 
     def _seed_streams(self, phase: Phase, device: torch.device) -> None:
         self.random_generators(device)
         update = self.discriminator_updates if phase == "discriminator" else self.generator_updates
-        process = f"/process {self._whole.rank}" if self._whole.rank else ""
-        micro_batch = f"/micro-batch {self._calls[phase]}" if self._calls[phase] else ""
+        rank, earlier = self._memory.whole.rank, self._memory.losses(phase)
+        process = f"/process {rank}" if rank else ""
+        micro_batch = f"/micro-batch {earlier}" if earlier else ""
         self._streams[device].seed(phase, update, process + micro_batch)
 
     def _check_counted(self, phase: Phase) -> None:
@@ -482,15 +436,3 @@ def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int 
             raise ValueError("all_reduce without rank= and processes=, and torch.distributed is not initialized")
         rank, processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return WholeBatch(all_reduce, rank, processes)
-
-
-def _moved(value: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return what `fn` makes of a part's memory; half precision, in which no loss is computed, is not taken up."""
-    moved = fn(value)
-    return moved if in_full_precision(moved).dtype == moved.dtype else value.to(moved.device)
-
-
-@torch.inference_mode(mode=False)
-def _copied(state: State) -> State:
-    """Return a copy that training can go on with, whatever mode it is asked for in."""
-    return {part: {name: value.clone() for name, value in own.items()} for part, own in state.items()}
