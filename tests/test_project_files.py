@@ -45,7 +45,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (citation["version"], citation["license"]) == (version, PROJECT["license"])
     for workflow in ("docs/github-actions-elsewhere.yml", "docs/gitlab-ci.yml"):
-        assert f"{PROJECT['name']}=={version}" in (ROOT / workflow).read_text(encoding="utf-8"), workflow
+        assert f"{PROJECT['name']}@v{version}" in (ROOT / workflow).read_text(encoding="utf-8"), workflow
 
 
 def test_the_changelog_has_the_version_and_a_place_for_the_next() -> None:

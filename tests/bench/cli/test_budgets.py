@@ -96,9 +96,7 @@ def test_the_table_says_steps_batch_and_seeds(bench, results):
 
 def published_commands():
     (block,) = re.findall(r"```\n(.*?)```", (NETWORK / "README.md").read_text(), re.DOTALL)
-    names = dict(re.findall(r'^(\w)="(.*)"$', block, re.MULTILINE))
-    lines = [line for line in block.splitlines() if line.startswith("python -m bench")]
-    return [shlex.split(re.sub(r"\$(\w)", lambda found: names[found[1]], line))[3:] for line in lines]
+    return [shlex.split(line)[3:] for line in block.replace("\\\n", " ").splitlines()]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
