@@ -82,30 +82,35 @@ PLAIN: Final = ("nsgan", "hinge", "rpgan", "lsgan")
 PENALIZED: Final = ("nsgan-r1", "hinge + r1(gamma=10)", "rp_bce + r1(gamma=10)", "lsgan + r1(gamma=10)")
 
 
-def _claim(subject: str, published: str, contrast: Contrast, reason: str) -> FactorClaim:
-    return FactorClaim(
-        subject=subject,
-        published=published,
-        campaign="norms",
-        plain=PLAIN,
-        penalized=PENALIZED,
-        contrast=contrast,
-        reason=reason,
+def _claims(campaign: str, where: str) -> tuple[FactorClaim, ...]:
+    """Return what is said of losses and penalties, of a campaign whose subject ends with `where`."""
+
+    def claim(subject: str, published: str, contrast: Contrast, reason: str) -> FactorClaim:
+        return FactorClaim(
+            subject=f"{subject}{where}",
+            published=published,
+            campaign=campaign,
+            plain=PLAIN,
+            penalized=PENALIZED,
+            contrast=contrast,
+            reason=reason,
+        )
+
+    return (
+        claim(
+            "the penalty against the loss",
+            "the regularizer matters more than the loss, in 12 losses and 14 regularizers (Dong and Yang 2019)",
+            PENALTY_AGAINST_LOSS,
+            "Four losses, one penalty, images without labels; there the errors of a classifier.",
+        ),
+        claim(
+            "losses without a penalty against losses with one",
+            "errors of 12 losses from 5.6 to 90 % without a regularizer, 7.3 to 30 % with R1 (Dong and Yang 2019); "
+            "losses equally good at a small Lipschitz constant (Qin et al. 2020)",
+            PLAIN_AGAINST_PENALIZED,
+            "One penalty at one weight; there, twelve losses and the errors of a classifier.",
+        ),
     )
 
 
-FACTOR_CLAIMS: Final = (
-    _claim(
-        "the penalty against the loss",
-        "the regularizer matters more than the loss, in 12 losses and 14 regularizers (Dong and Yang 2019)",
-        PENALTY_AGAINST_LOSS,
-        "Four losses, one penalty, images without labels; there the errors of a classifier.",
-    ),
-    _claim(
-        "losses without a penalty against losses with one",
-        "errors of 12 losses from 5.6 to 90 % without a regularizer, 7.3 to 30 % with R1 (Dong and Yang 2019); "
-        "losses equally good at a small Lipschitz constant (Qin et al. 2020)",
-        PLAIN_AGAINST_PENALIZED,
-        "One penalty at one weight; there, twelve losses and the errors of a classifier.",
-    ),
-)
+FACTOR_CLAIMS: Final = (*_claims("norms", ""), *_claims("norms-ln", ", under layer norm"))

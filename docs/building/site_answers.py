@@ -46,6 +46,7 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         "stability.late_regression",
     ),
     "norms": _LONGER,
+    "norms-ln": _LONGER,
     "r3gan-ablation": (
         *("metrics.modes", "metrics.coverage", "metrics.unreadable"),
         *("stability.discriminator_saturation", "stability.signal_last"),
