@@ -27,23 +27,23 @@ QUESTIONS: Final = (
 )
 _WORDS: Final = {
     "en": {
-        "heads": ("`recommend`", "records", "method", "score", "95 %", "failed", "cost", "may be the best"),
-        "basis": "{methods} methods, {steps:,} updates, {seeds} seeds",
+        "heads": ("method", "score", "95 %", "failed", "cost", "may be the best"),
+        "basis": "`recommend {question}`, by {methods} methods, {steps:,} updates, {seeds} seeds:",
         "to": " to ", "yes": "yes", "no": "no", "not measured": "not measured",
     },
     "zh": {
-        "heads": ("`recommend`", "记录", "方法", "得分", "95 %", "失败", "开销", "可能是最好的"),
-        "basis": "{methods} 个方法，更新 {steps:,} 次，{seeds} 个随机种子",
+        "heads": ("方法", "得分", "95 %", "失败", "开销", "可能是最好的"),
+        "basis": "`recommend {question}`（{methods} 个方法，更新 {steps:,} 次，{seeds} 个随机种子）：",
         "to": " 至 ", "yes": "是", "no": "否", "not measured": "未测量",
     },
 }  # fmt: skip
 
 
 def table(language: str) -> str:
-    """Return a row for each method that is named, with the question at the first of them."""
+    """Return a row for each question, and below it one for each method that is named."""
     rows = [cells for question in QUESTIONS for cells in _answer(question, language)]
     heads = _WORDS[language]["heads"]
-    return "\n".join([line(*heads), f"|---|---|---|{'---:|' * 4}---|", *(line(*cells) for cells in rows)])
+    return "\n".join([line(*heads), f"|---|{'---:|' * 4}---|", *(line(*cells) for cells in rows)])
 
 
 @cache
@@ -64,9 +64,10 @@ def _answer(question: tuple[str, ...], language: str) -> list[tuple[str, ...]]:
     said = answer(question)
     named: list[Row] = said["first"]
     (seeds,) = {method["seeds"] for method in named}
-    basis = str(_WORDS[language]["basis"]).format(methods=said["methods"], steps=said["steps"], seeds=seeds)
-    heads = [(f"`{' '.join(question)}`", basis), *[("", "")] * (len(named) - 1)]
-    return [(*head, *_cells(method, language)) for head, method in zip(heads, named, strict=True)]
+    basis = str(_WORDS[language]["basis"]).format(
+        question=" ".join(question), methods=said["methods"], steps=said["steps"], seeds=seeds
+    )
+    return [(basis, *[""] * 5), *(_cells(method, language) for method in named)]
 
 
 def _cells(method: Row, language: str) -> tuple[str, ...]:
