@@ -43,20 +43,23 @@ def is_kept(folder: Path, name: str) -> bool:
     return (folder / name).is_dir()
 
 
-def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
+def decoded(
+    folder: Path, name: str, build: Callable[[], Arrays], flaw: Callable[[Arrays], str] | None = None
+) -> Arrays:
     """Return a data set from the cache, or decode it and write it there.
 
     Args:
         folder: of decoded sets.
         name: of this one. It must contain everything that the decoded arrays depend on.
         build: decodes the set; called by one process at a time.
+        flaw: says what is wrong with a set that is kept and undamaged; empty if nothing is.
 
     The arrays are mapped copy-on-write: processes share pages, and nothing that is written to an array reaches the
     disk. A cache that cannot be written costs time, but ends no run.
     """
     target = folder / name
     try:
-        kept = _read(target)
+        kept = _read(target, flaw)
     except _BrokenError:
         kept = None  # decided again below, where nobody else can be at work on it
     if kept is not None:
@@ -68,7 +71,7 @@ def decoded(folder: Path, name: str, build: Callable[[], Arrays]) -> Arrays:
         _log.warning("decoded images cannot be kept in %s (%s)", folder, error)
         return build()
     with lock:
-        return _read_or_build(target, build)
+        return _read_or_build(target, build, flaw)
 
 
 def handed_over(folder: Path, content_hash: str) -> Arrays | None:
@@ -119,9 +122,9 @@ def wait_for(path: Path, work: str) -> FileLock:
     return lock
 
 
-def _read_or_build(target: Path, build: Callable[[], Arrays]) -> Arrays:
+def _read_or_build(target: Path, build: Callable[[], Arrays], flaw: Callable[[Arrays], str] | None) -> Arrays:
     try:
-        kept = _read(target)
+        kept = _read(target, flaw)
     except _BrokenError as error:
         aside = target.with_name(f"{target.name}.broken-{secrets.token_hex(4)}")
         target.rename(aside)
@@ -138,11 +141,11 @@ def _read_or_build(target: Path, build: Callable[[], Arrays]) -> Arrays:
         return arrays
 
 
-def _read(target: Path) -> Arrays | None:
+def _read(target: Path, flaw: Callable[[Arrays], str] | None = None) -> Arrays | None:
     """Map a decoded set into memory; None if there is none.
 
     Raises:
-        _BrokenError: part of it is missing, cut short or changed.
+        _BrokenError: part of it is missing, cut short or changed, or it has a flaw.
     """
     import numpy as np
 
@@ -163,6 +166,8 @@ def _read(target: Path) -> Arrays | None:
             raise _BrokenError(f"its content hash is {arrays.content_hash[:16]}, not the one written beside it")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _BrokenError(f"{type(error).__name__}: {error}") from error
+    if flaw is not None and (reason := flaw(arrays)):
+        raise _BrokenError(f"it {reason}")
     return arrays
 
 

@@ -2,7 +2,8 @@
 
 CelebA's training part (162,770 faces) is trained on, its test part (19,962) is held out, and its validation part is not
 used. It is read from DIR/celeba, where torchvision puts it: `list_eval_partition.txt`, and either the folder
-`img_align_celeba` or the archive `img_align_celeba.zip`, which need not be unpacked.
+`img_align_celeba` or the archive `img_align_celeba.zip`, which need not be unpacked. The archive is also read if the
+folder is there in part.
 """
 
 import contextlib
@@ -34,6 +35,9 @@ _IMAGES: Final = "img_align_celeba"
 _ARCHIVE: Final = "img_align_celeba.zip"
 _PARTITION: Final = "list_eval_partition.txt"
 _TRAIN, _TEST = "0", "2"
+_TRAIN_FACES: Final = 162_770
+_TEST_FACES: Final = 19_962
+"""As many faces as the two parts have: what is less was cut short, and its numbers would be those of other data."""
 _PREPARATION: Final = "celeba64-v1"
 _CHUNK: Final = 1000
 _BYTES: Final = {_PARTITION: 2_836_386, _ARCHIVE: 1_443_490_838}
@@ -50,9 +54,11 @@ def _absent(data_dir: Path, reason: str) -> DataError:
     )
 
 
-def _is_there(data_dir: Path) -> bool:
+def _absent_files(data_dir: Path) -> list[str]:
+    """Return which of the two downloads are lacking. Where the folder of images is, the archive is not."""
     folder = data_dir / _FOLDER
-    return (folder / _PARTITION).is_file() and ((folder / _IMAGES).is_dir() or (folder / _ARCHIVE).is_file())
+    lacking = [] if (folder / _PARTITION).is_file() else [_PARTITION]
+    return lacking if (folder / _IMAGES).is_dir() or (folder / _ARCHIVE).is_file() else [*lacking, _ARCHIVE]
 
 
 def _sums() -> dict[str, tuple[str, str]]:
@@ -63,12 +69,12 @@ def _sums() -> dict[str, tuple[str, str]]:
 
 
 def _download(data_dir: Path, on_progress: OnProgress | None) -> None:
-    """Download the two files from Google Drive, as torchvision does."""
+    """Download the files from Google Drive, as torchvision does; not the archive if its folder is there."""
     listed = _sums()
     folder = data_dir / _FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (_PARTITION, _ARCHIVE):
+        for name in (_PARTITION,) if (folder / _IMAGES).is_dir() else (_PARTITION, _ARCHIVE):
             address, md5 = listed[name]
             if not (folder / name).is_file() or download.md5_of(folder / name) != md5:
                 _fetch(address, md5, folder / name, on_progress)
@@ -137,8 +143,45 @@ def read_partition(path: Path) -> dict[str, list[str]]:
     return parts
 
 
+def _partition(folder: Path) -> dict[str, list[str]]:
+    """Return the file names of each part; raise DataError unless all faces are listed."""
+    parts = read_partition(folder / _PARTITION)
+    if reason := _cut_short(len(parts[_TRAIN]), len(parts[_TEST])):
+        raise DataError(f"{folder / _PARTITION} {reason}; download it again")
+    return parts
+
+
+def _cut_short(train: int, test: int) -> str:
+    """Say how many faces there are if these are not all of both parts."""
+    if (train, test) == (_TRAIN_FACES, _TEST_FACES):
+        return ""
+    return f"has {train:,} faces to train on and {test:,} to test on, expected {_TRAIN_FACES:,} and {_TEST_FACES:,}"
+
+
+def _is_packed(folder: Path, parts: dict[str, list[str]]) -> bool:
+    """Whether faces are read from the archive, as is done unless the folder has all of them.
+
+    Raises:
+        DataError: the folder lacks some, and there is no archive.
+    """
+    images = folder / _IMAGES
+    if not images.is_dir():
+        return True
+    try:
+        unpacked = {path.name for path in images.iterdir()}  # asking for each of 182,732 files takes much longer
+    except OSError as error:
+        raise DataError(f"{images} cannot be read ({error.strerror}); mend its permissions") from error
+    lacking = [name for part in (_TRAIN, _TEST) for name in parts[part] if name not in unpacked]
+    if lacking and not (folder / _ARCHIVE).is_file():
+        raise DataError(
+            f"{images} lacks {len(lacking):,} of {_TRAIN_FACES + _TEST_FACES:,} faces, such as {lacking[0]}; delete "
+            f"the folder, or unpack {_ARCHIVE} again"
+        )
+    return bool(lacking)
+
+
 def _decode_all(
-    names: list[str], open_image: Callable[[str], Path | IO[bytes]], report: Callable[[int], None]
+    names: list[str], open_image: Callable[[str], Path | IO[bytes]], report: Callable[[int], None], mend: str
 ) -> "NDArray[np.uint8]":
     """Decode images in threads: pillow releases Python's global lock while it works."""
     import numpy as np
@@ -150,8 +193,8 @@ def _decode_all(
             images[index] = pictures.decode(open_image(names[index]), SIZE)
         except Exception as error:
             raise DataError(
-                f"CelebA's image {names[index]} cannot be read ({error}); download {_ARCHIVE} again, since results on "
-                "a part of it would not be comparable"
+                f"CelebA's image {names[index]} cannot be read ({error}); {mend}, since results on a part of it would "
+                "not be comparable"
             ) from error
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
@@ -166,12 +209,13 @@ def _decode_all(
 def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     import numpy as np
 
-    if not _is_there(data_dir):
+    if _absent_files(data_dir):
         if reason := download.why_not():
             raise _absent(data_dir, reason)
         _download(data_dir, on_progress)
     folder = data_dir / _FOLDER
-    parts = read_partition(folder / _PARTITION)
+    parts = _partition(folder)
+    is_packed = _is_packed(folder, parts)
     total = len(parts[_TRAIN]) + len(parts[_TEST])
     done = 0
 
@@ -181,16 +225,17 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
         if on_progress is not None:
             on_progress("decoding celeba64", done, total)
 
-    def both(open_image: Callable[[str], Path | IO[bytes]]) -> Arrays:
-        train, test = (_decode_all(parts[part], open_image, report) for part in (_TRAIN, _TEST))
+    def both(open_image: Callable[[str], Path | IO[bytes]], mend: str) -> Arrays:
+        train, test = (_decode_all(parts[part], open_image, report, mend) for part in (_TRAIN, _TEST))
         no_labels: dict[str, Any] = {
             "train_labels": np.zeros(len(train), dtype=np.int64),
             "test_labels": np.zeros(len(test), dtype=np.int64),
         }
         return Arrays(train=train, test=test, **no_labels)
 
-    if (folder / _IMAGES).is_dir():
-        return both(lambda name: folder / _IMAGES / name)
+    if not is_packed:
+        mend = f"delete the folder {folder / _IMAGES}, or unpack {_ARCHIVE} again"
+        return both(lambda name: folder / _IMAGES / name, mend)
     archive = folder / _ARCHIVE
     expected = _sums()[_ARCHIVE][1]
     actual = download.md5_of(archive)
@@ -199,18 +244,30 @@ def _decode(data_dir: Path, on_progress: OnProgress | None) -> Arrays:
             f"{archive} is damaged or another file: its MD5 is {actual}, expected {expected}. Download it again."
         )
     with zipfile.ZipFile(archive) as packed:
-        return both(lambda name: io.BytesIO(packed.read(f"{_IMAGES}/{name}")))
+        mend = f"download {_PARTITION} and {_ARCHIVE} again"
+        return both(lambda name: io.BytesIO(packed.read(f"{_IMAGES}/{name}")), mend)
 
 
 def _load(_workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
-    return decoded(kept_sets(data_dir), _PREPARATION, lambda: _decode(data_dir, on_progress))
+    def flaw(kept: Arrays) -> str:
+        return _cut_short(len(kept.train), len(kept.test))
+
+    return decoded(kept_sets(data_dir), _PREPARATION, lambda: _decode(data_dir, on_progress), flaw)
 
 
 def _missing(_workload: Workload, data_dir: Path) -> str:
-    if _is_there(data_dir) or is_kept(kept_sets(data_dir), _PREPARATION):
+    if is_kept(kept_sets(data_dir), _PREPARATION):
         return ""
-    how = f"put {_PARTITION} and {_ARCHIVE} (1.4 GB) into {data_dir / _FOLDER}"
-    return f"{how}; with gdown installed, `prepare celeba64` does"
+    folder = data_dir / _FOLDER
+    if lacking := _absent_files(data_dir):
+        sizes = {_PARTITION: "", _ARCHIVE: " (1.4 GB)"}
+        how = f"put {' and '.join(f'{name}{sizes[name]}' for name in lacking)} into {folder}"
+        return f"{how}; with gdown installed, `prepare celeba64` does"
+    try:
+        _is_packed(folder, _partition(folder))
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 FAMILY: Final = Family(

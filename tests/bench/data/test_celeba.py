@@ -23,14 +23,25 @@ def face(number: int) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+@pytest.fixture(autouse=True)
+def few_faces(monkeypatch):
+    """The whole of CelebA, for these tests."""
+    monkeypatch.setattr(celeba, "_TRAIN_FACES", 3)
+    monkeypatch.setattr(celeba, "_TEST_FACES", 1)
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
     made = tmp_path / "celeba"
     (made / "img_align_celeba").mkdir(parents=True)
     for name in PARTS:
         face(int(name[:6])).save(made / "img_align_celeba" / name, quality=95)
-    (made / "list_eval_partition.txt").write_text("".join(f"{name} {part}\n" for name, part in PARTS.items()))
+    list_faces(made, PARTS)
     return made
+
+
+def list_faces(folder: Path, parts: dict[str, int]) -> None:
+    (folder / "list_eval_partition.txt").write_text("".join(f"{name} {part}\n" for name, part in parts.items()))
 
 
 def pack(folder: Path) -> None:
@@ -53,15 +64,78 @@ def test_the_central_square_of_each_part_is_resized(tmp_path, folder):
     assert seen[-1] == ("decoding celeba64", 4, 4)
 
 
+def publish(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the archive that lies there the publisher's."""
+    md5 = hashlib.md5((folder / ARCHIVE).read_bytes()).hexdigest()
+    monkeypatch.setattr("torchvision.datasets.CelebA.file_list", [("", md5, ARCHIVE)])
+
+
 def test_the_archive_need_not_be_unpacked(tmp_path, folder, monkeypatch):
     unpacked = data.load("celeba64", tmp_path).content_hash
     pack(folder)
-    md5 = hashlib.md5((folder / "img_align_celeba.zip").read_bytes()).hexdigest()
-    listed = [("", md5, "img_align_celeba.zip")]
-    monkeypatch.setattr("torchvision.datasets.CelebA.file_list", listed)
+    publish(folder, monkeypatch)
     for path in (tmp_path / "decoded" / "celeba64-v1").iterdir():
         path.unlink()
     assert data.load("celeba64", tmp_path).content_hash == unpacked
+
+
+def unpack_in_part(folder: Path) -> None:
+    """Leave the folder without the last faces, as an interrupted unzip does."""
+    for name in ("000004.jpg", "000005.jpg"):
+        (folder / "img_align_celeba" / name).unlink(missing_ok=True)
+
+
+def test_a_folder_that_was_unpacked_in_part_says_how_to_mend_it(tmp_path, folder):
+    mend = r"lacks 2 of 4 faces, such as 000005.jpg; delete the folder, or unpack img_align_celeba.zip again"
+    unpack_in_part(folder)
+    with pytest.raises(data.DataError, match=mend):
+        data.load("celeba64", tmp_path)
+    assert mend in data.lacking("celeba64", tmp_path), "which is what `doctor` says"
+
+
+def test_the_archive_is_read_beside_a_folder_that_was_unpacked_in_part(tmp_path, folder, monkeypatch):
+    whole = data.load("celeba64", tmp_path).content_hash
+    shutil.rmtree(tmp_path / "decoded")
+    pack(folder)
+    publish(folder, monkeypatch)
+    with zipfile.ZipFile(folder / ARCHIVE) as archive:
+        archive.extractall(folder)
+    unpack_in_part(folder)
+    assert data.lacking("celeba64", tmp_path) == ""
+    assert data.load("celeba64", tmp_path).content_hash == whole
+
+
+def test_a_face_of_the_part_that_is_not_used_may_be_missing(tmp_path, folder):
+    (folder / "img_align_celeba" / "000003.jpg").unlink()
+    assert data.lacking("celeba64", tmp_path) == ""
+    assert len(data.load("celeba64", tmp_path).train) == 3
+
+
+@pytest.mark.parametrize(
+    ("left_out", "counts"), [("000005.jpg", "2 faces to train on and 1"), ("000004.jpg", "3 faces to train on and 0")]
+)
+def test_a_list_that_was_cut_short_is_refused(tmp_path, folder, left_out, counts):
+    list_faces(folder, {name: part for name, part in PARTS.items() if name != left_out})
+    mend = rf"list_eval_partition.txt has {counts} to test on, expected 3 and 1; download it again"
+    with pytest.raises(data.DataError, match=mend):
+        data.load("celeba64", tmp_path)
+    assert "download it again" in data.lacking("celeba64", tmp_path)
+    assert not (tmp_path / "decoded" / "celeba64-v1").exists()
+
+
+def test_a_set_that_was_kept_of_a_short_list_is_decoded_again(tmp_path, folder, monkeypatch, caplog):
+    monkeypatch.setattr(celeba, "_TRAIN_FACES", 2)
+    list_faces(folder, PARTS | {"000005.jpg": 1})
+    short = data.load("celeba64", tmp_path)
+    monkeypatch.setattr(celeba, "_TRAIN_FACES", 3)
+    list_faces(folder, PARTS)
+    whole = data.load("celeba64", tmp_path)
+    assert (len(short.train), len(whole.train)) == (2, 3)
+    assert "it has 2 faces to train on and 1 to test on, expected 3 and 1" in caplog.text
+    caplog.clear()
+    shutil.rmtree(folder)
+    assert data.load("celeba64", tmp_path).content_hash == whole.content_hash, "a whole set stays"
+    assert not caplog.text
 
 
 def test_another_archive_is_refused(tmp_path, folder):
@@ -72,7 +146,8 @@ def test_another_archive_is_refused(tmp_path, folder):
 
 def test_a_damaged_face_is_named(tmp_path, folder):
     (folder / "img_align_celeba" / "000004.jpg").write_bytes(b"no picture")
-    with pytest.raises(data.DataError, match=r"CelebA's image 000004.jpg cannot be read"):
+    mend = r"CelebA's image 000004.jpg cannot be read .*; delete the folder .*img_align_celeba, or unpack"
+    with pytest.raises(data.DataError, match=mend):
         data.load("celeba64", tmp_path)
 
 
@@ -88,6 +163,14 @@ def test_a_wrong_folder_is_named_with_the_mend(tmp_path):
         data.load("celeba64", tmp_path)
     with pytest.raises(data.DataError, match=r"put list_eval_partition.txt and img_align_celeba.zip"):
         data.resolve("celeba64", tmp_path, fetch=False)
+
+
+def test_what_lacks_alone_is_asked_for(tmp_path, folder):
+    (folder / "list_eval_partition.txt").unlink()
+    assert data.lacking("celeba64", tmp_path).startswith("put list_eval_partition.txt into")
+    list_faces(folder, PARTS)
+    shutil.rmtree(folder / "img_align_celeba")
+    assert data.lacking("celeba64", tmp_path).startswith("put img_align_celeba.zip (1.4 GB) into")
 
 
 class Store:
@@ -131,6 +214,18 @@ def test_the_download_is_watched_and_checked(tmp_path, store):
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert reports[-1][0] == reports[-1][1] == len(store.files[f"id of {ARCHIVE}"])
     assert {path.name for path in (tmp_path / "celeba").iterdir()} == {"list_eval_partition.txt", ARCHIVE}
+
+
+def test_beside_the_folder_of_images_the_list_alone_is_downloaded(tmp_path, store):
+    seen = []
+    data.load("celeba64", tmp_path)
+    shutil.rmtree(tmp_path / "decoded")
+    with zipfile.ZipFile(tmp_path / "celeba" / ARCHIVE) as archive:
+        archive.extractall(tmp_path / "celeba")
+    for name in ("list_eval_partition.txt", ARCHIVE):
+        (tmp_path / "celeba" / name).unlink()
+    assert len(data.load("celeba64", tmp_path, lambda name, *_: seen.append(name)).train) == 3
+    assert set(seen) == {"fetching list_eval_partition.txt", "decoding celeba64"}
 
 
 def test_what_is_not_the_archive_is_not_kept(tmp_path, store):
