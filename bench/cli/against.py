@@ -109,7 +109,7 @@ class Against(Asked):
         (theirs,) = published
         return f". A trial had {plural(theirs, 'thread')} there and has {self.threads} here: see --workers"
 
-    def conclude(self, trials: "Sequence[Trial]", results: Path, style: str) -> int:
+    def conclude(self, trials: "Sequence[Trial]", results: Path, data_dir: Path | None, style: str) -> int:
         """Rank what was trained among the published records, print the tables and write the page.
 
         Returns:
@@ -130,7 +130,7 @@ class Against(Asked):
         with usage_errors():
             joined = rank_against(campaigns, own, workloads_of(everything))
         standing, new = published_and_new(campaigns, own)
-        page = self._write_page(results, new, standing, joined)
+        page = self._write_page(results, data_dir, new, standing, joined)
         if style == "json":
             print_json(self._document(results, own, joined, page))
         else:
@@ -185,7 +185,12 @@ class Against(Asked):
         }
 
     def _write_page(
-        self, results: Path, new: "Sequence[Record]", campaigns: "Mapping[str, Sequence[Record]]", joined: "Joined"
+        self,
+        results: Path,
+        data_dir: Path | None,
+        new: "Sequence[Record]",
+        campaigns: "Mapping[str, Sequence[Record]]",
+        joined: "Joined",
     ) -> Path:
         """Write the page of the joined tables, with what was trained here alone below them."""
         import msgspec
@@ -216,7 +221,7 @@ class Against(Asked):
             sample_file=lambda trial: samples.get(trial, store.artifacts_dir(trial) / "samples.png"),
             command=command("run", "--against", self.target, "--results", results),
             boards=[*joined.boards, *joined.apart],
-            real=real_pictures(sorted({record.spec.workload for record in kept})),
+            real=real_pictures(kept, data_dir),
         )
         write_text(results / PAGE, page)
         return results / PAGE

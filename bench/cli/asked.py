@@ -48,7 +48,7 @@ class Asked:
         """Return what else is said of the plan."""
         return []
 
-    def conclude(self, trials: "Sequence[Trial]", results: Path, style: str) -> int:
+    def conclude(self, trials: "Sequence[Trial]", results: Path, data_dir: Path | None, style: str) -> int:
         """Write the report, print the tables that contain this suite's trials, and say where everything lies.
 
         Returns:
@@ -67,7 +67,8 @@ class Asked:
 
             from bench.report.publication import write_table
 
-            report, artifacts = write_report(results, records, boards=everything), results / "artifacts"
+            report = write_report(results, records, data_dir=data_dir, boards=everything)
+            artifacts = results / "artifacts"
             latest = {record.trial_id: record.status for record in records}
             states = [{"trial": trial.id, "status": latest.get(trial.id)} for trial in trials]
             tables = json.loads(write_table(boards, "json", results))
@@ -76,7 +77,7 @@ class Asked:
         to = console()
         to.print()
         print_leaderboards(boards, to)
-        print_places(write_report(results, records, boards=everything), results, to)
+        print_places(write_report(results, records, data_dir=data_dir, boards=everything), results, to)
         return 0
 
 

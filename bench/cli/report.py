@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import format_option, output_option, print_json, results_option
+from bench.cli.options import data_option, format_option, output_option, print_json, results_option
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.config.commands import command
@@ -20,6 +20,7 @@ CAPTIONS_FILE = "figures.md"
 
 @click.command(cls=Verb, short_help="Write one HTML page about all records.")
 @results_option
+@data_option
 @output_option(f"The file.  [default: RESULTS/{REPORT_FILE}]")
 @click.option("--static", is_flag=True, help="Leave out the interactive figures (4.8 MB), for example for e-mail.")
 @click.option(
@@ -29,6 +30,7 @@ CAPTIONS_FILE = "figures.md"
 @format_option(description="The format of the message about what was written.")
 def report(
     results: Path,
+    data_dir: Path | None,
     output: Path | None,
     static: bool,  # noqa: FBT001 - click passes a flag
     png: Path | None,
@@ -36,7 +38,8 @@ def report(
     style: str,
 ) -> None:
     """Write one self-contained HTML page: leaderboard, every run, curves and sample grids; and what losses
-    cost, where `kernels` has recorded it. It needs no network.
+    cost, where `kernels` has recorded it. It needs no network. Real images stand beside the samples if the data
+    that the runs were trained on is there.
 
     With --png or --svg the figures are written as files of their own as well, with their captions in figures.md.
     """
@@ -46,7 +49,7 @@ def report(
     kernels = read_kernels(results)
     records = read_records(results, needed=not kernels, histories=True)
     boards = read_leaderboards(records, kernels)
-    page = write_report(results, records, output, boards=boards, static=static)
+    page = write_report(results, records, output, data_dir=data_dir, boards=boards, static=static)
     figures = [
         (folder, _write_figures(records, boards, folder, kind))
         for folder, kind in ((png, "png"), (svg, "svg"))
@@ -65,6 +68,7 @@ def write_report(
     records: "list[Record]",
     output: Path | None = None,
     *,
+    data_dir: Path | None = None,
     boards: "list[Leaderboard] | None" = None,
     static: bool = False,
 ) -> Path:
@@ -75,16 +79,17 @@ def write_report(
 
     store = open_store(results)
     kernels = read_kernels(results)
+    data_given: list[str | Path] = [] if data_dir is None else ["--data", data_dir]
     path = output or results / REPORT_FILE
     page = render(
         records,
         workloads_of(records),
         sample_file=lambda trial_id: store.artifacts_dir(trial_id) / "samples.png",
-        command=command("report", "--results", results, *(["--static"] if static else [])),
+        command=command("report", "--results", results, *data_given, *(["--static"] if static else [])),
         boards=read_leaderboards(records, kernels) if boards is None else boards,
         kernels=kernels,
         scripted=not static,
-        real=real_pictures(sorted({record.spec.workload for record in records})),
+        real=real_pictures(records, data_dir),
     )
     write_text(path, page)
     return path

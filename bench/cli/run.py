@@ -185,7 +185,7 @@ def run(
                 say(line)
 
     tally = _campaign(trials, executor, store, chosen_options, progress, begin)
-    code = asked.conclude(trials, results, style)
+    code = asked.conclude(trials, results, data_dir, style)
     if tally.problems:
         click.echo(
             f"error: {plural(tally.problems, 'trial')} ended in an error or a timeout; their logs are in "

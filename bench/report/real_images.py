@@ -13,23 +13,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from bench.store.record import Record
+
 _SIDE: Final = 8
 _GAP: Final = 2
 _UPSCALE: Final = 2
 _WHITE: Final = 255
 
 
-def real_pictures(names: Iterable[str], data_dir: Path | None = None) -> dict[str, bytes]:
+def real_pictures(records: "Iterable[Record]", data_dir: Path | None = None) -> dict[str, bytes]:
     """Return a picture of each workload whose images are on this machine; nothing is downloaded for it.
 
-    Toys have no images. Stacks have no fixed ones: their channels are drawn anew for every batch.
+    Shown is only what all records of the workload were trained on: what lies there today may be other images. Toys have
+    no images. Stacks have no fixed ones: their channels are drawn anew for every batch.
     """
+    hashes: dict[str, set[str]] = {}
+    for record in records:
+        hashes.setdefault(record.spec.workload, set()).add(record.spec.data_hash)
     pictures = {}
-    for name in names:
-        if not data.workload(name).has_single_images or data.lacking(name, data_dir):
+    for name, contents in sorted(hashes.items()):
+        if len(contents) > 1 or not data.workload(name).has_single_images or data.lacking(name, data_dir):
             continue
         try:
-            images = data.load(name, data_dir).train
+            images = data.load(name, data_dir, expected=next(iter(contents))).train
         except (DataError, UnusableFileError):  # other data under the name: not what the samples are held against
             continue
         pictures[name] = picture(images[: _SIDE**2])

@@ -31,7 +31,7 @@ OPTIONS = {
     "compare": "base new stage flagged threshold allow-improvement allow-missing losses format json output",
     "golden": "methods losses output format json",
     "baseline": "",
-    "report": "results output static png svg format json",
+    "report": "results data output static png svg format json",
     "export": "format json results output",
     "merge": "folders into format json",
     "kernels": "methods losses device batch size d-norm precision mode results table format json output trace nvtx",

@@ -9,11 +9,13 @@ import xml.etree.ElementTree as ElementTree
 import msgspec
 import pandas as pd
 import pytest
+from idx_files import write_tiny_files
 from PIL import Image
 from planted_kernels import noisy_kernels
 from planted_records import make_workload, planted_record
 from synthetic import World, make, write
 
+from bench import data
 from bench.store.journal import Store
 from bench.store.kernels import KernelStore
 
@@ -146,6 +148,26 @@ def test_report_lies_beside_the_records_or_where_it_is_asked_for(bench, index, r
     assert all(method in page for method in planted_order)
     assert page.partition("</main>")[0].count("data:image/png;base64,") == 8 + 1  # and the real images
     assert not list(elsewhere.parent.glob(".*"))
+
+
+def test_report_shows_the_real_images_of_the_folder_that_is_named(bench, index, tmp_path):
+    write_tiny_files(tmp_path / "data" / "FashionMNIST" / "raw")
+    content = data.load("fashion-mnist", tmp_path / "data").content_hash
+    records = [planted_record(make_workload("fashion-mnist", content_hash=content), seed=seed) for seed in (0, 1)]
+    results = write(records, tmp_path / "results")
+    for record in records:
+        samples = results / "artifacts" / record.trial_id / "samples.png"
+        samples.parent.mkdir(parents=True)
+        samples.write_bytes(b"picture")
+
+    def page(*options):
+        assert bench("report", "--results", results, "--static", *options).exit_code == 0
+        return (results / "report.html").read_text()
+
+    named = page("--data", tmp_path / "data")
+    assert 'alt="Real images of fashion-mnist"' in named
+    assert f"--data {tmp_path / 'data'}" in named, "the command at the foot writes the same page"
+    assert "Real images of" not in page("--data", tmp_path)
 
 
 def test_report_shows_what_losses_cost_with_and_without_runs(bench, index, results, tmp_path):

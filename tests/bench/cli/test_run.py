@@ -2,8 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from bench.data import celeba
+from bench.data.cache import decoded, kept_sets
+from bench.data.family import Arrays
 from bench.store.journal import Store
 
 SMALL = ("--method", "nsgan", "--method", "hinge", "--workload", "digits", "--seeds", "2", "--executor", "inline")
@@ -25,6 +29,18 @@ def test_run_trains_ranks_and_reports(bench, pretend, drawn, tmp_path):
     # Four grids and the real images; the script of the figures has one of its own.
     assert page.count('loading="lazy" src="data:image/png;base64,') == 5
     assert len(Store(tmp_path).records()) == 4
+
+
+def test_the_page_shows_the_real_images_that_were_trained_on(bench, pretend, tmp_path, monkeypatch):
+    monkeypatch.setattr(celeba, "_TRAIN_FACES", 4)
+    monkeypatch.setattr(celeba, "_TEST_FACES", 4)
+    images, labels = np.full((4, 3, 64, 64), 100, dtype=np.uint8), np.zeros(4, dtype=np.int64)
+    faces = Arrays(train=images, train_labels=labels, test=images, test_labels=labels)
+    decoded(kept_sets(tmp_path / "data"), "celeba64-v1", lambda: faces)
+    arguments = ("--method", "nsgan", "--workload", "celeba64", "--seeds", "1", "--executor", "inline")
+    result = bench("run", *arguments, "--results", tmp_path, "--data", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    assert 'alt="Real images of celeba64"' in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_command_again_trains_nothing(bench, pretend, tmp_path):
