@@ -1,11 +1,15 @@
 """`export`: the records as one tidy table."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import format_option, output_option, results_option, usage_errors, written_as
+from bench.cli.options import format_option, json_text, output_option, results_option, usage_errors, written_as
 from bench.cli.voice import Verb
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command(cls=Verb, short_help="Write the records as one tidy table.")
@@ -34,7 +38,7 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
     else:
         text = {
             "csv": lambda: table.to_csv(index=False),
-            "json": lambda: table.to_json(orient="records", indent=2) + "\n",
+            "json": lambda: _to_json(table),
             "table": lambda: table.to_string(index=False) + "\n",
         }[chosen]()
         if path is None:
@@ -42,3 +46,9 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
             return
         write_text(path, text)
     click.echo(f"{plural(len(table), 'trial')}: {path}")
+
+
+def _to_json(table: "pd.DataFrame") -> str:
+    """Write rows with all digits, as the other formats have them: pandas' own writer keeps ten decimals."""
+    values = table.astype(object)
+    return json_text(values.where(table.notna(), None).to_dict(orient="records"))

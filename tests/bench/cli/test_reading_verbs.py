@@ -132,6 +132,23 @@ def test_the_name_of_the_file_says_how_it_is_exported(bench, results, tmp_path, 
     assert len(read(output)) == 12
 
 
+def test_every_format_of_export_has_all_digits(bench, tmp_path):
+    small = {"cost.tiny": 3.2e-11, "cost.third": 1 / 3, "cost.large": 123456789.12345678}
+    lacking = planted_record(make_workload(), "hinge")
+    record = planted_record(make_workload())
+    cost = record.cost | {name.removeprefix("cost."): value for name, value in small.items()}
+    record = msgspec.structs.replace(record, cost=cost, environment=None)
+    results = write([record, lacking], tmp_path / "results")
+    without, row = json.loads(bench("export", "--format", "json", "--results", results).stdout)
+    assert {name: row[name] for name in small} == small
+    assert [without[name] for name in small] == [None, None, None]
+    assert (row["seed"], row["allow_invalid"], row["threads"]) == (0, False, None)
+    bench("export", "--format", "parquet", "--output", tmp_path / "table.parquet", "--results", results)
+    whole = pd.read_parquet(tmp_path / "table.parquet")
+    assert list(row) == list(whole.columns)
+    assert {name: whole[name][1] for name in small} == small
+
+
 def test_export_into_a_place_that_cannot_be_written(bench, results, tmp_path):
     (tmp_path / "file").write_text("")
     result = bench("export", "--output", tmp_path / "file" / "x.csv", "--results", results)
