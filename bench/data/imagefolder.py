@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ from bench.data import pictures
 from bench.data.cache import decoded, kept_sets
 from bench.data.family import Arrays, DataError, Family, Form, OnProgress
 from bench.files.places import expanded
+from bench.files.writing import reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,7 @@ _OTHER_ENDINGS: Final = (
 _OPTION: Final = re.compile(r"\w*=.*|\d{2,3}", re.DOTALL)
 """Text after a question mark that is meant as an option, valid or not, and not as the end of a folder's name."""
 _NAMED: Final = 3
-"""How many unreadable files are named; the others are counted."""
+"""How many unreadable files and folders are named; the others are counted."""
 _CHUNK: Final = 1000
 
 _log = logging.getLogger(__name__)
@@ -112,11 +113,47 @@ def _folder_of(entry: Workload) -> Path:
 def find(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
     """Return the image files below a folder, relative to it and sorted, without hidden files and linked folders."""
     paths = []
-    for parent, inner, files in os.walk(folder):
-        inner[:] = [name for name in inner if not name.startswith(".")]
+    for parent, _, files in _walk(folder):
         images = (name for name in files if name.lower().endswith(endings) and not name.startswith("."))
         paths += [(Path(parent) / name).relative_to(folder) for name in images]
     return sorted(paths, key=Path.as_posix)
+
+
+def _walk(
+    folder: Path, on_error: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk through a folder as `os.walk` does, but for hidden folders. Linked folders are named and not entered."""
+    for parent, inner, files in os.walk(folder, onerror=on_error):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        yield parent, inner, files
+
+
+def _not_entered(folder: Path) -> list[str]:
+    """Say which folders below a folder are not looked into, and what to do: what is linked, and what is unreadable."""
+    failures: list[OSError] = []
+    linked = [
+        (Path(parent) / name).relative_to(folder).as_posix()
+        for parent, inner, _ in _walk(folder, failures.append)
+        for name in inner
+        if (Path(parent) / name).is_symlink()
+    ]
+    closed = [f"{error.filename} ({reason(error)})" for error in failures]
+    said = []
+    if linked:
+        one = len(linked) == 1
+        are = "is a link to a folder, which is" if one else "are links to folders, which are"
+        mend = "name its target, or move it here" if one else "name their targets, or move them here"
+        said.append(f"{_some(sorted(linked), ', ')} {are} not followed: {mend}")
+    if closed:
+        words = "folder" if len(closed) == 1 else "folders"
+        said.append(f"{len(closed)} {words} cannot be read, mend the permissions: {_some(sorted(closed), '; ')}")
+    return said
+
+
+def _some(names: Sequence[str], separator: str) -> str:
+    """Name the first few, and count the others."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{separator.join(names[:_NAMED])}{more}"
 
 
 def split(paths: list[Path], *, has_parts: bool) -> tuple[list[Path], list[Path]]:
@@ -137,11 +174,12 @@ def _looked_up(folder: Path) -> list[Path]:
     """Find the images; raise DataError if there are none."""
     if not folder.is_dir():
         existing = next(parent for parent in folder.parents if parent.is_dir())
-        reason = "is a file" if folder.exists() else f"does not exist ({existing} does)"
-        raise DataError(f"{folder} {reason}; {PREFIX}:PATH needs a folder of images")
+        state = "is a file" if folder.exists() else f"does not exist ({existing} does)"
+        raise DataError(f"{folder} {state}; {PREFIX}:PATH needs a folder of images")
     paths = find(folder)
     if not paths:
-        raise DataError(f"no images are in {folder} or the folders in it: looked for {' '.join(ENDINGS)}")
+        looked_for = f"no images are in {folder} or the folders in it: looked for {' '.join(ENDINGS)}"
+        raise DataError("; ".join([looked_for, *_not_entered(folder)]))
     return paths
 
 
@@ -212,16 +250,13 @@ def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress 
     decoder = _Decoder(folder, size, sum(map(len, parts)), on_progress)
     train, test = (decoder.decode(part) for part in parts)
     bad = decoder.unreadable
-    words = ""
-    if bad:
-        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        words = f"{len(bad)} of {len(paths)} files cannot be read: {'; '.join(bad[:_NAMED])}{more}"
+    words = f"{len(bad)} of {len(paths)} files cannot be read: {_some(bad, '; ')}" if bad else ""
     if len(train) < MIN_TRAIN or len(test) < MIN_TEST:
-        raise DataError(
+        too_few = (
             f"{folder} has {len(train)} readable images to train on and {len(test)} to test on, which is too few: at "
             f"least {MIN_TRAIN} and {MIN_TEST} are needed, about {_LEAST_TOGETHER} in all where a tenth is held out"
-            f"{f'; {words}' if words else ''}"
         )
+        raise DataError("; ".join([too_few, *([words] if words else []), *_not_entered(folder)]))
     if words:
         _log.warning("%s: %s; they are left out", folder, words)
     return Arrays(
@@ -244,6 +279,7 @@ _said: Final[set[tuple[Path, str]]] = set()
 
 
 def _notes(folder: Path, paths: list[Path]) -> Iterator[str]:
+    yield from _not_entered(folder)
     others = Counter(path.suffix.lower() for path in find(folder, _OTHER_ENDINGS))
     if others:
         counted = ", ".join(f"{number:,} {ending}" for ending, number in sorted(others.items()))

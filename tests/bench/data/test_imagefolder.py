@@ -329,6 +329,73 @@ def test_images_of_endings_that_are_not_read_are_counted_once(tmp_path, photos, 
     )
 
 
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        (1, "a is a link to a folder, which is not followed: name its target, or move it here"),
+        (5, "a, b, c and 2 more are links to folders, which are not followed: name their targets, or move them here"),
+    ],
+)
+def test_linked_folders_are_named_and_not_followed(tmp_path, photos, small, caplog, links, said):
+    alone = load(photos, tmp_path).content_hash
+    paint(tmp_path / "elsewhere" / "one.png", (200, 0, 0))
+    for name in "abcde"[:links]:
+        (photos / name).symlink_to(tmp_path / "elsewhere")
+    (photos / ".hidden").symlink_to(tmp_path / "elsewhere")
+    with caplog.at_level(logging.WARNING):
+        assert load(photos, tmp_path).content_hash == alone
+    assert say(caplog) == f"{photos}: {said}"
+
+
+def test_a_folder_of_links_alone_says_that_they_are_not_followed(tmp_path, photos, small):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "photos").symlink_to(photos)
+    with pytest.raises(data.DataError, match=r"no images are in .*; photos is a link to a folder, which is not"):
+        load(tmp_path / "links", tmp_path)
+    for part in ("train", "test"):
+        (tmp_path / "links" / part).symlink_to(photos)
+    paint(tmp_path / "links" / "cover.png")
+    with pytest.raises(data.DataError, match=r"too few: .*; photos, test, train are links to folders, which are not"):
+        load(tmp_path / "links", tmp_path)
+
+
+def test_a_linked_folder_that_is_named_itself_is_read(tmp_path, photos, small, caplog):
+    (tmp_path / "link").symlink_to(photos)
+    assert load(tmp_path / "link", tmp_path).content_hash == load(photos, tmp_path).content_hash
+    assert say(caplog) == ""
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Make folders unreadable, also for a user who may read everything."""
+    really, names = os.scandir, set()
+
+    def scan(path):
+        if Path(path) in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    return names
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, photos, small, caplog, closed):
+    closed.add(photos / "1")
+    with caplog.at_level(logging.WARNING):
+        assert len(load(photos, tmp_path).train) == 12
+    reason = f"1 folder cannot be read, mend the permissions: {photos / '1'} (Permission denied)"
+    assert say(caplog) == f"{photos}: {reason}"
+    closed.update((photos / "0", photos / "2"))
+    with pytest.raises(data.DataError, match=r"no images are in .*; 3 folders cannot be read, mend the perm.*/0 \("):
+        load(photos, tmp_path)
+    closed.remove(photos / "0")
+    (photos / "0" / "00.png").rename(photos / "00.png")
+    for path in (photos / "0").iterdir():
+        path.unlink()
+    with pytest.raises(data.DataError, match=r"too few: .*; 2 folders cannot be read, mend the permissions: "):
+        load(photos, tmp_path)
+
+
 def test_nothing_is_said_of_an_ordinary_folder(tmp_path, photos, small, caplog):
     with caplog.at_level(logging.WARNING):
         load(photos, tmp_path)
