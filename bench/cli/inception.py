@@ -80,19 +80,28 @@ def inception_plan(
             raise click.UsageError(f"--inception-weights: no workload here has color images; {_REQUIRE} on gray ones")
         with usage_errors():
             return InceptionPlan(weights=weights.identify(file))
-    reason = ""
-    if device.partition(":")[0] != "cuda":
-        reason = "on a CPU Inception takes a fifth of a second an image"
-    elif not weights.cached_path().is_file():
-        reason = f"its weights are not in {weights.cached_path().parent}"
-    else:
-        try:
-            return InceptionPlan(weights=weights.identify(weights.cached_path())) if color else None
-        except ValueError as error:
-            reason = str(error)
-    if color and report is not None:
+    if not color:
+        return None
+    plan, reason = _automatic(device)
+    if plan is None and report is not None:
         say(f"{color}: FID is left out, as {reason}; {_REQUIRE}")
-    return None
+    return plan
+
+
+def _automatic(device: str) -> "tuple[InceptionPlan | None, str]":
+    """Return what `auto` measures color images with; if nothing, why not."""
+    from bench.extractors import inception_weights as weights
+    from bench.extractors.inception_weights import InceptionPlan
+
+    if device.partition(":")[0] != "cuda":
+        return None, "on a CPU Inception takes a fifth of a second an image"
+    try:
+        path = weights.cached_path()
+        if path.is_file():
+            return InceptionPlan(weights=weights.identify(path)), ""
+    except ValueError as error:
+        return None, str(error)
+    return None, f"its weights are not in {path.parent}"
 
 
 def _required(
@@ -107,7 +116,7 @@ def _required(
         raise click.UsageError(
             f"--inception require: {names} has no training set of images to measure FID against; leave it out"
         )
-    if file is None and not fetch and not weights.cached_path().is_file():
-        return Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
     with usage_errors():
+        if file is None and not fetch and not weights.cached_path().is_file():
+            return Weights(path="", sha256=INCEPTION_SHA256)  # what a download would give
         return weights.fetch(report) if file is None else weights.identify(file)

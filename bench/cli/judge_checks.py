@@ -9,11 +9,11 @@ from bench.config.judges import BESIDE_INCEPTION
 def inception_check() -> Check:
     """Say whether FID can be measured without a download; that it cannot is no defect."""
     weights = importlib.import_module("bench.extractors.inception_weights")
-    path = weights.cached_path()
-    if not path.is_file():
-        fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
-        return Check("inception", "note", f"no weights for FID in {path.parent}", fix)
     try:
+        path = weights.cached_path()
+        if not path.is_file():
+            fix = f"`run --inception require` downloads them ({weights.SIZE}), or name a file with --inception-weights"
+            return Check("inception", "note", f"no weights for FID in {path.parent}", fix)
         return Check("inception", "ok", f"weights {weights.identify(path).label} for FID")
     except ValueError as error:
         return Check("inception", "note", str(error))
@@ -26,12 +26,12 @@ def judge_checks() -> list[Check]:
     checks = []
     for name in BESIDE_INCEPTION:
         source = sources[name]
-        path = files.cached_path(source)
-        if not path.is_file():
-            words = f"no weights in {path.parent}; `run --also-in {name}` downloads them ({source.size})"
-            checks.append(Check(name, "ok", f"{words}, `--also-in {name}=FILE` names a file"))
-            continue
         try:
+            path = files.cached_path(source)
+            if not path.is_file():
+                words = f"no weights in {path.parent}; `run --also-in {name}` downloads them ({source.size})"
+                checks.append(Check(name, "ok", f"{words}, `--also-in {name}=FILE` names a file"))
+                continue
             weights = files.identify(path, source)
             checks.append(Check(name, "ok", f"weights {weights.label} for `run --also-in {name}`"))
         except ValueError as error:

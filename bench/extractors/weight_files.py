@@ -15,7 +15,7 @@ from msgspec import Struct
 from bench.config.judges import OFFICIAL_WEIGHTS
 from bench.config.protocol import INCEPTION
 from bench.data import OnProgress, download
-from bench.files.places import expanded, resolved
+from bench.files.places import expanded, resolved, user_cache
 from bench.files.regular import UnusableFileError, open_regular, read_regular
 
 _NAMED_HASH: Final = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
@@ -68,10 +68,21 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def cached_path(source: Source) -> Path:
-    """Return where torch-fidelity, through torch.hub, keeps its download."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
-    return expanded(home) / "hub" / "checkpoints" / source.file
+    """Return where torch-fidelity, through torch.hub, keeps its download; in our own cache where no home is known.
+
+    Raises:
+        ValueError: $TORCH_HOME or $XDG_CACHE_HOME names the home of nobody, or `user_cache` does not say where.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME")
+    given = os.environ.get("TORCH_HOME") or (cache and f"{cache}/torch")
+    return (expanded(given) if given else _torch_home()) / "hub" / "checkpoints" / source.file
+
+
+def _torch_home() -> Path:
+    try:
+        return Path.home() / ".cache" / "torch"
+    except RuntimeError:  # torch would put it below a folder called ~, wherever the program was started
+        return user_cache() / "torch"
 
 
 def identify(path: Path, source: Source) -> Weights:

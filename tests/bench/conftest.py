@@ -98,6 +98,19 @@ def results(tmp_path: Path, planted: Callable[..., list[Record]]) -> Path:
 
 
 @pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container's user without a name, and the folder of temporary files is the test's own."""
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for variable in ("HOME", "TORCH_HOME", "XDG_CACHE_HOME", "GAN_LOSS_BENCH_CACHE", "GAN_LOSS_BENCH_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+
+
+@pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of 560 small pictures of one colour each: enough to be trained on."""
     from PIL import Image

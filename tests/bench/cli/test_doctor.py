@@ -1,5 +1,6 @@
 """The doctor recognizes what is broken and says how to fix it."""
 
+import os
 import sys
 
 import msgspec
@@ -207,6 +208,20 @@ def test_the_other_judges_are_asked_for_by_name_and_missed_by_nobody(tmp_path, m
     monkeypatch.setitem(SOURCES, "vgg16", msgspec.structs.replace(SOURCES["vgg16"], file="weights.pth"))
     cached_path(SOURCES["vgg16"]).write_bytes(b"whole")
     assert (found()["vgg16"].state, found()["vgg16"].found.split()[0]) == ("ok", "weights")
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_doctor_says_where_it_looks(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "probe", lambda code: Probe({"version": "0.29.2"}) if "torchvision" in code else TORCH)
+    result = bench("doctor", "--results", tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    cache = tmp_path / f"gan-loss-bench-{os.getuid()}"
+    assert f"no weights for FID in {cache / 'torch'}" in result.stdout
+    assert f"others in {cache / 'data'}" in result.stdout
+    monkeypatch.setenv("TORCH_HOME", "~/torch")
+    result = bench("doctor", "--results", tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("~/torch: no home folder is known, and $HOME is not set; write the path") == 3
 
 
 def test_data_that_is_not_there_is_no_defect(tmp_path):

@@ -4,10 +4,12 @@ import shutil
 
 import pytest
 from judged_runs import assert_judged_alone, runner
+from planted_records import make_workload, planted_record
 from small_trials import train_alone
 
 from bench import campaign
 from bench.config.protocol import INCEPTION, INCEPTION_METRICS
+from bench.config.trial import Trial
 from bench.execution.local import LocalExecutor
 from bench.extractors.inception_weights import InceptionPlan, cached_path, identify
 from bench.metrics import inception, real_images
@@ -110,6 +112,26 @@ def test_without_weights_auto_says_why_there_is_no_fid(run, records, pretend, at
     assert not INCEPTION_METRICS & set(record.metrics)
     assert "no FID, as these runs were made without Inception" in " ".join(result.stdout.split())
     assert "FID is left out" not in run("--inception", "off").stderr
+
+
+@pytest.mark.parametrize(
+    ("home", "reason"),
+    [("", "its weights are not in "), ("~/torch", "~/torch: no home folder is known, and $HOME is not set")],
+)
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_auto_on_a_gpu_leaves_fid_out_where_it_would_be_measured(monkeypatch, capsys, home, reason):
+    from bench.cli.inception import inception_plan
+
+    def plan(workload):
+        record = planted_record(make_workload(workload))
+        trials = [Trial(spec=record.spec, components=record.components)]
+        return inception_plan("auto", None, trials, device="cuda:0", report=lambda *_: None)
+
+    monkeypatch.setenv("TORCH_HOME", home)
+    assert plan("digits") is None
+    assert capsys.readouterr().err == ""
+    assert plan("cifar10") is None
+    assert f"cifar10: FID is left out, as {reason}" in capsys.readouterr().err
 
 
 @pytest.mark.slow

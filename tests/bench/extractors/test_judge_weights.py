@@ -1,5 +1,7 @@
 """Where the weights of CLIP and VGG16 come from, which files are read, and which records lack their numbers."""
 
+import os
+
 import msgspec
 import pytest
 
@@ -46,6 +48,17 @@ def test_addresses_hashes_and_places_are_torch_fidelitys(monkeypatch, tmp_path):
     megabytes = official.meta["_file_size"] * 2**20 / 1e6
     assert vgg.size == f"{megabytes:.0f} MB"
     assert str(cached_path(vgg).parent) == f"{get_dir()}/checkpoints"
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_weights_lie_in_our_own_cache(monkeypatch, tmp_path):
+    vgg = SOURCES[VGG16]
+    assert cached_path(vgg).parent == tmp_path / f"gan-loss-bench-{os.getuid()}" / "torch" / "hub" / "checkpoints"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert cached_path(vgg).parent == tmp_path / "cache" / "torch" / "hub" / "checkpoints"
+    monkeypatch.setenv("TORCH_HOME", "~/torch")
+    with pytest.raises(ValueError, match=r"^~/torch: no home folder is known"):
+        cached_path(vgg)
 
 
 @BOTH

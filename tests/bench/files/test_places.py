@@ -18,16 +18,6 @@ def test_nobodys_home_is_an_error_that_says_so():
         places.expanded("~nosuchuser/x")
 
 
-@pytest.fixture
-def homeless(monkeypatch, tmp_path):
-    def nowhere() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.setattr(Path, "home", nowhere)
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-
-
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_the_cache_is_a_folder_of_this_user_alone(tmp_path):
     folder = places.user_cache()
