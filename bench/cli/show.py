@@ -111,14 +111,18 @@ def sparkline(values: Sequence[float | None]) -> str:
     shown = list(values)
     if len(shown) > _SPARK_WIDTH:
         shown = [shown[round(i * (len(shown) - 1) / (_SPARK_WIDTH - 1))] for i in range(_SPARK_WIDTH)]
-    known = [value for value in shown if value is not None and math.isfinite(value)]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    heights = [value if value is not None and math.isfinite(value) else None for value in shown]
+    low, high = _ends(heights)
     if low > 0 and high / low > 100:
-        return sparkline([math.log(value) if value is not None and value > 0 else None for value in shown])
+        heights = [None if value is None else math.log(value) for value in heights]
+        low, high = _ends(heights)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(
-        _BARS[round((value - low) * scale)] if value is not None and math.isfinite(value) else "·" for value in shown
-    )
+    return "".join("·" if value is None else _BARS[round((value - low) * scale)] for value in heights)
+
+
+def _ends(heights: Sequence[float | None]) -> tuple[float, float]:
+    known = [height for height in heights if height is not None]
+    return min(known, default=0.0), max(known, default=0.0)
 
 
 def scores(record: "Record") -> dict[str, float | str | None]:

@@ -108,6 +108,10 @@ def test_show_needs_one_trial(bench, results, prefix, words):
         ([1.0, 1.0], "▁▁"),
         ([None, 1.0, float("nan"), 2.0], "·▁·█"),
         ([1.0, 10.0, 100.0, 1000.0], "▁▃▆█"),  # spans orders of magnitude: drawn on a logarithmic scale
+        # The logarithms, 0.01 to 5.3, span orders of magnitude as well, and are drawn as they are.
+        ([1.01, 4.0, 14.0, 52.0, 200.0], "▁▃▄▆█"),
+        ([1.01, None, 14.0, float("inf"), 200.0], "▁·▄·█"),
+        ([2.0, 101.0, 199.0], "▁▅█"),  # not yet so many
         ([None], "·"),
     ],
 )
