@@ -1,12 +1,13 @@
 """Downloads from the addresses that torchvision and torch-fidelity list, checked against their hashes."""
 
 import hashlib
+import http.client
 import os
 import shlex
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from bench.data.family import DataError, OnProgress
 from bench.files.regular import UnusableFileError, open_regular
@@ -56,19 +57,27 @@ def _fetch(address: str, digest: "hashlib._Hash", expected: str, target: Path, o
     `digest` is an empty hash. That of the file must begin with `expected`.
     """
     with partial_file(target) as partial:
-        # The addresses are torchvision's own.
-        with partial.open("wb") as file, urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310
-            total = int(response.headers.get("Content-Length") or 0)
-            while block := response.read(_BLOCK):
-                file.write(block)
-                digest.update(block)
-                if on_progress is not None:
-                    on_progress(f"fetching {target.name}", file.tell(), total)
+        with partial.open("wb") as file:
+            try:
+                _receive(address, file, digest, target.name, on_progress)
+            except http.client.HTTPException as error:  # an answer that is cut short, or none: no OSError by itself
+                raise OSError(f"{address} broke off: {error!r}") from error
         actual = digest.hexdigest()
         if not actual.startswith(expected):
             what = digest.name.upper().replace("SHA", "SHA-")
             raise OSError(f"{address} sent something else: {what} {actual}, expected {expected}")
         partial.replace(target)
+
+
+def _receive(address: str, file: IO[bytes], digest: "hashlib._Hash", name: str, on_progress: OnProgress | None) -> None:
+    # The addresses are torchvision's own.
+    with urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310
+        total = int(response.headers.get("Content-Length") or 0)
+        while block := response.read(_BLOCK):
+            file.write(block)
+            digest.update(block)
+            if on_progress is not None:
+                on_progress(f"fetching {name}", file.tell(), total)
 
 
 def md5_of(path: Path) -> str:

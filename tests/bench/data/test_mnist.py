@@ -1,5 +1,9 @@
 import gzip
 import hashlib
+import io
+import re
+import urllib.request
+from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +124,46 @@ def test_a_mirror_that_sends_something_else_is_refused(tmp_path, mirrors):
     with pytest.raises(data.DataError, match=r"the download failed.*sent something else: MD5"):
         data.load("mnist", tmp_path)
     assert [path.name for path in (tmp_path / "MNIST" / "raw").iterdir()] == [f"{FILES[0]}.gz"]
+
+
+BROKEN = pytest.mark.parametrize(
+    "error", [IncompleteRead(b"half"), BadStatusLine("no HTTP"), ConnectionResetError("reset")]
+)
+
+
+class Breaking(io.BytesIO):
+    """An answer that ends in an error after its first bytes."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(b"the beginning")
+        self.error = error
+        self.headers: dict[str, str] = {}
+
+    def read(self, size: int | None = -1) -> bytes:
+        if content := super().read(size):
+            return content
+        raise self.error
+
+
+@BROKEN
+def test_a_mirror_that_breaks_off_is_followed_by_the_next(tmp_path, mirrors, monkeypatch, error):
+    really = urllib.request.urlopen
+
+    def answer(address, **settings):
+        return Breaking(error) if "/gone/" in address else really(address, **settings)
+
+    monkeypatch.setattr("urllib.request.urlopen", answer)
+    with pytest.raises(data.DataError, match=r"not the data it pins"):
+        data.load("mnist", tmp_path)
+    assert mnist.FILES.read(tmp_path).train.shape == (6, 1, 32, 32)
+
+
+@BROKEN
+def test_mirrors_that_break_off_leave_nothing_and_the_advice_is_given(tmp_path, mirrors, monkeypatch, error):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Breaking(error))
+    with pytest.raises(data.DataError, match=rf"the download failed .*{re.escape(str(error))}.*--data DIR"):
+        data.load("mnist", tmp_path)
+    assert not list((tmp_path / "MNIST" / "raw").iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, mirrors):

@@ -1,6 +1,7 @@
 """Where the weights of CLIP and VGG16 come from, which files are read, and which records lack their numbers."""
 
 import os
+from http.client import IncompleteRead
 
 import msgspec
 import pytest
@@ -48,6 +49,16 @@ def test_addresses_hashes_and_places_are_torch_fidelitys(monkeypatch, tmp_path):
     megabytes = official.meta["_file_size"] * 2**20 / 1e6
     assert vgg.size == f"{megabytes:.0f} MB"
     assert str(cached_path(vgg).parent) == f"{get_dir()}/checkpoints"
+
+
+def test_a_download_that_breaks_off_says_how_else_to_get_the_file(online, monkeypatch):
+    def broken(*_, **__):
+        raise IncompleteRead(b"half")
+
+    online(VGG16)
+    monkeypatch.setattr("urllib.request.urlopen", broken)
+    with pytest.raises(ValueError, match=r"the download failed \(.*IncompleteRead.*; get file:.* where there is a net"):
+        fetch(SOURCES[VGG16])
 
 
 @pytest.mark.usefixtures("homeless")
