@@ -164,14 +164,15 @@ def _against_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
 
 
 def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn) -> Result:
-    records = section.of(row, column.name)
-    spread = band(distance_lines(records, section.workloads[column.name]), missing_is_worst=True)
+    runs = section.results_of(row, column.name)
+    lost = len(section.of(row, column.name)) - len(runs)
+    spread = band(distance_lines(runs, section.workloads[column.name]), missing_is_worst=True)
     low, high = (spread.low[-1], spread.high[-1]) if spread.steps else (None, None)
     modes, share = row.modes.get(column.name), row.qualities.get(column.name)
-    failed = sum(is_failure(record) for record in records)
+    failed = f"{sum(map(is_failure, runs))}/{len(runs)}"
     return Result(
         workload=column.name,
-        seeds=formatting.seeds(tuple(record.spec.seed for record in records)),
+        seeds=formatting.seeds(tuple(record.spec.seed for record in runs)),
         distance=formatting.distance(row.distances.get(column.name)),
         average=formatting.distance(row.average_distances.get(column.name)),
         quartiles=formatting.MISSING if low is None else f"{formatting.distance(low)} to {_or_failed(high)}",
@@ -181,7 +182,7 @@ def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn)
         verdict=workload_verdict(row, column),
         modes=formatting.MISSING if modes is None else f"{modes:,.4g}/{column.modes:,}",
         quality=formatting.MISSING if share is None else f"{formatting.percent(share)} {quality_text(column)}",
-        failed=f"{failed}/{len(records)}",
+        failed=f"{failed}, {lost} lost" if lost else failed,
         grids=section.grids(row, column.name),
     )
 

@@ -17,6 +17,7 @@ from bench.report.style import PAGE, element_of
 from bench.report.titles import costs_title, curves_title, ranks_title, score_title
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.budgets import ScoreByBudget, scores_by_budget
+from bench.statistics.scores import is_result
 from bench.store.record import INFRASTRUCTURE_STATUSES, Record
 
 MOST_PANELS: Final = 60
@@ -65,6 +66,10 @@ class BoardSections:
     def of(self, row: LeaderboardRow, workload: str) -> list[Record]:
         """Return a method's records on a workload, in the order of seeds."""
         return self._records.get((row.expression, row.variant, workload), [])
+
+    def results_of(self, row: LeaderboardRow, workload: str) -> list[Record]:
+        """Return those that say something about the loss; the others were lost to a timeout or an error."""
+        return [record for record in self.of(row, workload) if is_result(record)]
 
     def strips(self) -> list[Strip]:
         """Every seed of every method, with gaps where one has not been run."""
@@ -116,7 +121,8 @@ class BoardSections:
         return [quantity for quantity in (*distances, *scores, *monitors) if any(quantity.lines)]
 
     def _distance(self, column: WorkloadColumn) -> Quantity:
-        lines = [distance_lines(self.of(row, column.name), self.workloads[column.name]) for row in self.board.rows]
+        workload = self.workloads[column.name]
+        lines = [distance_lines(self.results_of(row, column.name), workload) for row in self.board.rows]
         caption = (
             f"{column.measure} at every evaluation, on a logarithmic scale; lower is better. {_HOW_TO_READ} After a "
             "failure the distance of a run counts as infinite. The dashed lines are real data "
@@ -157,7 +163,7 @@ class BoardSections:
         )
 
     def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
-        lines = [monitor_lines(self.of(row, workload), monitor) for row in self.board.rows]
+        lines = [monitor_lines(self.results_of(row, workload), monitor) for row in self.board.rows]
         bands = self._bands(lines, missing_is_worst=False)
         curves = Curves(
             title=curves_title(monitor.title, workload, bands),

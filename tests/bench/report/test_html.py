@@ -166,6 +166,23 @@ def test_the_card_sets_the_average_and_the_quality_beside(index, record, toy, tm
     assert "protocol 1.1 · scoring 2" in words
 
 
+def test_the_card_counts_runs_as_the_leaderboard_does_and_says_what_was_lost(index, record, toy, tmp_path):
+    runs = [record(toy, "nsgan", 0), record(toy, "nsgan", 1), record(toy, "nsgan", 2, status="not_learned")]
+    lost = [record(toy, "nsgan", seed, distance=None, status="timeout") for seed in (3, 4)]
+
+    def row(records):
+        page = render(records, {"ring8": toy}, sample_file=lambda trial: tmp_path / trial, command="c", scripted=False)
+        words = " ".join(" ".join(read(page).words).split())
+        assert "1/3 (" in words, "in the leaderboard"
+        return words.partition("Modes Quality Failed ring8 ")[2].partition("high quality ")
+
+    alone, with_lost = row(runs), row([*runs, *lost])
+    assert alone[0] == with_lost[0], "seeds and quartiles are those of results"
+    assert alone[2].startswith("1/3 ")
+    assert not alone[2].startswith("1/3 , ")
+    assert with_lost[2].startswith("1/3, 2 lost ")
+
+
 def test_the_sections_are_all_there(page):
     ids = read(page).ids
     for section in ("leaderboard", "runs", "curves", "samples", "methods", "environment"):
