@@ -113,12 +113,13 @@ class BoardSections:
 
     @cached_property
     def quantities(self) -> list[Quantity]:
-        """Everything that has curves: the distance on each workload, then the monitors."""
+        """Everything that has a median to draw: the distance on each workload, then the monitors."""
         distances = [self._distance(column) for column in self.board.workloads]
         records = [record for own in self._records.values() for record in own]
         scores = [self._score(by_budget) for by_budget in scores_by_budget(self.board, records, self.workloads)]
         monitors = [self._monitor(monitor, column.name) for column in self.board.workloads for monitor in MONITORS]
-        return [quantity for quantity in (*distances, *scores, *monitors) if any(quantity.lines)]
+        made = (*distances, *scores, *monitors)
+        return [quantity for quantity in made if any(drawn.points for _, drawn in quantity.curves.bands)]
 
     def _distance(self, column: WorkloadColumn) -> Quantity:
         workload = self.workloads[column.name]

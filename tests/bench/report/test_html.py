@@ -183,6 +183,19 @@ def test_the_card_counts_runs_as_the_leaderboard_does_and_says_what_was_lost(ind
     assert with_lost[2].startswith("1/3, 2 lost ")
 
 
+def test_a_quantity_without_a_median_at_any_step_is_not_drawn(index, record, workload, tmp_path):
+    signals = ([1.0, None, None], [None, 1.0, None], [None, None, 1.0])
+    runs = [record(workload, "nsgan", seed) for seed in range(3)]
+    for number, signal in enumerate(signals):
+        training = {"step": [50.0, 100.0, 150.0], "generator_signal": signal, "discriminator_accuracy": [0.5, 0.6, 0.7]}
+        history = msgspec.structs.replace(runs[number].history, training=training)
+        runs[number] = msgspec.structs.replace(runs[number], history=history)
+    page = render(runs, {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c")
+    page = page.replace(interactive.library(), "")
+    assert "Gradient that reaches a generated image" not in page
+    assert "How often the discriminator ranks a real image" in page
+
+
 def test_the_sections_are_all_there(page):
     ids = read(page).ids
     for section in ("leaderboard", "runs", "curves", "samples", "methods", "environment"):
