@@ -6,10 +6,11 @@ import fcntl
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
+
+from bench.files.writing import partial_file
 
 _STALE_SECONDS: Final = 3600.0
 """A temporary record lives for milliseconds; one this old was left by a killed process."""
@@ -45,28 +46,54 @@ def scratch_folder(
         _lock(lock)
     for written in ("records", "checkpoints"):
         remove_stale_temporaries(root / written)
-    with lock:
-        try:
+    try:
+        with lock:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        _remove(folder)
 
 
 def remove_stale_temporaries(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed between creating and naming a record or a checkpoint."""
-    for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):  # another campaign is tidying too
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
+    """Remove the temporary files of writers that were killed between creating and naming a record or a checkpoint.
+
+    They are as old as the folder's own clock says, by which a file that is made beside them is new: it may be another
+    machine's. What cannot be removed stays, and costs nobody more than its room.
+    """
+    with contextlib.suppress(OSError):
+        left = list(folder.glob(".*.tmp"))
+        if not left:
+            return
+        with partial_file(folder / "now", ending=".tmp") as new:
+            here = new.stat().st_mtime
+        for path in left:
+            with contextlib.suppress(OSError):  # another campaign is tidying too
+                if here - path.lstat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
 
 
 def _sweep(parent: Path, is_dead: Callable[[str], bool]) -> None:
-    for folder in [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]:
-        # Locked: its campaign lives. Not found: its campaign has just removed it.
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), _lock_file(folder) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_dead(folder.name):
-                shutil.rmtree(folder)
+    """Remove what dead campaigns have left, one at a time, under the parent's lock; what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        for folder in list(parent.iterdir()):
+            # Locked: its campaign lives. Not there: its campaign has just removed it. Anything else: it stays.
+            with contextlib.suppress(OSError):
+                if not folder.is_symlink() and folder.is_dir() and _is_left(folder, is_dead):
+                    _remove(folder)
+
+
+def _is_left(folder: Path, is_dead: Callable[[str], bool]) -> bool:
+    with _lock_file(folder) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return is_dead(folder.name)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a campaign that has ended.
+
+    Its lock is closed before: NFS keeps a file that is open under another name, and its folder with it. Nobody takes
+    the lock meanwhile but a campaign that sweeps, for a folder belongs to one campaign alone.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock_file(folder: Path) -> IO[bytes]:
