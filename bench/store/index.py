@@ -162,14 +162,15 @@ def _keep(path: Path, tables: "Iterable[pa.Table]") -> None:
     content = sink.getvalue().to_pybytes()
     try:
         replace_whole(path, _digest(content).encode() + b"\n" + content)
-        _forget(path.parent)
+        _forget_others(path)
     except OSError as error:
         _log.warning("the index of records cannot be kept in %s (%s)", path.parent, error)
 
 
-def _forget(folder: Path) -> None:
-    """Delete the indexes of folders that nobody reads any more."""
-    for path in folder.glob("*.index"):
+def _forget_others(written: Path) -> None:
+    """Delete the indexes of folders that nobody reads any more, by the clock of the disk that has just taken one."""
+    here = written.stat().st_mtime
+    for path in written.parent.glob("*.index"):
         with suppress(FileNotFoundError):  # another process was faster
-            if path.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
+            if here - path.stat().st_mtime > _FORGOTTEN_SECONDS:
                 path.unlink()

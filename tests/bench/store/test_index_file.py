@@ -152,3 +152,17 @@ class TestTheFile:
         assert not old.exists()
         assert young.exists()
         assert path.exists()
+
+    @pytest.mark.parametrize("years", [-10, 10])
+    def test_a_clock_that_is_off_deletes_none_and_keeps_none(
+        self, store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, years: int
+    ) -> None:
+        old, young = path.with_name("a.index"), path.with_name("b.index")
+        here = time.time()
+        for other, days in ((old, 91), (young, 89)):
+            other.write_bytes(b"")
+            os.utime(other, (here - days * 86400,) * 2)
+        path.unlink()
+        monkeypatch.setattr(time, "time", lambda: here + years * 365 * 86400)
+        store.records(histories=False)
+        assert sorted(path.parent.glob("*.index")) == sorted([young, path])
