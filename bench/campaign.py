@@ -29,6 +29,7 @@ from bench.config.trial import Trial
 from bench.events import (
     CampaignFinished,
     CampaignStarted,
+    CampaignStopping,
     Event,
     NotKept,
     Progress,
@@ -91,7 +92,7 @@ def run(
     signal named. One that found no memory beside others is tried again in a process of at most half as many, and so on
     down to one alone; all these attempts are recorded, and so is the last, if there is still no memory. The executor is
     closed when the stream ends, however it ends: closing the generator or interrupting it (Ctrl-C) stops all work at
-    once, and only what was in flight is lost.
+    once, and only what was in flight is lost. Before an interrupt goes on, `CampaignStopping` tells of it.
 
     Args:
         trials: the whole plan, in the order in which it is to be worked off.
@@ -136,15 +137,11 @@ def run(
 
         plan = SharedPlan(groups(todo, options.trials_per_process), claims, store, clock=clock)
         handler = _MessageHandler(executor, store, claims, task_of, clock)
-        while True:
-            yield from handler.fill(plan)
-            if handler.is_busy:
-                for message in executor.messages():
-                    yield from handler.handle(message)
-                    yield from handler.fill(plan)
-            if handler.is_busy or not plan.is_waited_for:  # busy: the executor was cancelled
-                break
-            yield from plan.wait()
+        try:
+            yield from _work_off(plan, executor, handler)
+        except KeyboardInterrupt:
+            yield CampaignStopping()
+            raise
         statuses = handler.statuses
         yield CampaignFinished(
             finished=len(statuses),
@@ -152,6 +149,19 @@ def run(
             seconds=clock() - started,
         )
         handler.rescue.complain()
+
+
+def _work_off(plan: SharedPlan, executor: Executor, handler: "_MessageHandler") -> Iterator[Event]:
+    """Have the executor do what no other campaign is at, and wait for what another is at."""
+    while True:
+        yield from handler.fill(plan)
+        if handler.is_busy:
+            for message in executor.messages():
+                yield from handler.handle(message)
+                yield from handler.fill(plan)
+        if handler.is_busy or not plan.is_waited_for:  # busy: the executor was cancelled
+            return
+        yield from plan.wait()
 
 
 def groups(todo: Sequence[tuple[Trial, int]], size: int) -> list[list[tuple[Trial, int]]]:

@@ -97,6 +97,10 @@ class NotKept(Struct, frozen=True, tag="not-kept"):
     place: str = ""
 
 
+class CampaignStopping(Struct, frozen=True, tag="campaign-stopping"):
+    """The campaign was interrupted. What runs is ended next, which may take a while, and then the interrupt goes on."""
+
+
 class CampaignFinished(Struct, frozen=True, tag="campaign-finished"):
     finished: int
     failed: int
@@ -113,5 +117,6 @@ Event = (
     | HeldElsewhere
     | RecordDisagrees
     | NotKept
+    | CampaignStopping
     | CampaignFinished
 )

@@ -1,7 +1,8 @@
 """The group of verbs: loaded lazily, with one place where errors become one line and an exit code.
 
 Exit codes: 0 done; 1 something went wrong that is not the user's doing (a trial ended in an error, a check failed, a
-comparison found a regression); 2 bad input; 3 nothing was comparable; 130 stopped by Ctrl-C.
+comparison found a regression); 2 bad input; 3 nothing was comparable; 129 stopped by SIGHUP (`run`); 130 stopped by
+Ctrl-C; 143 stopped by SIGTERM (`run`).
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import click
 
 from bench import __version__
 from bench.cli import voice
+from bench.cli.ending import exit_code
 from bench.cli.terminal import cleaned_streams
 from bench.cli.usage_hints import told
 
@@ -145,7 +147,7 @@ def _ended_by(error: Exception) -> int:
         return 2 if isinstance(error, click.UsageError) else error.exit_code
     if isinstance(error, click.Abort):
         _say("stopped")
-        return 130
+        return exit_code(error.__cause__)
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_READER:
         # What is still buffered has nowhere to go.
         with contextlib.suppress(OSError):  # it is no file

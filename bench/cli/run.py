@@ -1,11 +1,13 @@
 """`run`: train what is missing, then print the leaderboard and write the report."""
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bench.cli.ending import Ending, exit_code
 from bench.cli.executors import chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan
 from bench.cli.judges import (
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from bench.training.run_options import RunOptions
 
 _GOES_ON: Final = "what was finished is recorded, and the same command goes on where this one stopped"
-_STOPPING: Final = "stopping: trials in progress keep their state, for up to 20 s; Ctrl-C again ends them at once"
 _INTERRUPTED: Final = f"stopped; {_GOES_ON}"
 
 
@@ -117,6 +118,7 @@ def run(
     from bench.cli.reading import open_store
     from bench.report.formatting import plural
 
+    ending = click.get_current_context().with_resource(Ending(kind))
     cluster = taken_from(options)
     if target is not None and kind == "ray":
         raise click.UsageError(
@@ -184,7 +186,7 @@ def run(
             if progress != "json":
                 say(line)
 
-    tally = _campaign(trials, executor, store, chosen_options, progress, begin)
+    tally = _campaign(trials, executor, store, chosen_options, progress, begin, ending)
     code = asked.conclude(trials, results, data_dir, style)
     if tally.problems:
         click.echo(
@@ -226,11 +228,12 @@ def _campaign(
     options: "RunOptions",
     progress: str,
     begin: Callable[[], None],
+    ending: Ending,
 ) -> "Tally":
-    """Run the campaign and show its events, having called `begin`; Ctrl-C stops it and leaves with 130."""
+    """Run the campaign and show its events, having called `begin`; Ctrl-C or a signal stops it and leaves."""
     from bench import campaign
     from bench.cli.progress import renderer
-    from bench.events import CampaignStarted
+    from bench.events import CampaignStarted, CampaignStopping
     from bench.execution.interface import ExecutorLostError
     from bench.store.journal import StoreError
 
@@ -242,14 +245,16 @@ def _campaign(
             for event in events:
                 if isinstance(event, CampaignStarted):
                     begin()
+                elif isinstance(event, CampaignStopping):
+                    ending.tell()  # before the trials are waited for: whoever sees nothing happen presses it again
                 display.handle(event)
-    except KeyboardInterrupt:
-        # Before the trials are waited for: whoever sees nothing happen presses it again.
-        click.echo(_STOPPING, err=True)
+    except KeyboardInterrupt as stopped:
+        ending.tell()  # it came while an event was shown
         if isinstance(events, Generator):
             events.close()
-        click.echo(_INTERRUPTED, err=True)
-        click.get_current_context().exit(130)
+        with contextlib.suppress(OSError):  # the terminal is gone
+            click.echo(_INTERRUPTED, err=True)
+        click.get_current_context().exit(exit_code(stopped))
     except StoreError as error:
         raise click.ClickException(str(error)) from error
     except ExecutorLostError as error:

@@ -107,7 +107,7 @@ def test_ctrl_c_stops_and_says_that_the_work_goes_on(bench, pretend, tmp_path):
     stopped = bench("run", *SMALL, "--results", tmp_path)
     assert stopped.exit_code == 130
     stopping, ended = stopped.stderr.splitlines()[-2:]
-    assert stopping.startswith("stopping: trials in progress keep their state")
+    assert stopping == "stopping: trials in progress go on from their last checkpoints the next time"
     assert "the same command goes on where this one stopped" in ended
     assert len(Store(tmp_path).records()) == 1
     pretend.behave.clear()

@@ -74,6 +74,29 @@ def test_ctrl_c_a_second_time_ends_a_worker_that_does_not_listen_at_once(
     wait_until(lambda: not alive(worker))
 
 
+@pytest.mark.slow  # tests/bench/cli/test_ending.py does it in its own process
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_run_that_is_asked_to_end_keeps_its_trials_and_says_that_the_work_goes_on(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    plan = ("--suite", "smoke", "--method", "nsgan", "--seeds", "1", "--steps", "1000000", "--progress", "json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", *plan, "--results", str(tmp_path / "results")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stderr is not None
+        told = iter(process.stderr.readline, "")
+        next(line for line in told if '"type":"progress"' in line and '"step":0,' not in line)
+        process.send_signal(number)
+        rest = list(told)
+        assert process.wait(60) == code
+    assert [line[:8] for line in rest if line.startswith("stop")] == ["stopping", "stopped;"]
+    assert len(list((tmp_path / "results" / "checkpoints").iterdir())) == 1
+
+
 def test_a_trial_that_asks_for_more_memory_than_there_is_has_an_error_and_the_others_go_on(
     store: Store, workload: Workload, record: Callable[..., Record]
 ) -> None:
