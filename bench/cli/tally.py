@@ -36,6 +36,10 @@ class Tally:
     """Trials that ended in an error or a timeout."""
     running: dict[str, Running] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    earlier: dict[str, float] = field(default_factory=dict)
+    """How much of each unfinished trial an earlier run had done."""
+    earlier_of_finished: float = 0.0
+    """The same, of all that have finished."""
     clock: Clock = SYSTEM
     started: float = field(init=False)
 
@@ -53,16 +57,24 @@ class Tally:
             running = self.running.setdefault(event.trial_id, Running(self.name(event.trial_id)))
             if event.step or not event.note:  # a mere remark says nothing of where the trial stands
                 running.latest = event
+                self._take_earlier(event)
         elif isinstance(event, TrialRetried):
             self.running.pop(event.trial_id, None)
         elif isinstance(event, TrialFinished):
             self.running.pop(event.trial.id, None)
             self.labels.pop(event.trial.id, None)  # nothing more is said of it, and there may be a million
+            self.earlier_of_finished += self.earlier.pop(event.trial.id, 0.0)
             self.finished += 1
             self.problems += event.status in {"error", "timeout"}
         elif isinstance(event, RecordedElsewhere):
             self.recorded += 1
             self.problems += event.status in {"error", "timeout"}
+
+    def _take_earlier(self, event: Progress) -> None:
+        """Keep where a trial stood when it was first heard of; an attempt that begins before that does it anew."""
+        share = event.step / event.steps
+        first = share if event.note else 0.0  # who goes on from a checkpoint says so
+        self.earlier[event.trial_id] = min(share, self.earlier.get(event.trial_id, first))
 
     def name(self, trial_id: str) -> str:
         return self.labels.get(trial_id, trial_id)
@@ -79,11 +91,17 @@ class Tally:
         return (self.finished + sum(progress.step / progress.steps for progress in latest)) / todo if todo else 1.0
 
     def seconds_left(self) -> float | None:
-        """Extrapolate from the share done; `None` while too little is done to say."""
+        """Extrapolate from what this run has done; `None` while that is too little to say.
+
+        What earlier runs had done of the trials in their checkpoints took none of its time.
+        """
         elapsed = self.clock() - self.started
-        if self.share < 0.02 or elapsed < 2.0:
+        todo = self.planned - self.recorded
+        left = (1.0 - self.share) * todo
+        made = self.share * todo - self.earlier_of_finished - sum(self.earlier.values())
+        if elapsed < 2.0 or made < 0.02 * (made + left):
             return None
-        return elapsed * (1.0 - self.share) / self.share
+        return elapsed * left / made if left else 0.0
 
 
 def label(trial: Trial) -> str:

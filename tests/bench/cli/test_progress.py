@@ -60,6 +60,56 @@ def test_time_left_is_extrapolated_from_the_share_done(events):
     assert standing.seconds_left() == pytest.approx(10.0 * 0.75 / 0.25)
 
 
+def going_on(trial_id, step):
+    note = f"goes on at step {step:,}"
+    return Progress(trial_id=trial_id, step=step, steps=600, images_per_second=0.0, note=note)
+
+
+def test_time_left_leaves_out_what_earlier_runs_have_done(events):
+    clock = MadeClock()
+    standing = Tally(clock=clock)
+    started, first, other, *_ = events
+    trial_id = first.trial.id
+    for event in (started, first, going_on(trial_id, 540), other, going_on(other.trial.id, 540)):
+        standing.take(event)
+    clock.sleep(10.0)
+    assert standing.share == pytest.approx(1.8 / 3), "the bar shows all that is done"
+    assert standing.seconds_left() is None, "this run has done nothing yet"
+    standing.take(Progress(trial_id=trial_id, step=570, steps=600, images_per_second=1.0))
+    assert standing.seconds_left() == pytest.approx(10.0 * (3 - 1.85) / 0.05)
+    standing.take(TrialFinished(trial=first.trial, attempt=0, status="ok", message="", distance=1.0, seconds=12.0))
+    assert standing.seconds_left() == pytest.approx(10.0 * (3 - 1.9) / 0.1)
+
+
+@pytest.mark.parametrize(
+    ("before", "again", "made"),
+    [
+        pytest.param(0, 300, 330, id="its own checkpoint"),
+        pytest.param(240, 300, 90, id="a checkpoint of an earlier run and its own"),
+        pytest.param(240, 0, 330, id="from the beginning"),
+    ],
+)
+def test_time_left_counts_what_this_run_has_done_before_a_trial_was_lost(events, before, again, made):
+    clock = MadeClock()
+    standing = Tally(clock=clock)
+    trial = events[1].trial
+    standing.take(CampaignStarted(planned=1, recorded=0, workers=1, results="results/local"))
+    for event in (
+        *([going_on(trial.id, before)] if before else []),
+        Progress(trial_id=trial.id, step=310, steps=600, images_per_second=1.0),
+        TrialRetried(trial_id=trial.id, attempt=1, reason="killed by signal 9"),
+        *(
+            [going_on(trial.id, again)]
+            if again
+            else [Progress(trial_id=trial.id, step=0, steps=600, images_per_second=1.0)]
+        ),
+        Progress(trial_id=trial.id, step=330, steps=600, images_per_second=1.0),
+    ):
+        standing.take(event)
+    clock.sleep(10.0)
+    assert standing.seconds_left() == pytest.approx(10.0 * (600 - 330) / made)
+
+
 def test_plain_lines_say_starts_and_ends_and_little_between(events):
     lines = []
     renderer = progress.PlainRenderer(lines.append)
