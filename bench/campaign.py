@@ -43,7 +43,7 @@ from bench.files.writing import reason
 from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
 from bench.store.claims import Claims
-from bench.store.environment import usable_cpus
+from bench.store.environment import cpu_limit, usable_cpus
 from bench.store.journal import Store
 from bench.store.record import INFRASTRUCTURE_STATUSES, Outcome, is_out_of_memory, make_record
 from bench.store.rescue import Rescue
@@ -62,7 +62,8 @@ def divide(planned: int, workers: int | None, device: str, gpus: int = 1) -> tup
 
     Args:
         planned: processes of the whole plan.
-        workers: how many are to run at once; `None` for one on each CPU, or one on each GPU.
+        workers: how many are to run at once; `None` for one on each CPU that a container may keep busy, or one on
+            each GPU.
         device: `cpu`, `cuda` or `cuda:N`.
         gpus: how many of them are used.
 
@@ -72,6 +73,8 @@ def divide(planned: int, workers: int | None, device: str, gpus: int = 1) -> tup
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     cpus = usable_cpus()
+    if workers is None and device == "cpu":
+        cpus = min(cpus, cpu_limit() or cpus)
     wanted = workers or (cpus if device == "cpu" else gpus)
     used = max(1, min(wanted, planned))
     return used, max(1, cpus // used)

@@ -187,10 +187,12 @@ def library_checks() -> list[Check]:
 
 
 def threads_check() -> Check:
-    from bench.store.environment import usable_cpus
+    from bench.store.environment import cpu_limit, usable_cpus
 
     limits = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if name in os.environ}
     words = "".join(f", {name}={value}" for name, value in limits.items())
+    if (limit := cpu_limit()) is not None and limit < usable_cpus():
+        words = f", and time for {limit} of them at once{words}"
     return Check("cpus", "ok", f"{usable_cpus()} usable{words}")
 
 

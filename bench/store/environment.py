@@ -1,10 +1,13 @@
 """Where an attempt runs: what decides whether two attempts may be compared bit by bit and second by second."""
 
+import contextlib
 import hashlib
+import math
 import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -16,6 +19,9 @@ from bench.store.record import Environment
 _PACKAGES: Final = ("torch", "numpy", "scipy", "scikit-learn")
 
 _GIT_SECONDS: Final = 10.0
+
+_OWN_GROUPS: Final = Path("/proc/self/cgroup")
+_GROUPS: Final = Path("/sys/fs/cgroup")
 
 
 def environment(device: str, threads: int, device_name: str | None = None) -> Environment:
@@ -54,6 +60,19 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_limit() -> int | None:
+    """Return how many CPUs this process may keep busy at most, as a container is limited; `None` for no limit.
+
+    Such a limit is one of time. It takes no CPU away, so that neither the system's own count nor the affinity tells.
+    """
+    limits: list[float] = []
+    with contextlib.suppress(OSError, ValueError):  # another system, or not what it is known to write
+        for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            limits += _limits(controllers, path)
+    return max(1, math.ceil(min(limits))) if limits else None
+
+
 def commit() -> str | None:
     """Return the git revision of the checkout this package runs from, marked `-dirty` if the code differs from it.
 
@@ -68,6 +87,23 @@ def commit() -> str | None:
         return None
     changed = _git(root, "status", "--porcelain", "--", "bench", "losses")
     return revision if changed == "" else f"{revision}-dirty"
+
+
+def _limits(controllers: str, path: str) -> Iterator[float]:
+    """Yield the limits of a group of processes (cgroup, version 2 or 1) and of those around it, in CPUs."""
+    if controllers == "":
+        top, names = _GROUPS, ["cpu.max"]
+    elif "cpu" in controllers.split(","):
+        top, names = _GROUPS / "cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+    else:
+        return
+    inner = Path() if ".." in path else Path(path.lstrip("/"))
+    for group in (inner, *inner.parents):  # in a container the path may be the host's, and only the last one is there
+        with contextlib.suppress(OSError, ValueError):  # it is not there, or says "max"
+            words = " ".join((top / group / name).read_text(encoding="ascii") for name in names).split()
+            quota, period = map(int, words)
+            if quota > 0 and period > 0:
+                yield quota / period
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -327,6 +327,30 @@ def test_division_of_the_machine(
     expected: tuple[int, int],
 ) -> None:
     monkeypatch.setattr("bench.campaign.usable_cpus", lambda: cpus)
+    monkeypatch.setattr("bench.campaign.cpu_limit", lambda: None)
+    assert divide(planned, workers, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "planned", "workers", "device", "expected"),
+    [
+        (4, 100, None, "cpu", (4, 1)),
+        (4, 2, None, "cpu", (2, 2)),
+        (64, 100, None, "cpu", (16, 1)),
+        (4, 100, 8, "cpu", (8, 2)),
+        (4, 100, None, "cuda", (1, 16)),
+    ],
+)
+def test_a_container_has_no_more_workers_than_its_limit_lets_run(
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    planned: int,
+    workers: int | None,
+    device: str,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 16)
+    monkeypatch.setattr("bench.campaign.cpu_limit", lambda: limit)
     assert divide(planned, workers, device) == expected
 
 

@@ -265,6 +265,7 @@ def test_trials_that_share_a_process_share_the_workers(bench, tmp_path, monkeypa
 
     monkeypatch.setattr(campaign, "run", run)
     monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 8)
+    monkeypatch.setattr("bench.campaign.cpu_limit", lambda: None)
     bench("run", *SMALL[:-2], name, "2", "--device", "cpu", "--results", tmp_path / "r")
     assert asked == [(2, 2, 4)], "four trials are two processes"
 

@@ -6,7 +6,7 @@ import pytest
 
 import bench
 from bench.store import environment as module
-from bench.store.environment import commit, environment, usable_cpus
+from bench.store.environment import commit, cpu_limit, environment, usable_cpus
 
 
 def test_environment_of_the_cpu() -> None:
@@ -17,6 +17,43 @@ def test_environment_of_the_cpu() -> None:
     assert {"python", "torch", "numpy"} <= set(here.versions)
     assert here == environment("cpu", 2)
     assert usable_cpus() >= 1
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limit"),
+    [
+        pytest.param("0::/\n", {"cpu.max": "200000 100000"}, 2, id="whole CPUs"),
+        pytest.param("0::/\n", {"cpu.max": "210000 100000"}, 3, id="a part of one more"),
+        pytest.param("0::/\n", {"cpu.max": "5000 100000"}, 1, id="less than one"),
+        pytest.param("0::/\n", {"cpu.max": "max 100000"}, None, id="none"),
+        pytest.param("0::/a/b\n", {"a/b/cpu.max": "max 100000", "a/cpu.max": "400000 100000"}, 4, id="around it"),
+        pytest.param("0::/a/b\n", {"a/b/cpu.max": "300000 100000", "a/cpu.max": "800000 100000"}, 3, id="both"),
+        pytest.param("0::/../host\n", {"cpu.max": "200000 100000"}, 2, id="outside of what is seen"),
+        pytest.param(
+            "3:memory:/m\n2:cpu,cpuacct:/docker/1\n0::/\n",
+            {"cpu/cpu.cfs_quota_us": "150000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2, id="version 1",
+        ),
+        pytest.param(
+            "1:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None, id="none, version 1"
+        ),
+        pytest.param("1:cpuset:/\n", {"cpu.max": "200000 100000"}, None, id="of another kind"),
+        pytest.param("junk\n", {"cpu.max": "200000 100000"}, None, id="junk"),
+        pytest.param("0::/\n", {"cpu.max": "many\n"}, None, id="a limit that is none"),
+        pytest.param(None, {}, None, id="another system"),
+    ],
+)  # fmt: skip
+def test_a_container_has_so_many_cpus_as_its_time_is_enough_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, files: dict[str, str], limit: int | None
+) -> None:
+    monkeypatch.setattr(module, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(module, "_GROUPS", tmp_path / "groups")
+    if own is not None:
+        (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        path = tmp_path / "groups" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert cpu_limit() == limit
 
 
 def test_fingerprint_tells_what_changes_bits_or_times() -> None:
