@@ -137,6 +137,8 @@ def run(
     with usage_errors():
         place = (device, 1 if kind == "inline" else workers)
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
+        # All parts have the threads of the longest one, so that their times and bits can be compared.
+        planned = -(-len(trials) // (1 if shard is None else shard[1]))
         if shard is not None:
             trials = shard_of(trials, *shard)
     tried = first_steps(trials)
@@ -147,13 +149,14 @@ def run(
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
         notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
         notes += lost_numbers(todo, store, fid, others) + tried
-        _print_plan(suite, trials, todo, store, kind=kind, device=device, workers=workers, style=style, notes=notes)
+        chosen_place = (kind, device, workers)
+        _print_plan(suite, trials, todo, store, place=chosen_place, planned=planned, style=style, notes=notes)
         return
     from bench.files.places import resolved
     from bench.training.run_options import RunOptions
 
     with usage_errors():
-        processes = -(-len(trials) // trials_per_process)
+        processes = -(-planned // trials_per_process)
         executor, chosen, threads = chosen_executor(kind, device, workers, processes, cluster, capture=capture)
         click.get_current_context().call_on_close(executor.close)
         store.check_writable()
@@ -268,22 +271,25 @@ def _print_plan(
     todo: "Sequence[Trial]",
     store: "Store",
     *,
-    kind: str,
-    device: str,
-    workers: int | None,
+    place: tuple[str, str, int | None],
+    planned: int,
     style: str,
     notes: list[str],
 ) -> None:
-    """Show what would be run, in its order, what is there already, and about how long the rest takes."""
+    """Show what would be run, in its order, what is there already, and about how long the rest takes.
+
+    `place` is the kind of executor, the device and the workers; `planned` is the length of the longest part of a plan.
+    """
     from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
     from bench.report.formatting import plural
 
     wanted = {trial.id for trial in todo}
+    kind, device, workers = place
     estimate = None
     time = "time: not known here: a cluster is asked only when trials run"
     if kind != "ray":
         try:
-            estimate, used = estimated(todo, len(trials), store, device, workers)
+            estimate, used = estimated(todo, planned, store, device, workers)
             time = time_text(estimate, used, str(store.root))
         except ValueError as error:  # a plan may be looked at on a machine that lacks its device
             time = f"time: not known here: {error}"

@@ -270,6 +270,37 @@ def test_trials_that_share_a_process_share_the_workers(bench, tmp_path, monkeypa
     assert asked == [(2, 2, 4)], "four trials are two processes"
 
 
+@pytest.mark.parametrize(
+    ("trials_per_process", "expected"),
+    [("1", [(3, 3), (3, 3), (3, 3), (3, 3)]), ("2", [(2, 5), (2, 5), (2, 5), (2, 5)])],
+)
+def test_all_parts_of_a_plan_have_the_same_threads(bench, tmp_path, monkeypatch, trials_per_process, expected):
+    """Ten trials in four parts are 3, 3, 2 and 2."""
+    from bench import campaign
+    from bench.cli import planning
+
+    asked, told = [], []
+
+    def run(trials, executor, store, options):
+        asked.append((executor.workers, options.threads))
+        return iter(())
+
+    def estimated(todo, planned, *_):
+        told.append(planned)
+        raise ValueError("no device")
+
+    monkeypatch.setattr(campaign, "run", run)
+    monkeypatch.setattr(planning, "estimated", estimated)
+    monkeypatch.setattr("bench.campaign.usable_cpus", lambda: 10)
+    monkeypatch.setattr("bench.campaign.cpu_limit", lambda: None)
+    plan = (*SMALL[:-3], "5", "--device", "cpu", "--results", tmp_path, "--trials-per-process", trials_per_process)
+    for part in range(1, 5):
+        bench("run", *plan, "--shard", f"{part}/4")
+        bench("run", *plan, "--shard", f"{part}/4", "--dry-run")
+    assert asked == expected
+    assert told == [3, 3, 3, 3]
+
+
 def test_what_was_chosen_is_built_once_and_reaches_the_trainer_whole(bench, tmp_path, pretend):
     from bench.training.run_options import RunOptions
 
