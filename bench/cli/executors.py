@@ -120,7 +120,10 @@ def _here(kind: str, device: str, workers: int | None, processes: int) -> Chosen
         say(f"{cards}: each record names its card, and times of different cards are never compared")
     # One process for each worker is started as fast without a template.
     warm = WARM_MODULES if processes > used else ()
-    return Chosen(LocalExecutor(used, places, warm=warm), resolved, threads)
+    executor = LocalExecutor(used, places, warm=warm)
+    for note in executor.notes:
+        say(note)
+    return Chosen(executor, resolved, threads)
 
 
 def _on_cluster(device: str, workers: int | None, cluster: Mapping[str, Any]) -> Chosen:

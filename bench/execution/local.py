@@ -22,6 +22,7 @@ import msgspec
 from bench.common.endings import how_it_ended
 from bench.events import Progress
 from bench.execution.children import child_environment, on_its_one_device
+from bench.execution.descriptors import workers_with_room
 from bench.execution.forking import ForkedProcess, Process, Template, template_of
 from bench.execution.interface import Announcement, Concluded, Finished, Message, Place, Started, Task
 from bench.execution.listening import CappedLog, Listener
@@ -35,7 +36,7 @@ class LocalExecutor:
     """Runs up to `workers` attempts at once, each in a subprocess.
 
     Args:
-        workers: how many processes there are at a time.
+        workers: how many processes there are at a time; fewer where this process may not open so many files.
         places: where they run, evenly; by default on the device that the tasks name, its first GPU for `cuda`.
         warm: what a template imports that workers are forked from (see `template`), or such a template, which goes on
             after this executor; without, each is started anew.
@@ -48,9 +49,10 @@ class LocalExecutor:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
-        self._workers = workers
+        self._workers = workers_with_room(workers)
+        self._wanted = workers
         self._placement = Placement(places)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="supervisor")
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="supervisor")
         self._messages: queue.SimpleQueue[Message | BaseException | None] = queue.SimpleQueue()
         self._outstanding = 0
         self._lock = threading.Lock()
@@ -63,6 +65,16 @@ class LocalExecutor:
     @property
     def workers(self) -> int:
         return self._workers
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is to be said of it."""
+        if self._workers == self._wanted:
+            return ()
+        return (
+            f"{self._workers} at a time and not {self._wanted}: this process may open no more files; "
+            "raise `ulimit -n` for more workers",
+        )
 
     def submit(self, *tasks: Task) -> None:
         self._outstanding += len(tasks)

@@ -67,3 +67,15 @@ def test_a_plan_for_a_cluster_asks_nobody(bench, tmp_path):
     result = bench(*ONE, "--executor", "ray", "--address", "nowhere:1", "--dry-run", "--results", tmp_path / "new")
     assert result.exit_code == 0
     assert "time: not known here: a cluster is asked only when trials run" in result.stdout
+
+
+def test_workers_that_may_not_open_their_files_are_told(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.execution.local.workers_with_room", lambda wanted: 1)
+
+    def lost(*_):
+        raise ExecutorLostError("enough")
+        yield
+
+    monkeypatch.setattr("bench.campaign.run", lost)
+    result = bench(*ONE[:-4], "--seeds", "2", "--device", "cpu", "--workers", "2", "--results", tmp_path / "new")
+    assert "1 at a time and not 2: this process may open no more files; raise `ulimit -n`" in result.stderr
