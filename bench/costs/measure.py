@@ -12,6 +12,7 @@ import torch
 from msgspec import Struct
 
 import losses
+from bench.common.errors import first_line
 from bench.common.threads import torch_threads
 from bench.config.protocol import REFERENCE_METHOD
 from bench.config.trial import Precision
@@ -116,16 +117,19 @@ def _measure_setting(
             _tell_all_done(on_progress, method)
             yield Known(label(method), setting, identity)
             continue
-        if reference is None:
-            reference = _reference(setting, device)
         try:
-            paths = Paths(method, setting, device)
-        except ValueError as error:
+            reference = reference or _reference(setting, device)
+            timings, notes = _measured(method, setting, reference, device, effort, on_progress)
+        except _ImpossibleError as error:
             _tell_all_done(on_progress, method)
             yield Refused(label(method), setting, str(error))
             continue
-        calls, notes = modes.calls(paths, setting.mode)
-        timings = _timings(label(method), calls, reference, device, effort, on_progress)
+        except Exception as error:
+            if not modes.lacks_something(error):
+                raise
+            _tell_all_done(on_progress, method)
+            yield Refused(label(method), setting, first_line(error))
+            continue
         record = KernelRecord(
             schema_version=KERNEL_SCHEMA,
             id=identity,
@@ -142,6 +146,29 @@ def _measure_setting(
         )
         store.append(record)
         yield Measured(record)
+
+
+class _ImpossibleError(Exception):
+    """A method cannot be measured in a setting."""
+
+
+def _measured(
+    method: Method,
+    setting: KernelSetting,
+    reference: dict[str, Call],
+    device: torch.device,
+    effort: Effort,
+    on_progress: OnProgress | None,
+) -> tuple[list[Timing], list[str]]:
+    """Return the timings of a method, and notes on why others are missing."""
+    try:
+        paths = Paths(method, setting, device)
+    except ValueError as error:
+        raise _ImpossibleError(str(error)) from error
+    calls, notes = modes.calls(paths, setting.mode)
+    if not calls:  # a record of nothing would keep it from ever being measured
+        raise _ImpossibleError(notes[0])
+    return _timings(label(method), calls, reference, device, effort, on_progress), notes
 
 
 def _reference(setting: KernelSetting, device: torch.device) -> dict[str, Call]:

@@ -10,6 +10,7 @@ from bench.accelerate.capture import WARM_UP, CapturedStepper, Recorder, recorde
 from bench.common.errors import first_line
 from bench.costs.blocks import Call
 from bench.costs.paths import ROTATION, Paths
+from bench.execution.memory import is_memory_error
 from bench.store.kernels import Mode
 from bench.training.monitors import Monitors
 from losses.fusion import fused
@@ -17,6 +18,8 @@ from losses.types import Phase
 
 _PHASES: Final[dict[str, Phase]] = {"d_step": "discriminator", "g_step": "generator"}
 _LOSSES_AND_TERMS: Final = ("loss", "generator_loss", "penalty", "terms")
+_NO_COMPILER: Final = ("no working c++ compiler", "failed to find c compiler", "working triton installation")
+"""What torch says where there is none for the CPU, or for CUDA."""
 
 
 def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
@@ -25,6 +28,9 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
     - eager: everything.
     - captured: the losses, the terms, and whole steps as `bench run --capture` replays them.
     - compiled: the losses, by `losses.fusion`: nothing compiled is differentiated twice, as penalties on gradients are.
+
+    Raises:
+        RuntimeError: there is not enough memory, or no compiler, which says nothing of the method.
     """
     if mode == "eager":
         return paths.calls(), []
@@ -35,8 +41,17 @@ def calls(paths: Paths, mode: Mode) -> tuple[dict[str, Call], list[str]]:
         try:
             runnable[path] = _compiled(paths, path) if mode == "compiled" else _captured(eager[path], path, paths)
         except RuntimeError as error:  # torch.cuda and torch.compile both raise it where they cannot
+            if lacks_something(error):
+                raise
             notes.append(f"{path} cannot be {mode}: {first_line(error)}")
     return runnable, notes
+
+
+def lacks_something(error: BaseException) -> bool:
+    """Say whether an error is a lack of this machine at this time, of memory or of a compiler."""
+    return is_memory_error(error) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_COMPILER)
+    )
 
 
 def _captured(call: Call, path: str, paths: Paths) -> Call:

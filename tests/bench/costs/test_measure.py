@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 import torch
+from planted_kernels import planted_kernels
 
 from bench.costs import measure as costs
 from bench.costs.blocks import Effort
@@ -116,6 +117,83 @@ def test_what_cannot_be_run_is_told_and_the_others_go_on(small, quick, tmp_path)
     )
     assert [type(event) for event in events] == [Refused, Measured]
     assert "batch of 7" in events[0].reason
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """It is made up, which takes no time."""
+    monkeypatch.setattr(costs.machines, "describe", lambda *_: planted_kernels("nsgan").machine)
+
+
+class OutOfMemoryError(RuntimeError):
+    """Called as torch's own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (OutOfMemoryError("CUDA: nothing left\nmore"), True),
+        (MemoryError("nothing left"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("nsgan cannot be fused: No working C++ compiler found in config.cpp.cxx"), True),
+        (RuntimeError("a mistake"), False),
+        (KeyError("a mistake"), False),
+    ],
+)
+@pytest.mark.parametrize("where", ["Paths", "_reference", "_timings"])
+@pytest.mark.usefixtures("machine")
+def test_what_this_machine_lacks_is_told_and_not_recorded(small, quick, tmp_path, monkeypatch, error, passing, where):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(costs, where, fail)
+    events = measure(resolve(["nsgan"]), [small], KernelStore(tmp_path), device="cpu", threads=1, effort=quick)
+    if passing:
+        (refused,) = events
+        assert isinstance(refused, Refused)
+        assert refused.reason in str(error).splitlines()
+    else:
+        with pytest.raises(type(error), match="a mistake"):
+            list(events)
+    assert KernelStore(tmp_path).records() == []
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_lack_of_memory_costs_one_method_alone(small, quick, tmp_path, monkeypatch):
+    def lacking(name, *_):
+        if name == "hinge":
+            raise OutOfMemoryError("CUDA out of memory")
+        return []
+
+    monkeypatch.setattr(costs, "_timings", lacking)
+    methods = resolve(["hinge", "nsgan"])
+    events = list(measure(methods, [small], KernelStore(tmp_path), device="cpu", threads=1, effort=quick))
+    assert [type(event) for event in events] == [Refused, Measured]
+    assert [record.label for record in KernelStore(tmp_path).records()] == ["nsgan"]
+    monkeypatch.setattr(costs, "_timings", lambda *_: [])
+    again = list(measure(methods, [small], KernelStore(tmp_path), device="cpu", threads=1, effort=quick))
+    assert [type(event) for event in again] == [Measured, Known], "it is tried anew"
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("lost", [("loss", "generator_loss"), ("loss",)])
+def test_a_mode_that_gives_no_path_at_all_is_told_and_not_recorded(small, quick, tmp_path, monkeypatch, lost):
+    def refuse(paths, path):
+        if path in lost:
+            raise RuntimeError("not today")
+        return paths.calls()[path]
+
+    timed = []
+    monkeypatch.setattr(costs.modes, "_compiled", refuse)
+    monkeypatch.setattr(costs, "_timings", lambda _, calls, *rest: timed.extend(calls) or [])
+    setting = msgspec.structs.replace(small, mode="compiled")
+    (event,) = measure(resolve(["hinge"]), [setting], KernelStore(tmp_path), device="cpu", threads=1, effort=quick)
+    if len(lost) == 2:
+        assert event.reason == "loss cannot be compiled: not today"
+        assert KernelStore(tmp_path).records() == []
+    else:
+        assert event.record.notes == ["loss cannot be compiled: not today"]
+        assert timed == ["generator_loss"]
 
 
 def test_without_names_everything_is_measured_once():
