@@ -2,7 +2,9 @@
 
 import statistics
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -10,15 +12,22 @@ Instant = float | torch.cuda.Event
 """A point in time: seconds of the wall clock, or an event in the queue of a CUDA device."""
 
 
-class _Block(NamedTuple):
+@dataclass(frozen=True)
+class _Block:
     steps: int
     started: Instant
     stopped: Instant
     overlapped: bool
 
-    @property
+    @cached_property
     def seconds(self) -> float:
+        """How long it took, read once; it is waited for the device."""
         return elapsed(self.started, self.stopped)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the device has done it, so that nothing is to be waited for."""
+        return isinstance(self.stopped, float) or self.stopped.query()
 
 
 class BlockClock:
@@ -46,7 +55,18 @@ class BlockClock:
 
         Of these the ones count that nothing overlapped with, or all where there are none.
         """
-        blocks = self._blocks[1:] if len(self._blocks) > 1 else self._blocks
+        return self._rate(self._blocks)
+
+    def pace_so_far(self) -> float | None:
+        """Return the same of the blocks that the device has done, without waiting for it: for whoever watches."""
+        done = len(self._blocks)
+        while done and not self._blocks[done - 1].is_over:  # a device does them in their order
+            done -= 1
+        return self._rate(self._blocks[:done])
+
+    @staticmethod
+    def _rate(blocks: Sequence[_Block]) -> float | None:
+        blocks = blocks[1:] if len(blocks) > 1 else blocks
         blocks = [block for block in blocks if not block.overlapped] or blocks
         timed = ((block.steps, block.seconds) for block in blocks)
         rates = [steps / seconds for steps, seconds in timed if seconds > 0]

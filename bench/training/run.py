@@ -192,7 +192,7 @@ class Run:
             trial_id=self._trial.id,
             step=loop.completed_steps,
             steps=spec.steps,
-            images_per_second=(loop.clock.steps_per_second() or 0.0) * spec.batch_size,
+            images_per_second=(loop.clock.pace_so_far() or 0.0) * spec.batch_size,
             distance=next(reversed(loop.evaluations.distances), None),
             doing=doing,
             note=note,

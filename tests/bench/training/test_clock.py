@@ -54,3 +54,66 @@ def test_where_every_block_had_company_their_pace_is_told(timed):
 )
 def test_a_pace_is_told_by_enough_blocks_without_company(timed, overlapped, expected):
     assert timed(*((50, 1.0, each) for each in overlapped)).tells_pace(4) is expected
+
+
+class Event:
+    """As of CUDA: it is reached when the device has come so far."""
+
+    device = 0.0
+    waits = 0
+    reads = 0
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def query(self) -> bool:
+        return self.at <= Event.device
+
+    def synchronize(self) -> None:
+        Event.waits += not self.query()
+        Event.device = max(Event.device, self.at)
+
+    def elapsed_time(self, last: "Event") -> float:
+        Event.reads += 1
+        return 1000 * (last.at - self.at)
+
+
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> BlockClock:
+    """Blocks of 10, 5, 2 and 1 seconds that a device has yet to do."""
+    instants = iter([Event(at) for at in (0.0, 10.0, 10.0, 15.0, 15.0, 17.0, 17.0, 18.0)])
+    monkeypatch.setattr(clock, "now", lambda *, cuda: next(instants))
+    for name in ("device", "waits", "reads"):
+        monkeypatch.setattr(Event, name, 0)
+    made = BlockClock(torch.device("cuda"))
+    for _ in range(4):
+        made.start()
+        made.stop(50)
+    return made
+
+
+def test_who_watches_does_not_wait_for_the_device(queued: BlockClock) -> None:
+    paces = []
+    for device in (0.0, 10.0, 16.9, 17.0, 18.0):
+        Event.device = device
+        paces.append(queued.pace_so_far())
+    assert paces == [None, 5.0, 10.0, 17.5, 25.0]
+    assert Event.waits == 0
+
+
+def test_what_is_recorded_is_of_all_blocks(queued: BlockClock) -> None:
+    assert queued.steps_per_second() == 25.0
+    assert Event.device == 18.0, "it was waited for"
+
+
+def test_the_time_of_a_block_is_read_once(queued: BlockClock) -> None:
+    for _ in range(5):
+        queued.steps_per_second()
+        queued.pace_so_far()
+        queued.train_seconds()
+    assert Event.reads == 4
+
+
+def test_without_a_device_of_its_own_the_pace_so_far_is_that_of_all(timed) -> None:
+    made = timed((50, 10.0, False), (50, 5.0, False), (50, 2.0, False), (50, 1.0, False))
+    assert made.pace_so_far() == made.steps_per_second() == 25.0
