@@ -101,7 +101,7 @@ def test_tables_of_an_earlier_protocol_and_of_fewer_seeds_come_later():
     order = [*dict.fromkeys(re.findall(r"^\| `.* \[([\w-]+)\]", page, re.MULTILINE))]
     assert order[0] == site_readme.chosen()[0]
     assert order[-1] == "classics", "it is of protocol 1.0"
-    assert order.index("topic-correlation") < order.index("topic-balance") < order.index("network")
+    assert order.index("topic-correlation") < order.index("topic-diversity") < order.index("network")
 
 
 def test_a_folder_of_kernel_timings_has_a_page_too():
