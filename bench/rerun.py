@@ -30,7 +30,7 @@ from bench.execution.local import LocalExecutor
 from bench.files.places import resolved
 from bench.methods import part_components
 from bench.store.journal import differing_fields, latest_attempts
-from bench.store.record import INFRASTRUCTURE_STATUSES, Environment, History, Record, make_record
+from bench.store.record import Environment, History, Record, make_record
 from bench.training.run_options import RunOptions
 from bench.training.version import components
 
@@ -54,7 +54,7 @@ def drawn(records: Iterable[Record], count: int) -> list[Record]:
     """Return so many trials' last attempts, of those that have a result, in the order in which they are drawn."""
     latest = sorted(latest_attempts(records), key=lambda record: record.trial_id)
     digest = hashlib.sha256(b"".join(hashlib.sha256(canonical_json(record)).digest() for record in latest)).digest()
-    results = [record for record in latest if record.status not in INFRASTRUCTURE_STATUSES]
+    results = [record for record in latest if not record.is_lost]
     results.sort(key=lambda record: hashlib.sha256(digest + record.trial_id.encode()).digest())
     return results[:count]
 
@@ -158,7 +158,7 @@ def _train(
 
 def compared(record: Record, again: Record) -> Compared:
     """Compare a record with the same trial trained again, whole or up to its first evaluation."""
-    if again.status in INFRASTRUCTURE_STATUSES or not again.history.evaluations:
+    if again.is_lost or not again.history.evaluations:
         why = f"ended in status {again.status} when it was trained again: {again.message}"
         return Compared(record, "not compared", why)
     # What is written is rounded to what JSON has, and a number that is not finite is nothing there.

@@ -116,7 +116,7 @@ class Against(Asked):
             the exit code: `_NOTHING` where no number may be compared.
         """
         from bench.cli.reading import read_records, workloads_of
-        from bench.statistics.against import published_and_new, rank_against
+        from bench.statistics.against import rank_against
 
         wanted = {trial.id for planned in self.planned for trial in planned.new}
         wanted |= {trial.id for planned in self.planned for trial in planned.references.values()}
@@ -129,8 +129,7 @@ class Against(Asked):
         everything = [*own, *(record for records in campaigns.values() for record in records)]
         with usage_errors():
             joined = rank_against(campaigns, own, workloads_of(everything))
-        standing, new = published_and_new(campaigns, own)
-        page = self._write_page(results, data_dir, new, standing, joined)
+        page = self._write_page(results, data_dir, joined)
         if style == "json":
             print_json(self._document(results, own, joined, page))
         else:
@@ -184,14 +183,7 @@ class Against(Asked):
             "apart": tables(joined.apart),
         }
 
-    def _write_page(
-        self,
-        results: Path,
-        data_dir: Path | None,
-        new: "Sequence[Record]",
-        campaigns: "Mapping[str, Sequence[Record]]",
-        joined: "Joined",
-    ) -> Path:
+    def _write_page(self, results: Path, data_dir: Path | None, joined: "Joined") -> Path:
         """Write the page of the joined tables, with what was trained here alone below them."""
         import msgspec
 
@@ -201,8 +193,8 @@ class Against(Asked):
         from bench.store.record import EvaluationsAlone, History
 
         shown = {name.rpartition(".")[0] for board in (*joined.boards, *joined.apart) for name in board.record_ids}
-        published = {record.trial_id: record for records in campaigns.values() for record in records}
-        kept = [record for record in new if record.trial_id in shown]
+        published = {record.trial_id: record for records in joined.published.values() for record in records}
+        kept = [record for record in joined.new if record.trial_id in shown]
         for record in (record for record in published.values() if record.trial_id in shown):
             known = record.history
             if isinstance(known, EvaluationsAlone):  # what a page draws of it; its curves of training did not ship
@@ -212,7 +204,7 @@ class Against(Asked):
         folders = {campaign.name: _artifacts(campaign) for campaign in self.campaigns}
         samples = {
             record.trial_id: folders[name] / record.trial_id / "samples.png"
-            for name, records in campaigns.items()
+            for name, records in joined.published.items()
             for record in records
         }
         page = render(

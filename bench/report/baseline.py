@@ -1,7 +1,6 @@
 """What a re-baselining changes: the old and new median of every cell."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import median
 
@@ -9,7 +8,7 @@ from bench.config.protocol import scoring_version
 from bench.config.workload import Workload
 from bench.report import formatting
 from bench.statistics.damage import refuse_damaged
-from bench.statistics.gates.cells import Side, aligned, sides
+from bench.statistics.gates.cells import Side, aligned, data_of_kinds, sides
 from bench.statistics.scales import unscored
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
@@ -32,7 +31,7 @@ def replacement(
     before = sides(old)
     after = aligned(before, sides(new))
     several = len({key.setting for key in {*before, *after}}) > 1
-    data_of = Counter(kind for kind, _ in {(key.workload, key.data) for key in {*before, *after}})
+    data_of = data_of_kinds({*before, *after})
     lines = []
     for key in sorted({*before, *after}):
         present = [side for side in (before.get(key), after.get(key)) if side is not None]

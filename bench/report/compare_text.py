@@ -1,7 +1,6 @@
 """A comparison in sentences: how it ended, what that means, what changed, and how verdicts are reached."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
 from bench.report import formatting
-from bench.statistics.gates.cells import SETTING, CellKey
+from bench.statistics.gates.cells import SETTING, CellKey, data_of_kinds
 from bench.statistics.gates.comparison import CONTRADICTION, Comparison, Outcome, Row
 from bench.statistics.gates.golden import FLOOR, OTHER_PLACE, SAME_PLACE
 from bench.statistics.gates.verdicts import (
@@ -69,8 +68,7 @@ class Presented:
     @cached_property
     def _data_of(self) -> Mapping[str, int]:
         """How many data each kind of workload has here."""
-        distinct = {(row.workload, row.key.data if row.key else "") for row in self.comparison.rows}
-        return Counter(workload for workload, _ in distinct)
+        return data_of_kinds(row.key for row in self.comparison.rows if row.key is not None)
 
     @cached_property
     def ambiguous(self) -> Mapping[str, tuple[str, ...]]:

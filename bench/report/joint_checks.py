@@ -18,7 +18,7 @@ from bench.config.judges import JUDGED_METRICS
 from bench.config.protocol import AVERAGE
 from bench.config.trial import PART
 from bench.statistics.damage import file_of
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.record import Record
 
 CONSTANT_ROUNDING: Final = 1e-6
 """What is measured of real data is kept between campaigns, which may have run with other threads."""
@@ -44,7 +44,7 @@ Found = tuple[Record, str]
 
 def joint_contradictions(records: Iterable[Record]) -> Iterator[Found]:
     """Yield records that contradict others, each with the contradiction."""
-    ended = [record for record in records if record.status not in INFRASTRUCTURE_STATUSES and _has_history(record)]
+    ended = [record for record in records if not record.is_lost and _has_history(record)]
     yield from _beginnings(ended)
     yield from _copies(ended)
     yield from _constants(ended)

@@ -18,7 +18,7 @@ from bench.report.titles import costs_title, curves_title, ranks_title, score_ti
 from bench.statistics.board import Leaderboard, LeaderboardRow, WorkloadColumn
 from bench.statistics.budgets import ScoreByBudget, scores_by_budget
 from bench.statistics.scores import is_result
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.record import Record
 
 MOST_PANELS: Final = 60
 """A panel takes a twentieth of a second and 15 KB; a page of more than that is too slow to make and to read."""
@@ -259,6 +259,6 @@ def _cell(record: Record | None, seed: int) -> Cell:
     if record is None:
         return Cell("", "missing", f"seed {seed}: not run")
     kind = "ok" if record.status == "ok" else "failed"
-    if record.status in INFRASTRUCTURE_STATUSES:
+    if record.is_lost:
         kind = "lost"
     return Cell(_MARKS[record.status], kind, f"seed {seed}: {result_text(record)}, trial {record.trial_id}")

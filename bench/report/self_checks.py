@@ -17,7 +17,7 @@ from bench.metrics.catalogue import about
 from bench.report.marks import marks
 from bench.statistics.damage import bounds
 from bench.store.journal import differing_fields
-from bench.store.record import INFRASTRUCTURE_STATUSES, Record
+from bench.store.record import Record
 from bench.store.times import moment
 from bench.training.blocks import BLOCK_STEPS, block_ends
 from bench.training.trajectory import status_of, trajectory_metrics
@@ -45,7 +45,7 @@ def self_contradictions(record: Record, workload: Workload) -> Iterator[str]:
         yield impossible
         return
     yield from _dates(record)
-    if record.status in INFRASTRUCTURE_STATUSES:
+    if record.is_lost:
         yield from _lost(record)
         return
     if not record.history.evaluations:

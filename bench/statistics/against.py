@@ -34,6 +34,10 @@ class Joined:
     """The joined tables, of the settings whose numbers may be compared."""
     apart: tuple[Leaderboard, ...]
     """The tables of the new records alone, of the other settings."""
+    published: Mapping[str, Sequence[Record]]
+    """The published records that stand, by the campaign's name."""
+    new: Sequence[Record]
+    """The new ones, without those of published trials that were trained here again."""
 
 
 def rank_against(
@@ -46,7 +50,7 @@ def rank_against(
         own: the new records, and those of published trials that were trained here again, which the check alone reads.
         workloads: by name, all that the records ran on.
     """
-    campaigns, new = published_and_new(campaigns, own)
+    campaigns, new = _published_and_new(campaigns, own)
     mine = _by_setting(own)
     checks: list[MachineCheck] = []
     fits: dict[str, Record] = {}
@@ -65,10 +69,12 @@ def rank_against(
         checks=tuple(checks),
         boards=tuple(_as_published(board, campaigns, new, workloads, checks) for board in boards),
         apart=tuple(rank([record for record in new if not joins[record.trial_id]], workloads)),
+        published=campaigns,
+        new=new,
     )
 
 
-def published_and_new(
+def _published_and_new(
     campaigns: Mapping[str, Sequence[Record]], own: Sequence[Record]
 ) -> tuple[dict[str, list[Record]], list[Record]]:
     """Return the published records that stand, and which of the others are new.

@@ -8,12 +8,11 @@ from functools import cache
 from typing import Final
 
 from click.testing import CliRunner
-from site_leaderboards import Row
+from site_leaderboards import Row, cells
 from site_links import ROOT
 from site_marks import line, write
 
 from bench.cli.main import cli
-from bench.report import formatting
 
 PAGES: Final = {
     "en": ROOT / "docs" / "how-to" / "choose-a-loss.md",
@@ -72,11 +71,12 @@ def _answer(question: tuple[str, ...], language: str) -> list[tuple[str, ...]]:
 
 def _cells(method: Row, language: str) -> tuple[str, ...]:
     words, cost = _WORDS[language], method["iteration_cost"]
+    _, score, interval, failed = cells(method)
     return (
         f"`{method['method']}`",
-        formatting.score(method["score"]),
-        formatting.interval(method["score_low"], method["score_high"]).replace(" to ", str(words["to"])),
-        f"{method['failures']}/{method['runs']}",
+        score,
+        interval.replace(" to ", str(words["to"])),
+        failed,
         str(words["not measured"]) if cost is None else f"{cost:.2f}x",
         str(words["yes" if method["among_best"] else "no"]),
     )

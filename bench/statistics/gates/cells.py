@@ -9,7 +9,7 @@ and the user's own losses may differ, since they are what is compared; versions 
 data) may not, as far as distances are concerned.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -153,6 +153,11 @@ def sides(records: Iterable[Record]) -> dict[CellKey, Side]:
         by_weight = sorted(of_cell, key=weight)
         divided[replace(key, data=data_of(by_weight[-1].spec)[1])] = _side(by_weight, name)
     return dict(sorted(divided.items()))
+
+
+def data_of_kinds(keys: Iterable[CellKey]) -> Counter[str]:
+    """Return how many data each kind of workload has: where there are several, its name does not tell them apart."""
+    return Counter(kind for kind, _ in {(key.workload, key.data) for key in keys})
 
 
 def aligned(base: Mapping[CellKey, Side], new: Mapping[CellKey, Side]) -> dict[CellKey, Side]:
