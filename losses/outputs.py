@@ -104,9 +104,12 @@ def _read_scale(output: object, samples: int, objective: CriticHead, layout: Lay
         )
     flat = (_per_patch if layout == "per_patch" else _per_image)(logits, samples, objective, said)
     if features is not None:
-        _check_features(logits, features, samples, f"{said} {describe_output(output)}")
-        if layout == "per_patch" and not isinstance(output, DiscriminatorOutput):
-            _refuse_second_map(logits, features, objective, f"{said} {describe_output(output)}")
+        told = f"{said} {describe_output(output)}"
+        _check_samples(features, samples, told)
+        if not isinstance(output, DiscriminatorOutput):  # which says itself that these are features
+            _refuse_second_logit(logits, features, told)
+            if layout == "per_patch":
+                _refuse_second_map(logits, features, objective, told)
     return DiscriminatorOutput(in_full_precision(flat), None if features is None else in_full_precision(features))
 
 
@@ -138,16 +141,21 @@ def _per_patch(logits: Tensor, samples: int, objective: CriticHead, said: str) -
     return logits.reshape(-1) if n == 1 else logits.flatten(2).movedim(1, -1).reshape(-1, n)
 
 
-def _check_features(logits: Tensor, features: Tensor, samples: int, said: str) -> None:
-    """Refuse what cannot be features of the samples: above all the logits of a second scale."""
+def _check_samples(features: Tensor, samples: int, said: str) -> None:
+    """Refuse features of anything else than the samples."""
     if features.dim() == 0 or features.shape[0] != samples:
         raise ValueError(f"{said}: expected features of {samples} samples in second place")
+
+
+def _refuse_second_logit(logits: Tensor, features: Tensor, said: str) -> None:
+    """Refuse one number a sample in second place, which looks like the logits of a second scale."""
     # A single feature is told from a logit only where the logits are written in another way, (B,) beside (B, 1).
     single = math.prod(features.shape[1:]) == 1
     if single and not (logits.dim() == 1 and features.dim() == 2):
         raise ValueError(
             f"{said}: one number a sample in second place is no set of features. The logits of several scales go with "
-            f"logits='per_scale'; a second head is not for the loss: return the first alone"
+            f"logits='per_scale'; a second head is not for the loss: return the first alone; for a single feature "
+            f"return losses.DiscriminatorOutput(logits, features)"
         )
 
 

@@ -290,6 +290,23 @@ def test_a_map_of_one_channel_is_features_where_the_discriminator_says_so() -> N
     assert parts["fm"].value.item() > 0
 
 
+@pytest.mark.parametrize(
+    ("logits", "features"), [((1,), (1,)), ((), ()), ((1, 1, 1), (1, 1, 1))], ids=["columns", "flat", "maps"]
+)
+def test_a_single_number_is_a_feature_where_the_discriminator_says_so(
+    logits: tuple[int, ...], features: tuple[int, ...]
+) -> None:
+    def pair(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.flatten(1).sum(1).reshape(-1, *logits), x.flatten(1).mean(1).reshape(-1, *features)
+
+    method, z = losses.get("hinge + fm"), torch.zeros(4, 2)
+    parts = method.generator_loss(lambda x: losses.DiscriminatorOutput(*pair(x)), lambda z: FAKE + z.sum(), z, REAL)
+    gap = REAL.flatten(1).mean(1).mean() - FAKE.flatten(1).mean(1).mean()
+    assert parts["fm"].value.item() == pytest.approx(gap.square().item(), rel=1e-12)
+    with pytest.raises(ValueError, match=r"for a single feature return losses\.DiscriminatorOutput\(logits, features"):
+        method.generator_loss(pair, lambda z: FAKE + z.sum(), z, REAL)
+
+
 def test_two_maps_of_a_vector_head_are_no_logits_and_features() -> None:
     method = next(losses.get(name) for name in losses.names("objective") if losses.get(name).outputs > 1)
     maps = (torch.zeros(4, method.outputs, 4, 4), torch.zeros(4, method.outputs, 2, 2))
