@@ -16,6 +16,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm as _HookedSpectralNorm
 
 from losses.gradients import input_gradient
 from losses.numerics import in_full_precision, norms, refuse_float16, root
+from losses.outputs import DiscriminatorOutput, describe_output
 from losses.parts import Constraint
 from losses.registry import register
 from losses.types import BatchNorm, Need
@@ -125,13 +126,15 @@ class GradientNormalized(nn.Module):
         super().__init__()
         self.discriminator = discriminator
 
-    def forward(self, images: Tensor, *conditions: Any) -> Tensor | tuple[Tensor, Tensor]:  # noqa: ANN401
+    def forward(self, images: Tensor, *conditions: Any) -> Tensor | tuple[Tensor, Tensor | None]:  # noqa: ANN401
         """Return the normalized logits, or the pair of them and the features; without a graph where none is wanted.
 
-        What comes after the images, such as labels, goes on to the discriminator.
+        What comes after the images, such as labels, goes on to the discriminator. A pair that is a
+        `DiscriminatorOutput` stays one.
 
         Raises:
-            ValueError: for a discriminator that gives several numbers a sample, or in float16.
+            ValueError: for a discriminator that gives anything else than one logit a sample, with features or without,
+                or in float16.
         """
         refuse_float16(images)
         compiling = torch.compiler.is_compiling()  # in which nobody can ask after inference mode
@@ -142,7 +145,12 @@ class GradientNormalized(nn.Module):
             given, *others = (images, *conditions) if compiling else map(_usable, (images, *conditions))
             points = given if given.requires_grad else given.detach().requires_grad_()
             output = self.discriminator(points, *others)
-            logits, features = output if isinstance(output, tuple) else (output, None)
+            logits, features = output if isinstance(output, tuple) and len(output) == 2 else (output, None)
+            if not isinstance(logits, Tensor) or not (features is None or isinstance(features, Tensor)):
+                raise ValueError(
+                    f"grad_norm divides one logit a sample by its slope: the discriminator returned "
+                    f"{describe_output(output)}, expected a tensor of logits, or the pair (logits, features)"
+                )
             if logits.numel() != len(images):
                 raise ValueError(
                     f"grad_norm divides one logit a sample by its slope: got logits of shape {tuple(logits.shape)} "
@@ -152,6 +160,8 @@ class GradientNormalized(nn.Module):
                 normalized = _normalized(in_full_precision(logits), points)
         if not keep_graph:
             normalized, features = normalized.detach(), None if features is None else features.detach()
+        if isinstance(output, DiscriminatorOutput):
+            return DiscriminatorOutput(normalized, features)
         return normalized if features is None else (normalized, features)
 
 

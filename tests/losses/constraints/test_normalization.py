@@ -259,6 +259,42 @@ def test_grad_norm_refuses_several_outputs_a_sample_and_float16(images: Callable
         GradNorm().wrap(nn.Sequential(nn.Flatten(), nn.Linear(60, 1)).half())(images(0).half())
 
 
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (lambda x: [x.sum((1, 2, 3))] * 2, r"a list of 2 \("),
+        (lambda x: (x.sum((1, 2, 3)),) * 3, r"a tuple of 3 \("),
+        (lambda x: {"logits": x.sum((1, 2, 3))}, "a dict"),
+        (lambda x: (x.sum((1, 2, 3)), [x]), r"a tuple of 2 \("),
+    ],
+    ids=["scales", "triple", "dict", "two lists"],
+)
+def test_grad_norm_names_what_it_cannot_divide(returned: Callable, told: str, images: Callable) -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> object:
+            return returned(x)
+
+    with pytest.raises(ValueError, match=rf"grad_norm divides one logit a sample .* returned {told}"):
+        GradNorm().wrap(Odd())(images(0))
+
+
+@pytest.mark.parametrize(("layout", "mean_over"), [("per_image", (1, 2, 3)), ("per_patch", (1,))])
+def test_features_that_the_discriminator_has_named_stay_features_under_grad_norm(
+    layout: str, mean_over: tuple[int, ...], images: Callable
+) -> None:
+    """A single number beside the logit, and a map of one channel: without the name either is taken for logits."""
+
+    class Named(Shaped):
+        def forward(self, x: Tensor) -> losses.DiscriminatorOutput:
+            return losses.DiscriminatorOutput(super().forward(x), x.mean(mean_over, keepdim=True))
+
+    critic, fake = GradNorm().wrap(Named((6, 1, 1, 1))), images(1)
+    parts = losses.get("hinge + fm + grad_norm").generator_loss(
+        critic, lambda z: fake + z.sum(), torch.zeros(6, 2, dtype=torch.float64), images(0), logits=layout
+    )
+    assert parts["fm"].value.item() > 0
+
+
 def test_grad_norm_leaves_autocast_to_the_discriminator(images: Callable) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
