@@ -16,6 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 import losses
 
+BATCH = 64
+"""Of all processes together: each must hold equally many samples."""
+
 
 def generator() -> nn.Module:
     """A generator without BatchNorm, whose statistics would be those of a half batch."""
@@ -42,18 +45,18 @@ def train(rank: int, processes: int, steps: int, rendezvous: str) -> None:
     criterion.follow(d_optimizer, g_optimizer)
 
     latents = torch.Generator().manual_seed(1)
-    for step, (real_images, _) in enumerate(batches(64, steps)):
+    for step, (real_images, _) in enumerate(batches(BATCH, steps)):
 
         def own(batch: torch.Tensor) -> torch.Tensor:
             return batch.chunk(processes)[rank]
 
         d_optimizer.zero_grad()
-        d_loss = criterion.discriminator_loss(own(real_images), own(torch.randn(64, LATENT_SIZE, generator=latents)))
+        d_loss = criterion.discriminator_loss(own(real_images), own(torch.randn(BATCH, LATENT_SIZE, generator=latents)))
         d_loss.total.backward()
         d_optimizer.step()
 
         g_optimizer.zero_grad()
-        g_loss = criterion.generator_loss(own(torch.randn(64, LATENT_SIZE, generator=latents)), own(real_images))
+        g_loss = criterion.generator_loss(own(torch.randn(BATCH, LATENT_SIZE, generator=latents)), own(real_images))
         g_loss.total.backward()
         g_optimizer.step()
         if rank == 0 and (step % 50 == 0 or step == steps - 1):
@@ -74,6 +77,8 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.processes < 1 or BATCH % arguments.processes:
+        parser.error(f"--processes {arguments.processes} do not divide a batch of {BATCH} into equal parts")
     with tempfile.TemporaryDirectory() as folder:
         rendezvous = (Path(folder) / "rendezvous").as_uri()
         torch.multiprocessing.spawn(

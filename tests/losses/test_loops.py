@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -95,12 +96,31 @@ def test_two_processes_end_where_one_does() -> None:
     assert two == pytest.approx(one, rel=1e-3)
 
 
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+@pytest.mark.parametrize("count", ["3", "0", "128"])
+def test_processes_that_would_hold_unequal_parts_are_refused(
+    count: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would end each other in the middle of a sum over all of them."""
+    monkeypatch.setattr(sys, "argv", ["two_processes.py", "--processes", count])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(LOOPS / "two_processes.py"), run_name="__main__")
+    assert f"--processes {count} do not divide a batch of 64" in capsys.readouterr().err
+
+
 @pytest.mark.slow
-def test_the_conditional_patch_loop_is_lazy_and_its_classes_learn() -> None:
-    printed = run("conditional_patches.py", "--steps", "18")
+def test_the_conditional_patch_loop_is_lazy_and_its_classes_learn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["conditional_patches.py", "--steps", "18"])
+    with torch.random.fork_rng(devices=[]):
+        criterion: losses.Criterion = runpy.run_path(str(LOOPS / "conditional_patches.py"))["criterion"]
+    printed = capsys.readouterr().out
     with_penalty = ["R1" in line for line in printed.splitlines()]
     assert with_penalty == [True, True, False], "steps 0, 16 and 17"
     assert all(abs(number) < 100 for number in numbers(printed))
+    for player in (criterion.discriminator, criterion.generator):
+        assert player.embedding.weight.grad.any(dim=1).tolist() == [True] * 10, "at the last step"
 
 
 def test_the_page_names_every_loop() -> None:
