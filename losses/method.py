@@ -235,9 +235,9 @@ class Method:
             whole: the batch of which this one is a part, where several processes or micro-batches share it.
 
         Raises:
-            ValueError: for images that are not floats, logits that are not in the layout; for features, labels, counts
-                or state that a part needs and does not get; for a discriminator that the constraints have not wrapped;
-                and for an `rng` without a generator for a part that draws.
+            ValueError: for images that are not floats, or none at all, logits that are not in the layout; for features,
+                labels, counts or state that a part needs and does not get; for a discriminator that the constraints
+                have not wrapped; and for an `rng` without a generator for a part that draws.
         """
         return self.loss(
             PhaseInputs(

@@ -45,8 +45,8 @@ class PhaseState:
             the part that asks, if one does).
 
     Raises:
-        ValueError: for images that are not floats, labels that are not one a sample, and for input gradients in
-            float16, whose range they leave.
+        ValueError: for images that are not floats, or none at all, labels that are not one a sample, and for input
+            gradients in float16, whose range they leave.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class PhaseState:
             refuse_float16(shown)
             self._convolutions = InputGradients()
         self._input_dtype = (shown if reals is None else reals).dtype
-        self.real_images = None if reals is None else _check_floats("real", reals.detach())
+        self.real_images = None if reals is None else _check_images("real", reals.detach())
         self.fake_images = fakes
         if fakes is not None:
-            self.fake_images = _check_floats("fake", fakes if self.phase == "generator" else fakes.detach())
+            self.fake_images = _check_images("fake", fakes if self.phase == "generator" else fakes.detach())
         check_labels(inputs, self.real_images, self.fake_images)
         if self.phase == "discriminator":
             for need, images in (("real_gradient", self.real_images), ("fake_gradient", self.fake_images)):
@@ -292,9 +292,11 @@ def _split(output: DiscriminatorOutput, sizes: list[int]) -> Sequence[Discrimina
     return [DiscriminatorOutput(*piece) for piece in zip(logits, features, strict=True)]
 
 
-def _check_floats(which: str, images: Tensor) -> Tensor:
+def _check_images(which: str, images: Tensor) -> Tensor:
     if not images.is_floating_point():
         raise ValueError(f"{which} images are {images.dtype}: expected floats, such as uint8 / 127.5 - 1")
+    if images.dim() == 0 or len(images) == 0:
+        raise ValueError(f"{which} images have the shape {tuple(images.shape)}: expected at least one, [B, ...]")
     return images
 
 

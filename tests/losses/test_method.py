@@ -199,6 +199,20 @@ def test_images_that_are_no_tensor_are_refused(images: Callable, smooth_critic: 
             discriminator_parts(losses.get("hinge"), smooth_critic(), real, fake)
 
 
+def test_a_batch_of_no_images_is_refused(
+    images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    """Its mean would be NaN without a word, and an error of torch's from parts that look for a largest number."""
+    critic, method = smooth_critic(), losses.get("hinge + maxgp")
+    for kind, real, fake in (("real", images(0)[:0], images(1)), ("fake", images(0), images(1)[:0])):
+        with pytest.raises(ValueError, match=rf"{kind} images have the shape \(0, 3, 5, 4\): expected at least one"):
+            discriminator_parts(method, critic, real, fake)
+    with pytest.raises(ValueError, match=r"fake images have the shape \(0, 3, 5, 4\): expected at least one"):
+        method.generator_loss(critic, tiny_generator(), latents[:0])
+    with pytest.raises(ValueError, match=r"real images have the shape \(\): expected at least one"):
+        discriminator_parts(method, critic, images(0).sum(), images(1))
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("phase", ["discriminator", "generator"])
 def test_losses_are_float32_whatever_the_networks_compute_in(name: str, phase: losses.context.Phase) -> None:
