@@ -1,5 +1,6 @@
 """Samples from a stored generator are those that training saw."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,22 @@ def test_a_seed_draws_other_samples_and_always_the_same(tmp_path: Path) -> None:
     assert not torch.equal(first, other)
     assert not torch.equal(first, default)
     assert sample(path, count=21, seed=3)[0].shape == (21, 1, 32, 32)
+
+
+def test_the_call_of_the_tutorial_returns_what_it_says(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "tutorials" / "your-own-photos.md"
+    said = re.search(
+        r"`bench\.training\.sampling\.(sample\(.+?\))` returns (\w+) images `\[(.+?)\]`", page.read_text("utf-8")
+    )
+    assert said is not None
+    stored(make_trial("nsgan", samples=20), tmp_path)
+    images, workload = eval(said[1], {"sample": sample, "path": tmp_path / "generator.safetensors"})
+    assert images.dtype == getattr(torch, said[2])
+    gray = [int(side) for side in said[3].split(",")]
+    gray[1] = 1  # digits are gray, and photos are not
+    assert list(images.shape) == gray
+    assert images.float().mean().item() == pytest.approx(127.5, abs=5), "an untrained generator draws gray"
+    assert workload.name == "digits"
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
