@@ -297,6 +297,15 @@ def test_the_exponentials_go_on_as_their_tangents() -> None:
     assert loss.item() == pytest.approx((math.exp(14.9) + top + 1.1 * top + (1e4 - 15) * top) / 4, rel=1e-9)
 
 
+@pytest.mark.parametrize("alpha", [1.5, 2.0, 3.0])
+def test_the_conjugate_of_an_alpha_divergence_is_flat_below_its_least_value(alpha: float) -> None:
+    """f*(t) is -f(0) = -1/alpha where no u has the slope t, below -1/(alpha - 1)."""
+    edge, zero = -1 / (alpha - 1), torch.zeros(1, dtype=torch.float64)
+    for v in (edge, edge - 0.5, edge - 7):
+        loss = objective(f"fgan_alpha(alpha={alpha})").discriminator(zero, zero + v)
+        assert loss.item() == pytest.approx(-1 / alpha, rel=1e-12)
+
+
 @pytest.mark.parametrize("alpha", [0.999, 1.001])
 def test_the_alpha_loss_tends_to_the_logistic_one(alpha: float) -> None:
     a, b = logits(1), logits(2)

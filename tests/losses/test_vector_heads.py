@@ -71,6 +71,8 @@ def test_cramer_is_the_energy_distance() -> None:
     assert objective("cramer").generator(f, r).item() == pytest.approx(2 * across - among, rel=1e-10)
     critic_gap = (across - np.mean([length(u) for u in x])) - (among - np.mean([length(v) for v in y]))
     assert objective("cramer").discriminator(r, f).item() == pytest.approx(-critic_gap, rel=1e-10)
+    critic = [np.mean([length(u - v) for v in y]) - length(u) for u in x]
+    assert objective("cramer").critic(r, r, f).numpy() == pytest.approx(np.array(critic), rel=1e-10)
 
 
 def test_mcgan_distances_are_a_length_and_a_nuclear_norm() -> None:
@@ -92,6 +94,15 @@ def test_mcgan_distances_are_a_length_and_a_nuclear_norm() -> None:
     assert gap.item() == pytest.approx(np.linalg.norm(x.mean(0) - y.mean(0)), rel=1e-12)
 
 
+def test_the_critic_of_mcgan_cov_is_the_form_that_its_distance_maximizes() -> None:
+    r, f = logits(1, batch=40, outputs=16), 1.5 * logits(2, batch=40, outputs=16) + 0.2
+    values, vectors = np.linalg.eigh(np.cov(r.numpy().T, ddof=0) - np.cov(f.numpy().T, ddof=0))
+    form = vectors @ np.diag(np.sign(values)) @ vectors.T
+    centered = r.numpy() - (r.numpy().mean(0) + f.numpy().mean(0)) / 2
+    expected = np.einsum("ni,ij,nj->n", centered, form, centered)
+    assert objective("mcgan_cov").critic(r, r, f).numpy() == pytest.approx(expected, rel=1e-8, abs=1e-8)
+
+
 def test_realness_is_two_divergences_from_skewed_anchors() -> None:
     a, b = logits(1, outputs=51, scale=1), logits(2, outputs=51, scale=1)
     u = (np.arange(51) + 0.5) / 51
@@ -102,6 +113,8 @@ def test_realness_is_two_divergences_from_skewed_anchors() -> None:
     def divergence(anchor: Array, heads: Tensor) -> float:
         return float(np.mean([scipy.stats.entropy(anchor, scipy.special.softmax(head)) for head in heads.numpy()]))
 
+    outcomes = scipy.special.softmax(a.numpy(), axis=1) @ u
+    assert objective("realness").critic(a, a, b).numpy() == pytest.approx(outcomes, rel=1e-10)
     loss = objective("realness").discriminator(a, b).item()
     assert loss == pytest.approx(divergence(up, a) + divergence(down, b), rel=1e-10)
     away = divergence(down, b)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import losses
 from losses.pixel_shifts import flipped, shifted, whole_moves
+from losses.regularizers.consistency import flip_and_shift
 
 
 class Noting:
@@ -106,6 +107,17 @@ def test_cr_compares_each_real_with_its_own_mirrored_and_moved_copy(images: Call
     assert len(seen) >= 15
     assert {way[0] for way in seen} == {False, True}
     assert {way[1] for way in seen} == {way[2] for way in seen} == {-1, 0, 1}
+
+
+def test_half_of_the_copies_are_mirrored(images: Callable) -> None:
+    class Told:
+        def uniform(self, *shape: int, like: Tensor) -> Tensor:
+            return torch.tensor([[0.0, 0.49, 0.5, 0.99], [0.5] * 4, [0.5] * 4])  # a move by 0.5 is none
+
+    batch = images(0, batch=4)
+    copies = flip_and_shift(batch, Told())
+    assert torch.equal(copies[:2], batch[:2].flip(3))
+    assert torch.equal(copies[2:], batch[2:])
 
 
 def test_bcr_weighs_both_halves_and_draws_for_each(images: Callable, critic: Noting) -> None:

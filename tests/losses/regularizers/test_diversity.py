@@ -190,6 +190,15 @@ def test_the_spectrum_of_equal_eigenvalues_has_bounded_gradients_and_that_of_nan
     assert values.isnan().all()
 
 
+@pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-4])
+def test_a_small_gap_of_eigenvalues_enters_damped(gap: float) -> None:
+    """Half of an eigenvector's turning is left at a gap of a thousandth, by g / (g^2 + 1e-6) in place of 1 / g."""
+    kernel = torch.diag(torch.tensor([1.0, 1.0 + gap], dtype=torch.float64)).requires_grad_()
+    _, vectors = spectrum(kernel)
+    (gradient,) = torch.autograd.grad(vectors[0, 1] * vectors[1, 1].sign(), kernel)
+    assert gradient.sum().item() == pytest.approx(gap / (gap**2 + 1e-6), rel=1e-9)
+
+
 def test_gradients_of_gdpp_match_finite_differences_where_eigenvalues_are_apart(generator_value: Callable) -> None:
     real, fake = points(0, 4, 8), points(1, 4, 8).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: generator_value("gdpp", real, x), (fake,), atol=1e-4, rtol=1e-3)

@@ -204,6 +204,19 @@ def test_alp_follows_one_power_step_and_compares_quotients(images: Callable) -> 
     assert found.value.item() == pytest.approx((np.maximum(quotients - 1, 0) ** 2).mean(), rel=1e-9)
 
 
+def test_alp_keeps_its_random_direction_where_the_critic_is_flat(images: Callable) -> None:
+    """A critic that is steep at 0 alone: far out, where the direction is looked for, it has no slope."""
+    zero = torch.zeros_like(images(0))
+    found = term(lambda x: 50 * x.flatten(1).sum(1).clamp(-1, 1), "alp(xi=1e6)", zero, zero)
+    rng = torch.Generator().manual_seed(0)
+    way = torch.randn(12, 60, generator=rng, dtype=torch.float64).numpy()
+    distance = 0.1 + 9.9 * torch.rand(12, generator=rng, dtype=torch.float64).numpy()
+    moved = distance * way.sum(1) / np.linalg.norm(way, axis=1)
+    excess = np.maximum(50 * np.abs(moved.clip(-1, 1)) / distance - 1, 0)
+    assert excess.max() > 0
+    assert found.value.item() == pytest.approx((excess**2).mean(), rel=1e-9)
+
+
 def test_alp_does_not_differentiate_the_direction(images: Callable) -> None:
     tilt = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)  # it turns the direction of steepest change
     critic = Noting(lambda x: bowl(x) + tilt * x[:, 0, 0, 0])
