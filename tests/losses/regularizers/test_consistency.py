@@ -9,7 +9,7 @@ from directions import derivatives_agree
 from torch import Tensor
 
 import losses
-from losses.pixel_shifts import flipped, shifted, whole_moves
+from losses.pixel_shifts import eighth, flipped, shifted, whole_moves
 from losses.regularizers.consistency import flip_and_shift
 
 
@@ -107,6 +107,12 @@ def test_cr_compares_each_real_with_its_own_mirrored_and_moved_copy(images: Call
     assert len(seen) >= 15
     assert {way[0] for way in seen} == {False, True}
     assert {way[1] for way in seen} == {way[2] for way in seen} == {-1, 0, 1}
+
+
+def test_an_eighth_of_a_side_is_rounded_to_the_nearest_pixel() -> None:
+    assert {side: eighth(side) for side in (3, 4, 11, 12, 19, 20, 32)} == {
+        3: 0, 4: 1, 11: 1, 12: 2, 19: 2, 20: 3, 32: 4,
+    }  # fmt: skip
 
 
 def test_half_of_the_copies_are_mirrored(images: Callable) -> None:
