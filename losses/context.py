@@ -8,6 +8,7 @@ from losses.outputs import Output, Scales
 from losses.phase_state import PhaseState, memory_key
 from losses.profiling import D_OTHER, mark
 from losses.types import Declared, Need, PartState, Phase, Role
+from losses.weights import filters_of, weights_of
 
 
 class Context:
@@ -161,7 +162,12 @@ class Context:
     @property
     def weights(self) -> list[nn.Parameter]:
         """Its weight matrices and convolution kernels, without biases and gains."""
-        return [parameter for parameter in self.parameters if parameter.dim() > 1]
+        return weights_of(self._phase_state.player(self._part))
+
+    @property
+    def filters(self) -> list[Tensor]:
+        """The same weights as matrices, [output channels, rest]."""
+        return filters_of(self._phase_state.player(self._part))
 
     def get_state(self, name: str, initial: Tensor) -> Tensor:
         """Return the tensor of that name in `state`. The first call creates it as a detached copy of `initial`."""

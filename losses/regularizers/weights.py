@@ -3,6 +3,7 @@
 Legend: W = a weight matrix, or a convolution kernel flattened to [output channels, rest]; theta = all parameters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -48,7 +49,7 @@ class L2D(Regularizer):
     every: int = parameter(1, ge=1)
 
     def __call__(self, context: Context) -> Tensor:
-        return torch.stack([0.5 * W.square().sum() for W in _weights(context, self.name)]).mean()
+        return torch.stack([0.5 * W.square().sum() for W in _weights(context, context.weights, self.name)]).mean()
 
 
 @final
@@ -82,7 +83,7 @@ class Ortho(Regularizer):
     every: int = parameter(1, ge=1)
 
     def __call__(self, context: Context) -> Tensor:
-        return torch.stack([_overlap(W.flatten(1)) for W in _weights(context, self.name)]).sum()
+        return torch.stack([_overlap(W) for W in _weights(context, context.filters, self.name)]).sum()
 
 
 @final
@@ -147,11 +148,10 @@ class HistoricalAvgG(Regularizer):
         return _distance_from_history(context)
 
 
-def _weights(context: Context, part: str) -> list[Tensor]:
-    weights = [in_full_precision(W) for W in context.weights]
+def _weights(context: Context, weights: Sequence[Tensor], part: str) -> list[Tensor]:
     if not weights:
         raise ValueError(f"{part} reads weight matrices, and the {context.phase} has none")
-    return weights
+    return [in_full_precision(W) for W in weights]
 
 
 def _overlap(matrix: Tensor) -> Tensor:

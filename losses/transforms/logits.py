@@ -51,9 +51,9 @@ class TopK(LogitTransform):
 
     def kept(self, batch: int, step: int) -> int:
         """Return k."""
-        # The allowance keeps a product such as 0.07 * 100, which is a little above 7, from being rounded up to 8.
+        # The allowance keeps 0.07 * 100, a little above 7, from becoming 8, and 0.57 * 100, a little below 57, from 56.
         least = math.ceil(self.share * batch - 1e-9)
-        return max(1, least, math.floor(batch * self.gamma ** (step // self.period)))
+        return max(1, least, math.floor(batch * self.gamma ** (step // self.period) + 1e-9))
 
     def __call__(self, real: Tensor | None, fake: Tensor, context: Context) -> tuple[Tensor | None, Tensor]:
         # A scalar head is ranked by its logits: asking for its critic would run the discriminator on the reals.

@@ -1,5 +1,6 @@
 """The terms that read parameters, against sums written out in numpy."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import losses
+from losses.weights import filters_of
 
 
 class Convolutional(nn.Module):
@@ -141,3 +143,62 @@ def test_the_two_histories_are_kept_apart(images: Callable, latents: Tensor, tin
     assert len(state["historical_avg"]) == 1 + 3
     assert len(state["historical_avg_g"]) == 1 + 1
     assert not any(tensor.requires_grad for part in state.values() for tensor in part.values())
+
+
+class Normalized(nn.Module):
+    """A critic whose normalizations have gains and biases of two dimensions and more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(3, 4, 2)
+        self.down = nn.Conv2d(4, 2, 2)
+        self.across = nn.LayerNorm([2, 5, 4])
+        self.root = nn.RMSNorm([2, 5, 4])
+        self.last = nn.Linear(2 * 5 * 4, 1)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.root(self.across(self.down(self.up(x)))).flatten(1))
+
+
+def test_the_gains_of_a_normalization_are_no_weights(images: Callable) -> None:
+    critic = Normalized()
+    squares = [(layer.weight.detach().numpy() ** 2).sum() / 2 for layer in (critic.up, critic.down, critic.last)]
+    assert term(critic, "l2_d", images).value.item() == pytest.approx(sum(squares) / 3, rel=1e-12)
+    before = term(critic, "ortho", images).value.item()
+    for normalization in (critic.across, critic.root):
+        nn.init.constant_(normalization.weight, 7.0)
+    assert term(critic, "ortho", images).value.item() == pytest.approx(before, rel=1e-12)
+
+
+def hooked_weight_norm(layer: nn.Module) -> None:
+    """The older way, which torch advises against and older networks have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        nn.utils.weight_norm(layer)
+
+
+@pytest.mark.parametrize("divide", [nn.utils.parametrizations.weight_norm, hooked_weight_norm])
+def test_the_lengths_that_weight_norm_splits_off_are_no_weights(divide: Callable, images: Callable) -> None:
+    critic = Normalized()
+    before = {name: term(critic, name, images).value.item() for name in ("l2_d", "ortho")}
+    divide(critic.down)
+    for name, value in before.items():
+        assert term(critic, name, images).value.item() == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("parametrized", [False, True])
+def test_the_filters_of_a_transposed_convolution_are_its_output_channels(groups: int, parametrized: bool) -> None:
+    layer = nn.ConvTranspose2d(6, 9, 3, groups=groups, bias=False)
+    if parametrized:
+        nn.utils.parametrize.register_parametrization(layer, "weight", nn.Identity())
+    (rows,) = filters_of(layer)
+    assert rows.shape == (9, 6 // groups * 3 * 3)
+    # Each output is its channel's filter on the inputs of its group, so one pixel of them gives the filter back.
+    for channel in range(9):
+        group = channel // (9 // groups)
+        inputs = torch.zeros(6 // groups, 6, 1, 1)
+        for place in range(6 // groups):
+            inputs[place, group * (6 // groups) + place] = 1
+        assert torch.equal(layer(inputs)[:, channel].flatten(), rows[channel])

@@ -1,7 +1,9 @@
 """topk, accuracy_gate and began_balance, against numpy; the gates change gradients and never values."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -66,6 +68,14 @@ def test_topk_keeps_fewer_from_period_to_period_down_to_its_share(
     batch: int, share: float, step: int, kept: int
 ) -> None:
     assert TopK(share=share, gamma=0.9, period=100).kept(batch, step) == kept
+
+
+@pytest.mark.parametrize("hundredths", [57, 58, 90, 99])
+def test_the_k_of_topk_is_that_of_exact_fractions(hundredths: int) -> None:
+    part, gamma = TopK(share=0.01, gamma=hundredths / 100, period=1), Fraction(hundredths, 100)
+    for batch in (50, 64, 100, 200):
+        for step in range(6):
+            assert part.kept(batch, step) == max(math.ceil(Fraction(batch, 100)), math.floor(batch * gamma**step))
 
 
 @pytest.mark.parametrize("step", [0, 20, 60])
