@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,12 @@ def chromium() -> Iterator[object]:
         browser = driver.chromium.launch(executable_path=executable, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hangs_up() -> None:
+    """Tests under `nohup` end by SIGHUP what they end by it elsewhere: child processes would ignore it, too."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
