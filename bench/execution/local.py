@@ -101,10 +101,10 @@ class LocalExecutor:
 
     def close(self) -> None:
         self.cancel()
-        self._pool.shutdown()
         if self._template is not None and self._owns_template:
-            self._template.close()
+            self._template.close()  # first, since a supervisor may wait for it to be warm
             self._template = None
+        self._pool.shutdown()
 
     def __enter__(self) -> Self:
         return self

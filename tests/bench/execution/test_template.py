@@ -161,6 +161,23 @@ def test_nothing_is_left_when_the_executor_is_closed(make_task: MakeTask) -> Non
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_whoever_stops_does_not_wait_for_a_template_to_be_warm(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing = tmp_path / "importing"
+    (tmp_path / "long_import.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(importing)!r}).touch()\ntime.sleep(60)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    executor = LocalExecutor(1, warm=("long_import",))
+    executor.submit(make_task())
+    wait_until(importing.exists)
+    began = time.monotonic()
+    executor.close()
+    assert time.monotonic() - began < 20, "the import takes a minute"
+    assert list(executor.messages()) == [], "nothing has begun"
+
+
 def test_threads_that_ask_at_once_have_workers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     delays = iter([0.5, 0.0])
 
