@@ -184,6 +184,8 @@ class Gateway:
     def _fly_again(self, flight: Flight, error: Exception) -> None:
         """Send what was lost with a node elsewhere, before all that has not begun."""
         self._land(flight)
+        if not flight.open_tasks:  # the node had told of all of them
+            return
         if flight.losses >= MOST_LOSSES:
             self._fail(flight, f"{flight.losses + 1} nodes were lost under it: {one_line(error)}", lost=True)
             return
