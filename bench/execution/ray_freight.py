@@ -1,7 +1,7 @@
 """What trials cannot do without on another machine, found and packed on the machine that submits them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench import data
@@ -11,7 +11,8 @@ from bench.execution.interface import Task
 from bench.execution.ray_messages import LossFile, Need, Parcel
 from bench.extractors.specs import extractor_names, extractor_spec
 from bench.files.neighbors import with_neighbors
-from bench.files.regular import read_regular
+from bench.files.regular import UnusableFileError, open_regular, read_regular
+from bench.files.writing import reason
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
 from losses.plugins import named_files
@@ -19,22 +20,37 @@ from losses.plugins import named_files
 _LARGEST_WEIGHTS = 2**30
 
 
-def parcel(tasks: Sequence[Task], program: dict[str, str]) -> Parcel:
+def parcel(
+    tasks: Sequence[Task], program: dict[str, str], note: Callable[[str, str], None] = lambda trial_id, words: None
+) -> Parcel:
     """Pack tasks of one process for a node.
+
+    Args:
+        tasks: what it is to run.
+        program: as `ray_versions.program` says it, of this machine.
+        note: is told of a trial, by its id, that it has to do without its checkpoint.
 
     Raises:
         OSError: the user's file of losses, or a file of weights, cannot be read.
         ValueError: likewise.
     """
-    options = tasks[0].options
-    needs = {need.key: need for task in tasks for need in _needs(task.trial, options)}
     return Parcel(
         tasks=list(tasks),
         program=program,
-        needs=list(needs.values()),
+        needs=list(needs_of(tasks).values()),
         losses=loss_files(named_files()),
-        checkpoints=dict(_checkpoints(tasks, options)),
+        checkpoints=dict(_checkpoints(tasks, tasks[0].options, note)),
     )
+
+
+def needs_of(tasks: Sequence[Task]) -> dict[str, Need]:
+    """Return what tasks of one process need, by key.
+
+    Raises:
+        OSError: a file of weights cannot be read.
+        ValueError: likewise.
+    """
+    return {need.key: need for task in tasks for need in _needs(task.trial, tasks[0].options)}
 
 
 def _needs(trial: Trial, options: RunOptions) -> Iterator[Need]:
@@ -84,13 +100,22 @@ def _weights(path: Path) -> bytes:
     return read_regular(path, largest=_LARGEST_WEIGHTS)
 
 
-def _checkpoints(tasks: Iterable[Task], options: RunOptions) -> Iterator[tuple[str, bytes]]:
+def _checkpoints(
+    tasks: Iterable[Task], options: RunOptions, note: Callable[[str, str], None]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the checkpoints that there are, by trial; of one that cannot be read its trial starts anew."""
     if options.checkpoint_dir is None or not options.checkpoint_minutes:
         return
     for task in tasks:
         path = checkpoint_path(Path(options.checkpoint_dir), task.trial.id)
-        if path.exists():
-            yield task.trial.id, path.read_bytes()
+        if not path.exists():
+            continue
+        try:
+            with open_regular(path, links=False) as file:
+                yield task.trial.id, file.read()
+        except (UnusableFileError, OSError) as error:
+            why = f"cannot be read: {reason(error)}" if isinstance(error, OSError) else str(error)
+            note(task.trial.id, f"starts anew: its checkpoint {why}")
 
 
 def loss_files(named: Sequence[Path]) -> list[LossFile]:

@@ -7,6 +7,7 @@ A node that is lost costs what its processes have done since their last checkpoi
 trials go on elsewhere. That is no attempt of theirs: it says nothing of the trial.
 """
 
+import contextlib
 import os
 import queue
 import sys
@@ -58,6 +59,8 @@ class Flight:
         self.open_tasks = {task.trial.id: task for task in tasks}
         self.losses = losses
         """How many nodes have been lost under it."""
+        self.notes: dict[str, str] = {}
+        """What is to be said of a trial, by its id, once it has begun."""
         self.stream: Any = None
         """Ray's generator of what the node says."""
 
@@ -93,7 +96,13 @@ class Gateway:
                 continue
             if submitted is None:
                 return
-            self._waiting.append(Flight(submitted))
+            self._accept(submitted)
+
+    def _accept(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            with contextlib.suppress(OSError):  # a log that cannot be written costs the log, not the attempt
+                Path(task.log).unlink(missing_ok=True)  # of an attempt that was stopped
+        self._waiting.append(Flight(tasks))
 
     def _launch(self) -> None:
         if time.monotonic() - self._counted >= _COUNT_SECONDS:
@@ -101,7 +110,7 @@ class Gateway:
         while self._waiting and len(self._flying) < self._limit:
             flight = self._waiting.popleft()
             try:
-                parcel = ray_freight.parcel(flight.tasks, self._program)
+                parcel = ray_freight.parcel(flight.tasks, self._program, flight.notes.__setitem__)
             except (OSError, ValueError) as error:
                 self._fail(flight, one_line(error), lost=False)
                 continue
@@ -149,7 +158,7 @@ class Gateway:
         match said:
             case Begun():
                 if said.trial_id in flight.open_tasks:
-                    send(self._lines, Started(task=flight.open_tasks[said.trial_id], place=said.place))
+                    self._begin(flight, flight.open_tasks[said.trial_id], said.place)
             case Told():
                 send(self._lines, said.progress)
             case Kept():
@@ -165,6 +174,12 @@ class Gateway:
                 self._land(flight)
                 self._fail(flight, said.why, lost=True)
 
+    def _begin(self, flight: Flight, task: Task, place: str) -> None:
+        send(self._lines, Started(task=task, place=place))
+        note = flight.notes.pop(task.trial.id, "")
+        if note:
+            send(self._lines, Progress.remark(task.trial, note))
+
     def _land(self, flight: Flight) -> None:
         if flight in self._flying:
             self._flying.remove(flight)
@@ -172,7 +187,7 @@ class Gateway:
     def _bring(self, flight: Flight, keys: Sequence[str]) -> None:
         """Put what a node lacks where all nodes can fetch it, and fly again."""
         try:
-            needs = {need.key: need for need in ray_freight.parcel(flight.tasks, self._program).needs}
+            needs = ray_freight.needs_of(flight.tasks)
             for key in keys:
                 if key not in self._freight:
                     self._freight[key] = [ray.put(ray_freight.content_of(needs[key], flight.tasks))]

@@ -1,5 +1,6 @@
 """The process that speaks to a cluster, with a Ray that is made up: what it makes of what nodes say, and of losses."""
 
+import os
 import queue
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bench.events import Progress
 from bench.execution.interface import Finished, Resources, Started, Task
 from bench.execution.ray_messages import Begun, Ended, FromGateway, FromNode, Parcel, encoded
+from bench.store.checkpoints import checkpoint_path
 from bench.store.record import Outcome
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
@@ -120,3 +122,38 @@ def test_a_node_that_is_lost_sends_on_what_has_not_ended(
     assert (tasks[0].artifacts / "samples.png").read_bytes() == b"x"
     assert Path(tasks[0].log).read_text().endswith("words\n")
     assert sum(isinstance(each, Started) for each in told) == 3
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_a_checkpoint_that_cannot_be_read_costs_only_itself(
+    cluster: Cluster, serve: Callable[..., list[FromGateway]], make_task: MakeTask, tmp_path: Path, kind: str
+) -> None:
+    task = make_task(checkpoint_dir=str(tmp_path / "checkpoints"))
+    path = checkpoint_path(tmp_path / "checkpoints", task.trial.id)
+    path.parent.mkdir()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        (tmp_path / "elsewhere").write_bytes(b"step 40")
+        path.symlink_to(tmp_path / "elsewhere")
+    cluster.scripts = [[begun(task), ended(task)]]
+    told = serve([task])
+    assert [each.outcome.status for each in told if isinstance(each, Finished)] == ["ok"]
+    assert cluster.parcels[0].checkpoints == {}
+    (note,) = [each.note for each in told if isinstance(each, Progress)]
+    assert note.startswith("starts anew: its checkpoint ")
+
+
+def test_a_log_of_an_attempt_that_was_stopped_is_not_gone_on_with(
+    cluster: Cluster, serve: Callable[..., list[FromGateway]], make_task: MakeTask
+) -> None:
+    task = make_task()
+    Path(task.log).parent.mkdir()
+    Path(task.log).write_text("what it printed before Ctrl-C\n")
+    cluster.scripts = [[begun(task), LOST[0]], [begun(task), ended(task)]]
+    serve([task])
+    first, *rest = Path(task.log).read_text().splitlines()
+    assert "its node was lost (WorkerCrashedError); it goes on elsewhere" in first
+    assert rest == ["words"]
