@@ -16,7 +16,7 @@ _LATER: Final = "trials in progress go on from their last checkpoints the next t
 _STOPPING: Final = {
     "local": "stopping: trials in progress keep their state, for up to 20 s; Ctrl-C again ends them at once",
     "inline": f"stopping: {_LATER}",
-    "ray": f"stopping: {_LATER}; the cluster is told, for up to 20 s",
+    "ray": f"stopping: {_LATER}; the cluster is told, for up to 20 s; Ctrl-C again ends that at once",
 }
 
 

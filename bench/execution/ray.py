@@ -4,6 +4,7 @@ No file system is shared, and this machine alone writes. The campaign's process 
 `ray_gateway`. A process on a node is supervised as one on this machine is: see `ray_node`.
 """
 
+import contextlib
 import importlib.util
 import os
 import queue
@@ -147,25 +148,33 @@ class RayExecutor:
             yield message
 
     def cancel(self) -> None:
-        """Stop everything: Ray ends what runs for the gateway, and that ends with its stdin."""
+        """Stop everything: Ray ends what runs for the gateway, and that ends with its stdin.
+
+        The gateway is ended after a time, or at once where this is interrupted (Ctrl-C).
+        """
         if self._closed:
             return
         self._closed = True
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._messages.put(None)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(GRACE_SECONDS)
+        finally:
+            if self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._messages.put(None)
 
     def close(self) -> None:
-        self.cancel()
-        self._waiter.join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self.cancel()
+        finally:
+            self._waiter.join()
+            for pipe in (self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                pipe.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self

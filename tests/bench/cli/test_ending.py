@@ -72,7 +72,7 @@ def test_ctrl_c_is_told_before_the_trials_are_waited_for(bench, pretend, tmp_pat
     told = next(index for index, line in enumerate(lines) if line.startswith(f"stopping: {words}"))
     assert lines[told + 1] == WAITED
     assert sum(line.startswith("stopping") for line in lines) == 1
-    assert ("Ctrl-C" in lines[told]) == (kind == "local"), "elsewhere it ends nothing sooner"
+    assert ("Ctrl-C" in lines[told]) == (kind != "inline"), "it ends nothing sooner there"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -1,7 +1,10 @@
 """What is said of a gateway that has ended: what the executor itself knows, and only then what was printed."""
 
 import re
+import signal
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +111,27 @@ def test_the_loss_of_a_gateway_that_was_to_connect_is_told_with_its_exit_code(
         RayExecutor("somewhere:1")
     known = "and its gateway is lost: it ended with exit code 3, N s after its start, before it was connected"
     assert _untimed(told.value) == f"the cluster somewhere:1 cannot be used, {known}"
+
+
+def test_ctrl_c_a_second_time_ends_a_gateway_that_does_not_listen_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ready").write_bytes(msgspec.json.encode(READY) + b"\n")
+    _stand_in(tmp_path, monkeypatch, f"read settings; cat {tmp_path}/ready; exec sleep 60")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    executor = RayExecutor("somewhere:1")
+    gateway = executor._process
+    wait = gateway.wait
+
+    def interrupted(timeout: float | None = None) -> int:
+        if timeout is None:
+            return wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gateway, "wait", interrupted)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        executor.close()
+    assert gateway.returncode == -signal.SIGKILL
+    assert time.monotonic() - began < 10.0, "it did not wait for the rest of the time"
+    assert list(tmp_path.glob("ray-*")) == [], "its folder is removed"
