@@ -62,7 +62,7 @@ class RayExecutor:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"a cluster has devices cpu and cuda, and gives each process a GPU, not {device!r}")
         self._outstanding = 0
-        self._backlog = WAITING if workers is None else 0
+        self._most = workers
         self._closed = False
         self._account = Account()
         self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
@@ -120,7 +120,7 @@ class RayExecutor:
 
     @property
     def backlog(self) -> int:
-        return self._backlog
+        return WAITING if self._most is None else min(WAITING, max(0, self._most - self.workers))
 
     def submit(self, *tasks: Task) -> None:
         self._outstanding += len(tasks)

@@ -14,7 +14,7 @@ import pytest
 from bench.execution.interface import ExecutorLostError, Finished, Resources, Started, Task
 from bench.execution.ray import RayExecutor
 from bench.execution.ray_account import Account
-from bench.execution.ray_messages import Ready
+from bench.execution.ray_messages import WAITING, Ready
 from bench.store.record import Outcome
 
 MakeTask = Callable[..., Task]
@@ -135,3 +135,13 @@ def test_ctrl_c_a_second_time_ends_a_gateway_that_does_not_listen_at_once(
     assert gateway.returncode == -signal.SIGKILL
     assert time.monotonic() - began < 10.0, "it did not wait for the rest of the time"
     assert list(tmp_path.glob("ray-*")) == [], "its folder is removed"
+
+
+def test_as_many_processes_are_submitted_as_are_allowed_so_that_a_cluster_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ready").write_bytes(msgspec.json.encode(READY) + b"\n")
+    _stand_in(tmp_path, monkeypatch, f"read settings; cat {tmp_path}/ready; read end")
+    for workers, submitted in ((None, 1 + WAITING), (1, 1), (8, 8), (1000, 1 + WAITING)):
+        with RayExecutor("somewhere:1", workers=workers) as executor:
+            assert (executor.workers, executor.workers + executor.backlog) == (1, submitted)
