@@ -67,6 +67,11 @@ class RayExecutor:
         self._account = Account()
         self._messages: queue.SimpleQueue[FromGateway | BaseException | None] = queue.SimpleQueue()
         address = address or os.environ.get(ADDRESS_VARIABLE, "")
+        if address.startswith("ray://"):
+            raise ValueError(
+                f"Ray's client ({address}) is not supported: start `run` on a node of the cluster, and give --address "
+                "HOST:PORT or auto"
+            )
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._log = self._folder / "gateway.log"
         self._process = subprocess.Popen(

@@ -145,3 +145,9 @@ def test_as_many_processes_are_submitted_as_are_allowed_so_that_a_cluster_grows(
     for workers, submitted in ((None, 1 + WAITING), (1, 1), (8, 8), (1000, 1 + WAITING)):
         with RayExecutor("somewhere:1", workers=workers) as executor:
             assert (executor.workers, executor.workers + executor.backlog) == (1, submitted)
+
+
+def test_rays_client_is_declined_at_once() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    with pytest.raises(ValueError, match=r"^Ray's client \(ray://head:10001\) is not supported"):
+        RayExecutor("ray://head:10001")
