@@ -7,7 +7,6 @@ there. It is forked from a warm process that lives as long as Ray's own process,
 import functools
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -28,6 +27,7 @@ from bench.execution.ray_stock import Stock, unpack_losses
 from bench.execution.template import WARM_MODULES
 from bench.files.writing import replace_whole
 from bench.store.checkpoints import checkpoint_path
+from bench.store.scratch import temporary_scratch
 
 PROGRESS_SECONDS: Final = 1.0
 """A trial's progress crosses the network no more often."""
@@ -59,8 +59,8 @@ def _attempt(parcel: Parcel, freight: Mapping[str, Sequence[Any]]) -> Iterator[F
         yield Lacks(keys=absent)
         return
     _receive(stock, lacking, freight)
-    with tempfile.TemporaryDirectory(prefix="gan-loss-bench-") as scratch:
-        yield from _run(parcel, stock, Path(scratch))
+    with temporary_scratch("gan-loss-bench-node-") as scratch:
+        yield from _run(parcel, stock, scratch)
 
 
 def _receive(stock: Stock, lacking: Sequence[Need], freight: Mapping[str, Sequence[Any]]) -> None:

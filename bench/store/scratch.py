@@ -6,6 +6,8 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -15,6 +17,7 @@ from bench.files.writing import partial_file
 _STALE_SECONDS: Final = 3600.0
 """A temporary record lives for milliseconds; one this old was left by a killed process."""
 
+_LOCK: Final = ".lock"
 
 _NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 
@@ -53,6 +56,28 @@ def scratch_folder(
         _remove(folder)
 
 
+@contextlib.contextmanager
+def temporary_scratch(prefix: str) -> Iterator[Path]:
+    """Give a process a folder among the temporary files and remove it afterwards, and first what killed ones have left.
+
+    Those are known by their locks, as the folders of campaigns are. A folder that is somebody else's, or has no lock,
+    stays.
+
+    Args:
+        prefix: of the names of all such folders.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if _is_own(left) and (left / _LOCK).is_file() and _is_left(left, lambda name: True):
+                _remove(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        with _lock_file(folder, ".locking") as lock:
+            if _lock(lock):  # it has its name once it is held, so that nobody finds it free in between
+                (folder / ".locking").rename(folder / _LOCK)
+            yield folder
+
+
 def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of writers that were killed between creating and naming a record or a checkpoint.
 
@@ -81,6 +106,11 @@ def _sweep(parent: Path, is_dead: Callable[[str], bool]) -> None:
                     _remove(folder)
 
 
+def _is_own(folder: Path) -> bool:
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+
+
 def _is_left(folder: Path, is_dead: Callable[[str], bool]) -> bool:
     with _lock_file(folder) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,10 +126,10 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock_file(folder: Path) -> IO[bytes]:
+def _lock_file(folder: Path, name: str = _LOCK) -> IO[bytes]:
     """Open a folder's lock; nothing is written to it, and a link or a pipe in its place is not followed."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    return os.fdopen(os.open(folder / ".lock", flags, 0o666), "rb")
+    return os.fdopen(os.open(folder / name, flags, 0o666), "rb")
 
 
 def _lock(file: IO[bytes]) -> bool:

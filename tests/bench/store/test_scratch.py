@@ -2,13 +2,16 @@
 
 import errno
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.store.scratch import remove_stale_temporaries, scratch_folder
+from bench.store.scratch import remove_stale_temporaries, scratch_folder, temporary_scratch
 
 
 def is_open_here(status: os.stat_result) -> bool:
@@ -127,3 +130,34 @@ def test_temporaries_that_cannot_be_removed_stop_no_campaign(tmp_path: Path, mon
     with scratch_folder(tmp_path) as folder:
         assert folder.is_dir()
     assert left.exists()
+
+
+KILLED = """
+import os, signal, tempfile
+from bench.store.scratch import temporary_scratch
+with temporary_scratch("of-a-test-") as folder:
+    (folder / "checkpoint").write_text("in flight")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_has_left_among_the_temporary_files_is_swept_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False)
+    (killed,) = tmp_path.glob("of-a-test-*")
+    assert (killed / "checkpoint").exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "of-a-test-being-made").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ".lock").touch()
+    (tmp_path / "of-a-test-link").symlink_to(tmp_path / "elsewhere")
+    with temporary_scratch("of-a-test-") as living:
+        assert not killed.exists()
+        with temporary_scratch("of-a-test-") as other:
+            assert living.is_dir(), "its process lives"
+            (other / "folder").mkdir()
+        assert not other.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "of-a-test-being-made", "of-a-test-link"]
+    assert (tmp_path / "elsewhere" / ".lock").exists()
