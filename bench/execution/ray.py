@@ -31,6 +31,10 @@ from bench.execution.worker import GRACE_SECONDS
 
 ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 
+_SHORT_TEMPORARY: Final = "/tmp"  # noqa: S108 - the folder in it has a name that nobody can foresee
+_LONGEST_FOLDER: Final = 35
+"""Bytes of the name of a folder, to which Ray adds 68 for a socket: Linux allows 107, and macOS 103."""
+
 ANSWER_SECONDS: Final = 300.0
 """A cluster that has not answered by then is none. Ray may try for ever, where something else listens."""
 
@@ -72,7 +76,7 @@ class RayExecutor:
                 f"Ray's client ({address}) is not supported: start `run` on a node of the cluster, and give --address "
                 "HOST:PORT or auto"
             )
-        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
+        self._folder = _short_folder()
         self._log = self._folder / "gateway.log"
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bench.execution.ray_gateway"],
@@ -211,6 +215,19 @@ class RayExecutor:
         except BaseException as error:  # noqa: BLE001 - raised where the messages are read
             self._messages.put(error)
         self._messages.put(None)
+
+
+def _short_folder() -> Path:
+    """Make a temporary folder in which the sockets of a cluster have room for their names, where there is one."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    if len(os.fsencode(folder)) <= _LONGEST_FOLDER:
+        return folder
+    try:
+        shorter = Path(tempfile.mkdtemp(prefix="ray-", dir=_SHORT_TEMPORARY))
+    except OSError:  # Ray says what is too long, and by how much
+        return folder
+    folder.rmdir()
+    return shorter
 
 
 def _environment(address: str) -> dict[str, str]:

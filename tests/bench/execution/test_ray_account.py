@@ -14,7 +14,7 @@ import pytest
 from bench.execution.interface import ExecutorLostError, Finished, Resources, Started, Task
 from bench.execution.ray import RayExecutor
 from bench.execution.ray_account import Account
-from bench.execution.ray_messages import WAITING, Ready
+from bench.execution.ray_messages import WAITING, Ready, Settings
 from bench.store.record import Outcome
 
 MakeTask = Callable[..., Task]
@@ -151,3 +151,23 @@ def test_rays_client_is_declined_at_once() -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
     with pytest.raises(ValueError, match=r"^Ray's client \(ray://head:10001\) is not supported"):
         RayExecutor("ray://head:10001")
+
+
+def test_where_temporary_files_have_long_names_a_cluster_of_this_machine_has_a_folder_with_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a socket has 107 bytes at most, and a scheduler's folder for a job may have half of them."""
+    job = tmp_path / "job" / ("1234567" * 8)
+    job.mkdir(parents=True)
+    (tmp_path / "ready").write_bytes(msgspec.json.encode(READY) + b"\n")
+    _stand_in(
+        tmp_path, monkeypatch, f"read settings; echo $settings > {tmp_path}/settings; cat {tmp_path}/ready; read end"
+    )
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(job))
+    with RayExecutor():
+        folder = Path(msgspec.json.decode((tmp_path / "settings").read_bytes(), type=Settings).folder)
+        assert folder.parent.is_dir()
+        assert len(f"{folder}/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store") <= 103
+        assert list(job.iterdir()) == []
+    assert not folder.parent.exists()
