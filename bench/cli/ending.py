@@ -8,6 +8,8 @@ from typing import Final, Self
 
 import click
 
+from bench.training.stopping import Stopped
+
 _ASK_TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
 """What `docker stop`, a scheduler or `kill` sends, and what comes when the terminal is closed."""
 
@@ -30,6 +32,8 @@ class AskedToEnd(KeyboardInterrupt):
 
 def exit_code(stopped: BaseException | None) -> int:
     """Return the exit code of a run that was stopped by Ctrl-C or a signal, as shells give it."""
+    if isinstance(stopped, Stopped):
+        return 128 + signal.SIGTERM
     return 128 + (stopped.number if isinstance(stopped, AskedToEnd) else signal.SIGINT)
 
 

@@ -239,6 +239,7 @@ def _campaign(
     from bench.events import CampaignStarted, CampaignStopping
     from bench.execution.interface import ExecutorLostError
     from bench.store.journal import StoreError
+    from bench.training.stopping import Stopped
 
     display = renderer(progress)
     detail(f"{executor.workers} at a time on {options.device}, each with {options.threads} of its threads")
@@ -251,8 +252,8 @@ def _campaign(
                 elif isinstance(event, CampaignStopping):
                     ending.tell()  # before the trials are waited for: whoever sees nothing happen presses it again
                 display.handle(event)
-    except KeyboardInterrupt as stopped:
-        ending.tell()  # it came while an event was shown
+    except (KeyboardInterrupt, Stopped) as stopped:
+        ending.tell()  # it came while an event was shown, or to a trial in this process
         if isinstance(events, Generator):
             events.close()
         with contextlib.suppress(OSError):  # the terminal is gone

@@ -8,6 +8,7 @@ import pytest
 
 from bench.execution.inline import InlineExecutor
 from bench.store.journal import Store
+from bench.training.stopping import Stopped
 
 PLAN = ("--method", "nsgan", "--method", "hinge", "--workload", "digits", "--seeds", "1", "--device", "cpu")
 WAITED = "the trials are waited for"
@@ -126,6 +127,18 @@ def test_trials_in_this_process_take_sigterm_themselves(bench, ask, pretend, tmp
     pretend.behave["nsgan"] = lambda: heard.append(signal.getsignal(signal.SIGTERM))
     assert bench("run", *PLAN, "--executor", "inline", "--results", tmp_path).exit_code == 129
     assert heard == [signal.SIG_DFL]
+
+
+def test_a_trial_in_this_process_that_has_kept_its_state_is_told_as_any_other(bench, pretend, tmp_path):
+    def stop():
+        raise Stopped
+
+    pretend.behave["hinge"] = stop
+    stopped = bench("run", *PLAN, "--executor", "inline", "--results", tmp_path)
+    assert stopped.exit_code == 143
+    lines = [line for line in stopped.stderr.splitlines() if line.startswith("stop")]
+    assert [line.partition(":")[0].partition(";")[0] for line in lines] == ["stopping", "stopped"]
+    assert len(Store(tmp_path).records()) == 1
 
 
 @pytest.mark.usefixtures("executor")
