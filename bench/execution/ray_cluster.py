@@ -125,7 +125,15 @@ def fitting(node: Mapping[str, float], resources: Resources) -> int:
     if resources.gpu_model and not node.get(f"{MODEL}{resources.gpu_model}"):
         return 0
     taken = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory}
-    return min(int(node.get(name, 0.0) / amount + 1e-9) for name, amount in taken.items() if amount)
+    return min(_times(amount, node.get(name, 0.0)) for name, amount in taken.items() if amount)
+
+
+def _times(amount: float, there: float) -> int:
+    """Return how often an amount is there; a share of a card is of one card, and not of what two have left."""
+    if amount >= 1:
+        return int(there / amount + 1e-9)
+    cards, part = divmod(there, 1.0)
+    return int(cards) * int(1 / amount + 1e-9) + int(part / amount + 1e-9)
 
 
 def _nodes() -> dict[str, dict[str, float]]:
