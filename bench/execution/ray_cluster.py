@@ -163,6 +163,8 @@ def check_versions(resources: Resources) -> None:
         try:
             there, problem = ray.get(answer, timeout=_ANSWER_SECONDS)
         except Exception as error:
+            if node_id not in _nodes():  # it was lost meanwhile, and nothing will be given to it
+                continue
             raise DeclinedError(f"the node {addresses[node_id]} does not answer: {first_line(error)}") from error
         differs = problem or ray_versions.difference(here, there)
         if differs:

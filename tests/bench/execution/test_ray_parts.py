@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -256,6 +258,45 @@ def test_how_many_processes_fit_on_a_node(node_has: dict[str, float], wanted: Re
     from bench.execution.ray_cluster import fitting
 
     assert fitting(node_has, wanted) == expected
+
+
+class FakeRay:
+    """A cluster of two nodes, of which one is lost when it is asked for its versions."""
+
+    def __init__(self, *, is_known: bool) -> None:
+        self.lost: set[str] = set()
+        self.is_known = is_known
+        """Whether the cluster knows of the loss."""
+
+    def nodes(self) -> list[dict[str, object]]:
+        about = {"NodeManagerHostname": "worker", "NodeManagerAddress": "10.0.0.7", "Resources": {"CPU": 1.0}}
+        return [{"NodeID": name, "Alive": name not in self.lost, **about} for name in ("a" * 56, "b" * 56)]
+
+    def remote(self, function: Callable[[], object]) -> "FakeRay":
+        return self
+
+    def options(self, *, scheduling_strategy: Any, **_: object) -> Any:
+        return SimpleNamespace(remote=lambda: scheduling_strategy.node_id)
+
+    def get(self, node_id: str, timeout: float) -> tuple[dict[str, str], str]:
+        if node_id[0] == "a":
+            return ray_versions.program(), ""
+        if self.is_known:
+            self.lost.add(node_id)
+        raise RuntimeError("the node is gone\nand more")
+
+
+def test_a_node_that_is_lost_while_versions_are_compared_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'gan-loss-bench[ray]'")
+    from bench.execution import ray_cluster
+
+    monkeypatch.setattr(ray_cluster, "ray", FakeRay(is_known=True))
+    ray_cluster.check_versions(Resources())
+    monkeypatch.setattr(ray_cluster, "ray", FakeRay(is_known=False))
+    with pytest.raises(
+        ray_cluster.DeclinedError, match=r"^the node worker \(10\.0\.0\.7\) does not answer: the node is"
+    ):
+        ray_cluster.check_versions(Resources())
 
 
 def test_rays_own_processes_do_without_torch() -> None:
