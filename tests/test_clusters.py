@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,60 @@ def walk_through() -> list[str]:
         r"<!-- walk-through: loopback -->\n```\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL
     )
     return block.splitlines()
+
+
+NO_CLUSTER = """
+class Cluster:
+    address = "127.0.0.1:1"
+    def __init__(self, **_): pass
+    def add_node(self, **_): pass
+    def shutdown(self): print("the cluster is ended", flush=True)
+"""
+
+COMMAND_THAT_KEEPS_ITS_STATE = """
+import signal, sys, time
+def stop(number, _):
+    time.sleep(0.5)
+    print("state is kept", flush=True)
+    sys.exit(128 + number)
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_on_the_cluster_of_this_machine_ends_in_its_own_time(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "__init__.py").touch()
+    (tmp_path / "ray" / "cluster_utils.py").write_text(NO_CLUSTER)
+    (tmp_path / "command.py").write_text(COMMAND_THAT_KEEPS_ITS_STATE)
+    command = [FOLDER / "loopback.py", "--nodes", "1", sys.executable, tmp_path / "command.py"]
+    with subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTIBLE, *map(str, command)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if number == signal.SIGINT:  # as a terminal does
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        assert process.stdout.read() == "state is kept\nthe cluster is ended\n"
+        assert process.wait(30) == 128 + number
+
+
+# Whoever starts the tests in the background may ignore it.
+_INTERRUPTIBLE = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import argparse
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not arguments.command:
         parser.error("there is no command to run")
-    folder = tempfile.mkdtemp(prefix="ray-")
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # the names of Ray's sockets must not be long
     (Path(folder) / "ray").mkdir()  # Ray writes the cluster's address there, and does not make the folder itself
     # Ray reads these when it is imported.
     os.environ.update(
@@ -47,10 +48,19 @@ def main() -> int:
             cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
         print(f"a cluster of {arguments.nodes} nodes at {cluster.address}", file=sys.stderr)
         environment = {**os.environ, "RAY_ADDRESS": cluster.address}
-        return subprocess.run(arguments.command, env=environment, check=False).returncode  # noqa: S603 - the user's own
+        return run(arguments.command, environment)
     finally:
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command to its own end, however this process is asked to end; return its exit code, as shells give it."""
+    with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - the user's own
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the command, too
+        signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+        code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
