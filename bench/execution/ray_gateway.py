@@ -81,6 +81,8 @@ class Gateway:
         self._waiting: deque[Flight] = deque()
         self._flying: list[Flight] = []
         self._freight: dict[str, list[Any]] = {}
+        self._without_checkpoint: set[str] = set()
+        """The trials of which it has been said that their checkpoints cannot be kept."""
         self._limit = 0
         self._room = at_most(room(resources), workers)
         self._counted = -_COUNT_SECONDS
@@ -223,7 +225,9 @@ class Gateway:
         try:
             replace_whole(checkpoint_path(Path(task.options.checkpoint_dir), task.trial.id), content)
         except OSError as error:
-            send(self._lines, Progress.remark(task.trial, f"its checkpoint cannot be kept ({reason(error)})"))
+            if task.trial.id not in self._without_checkpoint:
+                self._without_checkpoint.add(task.trial.id)
+                send(self._lines, Progress.remark(task.trial, f"its checkpoint cannot be kept ({reason(error)})"))
 
     def _keep_files(self, task: Task, end: Ended) -> None:
         """Put artifacts and the log where a process of this machine would have put them."""

@@ -11,7 +11,7 @@ import pytest
 
 from bench.events import Progress
 from bench.execution.interface import Finished, Resources, Started, Task
-from bench.execution.ray_messages import Begun, Ended, FromGateway, FromNode, Parcel, encoded
+from bench.execution.ray_messages import Begun, Ended, FromGateway, FromNode, Kept, Parcel, encoded
 from bench.store.checkpoints import checkpoint_path
 from bench.store.record import Outcome
 
@@ -157,3 +157,14 @@ def test_a_log_of_an_attempt_that_was_stopped_is_not_gone_on_with(
     first, *rest = Path(task.log).read_text().splitlines()
     assert "its node was lost (WorkerCrashedError); it goes on elsewhere" in first
     assert rest == ["words"]
+
+
+def test_a_checkpoint_that_cannot_be_kept_is_said_once(
+    cluster: Cluster, serve: Callable[..., list[FromGateway]], make_task: MakeTask, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").touch()
+    task = make_task(checkpoint_dir=str(tmp_path / "checkpoints"))
+    kept = Kept(trial_id=task.trial.id, content=b"step 40")
+    cluster.scripts = [[begun(task), kept, kept, LOST[0]], [begun(task), kept, ended(task)]]
+    notes = [each.note for each in serve([task]) if isinstance(each, Progress)]
+    assert len([note for note in notes if note.startswith("its checkpoint cannot be kept (")]) == 1
