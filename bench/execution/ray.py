@@ -210,6 +210,8 @@ class RayExecutor:
 
     def _await_end(self) -> None:
         self._account.ended(self._process.wait())
+        with contextlib.suppress(ProcessLookupError):  # all of it has ended
+            os.killpg(self._process.pid, signal.SIGKILL)  # what it had started and left behind, as when it was starting
         try:
             self._listener.finish()
         except BaseException as error:  # noqa: BLE001 - raised where the messages are read

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from processes import alive, wait_until
 
 from bench.execution.interface import ExecutorLostError, Finished, Resources, Started, Task
 from bench.execution.ray import RayExecutor
@@ -171,3 +172,14 @@ def test_where_temporary_files_have_long_names_a_cluster_of_this_machine_has_a_f
         assert len(f"{folder}/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store") <= 103
         assert list(job.iterdir()) == []
     assert not folder.parent.exists()
+
+
+def test_what_a_gateway_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster of this machine alone, of which Ray leaves processes where it is stopped while it starts."""
+    (tmp_path / "ready").write_bytes(msgspec.json.encode(READY) + b"\n")
+    begin = f"read settings; sleep 60 </dev/null >/dev/null 2>&1 & echo $! > {tmp_path}/pid"
+    _stand_in(tmp_path, monkeypatch, f"{begin}; cat {tmp_path}/ready; read end")
+    with RayExecutor():
+        left = int((tmp_path / "pid").read_text())
+        assert alive(left)
+    wait_until(lambda: not alive(left), 10)
