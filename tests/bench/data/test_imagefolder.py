@@ -371,7 +371,7 @@ def closed(monkeypatch):
     really, names = os.scandir, set()
 
     def scan(path):
-        if Path(path) in names:
+        if not isinstance(path, int) and Path(path) in names:  # by a descriptor the temporary folder is removed
             raise PermissionError(13, "Permission denied", str(path))
         return really(path)
 
