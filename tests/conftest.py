@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,31 @@ def mnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def jpeg_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """60,000 small JPEG files in train/CLASS and test/CLASS: the development archive unpacked."""
+@pytest.fixture
+def many_files(tmp_path: Path) -> Iterator[Path]:
+    """A folder for tens of thousands of files: in memory where there is room, since disks remove them slowly."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
+        with tempfile.TemporaryDirectory(dir=memory) as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path
+
+
+@pytest.fixture
+def unpack_jpegs(many_files: Path) -> Callable[[str], Path]:
+    """Unpack a part of the development archive: "test" has 10,000 small JPEG files in CLASS folders, "train" 50,000."""
     archive = _DEVELOPMENT_DATA / "cifar10-jpeg.tar.xz"
     if not archive.is_file():
         pytest.skip("the development archive of JPEG images, cifar10-jpeg.tar.xz, is not there")
-    folder = tmp_path_factory.mktemp("images")
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    return folder / "cifar10-jpeg"
+
+    def unpack(part: str) -> Path:
+        folder = Path("cifar10-jpeg", part)
+        with tarfile.open(archive) as packed:
+            packed.extractall(many_files, (each for each in packed if folder in Path(each.name).parents), filter="data")
+        return many_files / folder
+
+    return unpack
 
 
 @pytest.fixture(scope="module")

@@ -131,14 +131,14 @@ def measure(*arguments: object) -> tuple[float, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_hundred_thousand_records(tmp_path, cache, capsys):
+def test_a_hundred_thousand_records(tmp_path, many_files, cache, capsys):
     """The seconds are of CPU, since other processes share the machine; a folder's first reading makes its index.
 
-    The curves are thin: with all of their points the largest folder would take 2.2 GB of a disk that may be small.
+    The curves are thin: with all of their points the largest folder would take 2.2 GB, which a small machine lacks.
     """
     took: dict[tuple[str, int], tuple[float, float]] = {}
     for count in (1_000, 10_000, 100_000):
-        results = tmp_path / str(count)
+        results = many_files / str(count)
         make_folder(count, results, every=50)
         time.sleep(2.5)  # what is younger is not indexed
         commands: dict[str, tuple[object, ...]] = {

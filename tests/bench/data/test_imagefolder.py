@@ -215,8 +215,8 @@ def test_decoded_images_are_kept_until_a_file_changes(tmp_path, photos, small, m
 
 
 @pytest.mark.slow
-def test_real_photographs_are_read(jpeg_folder, tmp_path):
-    arrays = data.load(f"imagefolder:{jpeg_folder / 'test'}", tmp_path)
+def test_real_photographs_are_read(unpack_jpegs, tmp_path):
+    arrays = data.load(f"imagefolder:{unpack_jpegs('test')}", tmp_path)
     assert arrays.train.shape == (9000, 3, 32, 32)
     assert arrays.test.shape == (1000, 3, 32, 32)
     means = np.concatenate([arrays.train, arrays.test]).mean((0, 2, 3)) / 255

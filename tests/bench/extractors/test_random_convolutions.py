@@ -80,8 +80,8 @@ def test_other_weights_are_refused(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_distance_grows_with_every_damage_that_it_is_said_to_see(network, jpeg_folder, tmp_path):
-    arrays = data.load(f"imagefolder:{jpeg_folder / 'test'}", tmp_path)
+def test_the_distance_grows_with_every_damage_that_it_is_said_to_see(network, unpack_jpegs, tmp_path):
+    arrays = data.load(f"imagefolder:{unpack_jpegs('test')}", tmp_path)
     images = torch.from_numpy(np.concatenate([arrays.train, arrays.test]))
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(1))
     reals, others = images[order[:5000]], images[order[5000:]]

@@ -197,8 +197,8 @@ def table_holds(features, sizes):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_floor_of_photographs_is_what_fresh_ones_get(jpeg_folder, tmp_path):
-    arrays = [data.load(f"imagefolder:{jpeg_folder / part}", tmp_path) for part in ("test", "train")]
+def test_the_floor_of_photographs_is_what_fresh_ones_get(unpack_jpegs, tmp_path):
+    arrays = [data.load(f"imagefolder:{unpack_jpegs(part)}", tmp_path) for part in ("test", "train")]
     images = torch.from_numpy(np.concatenate([each for part in arrays for each in (part.train, part.test)]))
     table_holds(embed(load_extractor("random-conv-v1"), images, CPU)[0], floor_table.SIZES)
 
