@@ -44,12 +44,11 @@ def _rows(weight: Tensor, groups: int | None) -> Tensor:
 def _gains(module: nn.Module) -> Iterator[nn.Parameter]:
     if isinstance(module, _NORMALIZATIONS):
         yield from _parameters_of(module)
-    own = dict(module.named_parameters(recurse=False))
     if isinstance(module, ParametrizationList) and any(isinstance(step, _WeightNorm) for step in module):
-        yield own["original0"]
+        yield module.get_parameter("original0")
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, WeightNorm):
-            yield own[f"{hook.name}_g"]
+            yield module.get_parameter(f"{hook.name}_g")
 
 
 def _parameters_of(module: nn.Module) -> Iterator[nn.Parameter]:

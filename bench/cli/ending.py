@@ -32,9 +32,7 @@ class AskedToEnd(KeyboardInterrupt):
 
 def exit_code(stopped: BaseException | None) -> int:
     """Return the exit code of a run that was stopped by Ctrl-C or a signal, as shells give it."""
-    if isinstance(stopped, Stopped):
-        return 128 + signal.SIGTERM
-    return 128 + (stopped.number if isinstance(stopped, AskedToEnd) else signal.SIGINT)
+    return 128 + (stopped.number if isinstance(stopped, AskedToEnd | Stopped) else signal.SIGINT)
 
 
 class Ending:

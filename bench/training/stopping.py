@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_EXIT_CODE: Final = 128 + signal.SIGTERM
-
 
 class Stopped(SystemExit):
     """This process has been asked to end, and what is worth keeping is kept."""
 
+    number: Final = signal.SIGTERM
+
     def __init__(self) -> None:
-        super().__init__(_EXIT_CODE)
+        super().__init__(128 + self.number)
 
 
 class StopRequest:

@@ -56,7 +56,7 @@ class SanDirection(Regularizer):
     every: int = parameter(1, ge=1)
 
     def __call__(self, context: Context) -> Tensor:
-        weight = sliced_weight(context.weights)
+        weight = sliced_weight(context.parameters)
         if weight is None:
             raise ValueError(
                 f"{self.name} trains the direction of a last layer that is divided into direction and length: "
