@@ -5,7 +5,7 @@ import pytest
 from planted_campaigns import campaign
 
 from bench.config.protocol import PROTOCOL_VERSION
-from bench.config.suite import shipped_suites
+from bench.config.suite import load_suite, shipped_suites
 from bench.plan import expand
 from bench.store import published
 from bench.store.campaigns import find_campaigns, suite_of
@@ -89,3 +89,14 @@ def test_every_campaign_that_ships_and_has_a_suite_trains_it():
             continue
         suite = msgspec.structs.replace(suites[name], **({"d_norm": norm} if norm else {}))
         assert {trial.id for trial in expand(suite)} == {record.trial_id for record in each.records}, each.name
+
+
+def test_runs_that_chose_the_network_are_part_of_the_suite_mnist():
+    """So that fourteen of its thirty trials need not be trained again."""
+    (network,) = find_campaigns("network")
+    known = {record.trial_id for record in network.records if record.spec.workload == "mnist"}
+    shared = [trial for trial in expand(load_suite("mnist")) if trial.id in known]
+    assert {trial.spec.method_name for trial in shared} == {
+        *("nsgan", "mmgan", "lsgan", "hinge", "wgan-gp", "nsgan-r1", "rpgan"),
+    }
+    assert len(shared) == 14
