@@ -7,7 +7,7 @@ of its own: of twenty rows, one reaches the level by chance.
 
 import statistics
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
@@ -72,7 +72,7 @@ class CampaignClaim(ABC):
 
     def line(self) -> str:
         """Return the row of the table, from the published records."""
-        return self.line_of(_records(self.campaign))
+        return self.line_of(records_of(self.campaign))
 
     def line_of(self, records: Sequence[Record]) -> str:
         """Return the row of the table, from the records of a campaign.
@@ -81,9 +81,12 @@ class CampaignClaim(ABC):
             ValueError: one of the methods is not there, or they have no seed in common.
         """
         words, verdict = self._found(records)
-        suite, norm = suite_of(self.campaign)
-        again = command("run", "--suite", suite, *(("--d-norm", norm) if norm else ()))
-        return row(self.subject, self.published, words, verdict, self.reason, again)
+        return row(self.subject, self.published, words, verdict, self.reason, *map(_training, self._campaigns))
+
+    @property
+    def _campaigns(self) -> tuple[str, ...]:
+        """The campaigns that the row is about."""
+        return (self.campaign,)
 
     @abstractmethod
     def _found(self, records: Sequence[Record]) -> tuple[str, Verdict]:
@@ -103,20 +106,35 @@ class TrainedClaim(CampaignClaim):
         seeds = sorted(first.keys() & second.keys())
         if not seeds:
             raise ValueError(f"{self.campaign} has no seed of both {self.better} and {self.than}")
-        pairs = [(first[seed], second[seed]) for seed in seeds]
-        differences = np.array([self.measure.value(one) - self.measure.value(other) for one, other in pairs])
-        verdict, p = judge(differences)
-        words = (
-            f"{self.measure.title} {self._median(list(first.values()))} against {self._median(list(second.values()))}; "
-            f"better at {np.count_nonzero(differences > 0)} of {len(seeds)} seeds; p {p:.2g}"
-        )
-        return words, verdict
+        return compared(self.measure, first, second, seeds)
 
-    def _median(self, runs: Sequence[Record]) -> str:
-        known = [value for run in runs if (value := self.measure.told(run)) is not None]
-        failed = sum(is_failure(run) for run in runs)
-        median = _number(statistics.median(known)) if known else "none"
-        return f"{median} ({failed} failed)" if failed else median
+
+def compared(
+    measure: Measure, first: Mapping[int, Record], second: Mapping[int, Record], seeds: Sequence[int]
+) -> tuple[str, Verdict]:
+    """Return in words how the first runs compare with the second, both by seed, and the verdict on "they are better".
+
+    The medians are of all runs, the comparison is at `seeds`, which both have.
+    """
+    differences = np.array([measure.value(first[seed]) - measure.value(second[seed]) for seed in seeds])
+    verdict, p = judge(differences)
+    words = (
+        f"{measure.title} {_median(measure, [*first.values()])} against {_median(measure, [*second.values()])}; "
+        f"better at {np.count_nonzero(differences > 0)} of {len(seeds)} seeds; p {p:.2g}"
+    )
+    return words, verdict
+
+
+def _median(measure: Measure, runs: Sequence[Record]) -> str:
+    known = [value for run in runs if (value := measure.told(run)) is not None]
+    failed = sum(is_failure(run) for run in runs)
+    median = _number(statistics.median(known)) if known else "none"
+    return f"{median} ({failed} failed)" if failed else median
+
+
+def _training(campaign: str) -> str:
+    suite, norm = suite_of(campaign)
+    return command("run", "--suite", suite, *(("--d-norm", norm) if norm else ()))
 
 
 def judge(differences: Array) -> tuple[Verdict, float]:
@@ -133,7 +151,7 @@ def _number(value: float) -> str:
 
 
 @cache
-def _records(name: str) -> tuple[Record, ...]:
+def records_of(name: str) -> tuple[Record, ...]:
     """Return the records of a published campaign, read once: it has several rows."""
     (campaign,) = find_campaigns(name)
     return campaign.records

@@ -8,6 +8,7 @@ HEAD: Final = (
 )
 
 
-def row(subject: str, published: str, words: str, verdict: str, reason: str, command: str) -> str:
-    """Return the line of a claim: what a source says, what was found, why, and the command that shows it."""
-    return "| " + " | ".join((subject, published, words, verdict, reason, f"`{command}`")) + " |"
+def row(subject: str, published: str, words: str, verdict: str, reason: str, *commands: str) -> str:
+    """Return the line of a claim: what a source says, what was found, why, and the commands that show it."""
+    shown = " and ".join(f"`{command}`" for command in commands)
+    return "| " + " | ".join((subject, published, words, verdict, reason, shown)) + " |"

@@ -113,4 +113,8 @@ def _claims(campaign: str, where: str) -> tuple[FactorClaim, ...]:
     )
 
 
-FACTOR_CLAIMS: Final = (*_claims("norms", ""), *_claims("norms-ln", ", under layer norm"))
+FACTOR_CLAIMS: Final = (
+    *_claims("norms", ""),
+    *_claims("norms-ln", ", under layer norm"),
+    *_claims("norms-sn", ", under spectral norm"),
+)

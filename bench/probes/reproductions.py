@@ -21,6 +21,7 @@ from bench.probes.campaign_claims import CLAIMS, LEVEL, CampaignClaim
 from bench.probes.claim_rows import HEAD, row
 from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, consensus_optimization, follow
 from bench.probes.factor_claims import FACTOR_CLAIMS
+from bench.probes.norm_claims import NORM_CLAIMS
 
 SIMULTANEOUS, ALTERNATING, _ = SCHEDULES
 CONSENSUS: Final = consensus_optimization(1.0)
@@ -236,12 +237,16 @@ This needs a campaign that is not published, so nothing is said of it here:
 """
 
 
+TRAINED_CLAIMS: Final[tuple[CampaignClaim, ...]] = (*CLAIMS, *FACTOR_CLAIMS, *NORM_CLAIMS)
+"""The rows that published campaigns answer."""
+
+
 def document() -> str:
     """Return the text of docs/reproductions.md."""
     with torch_threads(1):
         parts = [
             _INTRODUCTION, *table(DIRAC), _TIME_SCALES, *table(TIME_SCALES), _GRADIENTS, *table(gradient_claims()),
-            _TRAINED, *table((*CLAIMS, *FACTOR_CLAIMS)), _LACKING,
+            _TRAINED, *table(TRAINED_CLAIMS), _LACKING,
         ]  # fmt: skip
     return "\n".join(part.rstrip("\n") if part is _LACKING else part for part in parts) + "\n"
 

@@ -47,6 +47,7 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "norms": _LONGER,
     "norms-ln": _LONGER,
+    "norms-sn": _LONGER,
     "r3gan-ablation": (
         *("metrics.modes", "metrics.coverage", "metrics.unreadable"),
         *("stability.discriminator_saturation", "stability.signal_last"),

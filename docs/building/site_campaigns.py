@@ -87,7 +87,7 @@ class CampaignPage:
 PAGES: Final = (
     CampaignPage("explanation/four-topics.md", "en", TOPICS, has_slopes=True),
     CampaignPage("zh/explanation/four-topics.md", "zh", TOPICS, has_slopes=True),
-    CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",), parts=("norms-ln",), has_factors=True),
+    CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",), parts=("norms-ln", "norms-sn"), has_factors=True),
     CampaignPage("explanation/r3gan-taken-apart.md", "en", ("r3gan-ablation",)),
 )
 

@@ -13,8 +13,7 @@ from site_campaigns import FOUND, MARK, PAGES, CampaignPage
 from site_links import PUBLISHED, ROOT
 from site_marks import END, inside
 
-from bench.probes.campaign_claims import CLAIMS
-from bench.probes.factor_claims import FACTOR_CLAIMS
+from bench.probes.reproductions import TRAINED_CLAIMS
 from bench.report.formatting import distance, p_value
 from bench.store.journal import Store
 
@@ -114,10 +113,7 @@ def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(p
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
     table.add(p_value(board["tests"]["overall"]["least_p_adjusted"]))
     table |= {
-        number
-        for claim in (*CLAIMS, *FACTOR_CLAIMS)
-        if claim.campaign == name
-        for number in re.findall(r"\d+\.\d+", claim.line())
+        number for claim in TRAINED_CLAIMS if claim.campaign == name for number in re.findall(r"\d+\.\d+", claim.line())
     }
     text = re.sub(r"`[^`]*`|\]\([^)]*\)|(?:protocol|协议) \d\.\d", " ", section(name, page))
     assert set(re.findall(r"\d+\.\d+", text)) - table == set()
@@ -125,12 +121,11 @@ def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(p
 
 @pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
 def test_the_samples_are_the_first_row_of_each_methods_grid_of_seed_0(page, name):
-    shown = dict(re.findall(r"^\| `([^`]+)` \| !\[[^]]+\]\((\S+)\) \|$", text_of(page), re.MULTILINE))
+    rows = re.findall(r"^\| `([^`]+)` \| !\[[^]]+\]\((\S+)\) \|$", text_of(page), re.MULTILINE)
     trials = site_samples.grids(name)
     spelled = {spellings(name)[expression]: trial for expression, trial in trials.items()}
-    assert {
-        method: Path(target).stem for method, target in shown.items() if Path(target).stem in spelled.values()
-    } == spelled
+    shown = {method: target for method, target in rows if Path(target).stem in spelled.values()}
+    assert {method: Path(target).stem for method, target in shown.items()} == spelled
     assert not trials or trials.keys() == results(name).keys(), "all methods or none"
     for method, trial in spelled.items():
         file = page.path.parent / shown[method]

@@ -55,18 +55,20 @@ def least_and_most(place, rows):
 def test_the_text_says_what_the_table_says():
     said = prose_under(TEXT, site_early.MARK)
     layer_norm = {row[2]: row for row in ROWS if row[0] == "norms-ln"}
+    spectral_norm = {row[2]: row for row in ROWS if row[0] == "norms-sn"}
     digits = [row for row in ROWS if row[1] == "digits" and row[0] != "norms-ln"]
     first = [row for row in digits if row[2] <= 0.25]
     late = [row for row in digits if row[2] >= 0.75]
     topics_late = [row for row in late if row[0].startswith("topic")]
     stacks = [row for row in ROWS if row[1] == "stacked-digits" and row[2] == 0.25]
-    assert least_and_most(4, first) == (0.0, 0.13)
+    assert least_and_most(4, first) == (0.0, 0.18)
     assert not [row for row in first if row[5] == "< 0.001" or float(row[5]) < 0.05]
     assert least_and_most(4, late)[1] == 0.38
-    assert least_and_most(3, first) == (0.21, 0.42)
+    assert least_and_most(3, first) == (0.21, 0.43)
     assert least_and_most(3, topics_late) == (0.79, 0.93)
     assert least_and_most(4, stacks) == (0.61, 0.73)
     assert layer_norm[1 / 6][4:] == (0.3, "0.024")
     assert layer_norm[0.5][4:] == (0.65, "< 0.001")
-    known = "0.00 0.13 0.38 0.21 0.42 0.79 0.93 0.30 0.024 0.65 0.61 0.73"
+    assert [spectral_norm[share][4] for share in (1 / 2, 2 / 3, 5 / 6)] == [0.5, 0.03, 0.03]
+    known = "0.00 0.18 0.38 0.50 0.03 0.21 0.43 0.79 0.93 0.30 0.024 0.65 0.61 0.73"
     assert re.findall(r"\d\.\d+", said) == known.split()

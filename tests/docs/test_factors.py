@@ -12,6 +12,7 @@ from planted_records import FLOOR, UNTRAINED, make_workload, planted_record
 from site_campaigns import FACTORS, MARK, PAGES, SIDES
 from site_marks import inside
 
+from bench.probes.factor_claims import PLAIN, change_of_loss
 from bench.store.record import History
 
 WITH_FACTORS = [page for page in PAGES if page.has_factors]
@@ -73,3 +74,19 @@ def test_every_number_with_a_decimal_under_a_table_stands_in_it(page, mark):
     numbers = set(re.findall(r"\d+\.\d+", prose_under(text, MARK.format(mark))))
     assert numbers
     assert numbers - set(re.findall(r"\d+\.\d+", table)) == set()
+
+
+def test_what_the_text_says_of_every_seed_holds_at_every_seed():
+    """Which methods each norm helps or harms at all of them, and where two losses are more alike at all of them."""
+    bare, layer, spectral = site_factors.scores_of(["norms", "norms-ln", "norms-sn"]).values()
+    plain = dict(zip(PLAIN, np.moveaxis(spectral - bare, 2, 0)[..., 0], strict=True))
+    assert bare.shape == (5, 2, 4)
+    assert (layer < bare).all()
+    assert {name for name, moved in plain.items() if (moved > 0).all()} == {"lsgan", "rpgan"}
+    assert {name for name, moved in plain.items() if (moved < 0).all()} == {"hinge"}
+    assert np.count_nonzero(plain["nsgan"] < 0) == 4
+    apart = change_of_loss(bare)[:, 0]
+    assert (apart > change_of_loss(bare)[:, 1]).all()
+    assert (apart > change_of_loss(spectral)[:, 0]).all()
+    assert (spectral[:, 1].mean(axis=0) < spectral[:, 0].mean(axis=0)).all(), "R1 gains nothing on top"
+    assert bare.mean(axis=0).max() == pytest.approx(spectral.mean(axis=0).max(), abs=0.005)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bench.methods import resolve
-from bench.probes.campaign_claims import CLAIMS, DISTANCE, LATE_REGRESSION, MODES, TrainedClaim, judge
-from bench.probes.factor_claims import FACTOR_CLAIMS
+from bench.probes.campaign_claims import DISTANCE, LATE_REGRESSION, MODES, TrainedClaim, judge
+from bench.probes.reproductions import TRAINED_CLAIMS
 
 PAGE = Path(__file__).parents[3] / "docs" / "reproductions.md"
 
@@ -134,6 +134,6 @@ def test_what_is_not_there_is_told(claim, runs):
         claim.line()
 
 
-@pytest.mark.parametrize("claim", [*CLAIMS, *FACTOR_CLAIMS], ids=lambda claim: claim.subject)
+@pytest.mark.parametrize("claim", TRAINED_CLAIMS, ids=lambda claim: claim.subject)
 def test_the_page_has_the_rows_of_the_published_records(claim):
     assert claim.line() in PAGE.read_text(encoding="utf-8").splitlines()
