@@ -214,13 +214,15 @@ def _gradients_table(curves: "Sequence[Curve]") -> "Table":
 def _dirac_table(trajectories: "Sequence[Trajectory]") -> "Table":
     from rich.text import Text
 
+    from bench.report import formatting
+
     schedules = list(dict.fromkeys(trajectory.schedule for trajectory in trajectories))
     table = _table("method", *(schedule.label for schedule in schedules))
     for start in range(0, len(trajectories), len(schedules)):
         row = trajectories[start : start + len(schedules)]
         cells = []
         for trajectory in row:
-            rate = "" if trajectory.rate is None else f" at {round(trajectory.rate, 4) + 0.0:+.4f}"
+            rate = "" if trajectory.rate is None else f" at {formatting.signed(trajectory.rate, 4)}"
             reached = f"step {len(trajectory.positions)}" if trajectory.overflowed else f"{trajectory.radii[-1]:.3g}"
             cells.append(Text(f"{reached}{rate}\n").append(trajectory.verdict, style=_COLORS[trajectory.verdict]))
         table.add_row(Text(row[0].method), *cells)

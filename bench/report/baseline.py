@@ -80,4 +80,4 @@ def _change(before: Side | None, after: Side | None, workload: Workload) -> str:
         return formatting.MISSING
     if not (math.isfinite(old) and math.isfinite(now)):
         return formatting.MISSING
-    return f"{now - old:+.3f}" if workload.scored_by == "modes" else f"×{now / old:.2f}"
+    return formatting.signed(now - old) if workload.scored_by == "modes" else f"×{now / old:.2f}"

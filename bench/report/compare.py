@@ -59,7 +59,7 @@ def effect(finding: GateFinding) -> str:
     if finding.scale == "difference":
         # In scores, where less is worse, as people read them.
         numbers = [-value for value in (finding.effect, finding.high, finding.low) if value is not None]
-        first, *interval = [f"{value + 0.0:+.3f}" for value in numbers]
+        first, *interval = [formatting.signed(value) for value in numbers]
     else:
         numbers = [value for value in (finding.effect, finding.low, finding.high) if value is not None]
         first, *interval = [f"{value:.2f}" for value in numbers]

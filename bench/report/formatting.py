@@ -117,6 +117,11 @@ def p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def signed(value: float, decimals: int = 3) -> str:
+    """Write a change with its sign; what rounds to zero is +0.000, from whichever side."""
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"
+
+
 def difference(value: float) -> str:
     """Write a difference of scores with two decimals, and a smaller one with its first digit."""
     return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"

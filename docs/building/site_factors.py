@@ -14,7 +14,7 @@ from site_marks import line
 
 from bench.probes.campaign_claims import runs_of, score_of
 from bench.probes.factor_claims import PENALIZED, PLAIN, change_of_loss, change_of_penalty, grids
-from bench.report.formatting import MISSING, distance
+from bench.report.formatting import MISSING, distance, signed
 from bench.statistics.blocks import block_intervals
 from bench.statistics.intervals import Array
 from bench.store.campaigns import suite_of
@@ -94,4 +94,4 @@ def _size(sizes: Array) -> tuple[str, str]:
 
 
 def _signed(moved: Array) -> str:
-    return f"{moved.mean():+.3f}".replace("-", "−")
+    return signed(moved.mean()).replace("-", "−")

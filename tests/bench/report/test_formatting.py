@@ -19,6 +19,15 @@ def test_duration(seconds, words):
     assert formatting.duration(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.1234, "+0.123"), (-0.0006, "-0.001"), (-0.0004, "+0.000"), (-0.0, "+0.000"), (0.0, "+0.000")],
+)
+def test_signed(value, words):
+    assert formatting.signed(value) == words
+    assert formatting.signed(-0.04, 1) == "+0.0"
+
+
 @pytest.mark.parametrize(("low", "high", "words"), [(1, 4, "1–4"), (2, 2, "2"), (None, None, "–")])
 def test_ranks(low, high, words):
     assert formatting.ranks(low, high) == words
