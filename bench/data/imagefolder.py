@@ -35,7 +35,7 @@ _LEAST_TOGETHER: Final = MIN_TRAIN + MIN_TEST
 SAMPLES: Final = (1_000, 10_000)
 """The fewest and the most samples of an evaluation."""
 
-_PREPARATION: Final = "imagefolder-v1"
+_PREPARATION: Final = "imagefolder-v2"
 _PARTS: Final = ("train", "test")
 _OTHER_PARTS: Final = ("dev", "eval", "holdout", "test", "testing", "train", "training", "val", "valid", "validation")
 """Common names of parts of a data set, in lower case."""

@@ -19,9 +19,9 @@ FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
     """Read an image file as uint8 [3, size, size].
 
-    The image is rotated as its EXIF data says and converted to RGB: gray is repeated, 16-bit grays keep their upper
-    eight bits, and transparent parts are put on white. Then it is cropped to its central square and resized by pillow's
-    bilinear filter, which averages when it makes an image smaller.
+    The image is rotated as its EXIF data says and converted to RGB: gray is repeated, grays of 12 and 16 bits keep the
+    upper eight, and transparent parts are put on white. Then it is cropped to its central square and resized by
+    pillow's bilinear filter, which averages when it makes an image smaller.
 
     Raises:
         UnusableFileError: it is not a regular file.
@@ -33,7 +33,8 @@ def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
     with _opened(source) as file, Image.open(file, formats=FORMATS) as opened:
         if opened.format == "TIFF" and opened.mode == "I":
             raise ValueError("its pixels are 32-bit numbers, or have signs: their white is not known")
-        image = _to_rgb(ImageOps.exif_transpose(opened))
+        depth, starts_at_white = _gray_scale(opened)
+        image = _to_rgb(ImageOps.exif_transpose(opened), depth, starts_at_white=starts_at_white)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = (left, top, left + side, top + side)
@@ -45,7 +46,18 @@ def _opened(source: Path | IO[bytes]) -> AbstractContextManager[IO[bytes]]:
     return open_regular(source) if isinstance(source, Path) else nullcontext(source)
 
 
-def _to_rgb(image: "Image") -> "Image":
+def _gray_scale(opened: "Image") -> tuple[int, bool]:
+    """Return how many bits a deep gray has, and whether its 0 is white. Of a TIFF, pillow leaves both to the reader."""
+    from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
+
+    if not isinstance(opened, TiffImageFile):
+        return 16, False
+    tags = opened.tag_v2
+    return tags.get(BITSPERSAMPLE, (16,))[0], tags.get(PHOTOMETRIC_INTERPRETATION) == 0
+
+
+def _to_rgb(image: "Image", depth: int, *, starts_at_white: bool) -> "Image":
+    """Convert to RGB on white; `depth` and `starts_at_white` are those of grays of more than eight bits."""
     import numpy as np
     from PIL import Image
 
@@ -53,7 +65,14 @@ def _to_rgb(image: "Image") -> "Image":
         raise ValueError("its pixels are floating-point numbers, whose white is not known")
     if image.mode.startswith("I"):
         # Pillow clips 16-bit grays at 255, which would make them white.
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        levels = np.asarray(image).astype(np.int64)
+        upper = (levels >> (depth - 8)).clip(0, 255)
+        if starts_at_white:
+            upper = 255 - upper
+        transparent = image.info.get("transparency")
+        if transparent is not None:  # one level out of 65,536, which eight bits no longer tell from its neighbors
+            upper[levels == transparent] = 255
+        return Image.fromarray(upper.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layered = image.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")

@@ -257,13 +257,18 @@ def test_integers_whose_white_is_not_known_are_refused(tmp_path, dtype, factor):
         pictures.decode(tmp_path / "x.tif", 32)
 
 
-def tiff(pixels: np.ndarray) -> bytes:
-    """Return a TIFF file of one strip, written out by its specification."""
+def tiff(pixels: np.ndarray, bits: int = 0, white: int = 1) -> bytes:
+    """Return a TIFF file of one strip, written out by its specification; `white` 0 says that 0 is white.
+
+    Pixels of 12 bits are given as bytes, three for two pixels.
+    """
     signed = 2 if pixels.dtype.kind == "i" else 1
     data_at = 8 + 2 + 12 * 9 + 4
+    bits = bits or pixels.dtype.itemsize * 8
+    width = pixels.nbytes * 8 // bits // len(pixels)
     entries = [
-        *((256, 3, pixels.shape[1]), (257, 3, pixels.shape[0]), (258, 3, pixels.dtype.itemsize * 8), (259, 3, 1)),
-        *((262, 3, 1), (273, 4, data_at), (278, 3, pixels.shape[0]), (279, 4, pixels.nbytes), (339, 3, signed)),
+        *((256, 3, width), (257, 3, pixels.shape[0]), (258, 3, bits), (259, 3, 1)),
+        *((262, 3, white), (273, 4, data_at), (278, 3, pixels.shape[0]), (279, 4, pixels.nbytes), (339, 3, signed)),
     ]
     listed = b"".join(
         tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + (1).to_bytes(4, "little") + value.to_bytes(4, "little")
@@ -277,6 +282,30 @@ def tiff(pixels: np.ndarray) -> bytes:
 def test_sixteen_bits_without_a_sign_are_read(tmp_path):
     (tmp_path / "x.tif").write_bytes(tiff(np.full((8, 8), 100 * 257, np.uint16)))
     assert pictures.decode(tmp_path / "x.tif", 32).tolist() == np.full((3, 32, 32), 100).tolist()
+
+
+def test_twelve_bits_are_read_by_their_own_white(tmp_path):
+    packed = np.tile(np.array([0xFF, 0xFF, 0xFF, 0x80, 0x08, 0x00], np.uint8), (8, 2))
+    (tmp_path / "x.tif").write_bytes(tiff(packed, bits=12))
+    row = pictures.decode(tmp_path / "x.tif", 64)[0, 0].tolist()
+    assert (row[0], row[24], row[40], row[-1]) == (255, 128, 255, 128)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_where_zero_is_white_the_image_is_no_negative(tmp_path, dtype):
+    levels = np.full((8, 8), 55, dtype) * (257 if dtype == np.uint16 else 1)
+    (tmp_path / "x.tif").write_bytes(tiff(levels, white=0))
+    assert pictures.decode(tmp_path / "x.tif", 32).tolist() == np.full((3, 32, 32), 200).tolist()
+
+
+@pytest.mark.parametrize(("dtype", "opaque"), [(np.uint8, 77), (np.uint16, 77 * 256)])
+def test_a_transparent_gray_level_becomes_white(tmp_path, dtype, opaque):
+    pixels = np.full((64, 64), opaque, dtype)
+    pixels[:32] += 1
+    Image.fromarray(pixels).save(tmp_path / "x.png", transparency=opaque + 1)
+    decoded = pictures.decode(tmp_path / "x.png", 32)
+    assert (decoded[:, 2] == 255).all()
+    assert (decoded[:, -2] == 77).all()
 
 
 @pytest.mark.timeout(60)
