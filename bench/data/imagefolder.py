@@ -184,14 +184,18 @@ def _looked_up(folder: Path) -> list[Path]:
 
 
 def _key(folder: Path, paths: list[Path], size: int) -> str:
-    """Return a name for everything that the decoded arrays depend on, without reading a file."""
+    """Return a name for everything that the decoded arrays depend on, without reading a file.
+
+    Unpacked archives and copies have the times of other files, and bitmaps of one format have one size. So the time of
+    the last change of state counts too, which no program sets: it also tells that a file may now be read.
+    """
     import PIL
 
     digest = hashlib.sha256(f"{_PREPARATION} {size} pillow {PIL.__version__}\n".encode())
     for path in paths:
         try:
             state = (folder / path).stat()
-            about = f"{state.st_size}\0{state.st_mtime_ns}"
+            about = f"{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}"
         except OSError:  # a broken link; it is listed with the other files that cannot be read
             about = "unusable"
         digest.update(_bytes_of(path) + f"\0{about}\n".encode())

@@ -214,6 +214,37 @@ def test_decoded_images_are_kept_until_a_file_changes(tmp_path, photos, small, m
     assert len(decoded) == 20
 
 
+def test_another_folder_with_the_same_names_sizes_and_times_is_another(tmp_path, small):
+    """As two archives unpack to, all of whose files have one date."""
+    for folder, shade in (("cats", 10), ("dogs", 200)):
+        for number in range(20):
+            path = tmp_path / folder / f"{number:02}.bmp"
+            paint(path, (shade, number, 0))
+            os.utime(path, (315_532_800, 315_532_800))
+    while (tmp_path / "dogs" / "00.bmp").stat().st_ctime_ns == (tmp_path / "cats" / "00.bmp").stat().st_ctime_ns:
+        os.utime(tmp_path / "dogs" / "00.bmp", (315_532_800, 315_532_800))  # the clock of the file system is coarse
+    assert (load(tmp_path / "cats", tmp_path).train[:, 0] == 10).all()
+    assert (load(tmp_path / "dogs", tmp_path).train[:, 0] == 200).all()
+
+
+def test_a_file_that_may_be_read_at_last_is_read(tmp_path, photos, small, monkeypatch):
+    decode, closed = pictures.decode, photos / "0" / "00.png"
+
+    def refused(path, size):
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return decode(path, size)
+
+    closed.chmod(0)
+    changed = closed.stat().st_ctime_ns
+    with monkeypatch.context() as context:
+        context.setattr(pictures, "decode", refused)
+        assert len(load(photos, tmp_path).train) == 17
+    while closed.stat().st_ctime_ns == changed:
+        closed.chmod(0o644)
+    assert len(load(photos, tmp_path).train) == 18
+
+
 @pytest.mark.slow
 def test_real_photographs_are_read(unpack_jpegs, tmp_path):
     arrays = data.load(f"imagefolder:{unpack_jpegs('test')}", tmp_path)
