@@ -247,10 +247,14 @@ class _Decoder:
             self._on_progress(f"decoding {self._folder.name}", self._done, self._total)
 
 
+def _parts_of(folder: Path, paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    return split(paths, has_parts=all((folder / part).is_dir() for part in _PARTS))
+
+
 def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress | None) -> Arrays:
     import numpy as np
 
-    parts = split(paths, has_parts=all((folder / part).is_dir() for part in _PARTS))
+    parts = _parts_of(folder, paths)
     decoder = _Decoder(folder, size, sum(map(len, parts)), on_progress)
     train, test = (decoder.decode(part) for part in parts)
     bad = decoder.unreadable
@@ -271,12 +275,11 @@ def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress 
     )
 
 
-def _say_once(folder: Path, paths: list[Path]) -> None:
+def _say_once(folder: Path, note: str) -> None:
     """Warn, once in a process, about files that are left out and folders that are not used as their names suggest."""
-    for note in _notes(folder, paths):
-        if (folder, note) not in _said:
-            _said.add((folder, note))
-            _log.warning("%s: %s", folder, note)
+    if (folder, note) not in _said:
+        _said.add((folder, note))
+        _log.warning("%s: %s", folder, note)
 
 
 _said: Final[set[tuple[Path, str]]] = set()
@@ -314,9 +317,28 @@ def _notes(folder: Path, paths: list[Path]) -> Iterator[str]:
 def _load(entry: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     folder, size = _folder_of(entry), entry.image_size
     paths = _looked_up(folder)
-    _say_once(folder, paths)
-    name = _key(folder, paths, size)
-    return decoded(kept_sets(data_dir), name, lambda: _decode(folder, size, paths, on_progress))
+    for note in _notes(folder, paths):
+        _say_once(folder, note)
+    kept, name = kept_sets(data_dir), _key(folder, paths, size)
+    is_kept = True
+
+    def build() -> Arrays:
+        nonlocal is_kept
+        is_kept = False
+        return _decode(folder, size, paths, on_progress)
+
+    arrays = decoded(kept, name, build)
+    lacking = sum(map(len, _parts_of(folder, paths))) - len(arrays.train) - len(arrays.test)
+    if lacking:
+        note = (
+            f"{lacking} of {len(paths)} files could not be read when they were decoded; they are left out. Delete "
+            f"{kept / name} to try again, and to see which they are"
+        )
+        if is_kept:
+            _say_once(folder, note)
+        else:
+            _said.add((folder, note))  # they have just been named
+    return arrays
 
 
 FAMILY: Final = Family(

@@ -147,6 +147,24 @@ def test_unreadable_files_are_counted_named_and_left_out(tmp_path, photos, small
     assert f"6 of 26 files cannot be read: {named}" in caplog.text
 
 
+def test_files_that_were_left_out_are_counted_where_the_others_are_kept(tmp_path, photos, small, caplog):
+    for number in range(2):
+        (photos / f"bad{number}.png").write_bytes(b"")
+    with caplog.at_level(logging.WARNING):
+        load(photos, tmp_path / "first")
+        load(photos, tmp_path / "first")
+        assert len(caplog.records) == 1, "they are named, and so not counted again"
+        caplog.clear()
+        (tmp_path / "first").rename(tmp_path / "second")
+        load(photos, tmp_path / "second")
+        load(photos, tmp_path / "second")
+    (kept,) = (tmp_path / "second" / "data" / "decoded").glob("imagefolder-*")
+    assert say(caplog) == (
+        f"{photos}: 2 of 22 files could not be read when they were decoded; they are left out. Delete {kept} to try "
+        "again, and to see which they are"
+    )
+
+
 def test_too_few_images_are_refused_with_the_reason(tmp_path, photos):
     (photos / "bad.png").write_bytes(b"")
     with pytest.raises(
