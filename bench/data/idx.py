@@ -29,6 +29,8 @@ _FILES: Final = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 _UNSIGNED_BYTE: Final = 8
+_SIDE: Final = 28
+_CLASSES: Final = 10
 _PADDING: Final = 2
 
 
@@ -73,6 +75,18 @@ def _read_file(path: Path, dimensions: int) -> "NDArray[np.uint8]":
     return parse(content, dimensions, path)
 
 
+def _flaw(images: "NDArray[np.uint8]", labels: "NDArray[np.uint8]") -> str:
+    """Say why images and labels are not those of one part of a data set of this kind; empty if they may be."""
+    count, *size = images.shape
+    if size != [_SIDE, _SIDE]:
+        return f"the images have {size[0]}x{size[1]} pixels, expected {_SIDE}x{_SIDE}"
+    if count == 0 or count != len(labels):
+        return f"there are {count:,} images and {len(labels):,} labels"
+    if labels.max() >= _CLASSES:
+        return f"there is a label {labels.max()}, expected 0 to {_CLASSES - 1}"
+    return ""
+
+
 @dataclass(frozen=True)
 class IdxFiles:
     """One data set of this format. Its name is that of its class in torchvision and of its folder."""
@@ -85,7 +99,7 @@ class IdxFiles:
         return data_dir / self.name / "raw"
 
     def read(self, data_dir: Path) -> Arrays:
-        """Decode the four files; raise DataError if one is missing or damaged."""
+        """Decode the four files; raise DataError if one is missing, damaged or of another data set."""
         import numpy as np
 
         decoded: dict[str, NDArray[np.uint8]] = {}
@@ -94,6 +108,12 @@ class IdxFiles:
             if path is None:
                 raise self._absent(data_dir, "it is not there")
             decoded[part] = _read_file(path, dimensions=1 if part.endswith("labels") else 3)
+        for images in ("train", "test"):
+            if flaw := _flaw(decoded[images], decoded[f"{images}_labels"]):
+                raise DataError(
+                    f"{_FILES[images]} and {_FILES[f'{images}_labels']} in {self.folder(data_dir)} are not of "
+                    f"{self.name}, or not of one part of it: {flaw}. Delete them, and they are downloaded again."
+                )
         pad = ((0, 0), (0, 0), (_PADDING, _PADDING), (_PADDING, _PADDING))
         return Arrays(
             train=np.pad(decoded["train"][:, np.newaxis], pad),
