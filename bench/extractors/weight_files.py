@@ -18,8 +18,10 @@ from bench.data import OnProgress, download
 from bench.files.places import expanded, resolved, user_cache
 from bench.files.regular import UnusableFileError, open_regular, read_regular
 
-_NAMED_HASH: Final = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
-"""Where the names of torch.hub's files have the first digits of their SHA-256."""
+_NAMED_HASH: Final = re.compile(r"-(?=\d*[a-f])([0-9a-f]{8,64})\.\w+$")
+"""Where the names of torch.hub's files have the first digits of their SHA-256. Without a letter they are a date or a
+number of steps, as in the names that people give to weights of their own.
+"""
 
 _LARGEST: Final = 2**30
 """Bytes of a file of weights. The largest of the official ones has half of it."""

@@ -83,6 +83,12 @@ def test_a_name_that_carries_a_hash_is_held_to_it(tmp_path):
         identify(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["vgg16-20240115.pth", "inception-00012000.pth", "w-finetuned-20231201.pt"])
+def test_a_date_or_a_number_of_steps_in_a_name_is_no_hash(tmp_path, name):
+    (tmp_path / name).write_bytes(b"something")
+    assert not identify(tmp_path / name).official
+
+
 def test_colour_images_are_covered_and_grey_ones_where_it_is_required():
     auto, required = InceptionPlan(weights=OFFICIAL), InceptionPlan(weights=OFFICIAL, required=True)
     covered = {
