@@ -183,6 +183,11 @@ def _looked_up(folder: Path) -> list[Path]:
     return paths
 
 
+def _has_parts(folder: Path) -> bool:
+    """Whether a folder is divided into parts: by folders of these names, even if one of them is empty."""
+    return all((folder / part).is_dir() for part in _PARTS)
+
+
 def _key(folder: Path, paths: list[Path], size: int) -> str:
     """Return a name for everything that the decoded arrays depend on, without reading a file.
 
@@ -191,7 +196,8 @@ def _key(folder: Path, paths: list[Path], size: int) -> str:
     """
     import PIL
 
-    digest = hashlib.sha256(f"{_PREPARATION} {size} pillow {PIL.__version__}\n".encode())
+    division = "parts" if _has_parts(folder) else "a tenth"
+    digest = hashlib.sha256(f"{_PREPARATION} {size} {division} pillow {PIL.__version__}\n".encode())
     for path in paths:
         try:
             state = (folder / path).stat()
@@ -248,7 +254,7 @@ class _Decoder:
 
 
 def _parts_of(folder: Path, paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    return split(paths, has_parts=all((folder / part).is_dir() for part in _PARTS))
+    return split(paths, has_parts=_has_parts(folder))
 
 
 def _decode(folder: Path, size: int, paths: list[Path], on_progress: OnProgress | None) -> Arrays:
@@ -296,7 +302,7 @@ def _notes(folder: Path, paths: list[Path]) -> Iterator[str]:
             f"{' '.join(ENDINGS)}. Convert the others, or rename JPEG files to .jpg"
         )
     sizes = Counter(path.parts[0] for path in paths if len(path.parts) > 1)
-    if all((folder / part).is_dir() for part in _PARTS):
+    if _has_parts(folder):
         outside = len(paths) - sum(sizes[part] for part in _PARTS)
         if outside:
             rest = sorted(set(sizes) - set(_PARTS))

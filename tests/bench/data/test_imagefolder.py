@@ -384,6 +384,15 @@ def test_folders_that_look_like_parts_and_are_none_are_named(tmp_path, small, ca
     assert f"its folders {', '.join(sorted(parts))} are taken together, and a tenth of all 20 files" in say(caplog)
 
 
+def test_an_empty_part_is_noticed_where_images_are_kept(tmp_path, small):
+    for number in range(20):
+        paint(tmp_path / "photos" / "train" / f"{number}.png", (number, 0, 0))
+    assert len(load(tmp_path / "photos", tmp_path).test) == 2
+    (tmp_path / "photos" / "test").mkdir()
+    with pytest.raises(data.DataError, match="has 20 readable images to train on and 0 to test on"):
+        load(tmp_path / "photos", tmp_path)
+
+
 def test_files_outside_the_parts_are_counted(tmp_path, small, caplog):
     for place, count in (("train", 5), ("test", 3), ("val", 2)):
         for number in range(count):
