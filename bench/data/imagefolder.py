@@ -150,6 +150,12 @@ def _not_entered(folder: Path) -> list[str]:
     return said
 
 
+def _others(folder: Path) -> str:
+    """Count the images that are not read, by their endings; empty if there are none."""
+    counted = Counter(path.suffix.lower() for path in find(folder, _OTHER_ENDINGS))
+    return ", ".join(f"{number:,} {ending}" for ending, number in sorted(counted.items()))
+
+
 def _some(names: Sequence[str], separator: str) -> str:
     """Name the first few, and count the others."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -179,6 +185,9 @@ def _looked_up(folder: Path) -> list[Path]:
     paths = find(folder)
     if not paths:
         looked_for = f"no images are in {folder} or the folders in it: looked for {' '.join(ENDINGS)}"
+        others = _others(folder)
+        if others:
+            looked_for = f"{looked_for}, and found {others}: convert them, or rename JPEG files to .jpg"
         raise DataError("; ".join([looked_for, *_not_entered(folder)]))
     return paths
 
@@ -293,12 +302,11 @@ _said: Final[set[tuple[Path, str]]] = set()
 
 def _notes(folder: Path, paths: list[Path]) -> Iterator[str]:
     yield from _not_entered(folder)
-    others = Counter(path.suffix.lower() for path in find(folder, _OTHER_ENDINGS))
+    others = _others(folder)
     if others:
-        counted = ", ".join(f"{number:,} {ending}" for ending, number in sorted(others.items()))
         taken = " ".join(sorted({path.suffix.lower() for path in paths}))
         yield (
-            f"{len(paths):,} files are taken ({taken}), and {counted} left out: taken is what ends in "
+            f"{len(paths):,} files are taken ({taken}), and {others} left out: taken is what ends in "
             f"{' '.join(ENDINGS)}. Convert the others, or rename JPEG files to .jpg"
         )
     sizes = Counter(path.parts[0] for path in paths if len(path.parts) > 1)

@@ -185,6 +185,17 @@ def test_a_wrong_path_is_named(tmp_path):
         load(tmp_path / "file.png", tmp_path)
 
 
+def test_a_folder_of_images_that_are_not_read_says_which(tmp_path):
+    (tmp_path / "phone").mkdir()
+    for name in ("a.HEIC", "b.heic", "c.jfif", "notes.txt"):
+        (tmp_path / "phone" / name).touch()
+    with pytest.raises(
+        data.DataError,
+        match=r"no images are in .*: looked for .* \.webp, and found 2 \.heic, 1 \.jfif: convert them",
+    ):
+        load(tmp_path / "phone", tmp_path)
+
+
 def test_the_identity_is_the_content_and_not_the_path(tmp_path, photos, small):
     def resolved(folder):
         return data.resolve(f"imagefolder:{folder}", tmp_path / "data").content_hash
