@@ -6,6 +6,7 @@ every weight is a multiple of 1/8, so the enlargement is done in integers and is
 """
 
 import importlib.util
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,13 @@ def prepare(levels: "NDArray[np.int64]") -> "NDArray[np.uint8]":
     return ((scaled + weights // 2) // weights).astype(np.uint8)[:, np.newaxis]
 
 
+def _unreadable(workload: Workload, reason: str) -> DataError:
+    return DataError(
+        f"workload {workload.name!r} reads its images from scikit-learn, which {reason}; install it with: "
+        "pip install --force-reinstall scikit-learn"
+    )
+
+
 def _load(workload: Workload, data_dir: Path, on_progress: OnProgress | None) -> Arrays:
     import numpy as np
 
@@ -58,13 +66,12 @@ def _load(workload: Workload, data_dir: Path, on_progress: OnProgress | None) ->
     package = importlib.util.find_spec("sklearn")
     source = None if package is None or package.origin is None else Path(package.origin).with_name("datasets") / _FILE
     if source is None or not source.is_file():
-        raise DataError(
-            f"workload {workload.name!r} reads its images from scikit-learn, which "
-            f"{'is not installed' if source is None else f'has no file {source}'}; "
-            "install it with: pip install --force-reinstall scikit-learn"
-        )
-    rows = np.loadtxt(source, delimiter=",", dtype=np.int64)
-    images, labels = prepare(rows[:, :-1].reshape(-1, 8, 8)), rows[:, -1]
+        raise _unreadable(workload, "is not installed" if source is None else f"has no file {source}")
+    try:
+        rows = np.loadtxt(source, delimiter=",", dtype=np.int64, ndmin=2)
+        images, labels = prepare(rows[:, :-1].reshape(-1, 8, 8)), rows[:, -1]
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise _unreadable(workload, f"has a damaged file {source} ({error})") from error
     is_test = np.arange(len(images)) % HOLD_OUT == HOLD_OUT - 1
     return Arrays(
         train=images[~is_test], train_labels=labels[~is_test], test=images[is_test], test_labels=labels[is_test]

@@ -1,5 +1,10 @@
+import gzip
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
 import numpy as np
 import pytest
+import sklearn
 import torch
 from sklearn.datasets import load_digits
 
@@ -45,4 +50,24 @@ def test_stacked_digits_are_made_of_the_same_single_digits(digits):
 def test_a_missing_scikit_learn_is_a_clear_error(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(data.DataError, match="scikit-learn, which is not installed; install it with"):
+        data.load("digits")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(lambda whole: whole[:5000], id="cut short"),
+        pytest.param(lambda whole: whole[:2000] + b"\xff\xff\xff" + whole[2003:], id="changed"),
+        pytest.param(lambda whole: b"<html>", id="another"),
+        pytest.param(lambda whole: gzip.compress(b"1,2\n3,4\n"), id="a narrow table"),
+    ],
+)
+def test_a_damaged_scikit_learn_is_a_clear_error(monkeypatch, tmp_path, content):
+    (whole,) = (Path(sklearn.__file__).parent / "datasets" / "data").glob("digits.csv.gz")
+    file = tmp_path / "sklearn" / "datasets" / "data" / whole.name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content(whole.read_bytes()))
+    broken = ModuleSpec("sklearn", None, origin=str(tmp_path / "sklearn" / "__init__.py"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: broken)
+    with pytest.raises(data.DataError, match=r"scikit-learn, which has a damaged file .*digits.csv.gz .*install it"):
         data.load("digits")
