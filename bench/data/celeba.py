@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIZE: Final = 64
+_PUBLISHED: Final = (178, 218)
+"""Width and height of the publisher's faces. Others that were cropped or resized before have the same file names."""
 
 _FOLDER: Final = "celeba"
 _IMAGES: Final = "img_align_celeba"
@@ -190,7 +192,12 @@ def _decode_all(
 
     def decode_one(index: int) -> None:
         try:
-            images[index] = pictures.decode(open_image(names[index]), SIZE)
+            images[index] = pictures.decode(open_image(names[index]), SIZE, expected=_PUBLISHED)
+        except pictures.AnotherSizeError as error:
+            raise DataError(
+                f"CelebA's image {names[index]} {error}, the size of the publisher's; {mend}, since results on others "
+                f"would not be comparable. For images of your own there is imagefolder:PATH?size={SIZE}"
+            ) from error
         except Exception as error:
             raise DataError(
                 f"CelebA's image {names[index]} cannot be read ({error}); {mend}, since results on a part of it would "

@@ -16,15 +16,25 @@ FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The only formats that are opened, whatever the file name: some others run programs, such as Ghostscript for EPS."""
 
 
-def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
+class AnotherSizeError(ValueError):
+    """An image has another size than those of its data set. The message goes on where the image is named."""
+
+
+def decode(source: Path | IO[bytes], size: int, *, expected: tuple[int, int] | None = None) -> "NDArray[np.uint8]":
     """Read an image file as uint8 [3, size, size].
 
     The image is rotated as its EXIF data says and converted to RGB: gray is repeated, grays of 12 and 16 bits keep the
     upper eight, and transparent parts are put on white. Then it is cropped to its central square and resized by
     pillow's bilinear filter, which averages when it makes an image smaller.
 
+    Args:
+        source: the file, or its content.
+        size: of the result.
+        expected: the width and height of the file's image; any if None.
+
     Raises:
         UnusableFileError: it is not a regular file.
+        AnotherSizeError: its image has another size than the expected one.
         Exception: any error of pillow, whose decoders have no common error.
     """
     import numpy as np
@@ -35,6 +45,8 @@ def decode(source: Path | IO[bytes], size: int) -> "NDArray[np.uint8]":
             raise ValueError("its pixels are 32-bit numbers, or have signs: their white is not known")
         depth, starts_at_white = _gray_scale(opened)
         image = _to_rgb(ImageOps.exif_transpose(opened), depth, starts_at_white=starts_at_white)
+    if expected is not None and image.size != expected:
+        raise AnotherSizeError(f"has {image.width}x{image.height} pixels, expected {expected[0]}x{expected[1]}")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = (left, top, left + side, top + side)

@@ -79,6 +79,16 @@ def test_the_archive_need_not_be_unpacked(tmp_path, folder, monkeypatch):
     assert data.load("celeba64", tmp_path).content_hash == unpacked
 
 
+def test_faces_that_were_resized_before_are_refused(tmp_path, folder):
+    """They have the names of the publisher's, and would be cropped once more."""
+    face(4).resize((64, 64)).save(folder / "img_align_celeba" / "000004.jpg")
+    with pytest.raises(
+        data.DataError,
+        match=r"CelebA's image 000004.jpg has 64x64 pixels, expected 178x218, .*; delete the folder .*or unpack",
+    ):
+        data.load("celeba64", tmp_path)
+
+
 def unpack_in_part(folder: Path) -> None:
     """Leave the folder without the last faces, as an interrupted unzip does."""
     for name in ("000004.jpg", "000005.jpg"):
