@@ -37,8 +37,11 @@ def once(path: Path, names: Collection[str], build: Callable[[], Tensors]) -> Te
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = wait_for(path.with_name(f".{path.stem}.lock"), f"measuring the data for {path.name}")
     except OSError as error:
-        _log.warning("measurements of the data cannot be kept in %s (%s)", path.parent, error)
-        return _read(path, names) or build()
+        stored = _read(path, names)
+        if stored is None:
+            _log.warning("measurements of the data cannot be kept in %s (%s)", path.parent, error)
+            stored = build()
+        return stored
     with lock:
         stored = _read(path, names)
         if stored is None:

@@ -50,6 +50,18 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, caplog):
     assert "cannot be kept" in caplog.text
 
 
+def test_a_folder_that_can_only_be_read_is_read_in_silence(tmp_path, caplog):
+    """As one that is shared: nobody can take the lock in it."""
+    path = tmp_path / "it.safetensors"
+    tensor_cache.once(path, NAMES, build)
+    lock = tmp_path / ".it.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert tensor_cache.once(path, NAMES, lambda: pytest.fail("built again"))["two"] == 0.5
+    assert not caplog.records
+
+
 def test_two_at_once_build_it_once(tmp_path):
     calls = []
 
