@@ -144,15 +144,22 @@ def load(
 
 
 def is_here(name: str, content_hash: str, data_dir: Path) -> bool:
-    """Whether this machine can load a workload's data without anything from elsewhere.
+    """Whether this machine can load a workload's data, of this content, without anything from elsewhere.
 
     What the program draws itself, it always can. A folder of the user's counts as absent until its data are handed
-    over: the folder of that name here may be another one.
+    over: the folder of that name here may be another one. Files of a public data set are read: they may be damaged, or
+    decoded to other bits than where the trial was planned.
     """
     _, family = _find(name)
     if not _comes_from_files(family) or handed_over(kept_sets(data_dir), content_hash) is not None:
         return True
-    return family.missing is not None and not lacking(name, data_dir)
+    if family.missing is None or lacking(name, data_dir):
+        return False
+    try:
+        load(name, data_dir, expected=content_hash)
+    except DataError:
+        return False
+    return True
 
 
 def _comes_from_files(family: Family) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from idx_files import write_tiny_files
 
 from bench import data
 from bench.data import Arrays
@@ -98,6 +99,16 @@ def test_losses_that_are_not_what_was_sent_are_refused(tmp_path: Path) -> None:
         unpack_losses([forged], tmp_path)
     assert list(tmp_path.rglob("own.py")) == []
     assert unpack_losses([], tmp_path) == {"GAN_LOSS_BENCH_LOSSES": ""}, "a node's own files are not meant"
+
+
+def test_files_of_another_content_are_not_the_data_that_are_needed(node: Path) -> None:
+    write_tiny_files(node / "data" / "FashionMNIST" / "raw")
+    write_tiny_files(node / "data" / "MNIST" / "raw")
+    here = data.load("fashion-mnist", node / "data").content_hash
+    stock = Stock(RunOptions())
+    assert stock.has(Need(kind="data", name="fashion-mnist", digest=here))
+    assert not stock.has(Need(kind="data", name="fashion-mnist", digest=made(1).content_hash))
+    assert not stock.has(Need(kind="data", name="mnist", digest=data.workload("mnist").content_hash))
 
 
 def made(seed: int) -> Arrays:
