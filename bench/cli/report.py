@@ -1,5 +1,7 @@
 """`report`: write the HTML page."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from bench.cli.options import data_option, format_option, output_option, print_j
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb
 from bench.config.commands import command
+from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.statistics.board import Leaderboard
@@ -50,17 +53,14 @@ def report(
     records = read_records(results, needed=not kernels, histories=True)
     boards = read_leaderboards(records, kernels)
     page = write_report(results, records, output, data_dir=data_dir, boards=boards, static=static)
-    figures = [
-        (folder, _write_figures(records, boards, folder, kind))
-        for folder, kind in ((png, "png"), (svg, "svg"))
-        if folder is not None
-    ]
+    asked = [(folder, kind) for folder, kind in ((png, "png"), (svg, "svg")) if folder is not None]
+    count = _write_figures(records, boards, asked) if asked else 0
     if style == "json":
-        print_json({"report": page, "figures": [{"folder": folder, "count": count} for folder, count in figures]})
+        print_json({"report": page, "figures": [{"folder": folder, "count": count} for folder, _ in asked]})
         return
     click.echo(f"report: {page}")
-    for folder, written in figures:
-        click.echo(f"{written} figures and {CAPTIONS_FILE}: {folder}")
+    for folder, _ in asked:
+        click.echo(f"{count} figures and {CAPTIONS_FILE}: {folder}")
 
 
 def write_report(
@@ -95,14 +95,18 @@ def write_report(
     return path
 
 
-def _write_figures(records: "list[Record]", boards: "list[Leaderboard]", folder: Path, style: str) -> int:
+def _write_figures(records: "list[Record]", boards: "list[Leaderboard]", asked: "Sequence[tuple[Path, str]]") -> int:
+    """Write every figure into each folder in its style, and the captions beside them; return how many there are."""
     from bench.cli.reading import workloads_of, write_text, write_whole
     from bench.report import paper
 
-    captions = []
-    for figure in paper.figures(records, boards, workloads_of(records)):
-        name = f"{figure.name}.{style}"
-        write_whole(folder / name, lambda partial, figure=figure: figure.save(partial, style))  # type: ignore[misc]
-        captions.append((name, figure))
-    write_text(folder / CAPTIONS_FILE, paper.captions(captions))
-    return len(captions)
+    figures = list(paper.figures(records, boards, workloads_of(records)))
+    styles: dict[Path, list[str]] = {}  # one folder may have both
+    for folder, style in asked:
+        styles.setdefault(resolved(folder), []).append(style)
+        for figure in figures:
+            name = f"{figure.name}.{style}"
+            write_whole(folder / name, partial(figure.save, style=style))
+    for folder, of_folder in styles.items():
+        write_text(folder / CAPTIONS_FILE, paper.captions(figures, of_folder))
+    return len(figures)

@@ -1,15 +1,16 @@
 """The figures for a paper: one file each, black on white, the same bytes from the same records."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.config.workload import Workload
 from bench.report import overview
-from bench.report.cards import slug
+from bench.report.cards import free_name, slug
 from bench.report.html import board_sections
 from bench.report.overview import Curves
+from bench.report.sections import BoardSections
 from bench.report.style import PAPER, Look, svg_of
 from bench.statistics.board import Leaderboard
 from bench.store.journal import latest_attempts
@@ -47,8 +48,18 @@ class PaperFigure:
 def figures(
     records: Iterable[Record], boards: Sequence[Leaderboard], workloads: Mapping[str, Workload]
 ) -> Iterator[PaperFigure]:
-    """Yield the figures of every table: rank intervals, cost against quality, and every curve on every workload."""
-    sections = board_sections(latest_attempts(records), boards, workloads)
+    """Yield the figures of every table: rank intervals, cost against quality, and every curve on every workload.
+
+    No two have one name: one file would replace the other, and both captions would stand below one picture.
+    """
+    taken: set[str] = set()
+    for figure in _figures(board_sections(latest_attempts(records), boards, workloads), boards):
+        name = free_name(figure.name, taken)
+        taken.add(name)
+        yield replace(figure, name=name)
+
+
+def _figures(sections: Iterable[BoardSections], boards: Sequence[Leaderboard]) -> Iterator[PaperFigure]:
     for section in sections:
         board = section.board
         suffix = _suffix(board, boards)
@@ -86,7 +97,11 @@ def _curves(board: Leaderboard, curves: Curves) -> "Callable[[Figure, Axes], Non
     return lambda figure, axes: overview.draw_curves(figure, axes, board, curves, PAPER)
 
 
-def captions(written: Sequence[tuple[str, PaperFigure]]) -> str:
-    """Return the captions of the files of a folder, as Markdown."""
-    parts = [f"## {name}\n\n![{figure.name}]({name})\n\n{figure.caption}\n" for name, figure in written]
+def captions(written: Iterable[PaperFigure], styles: Sequence[str]) -> str:
+    """Return the captions of the figures of a folder, as Markdown; each has a file in all of the styles."""
+    parts = [
+        f"## {', '.join(f'{figure.name}.{style}' for style in styles)}\n\n"
+        f"![{figure.name}]({figure.name}.{styles[0]})\n\n{figure.caption}\n"
+        for figure in written
+    ]
     return "\n".join(["# Figures\n", *parts])

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import msgspec
 import pandas as pd
@@ -233,6 +235,23 @@ def test_report_writes_the_figures_for_a_paper(bench, drawn, index, results, pla
         with Image.open(png[0]) as picture:
             assert picture.width == pytest.approx(7.2 * 300, abs=2)
     assert (tmp_path / "page.html").stat().st_size < 1_000_000
+
+
+def test_every_figure_has_a_file_of_its_own_and_its_caption(bench, index, tmp_path):
+    """The folders' names have no letter that a file's name keeps; and both kinds of files go into one folder."""
+    made = [make_workload(f"imagefolder:/photos/{name}?size=32", content_hash=name * 64, modes=0) for name in "猫狗"]
+    results = write([planted_record(each, "bce_ns", name="nsgan") for each in made], tmp_path / "results")
+    folder = tmp_path / "figures"
+    result = bench("report", "--results", results, "--static", "--svg", folder, "--png", results / ".." / "figures")
+    captions = (folder / "figures.md").read_text()
+    files = [heading.split(", ") for heading in re.findall("## (.*)", captions)]
+    assert result.stdout.count(f"{len(files)} figures and figures.md: ") == 2
+    assert {Path(name).suffix for names in files for name in names} == {".png", ".svg"}
+    assert sorted(name for names in files for name in names) == sorted(
+        path.name for path in folder.iterdir() if path.name != "figures.md"
+    )
+    for name in "猫狗":
+        assert len(re.findall(f"Distance to the data: imagefolder:/photos/{name}", captions)) == 1
 
 
 def test_figures_into_a_place_that_cannot_be_written(bench, index, results, tmp_path):
