@@ -26,12 +26,17 @@ def export(style: str | None, results: Path, output: Path | None) -> None:
     """
     from bench.cli.reading import read_records, write_bytes, write_text
     from bench.report.formatting import plural
+    from bench.report.publication import is_published_table
     from bench.store.table import frame
 
     with usage_errors():
         table = frame(read_records(results))
     chosen = written_as(style, output, "csv")
     path = output or (results / f"records.{chosen}" if chosen in ("parquet", "csv") else None)
+    if path is not None and is_published_table(path):
+        raise click.UsageError(
+            f"{path} is a published file, and has more than this table; name another file with --output"
+        )
     if chosen == "parquet":
         assert path is not None
         write_bytes(path, table.to_parquet(None, index=False))

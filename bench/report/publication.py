@@ -80,6 +80,11 @@ def shown(results: Path) -> str:
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else results.as_posix()
 
 
+def is_published_table(path: Path) -> bool:
+    """Say whether a file is the Parquet file of a published folder, which has more than an exported table."""
+    return path.name == published.FILE and path.exists() and (path.parent / MANIFEST).exists()
+
+
 def made_files(folder: Path, boards: Sequence[Leaderboard], records: Sequence[Record]) -> dict[str, bytes]:
     """Return all that a published folder has besides what it is made of and the manifest, by file name."""
     return {**_tables(boards, resolved(folder).name), published.FILE: _records_file(folder, records)}

@@ -189,3 +189,14 @@ def test_a_suite_chooses_among_what_is_there(bench, folder, tmp_path):
     assert result.exit_code == 2
     assert "has no record of this suite's trials" in result.stderr
     assert not fresh.exists()
+
+
+def test_an_export_replaces_no_published_file(bench, folder, tmp_path):
+    before = (folder / "records.parquet").read_bytes()
+    for output in ((), ("--output", folder / "records.parquet")):
+        result = bench("export", "--format", "parquet", "--results", folder, *output)
+        assert result.exit_code == 2
+        assert f"{folder / 'records.parquet'} is a published file, and has more" in result.stderr
+        assert (folder / "records.parquet").read_bytes() == before
+    assert bench("export", "--results", folder, "--output", tmp_path / "records.parquet").exit_code == 0
+    assert bench("verify", folder).exit_code == 0
