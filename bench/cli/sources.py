@@ -95,12 +95,12 @@ def _revision(text: str) -> Source:
 def _folder(path: Path) -> Source:
     from bench.report.formatting import plural
     from bench.store.journal import Store
-    from bench.store.kernels import KernelStore
+    from bench.store.kernels import KernelStore, holds_kernels
 
     # A folder of several results folders, as results/published is, is read as one set. A folder of kernel records
     # somewhere below is known by its files, since a package may have that name too.
     roots = {path}
-    if not any((path / name).is_dir() for name in ("records", "kernels")):
+    if not ((path / "records").is_dir() or holds_kernels(path)):
         roots = {folder.parent for folder in path.glob("**/records")}
         roots |= {file.parent.parent for file in path.glob("**/kernels/*.json")}
     stored = {root: Store(root).records(histories=False) for root in sorted(roots)}

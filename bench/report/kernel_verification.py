@@ -9,6 +9,7 @@ from bench.report.findings import FileFinding
 from bench.report.kernels import to_markdown
 from bench.report.publication import shown
 from bench.report.verification import Verified
+from bench.store import kernels
 from bench.store.journal import RecordError
 from bench.store.kernels import KernelRecord, read_kernel_record
 
@@ -17,7 +18,7 @@ README: Final = "README.md"
 
 def holds_kernels(folder: Path) -> bool:
     """Return whether a folder holds kernel timings."""
-    return (folder / "kernels").is_dir() and not (folder / "records").exists()
+    return kernels.holds_kernels(folder) and not (folder / "records").exists()
 
 
 def verify(folder: Path) -> Verified:

@@ -233,8 +233,20 @@ class KernelStore:
 
 def kernel_files(root: Path) -> list[Path]:
     """Return the paths of a results folder's kernel records, in order; what is being written is left out."""
+    if not holds_kernels(root):
+        return []
+    return sorted(path for path in (root / "kernels").iterdir() if not path.name.startswith("."))
+
+
+def holds_kernels(root: Path) -> bool:
+    """Say whether a results folder has a place for kernel records.
+
+    A results folder may be called `kernels` itself, as that of the published timings is. It has its records in folders
+    of their own, and makes no results folder of the one that it lies in.
+    """
     folder = root / "kernels"
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    within = any((folder / name).is_dir() for name in ("records", "kernels"))
+    return folder.is_dir() and not (within and not any(folder.glob("*.json")))
 
 
 def read_kernel_record(path: Path) -> KernelRecord:

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -338,6 +339,26 @@ def test_trials_and_kernel_records_of_one_folder_in_all_formats(bench, base, set
 def test_a_folder_of_several_folders_has_the_kernel_records_of_all(bench, timed, tmp_path):
     timed("all/one", 1)
     assert ", 2 kernel records" in bench("compare", tmp_path / "all", timed("new", 2)).stdout
+
+
+def test_a_results_folder_may_be_called_kernels(bench, base, timed, tmp_path):
+    """As that of the published timings is, which lies beside those of trials."""
+    shutil.copytree(base, tmp_path / "all" / "trials")
+    (timed("all/kernels", 1) / "README.md").touch()
+    result = bench("compare", base, tmp_path / "all")
+    assert result.exit_code == 0
+    assert ", 2 kernel records" in result.stdout
+    assert result.stdout.startswith("0 of 3 cells worse")
+    assert "make some with" in bench("report", "--results", tmp_path / "all").stderr
+    assert "of kernel timings" not in bench("verify", tmp_path / "all").stdout
+
+
+def test_kernel_records_that_were_copied_into_each_other_are_named(bench, timed):
+    old, new = timed("old", 1), timed("new", 2)
+    shutil.copytree(old / "kernels", new / "kernels" / "kernels")
+    result = bench("compare", old, new)
+    assert result.exit_code == 2
+    assert f"{new / 'kernels' / 'kernels'} is not a kernel record" in result.stderr
 
 
 def test_a_damaged_kernel_record_is_bad_input(bench, timed):
