@@ -106,6 +106,17 @@ def reason(error: OSError | ValueError) -> str:
 
 
 @contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Have an error name the file: on what is open already, as on a full disk, the system names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def partial_file(path: Path, *, mode: int | None = None, ending: str | None = None) -> Iterator[Path]:
     """Give an empty file beside another, and remove it afterwards unless it has gone to its place.
 
@@ -120,7 +131,8 @@ def partial_file(path: Path, *, mode: int | None = None, ending: str | None = No
         if mode is not None:
             with contextlib.suppress(PermissionError):  # some file systems have no permissions to set
                 partial.chmod(mode)
-        yield partial
+        with named(path):
+            yield partial
     finally:
         partial.unlink(missing_ok=True)
 

@@ -24,8 +24,8 @@ from msgspec import Struct
 
 from bench.config.judges import JUDGES
 from bench.files.places import resolved
-from bench.files.regular import UnusableFileError, read_regular
-from bench.files.writing import create_exclusively, refusal
+from bench.files.regular import UnusableFileError, open_regular, read_regular
+from bench.files.writing import create_exclusively, named, refusal
 from bench.store import index, strict_json
 from bench.store.record import INFRASTRUCTURE_STATUSES, OLDEST_SCHEMA, SCHEMA_VERSION, Record, contradiction
 
@@ -144,11 +144,32 @@ class Store:
         """
         kept = self.artifacts_dir(trial_id)
         copied = kept.with_name(f".{trial_id}.{secrets.token_hex(8)}")
+        failures: list[OSError] = []
+
+        def copy(source: str, target: str) -> None:
+            try:
+                _copy_file(Path(source), Path(target))
+            except OSError as error:
+                failures.append(error)
+                raise
+
         try:
-            shutil.copytree(produced, copied)
+            shutil.copytree(produced, copied, copy_function=copy)
             _put(copied, kept)
+        except shutil.Error as error:  # a list of words, and no longer of errors
+            raise failures[0] if failures else error from error
         finally:
             shutil.rmtree(copied, ignore_errors=True)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """Copy a regular file: a pipe is not waited for, and a device not read without end."""
+    try:
+        with open_regular(source) as content, named(target), target.open("wb") as copied:
+            shutil.copyfileobj(content, copied)
+    except UnusableFileError as error:
+        raise OSError(errno.ENXIO, str(error), str(source)) from error
+    shutil.copystat(source, target)
 
 
 def _put(folder: Path, kept: Path) -> None:

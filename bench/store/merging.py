@@ -10,6 +10,7 @@ A trial's attempts are taken folder by folder, in the order in which the folders
   must have the same numbers: where they differ, that is a conflict.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import msgspec
 
+from bench.files.regular import UnusableFileError, open_regular
 from bench.files.writing import create_exclusively
-from bench.store.journal import Store, differing_fields, is_comparable, read_record, record_files
+from bench.store.journal import Store, StoreError, differing_fields, is_comparable, read_record, record_files
 from bench.store.kernels import KernelStore
 from bench.store.record import Record
 from bench.store.times import moment
@@ -79,7 +81,8 @@ def merge(
 
     Raises:
         RecordError: a file is no record, or is damaged.
-        OSError: a file cannot be written.
+        StoreError: a log cannot be read.
+        OSError: an artifact cannot be read, or a file not be written; it names the file.
     """
     here = _files(into)
     there = {folder: _files(folder) for folder in folders}
@@ -181,6 +184,14 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     return files
 
 
+def _content(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            return file.read()
+    except UnusableFileError as error:
+        raise StoreError(f"{path} {error}; move it away, or restore the file") from error
+
+
 def _add(addition: Addition, store: Store) -> None:
     """Write a record, its log and the trial's artifacts; the record comes last, as it says that all is there."""
     record, source = addition.record, Store(addition.source)
@@ -188,8 +199,9 @@ def _add(addition: Addition, store: Store) -> None:
     if artifacts.is_dir() and not store.artifacts_dir(record.trial_id).exists():
         store.copy_artifacts(record.trial_id, artifacts)
     log = store.log_path(record.trial_id, record.attempt)
-    with suppress(FileNotFoundError):  # not every attempt has said something
-        content = source.log_path(record.trial_id, addition.attempt).read_bytes()
+    said = source.log_path(record.trial_id, addition.attempt)
+    if os.path.lexists(said):  # not every attempt has said something
+        content = _content(said)
         log.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             create_exclusively(log, content)

@@ -1,7 +1,10 @@
 """`merge` as a user meets it."""
 
+import errno
 import json
+import os
 
+import pytest
 from planted_records import planted_record
 from synthetic import write
 
@@ -50,6 +53,38 @@ def test_a_damaged_record_is_named_and_nothing_is_said_to_be_added(bench, tmp_pa
     result = bench("merge", one, "--into", tmp_path / "all")
     assert result.exit_code == 2
     assert str(path) in result.stderr
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("odd", ["pipe", "dangling", "device"])
+@pytest.mark.parametrize("place", ["artifacts/{}/samples.png", "logs/{}.0.log"])
+def test_what_cannot_be_copied_is_named(bench, tmp_path, odd, place):
+    one = write([planted(0)], tmp_path / "one")
+    path = one / place.format(planted(0).trial_id)
+    path.parent.mkdir(parents=True)
+    if odd == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere" if odd == "dangling" else "/dev/full")
+    result = bench("merge", one, "--into", tmp_path / "all")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {path}")
+    assert "cannot be read: " in result.stderr
+    path.unlink()
+    assert bench("merge", one, "--into", tmp_path / "all").stdout.startswith("1 record added")
+
+
+def test_a_full_disk_is_named_by_the_record_that_it_has_no_room_for(bench, tmp_path, monkeypatch):
+    one = write([planted(0)], tmp_path / "one")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = bench("merge", one, "--into", tmp_path / "all")
+    assert result.exit_code == 1
+    name = f"{planted(0).trial_id}.0.json"
+    assert result.stderr == f"error: {tmp_path / 'all' / 'records' / name}: No space left on device\n"
 
 
 def test_a_folder_that_is_not_there_is_bad_input(bench, tmp_path):
