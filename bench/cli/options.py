@@ -110,7 +110,7 @@ SUFFIXES: Final = {
 
 def written_as(style: str | None, output: Path | None, default: str) -> str:
     """Return the format: the chosen one, else the one that the file's ending names, else the default."""
-    named = SUFFIXES.get(output.suffix, default) if output else default
+    named = SUFFIXES.get(output.suffix.lower(), default) if output else default
     choice = next(param for param in click.get_current_context().command.params if param.name == "style")
     assert isinstance(choice.type, click.Choice)
     return style or (named if named in choice.type.choices else default)

@@ -134,6 +134,14 @@ def test_the_name_of_the_file_says_how_it_is_exported(bench, results, tmp_path, 
     assert len(read(output)) == 12
 
 
+@pytest.mark.parametrize(("verb", "rows"), [("leaderboard", 4), ("export", 12)])
+def test_the_name_of_a_file_says_it_in_capitals_too(bench, results, tmp_path, verb, rows):
+    for name, read in (("TABLE.CSV", pd.read_csv), ("Table.Json", lambda path: json.loads(path.read_text()))):
+        assert bench(verb, "-o", tmp_path / name, "--results", results).exit_code == 0
+        table = read(tmp_path / name)
+        assert len(table["tables"][0]["rows"] if isinstance(table, dict) else table) == rows
+
+
 def test_every_format_of_export_has_all_digits(bench, tmp_path):
     small = {"cost.tiny": 3.2e-11, "cost.third": 1 / 3, "cost.large": 123456789.12345678}
     lacking = planted_record(make_workload(), "hinge")
