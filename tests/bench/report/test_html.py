@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from planted_kernels import noisy_kernels
+from planted_records import make_workload
 
 from bench.report import interactive, sections
 from bench.report.cards import ATLAS, anchors, slug
@@ -106,6 +107,20 @@ def test_the_page_loads_nothing_from_anywhere(page):
     # An address is a link that a reader may follow to the atlas, and nothing else.
     assert not re.search(r"https?://", re.sub(rf'<a href="{re.escape(ATLAS)}/[a-z_-]+\.md">', "", own))
     assert "default-src 'none'" in own  # and the browser would not let the library load anything either
+
+
+def test_the_filter_knows_a_workload_by_its_name_to_the_letter(record, monkeypatch):
+    """Without a value an option has its words as one, with each blank once."""
+    made = [
+        make_workload(f"imagefolder:/photos/{name}?size=32", content_hash=name[0] * 64, modes=0)
+        for name in ("cats  and  dogs", "birds")
+    ]
+    monkeypatch.setattr(sections, "element_of", lambda *_: "")
+    monkeypatch.setattr(sections, "MONITORS", ())
+    known = {each.name: each for each in made}
+    text = render([record(each) for each in made], known, sample_file=Path, command="c", scripted=False)
+    for each in made:
+        assert text.count(f'<option value="{each.name}">') == 1
 
 
 def test_every_method_is_there_and_a_hostile_name_is_only_text(page, planted_order):
