@@ -128,8 +128,6 @@ def _draw(figure: "Figure", axes: "Axes", drawn: Sequence[Bar], look: Look) -> N
             fontsize=look.font_size - 1, color=look.ink,
         )  # fmt: skip
     axes.set_yticks(places, [bar.name for bar in drawn])
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)  # a name is no formula
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.08 * max(1.0, *(bar.total for bar in drawn)))
     axes.set_xlabel(f"× {REFERENCE_METHOD}'s discriminator step")

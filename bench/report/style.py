@@ -41,7 +41,8 @@ class Look:
     @property
     def settings(self) -> dict[Any, Any]:
         """Matplotlib's settings, to be in force while a figure is drawn and saved."""
-        return settings(ink=self.ink, edge=self.faint, font_size=self.font_size)
+        # A name is no formula, whatever signs are in it.
+        return settings(ink=self.ink, edge=self.faint, font_size=self.font_size) | {"text.parse_math": False}
 
 
 PAPER: Final = Look(

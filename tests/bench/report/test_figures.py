@@ -8,7 +8,9 @@ import pytest
 
 from bench.report.curves import MONITORS, MOST_BLOCKS, Line, band, distance_lines, limits, monitor_lines
 from bench.report.figures import MOST_LINES, Panel, draw
+from bench.report.paper import figures
 from bench.report.style import PAGE
+from bench.statistics.ranking import rank
 
 
 def panel(**changes):
@@ -150,3 +152,15 @@ def test_tick_labels_keep_their_digits():
     svg = draw(panel(lines=[Line(0, [(0, 1e-3), (400, 10.0)])], limits=(1e-3, 10.0), levels=()))
     words = [each.text for each in ElementTree.fromstring(svg).iter("text")]
     assert {"0.001", "0.01", "0.1", "1", "10"} <= set(words)
+
+
+def test_a_name_with_dollar_signs_is_no_formula(record, workload, tmp_path):
+    name = "$x^$ or $5$"
+    records = [record(workload, method, seed, distance=50.0 + seed) for method in ("nsgan", name) for seed in range(5)]
+    workloads = {"digits": workload}
+    named = []
+    for figure in figures(records, rank(records, workloads, resamples=50), workloads):
+        if figure.name in ("ranks", "cost", "distance-digits"):
+            figure.save(tmp_path / "figure.svg", "svg")
+            named.append(name in (tmp_path / "figure.svg").read_text())
+    assert named == [True, True, True]
