@@ -29,11 +29,15 @@ def merge(context: click.Context, folders: tuple[Path, ...], into: Path, style: 
     machines and have other numbers, that is a conflict: it is reported, and the exit code is 1.
     """
     from bench.cli.progress import counted
-    from bench.store.journal import StoreError
+    from bench.store.journal import StoreError, record_files
+    from bench.store.kernels import kernel_files
     from bench.store.merging import merge as united
 
     if any(folder.resolve() == into.resolve() for folder in folders):
         raise click.UsageError(f"{into} cannot be united with itself; name the other folders alone")
+    empty = [folder for folder in folders if not (record_files(folder) or kernel_files(folder))]
+    if len(empty) == len(folders):
+        raise click.UsageError(f"there are no records in {', '.join(map(str, folders))}; name folders that have some")
     try:
         with usage_errors(), counted(1) as (_, tell):
             union = united(into, folders, lambda done, trials: tell("trials", done, trials))
@@ -42,6 +46,8 @@ def merge(context: click.Context, folders: tuple[Path, ...], into: Path, style: 
     if style == "json":
         print_json(_document(into, union))
     else:
+        for folder in empty:
+            click.echo(f"note: there are no records in {folder}")
         _print(into, union)
     context.exit(1 if union.conflicts else 0)
 

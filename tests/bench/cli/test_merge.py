@@ -87,5 +87,20 @@ def test_a_full_disk_is_named_by_the_record_that_it_has_no_room_for(bench, tmp_p
     assert result.stderr == f"error: {tmp_path / 'all' / 'records' / name}: No space left on device\n"
 
 
+def test_folders_without_records_are_named(bench, tmp_path):
+    """As the folder around those that were meant, or that of a job that has not begun."""
+    around = write([planted(0)], tmp_path / "around" / "one").parent
+    result = bench("merge", around, "--into", tmp_path / "all")
+    assert result.exit_code == 2
+    assert f"there are no records in {around}; " in result.stderr
+    assert not (tmp_path / "all").exists()
+    result = bench("merge", around, around / "one", "--into", tmp_path / "all")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"note: there are no records in {around}",
+        f"1 record added: {tmp_path / 'all'}",
+    ]
+
+
 def test_a_folder_that_is_not_there_is_bad_input(bench, tmp_path):
     assert bench("merge", tmp_path / "none", "--into", tmp_path / "all").exit_code == 2
