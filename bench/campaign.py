@@ -39,6 +39,7 @@ from bench.events import (
     TrialStarted,
 )
 from bench.execution.interface import TRAINER, Executor, Finished, Message, Started, Task
+from bench.files.places import as_text
 from bench.files.writing import reason
 from bench.plan import pending
 from bench.store.checkpoints import remove_checkpoints
@@ -126,7 +127,9 @@ def run(
         todo = pending(trials, store, options.inception, options.also_in)
         recorded = len(trials) - len(todo)
         remove_checkpoints(checkpoints, {trial.id for trial in trials} - {trial.id for trial, _ in todo})
-        yield CampaignStarted(planned=len(trials), recorded=recorded, workers=executor.workers, results=str(store.root))
+        yield CampaignStarted(
+            planned=len(trials), recorded=recorded, workers=executor.workers, results=as_text(store.root)
+        )
 
         def task_of(trial: Trial, attempt: int) -> Task:
             return Task(

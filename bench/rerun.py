@@ -22,6 +22,7 @@ import msgspec
 
 import losses
 from bench import data
+from bench.config.commands import quoted
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial, canonical_json
 from bench.events import Progress
@@ -217,11 +218,11 @@ def recipe(records: Iterable[Record], folder: Path, count: int) -> list[str]:
         if any((record.commit or "").endswith("-dirty") for record in made):
             lines.append(f"# some of {commit[:12]} ran with changes that were not committed: they may differ")
         tree = f"../rerun-{commit[:12]}"
-        files = " ".join(shlex.quote(f"{whole}/records/{record.trial_id}.{record.attempt}.json") for record in made)
+        files = " ".join(quoted(f"{whole}/records/{record.trial_id}.{record.attempt}.json") for record in made)
         lines += [
             f"git worktree add {tree} {commit}",
             f"(cd {tree} && PYTHONPATH=. python -c {shlex.quote(_SCRIPT)} {files})",
-            f"python -m bench verify {shlex.quote(str(folder))} --rerun {count} --reruns {tree}/reruns",
+            f"python -m bench verify {quoted(str(folder))} --rerun {count} --reruns {tree}/reruns",
         ]
     return lines
 

@@ -9,6 +9,7 @@ import click
 
 from bench.cli.completion import complete_methods, complete_suites, complete_workloads
 from bench.cli.values import GivenPath
+from bench.files.places import as_text
 
 if TYPE_CHECKING:
     from bench.config.suite import Suite
@@ -120,7 +121,7 @@ def json_text(document: object) -> str:
     """Return a document as JSON. Numbers that are not finite are null."""
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=as_text), indent=2).decode() + "\n"
 
 
 def print_json(document: object) -> None:

@@ -1,11 +1,11 @@
 """An unknown loss that a file in the current folder registers: the user forgot `--losses`."""
 
 import ast
-import shlex
 from pathlib import Path
 
 import click
 
+from bench.config.commands import quoted
 from bench.files.regular import UnusableFileError, read_regular
 
 _LARGEST = 2**20
@@ -21,7 +21,7 @@ def hint(error: ValueError) -> str:
     if not any(parameter.name == "loss_files" for parameter in context.command.params):
         return ""
     file = registering(name, Path())
-    return "" if file is None else f"; {file} registers it: add --losses {shlex.quote(str(file))}"
+    return "" if file is None else f"; {file} registers it: add --losses {quoted(str(file))}"
 
 
 def registering(name: str, folder: Path) -> Path | None:

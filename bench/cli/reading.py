@@ -11,6 +11,7 @@ import click
 from bench.cli.options import usage_errors
 from bench.cli.terminal import PIPE_WIDTH, cleaning_console
 from bench.config.commands import command
+from bench.files.places import as_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +137,7 @@ def plainly(show: "Callable[[Console], object]") -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole; see `write_whole`."""
-    write_bytes(path, text.encode())
+    write_bytes(path, as_text(text).encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """What `compare` compares: a results folder, a baseline file, `git:REV[:PATH]`, kernel timings, or golden traces."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +9,7 @@ import click
 
 from bench.cli.options import usage_errors
 from bench.cli.values import EMPTY
-from bench.files.places import resolved
+from bench.files.places import as_text, resolved
 
 if TYPE_CHECKING:
     from bench.store.baseline import Baseline
@@ -59,9 +59,16 @@ def baseline_path(name: str) -> Path:
 def read_source(text: str, name: str) -> Source:
     """Read one side, which messages call by this name.
 
+    Its description goes into reports of every kind: it is text, whatever the folder is called.
+
     Raises:
         click.UsageError: what is there cannot be used. That nothing is there is no error here.
     """
+    source = _read(text, name)
+    return replace(source, description=as_text(source.description))
+
+
+def _read(text: str, name: str) -> Source:
     from bench.store.revision import PREFIX
 
     if not text:

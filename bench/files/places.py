@@ -34,6 +34,11 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def as_text(words: object) -> str:
+    """Return a path, or words with paths in them, as text: bytes of a name that are no UTF-8 are replaced."""
+    return str(words).encode(errors="surrogateescape").decode(errors="replace")
+
+
 def user_cache() -> Path:
     """Return the program's folder among the user's caches.
 

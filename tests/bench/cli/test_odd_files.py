@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,49 @@ def test_printed_commands_can_be_pasted(bench, results, tmp_path, monkeypatch, n
         assert bench(*words[3:]).stdout == first.stdout
     hint = bench("leaderboard", "--results", f"no {name}")
     assert shlex.split(hint.stderr.partition("make some with: ")[2])[-1] == f"no {name}"
+
+
+@pytest.fixture
+def latin(results, tmp_path):
+    """Results in a folder whose name is no UTF-8, as on an old disk."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9 it's")
+    try:
+        results.rename(folder)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    return folder
+
+
+@pytest.mark.parametrize("style", ["md", "csv", "json", "latex", "html"])
+def test_a_folder_whose_name_is_no_text_is_named_by_its_bytes(bench, latin, tmp_path, style):
+    result = bench("leaderboard", "--results", latin, "--format", style, "--output", tmp_path / "table")
+    assert result.exit_code == 0
+    assert "xe9 it" in (tmp_path / "table").read_text()
+
+
+@pytest.mark.parametrize(
+    "verb", [pytest.param("report", marks=pytest.mark.slow), "status", "compare", "merge", "verify"]
+)
+def test_a_folder_whose_name_is_no_text_is_read_by_every_verb(bench, latin, tmp_path, verb):
+    arguments = {
+        "report": ("--static", "--results", latin),
+        "status": ("--suite", "smoke", "--json", "--results", latin),
+        "compare": (latin, latin, "--json", "--output", tmp_path / "compared.md"),
+        "merge": (latin, "--into", latin.with_name(f"{latin.name}2"), "--json"),
+        "verify": (latin, "--json"),
+    }[verb]
+    ends_well(result := bench(verb, *arguments))
+    assert result.exit_code == (1 if verb == "verify" else 0), result.stderr
+
+
+def test_the_command_for_a_folder_whose_name_is_no_text_can_be_pasted(bench, latin):
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash here")
+    (latin / "empty").mkdir()
+    hint = bench("leaderboard", "--results", latin / "empty").stderr.partition(" bench run --results ")[2]
+    said = subprocess.run([bash, "-c", f"printf %s {hint}"], capture_output=True, check=True).stdout
+    assert said == os.fsencode(latin / "empty")
 
 
 def test_records_with_times_of_another_shape_have_a_page(bench, results, tmp_path):
