@@ -32,6 +32,7 @@ def facts(board: Leaderboard) -> list[str]:
     if any(row.variant for row in board.rows):
         said.append(f"{VARIANT_MARK} not well defined on this discriminator: a labelled variant, never ranked.")
     said.extend(_aliases(board))
+    said.extend(_shared_names(board))
     said.extend(_left_out(board))
     return said
 
@@ -40,6 +41,14 @@ def _aliases(board: Leaderboard) -> list[str]:
     aliases = {row.method: aliases_of(row.method) for row in board.rows}
     said = [f"{name} is also {' and '.join(others)}" for name, others in aliases.items() if others]
     return [f"The same gradients under another name: {'; '.join(said)}."] if said else []
+
+
+def _shared_names(board: Leaderboard) -> list[str]:
+    """Name what was recorded of methods whose rows are called by their expressions, as several have had the name."""
+    spelled = [row for row in board.rows if row.method == row.expression]
+    recorded = {record.spec.method_name for row in spelled for runs in row.results.values() for record in runs}
+    names = sorted(recorded - {row.expression for row in spelled})
+    return [f"Recorded of several methods under one name, {', '.join(names)}: each is spelled out."] if names else []
 
 
 def _counting_text(board: Leaderboard) -> str:

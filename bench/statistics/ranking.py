@@ -16,7 +16,7 @@ from bench.statistics.damage import refuse_damaged
 from bench.statistics.estimates import Estimates, estimate_methods
 from bench.statistics.iterations import iterations
 from bench.statistics.judged import judged_columns
-from bench.statistics.rows import column_of, name_of, row_of
+from bench.statistics.rows import column_of, name_of, row_names, row_of
 from bench.statistics.scores import is_result, score
 from bench.store.journal import latest_attempts
 from bench.store.kernels import KernelRecord
@@ -84,7 +84,10 @@ def _leaderboard(group: ComparableGroup, workloads: Mapping[str, Workload], resa
     placed = dict(zip(complete, estimates.methods, strict=True)) if estimates else {}
     reached = dict(zip(cells.scored, estimates.reach_on, strict=True)) if estimates else {}
     timing = timing_of(group, workloads)
-    rows = [row_of(cells, method, placed.get(method), timing, reference) for method in group.methods]
+    rows = [
+        row_of(cells, method, name, placed.get(method), timing, reference)
+        for method, name in row_names(group, reference).items()
+    ]
     counting = {name: frozenset(seeds) for name, seeds in cells.seeds.items()}
     return Leaderboard(
         key=group.key,

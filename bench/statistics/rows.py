@@ -1,6 +1,7 @@
 """One method's row of the table: its estimates, and the medians of what its runs measured."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -26,10 +27,29 @@ def name_of(group: ComparableGroup, method: MethodKey) -> str:
     return min((record.spec.method_name for record in group.records_of(method)), key=lambda name: (len(name), name))
 
 
+def row_names(group: ComparableGroup, reference: MethodKey | None) -> dict[MethodKey, str]:
+    """Return what each row of a table is called: the method's name, or its expression where several have that name.
+
+    So it is where a name of the catalogue has come to stand for another method: two rows of one name would not say
+    which is which. The reference keeps its name, which every verdict goes by.
+    """
+    names = {method: name_of(group, method) for method in group.methods}
+    bearers = Counter(name for name, _ in {(name, method.expression) for method, name in names.items()})
+    return {
+        method: name if bearers[name] == 1 or method == reference else method.expression
+        for method, name in names.items()
+    }
+
+
 def row_of(
-    cells: Cells, method: MethodKey, estimate: MethodEstimate | None, timing: Timing, reference: MethodKey | None
+    cells: Cells,
+    method: MethodKey,
+    name: str,
+    estimate: MethodEstimate | None,
+    timing: Timing,
+    reference: MethodKey | None,
 ) -> LeaderboardRow:
-    """Return the row of a method; without an estimate it has neither score nor rank."""
+    """Return the row of a method, which the table calls by that name; without an estimate it has no score or rank."""
     group = cells.group
     records = group.records_of(method)
     results = {
@@ -42,7 +62,7 @@ def row_of(
     done = {name: sum(record.spec.seed in seeds for record in results[name]) for name, seeds in counting.items()}
     scored = [done[name] for name in cells.scored]
     row = LeaderboardRow(
-        method=name_of(group, method),
+        method=name,
         expression=method.expression,
         variant=method.variant,
         provisional=min(scored, default=0) < PUBLISHABLE_SEEDS,

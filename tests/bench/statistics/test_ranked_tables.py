@@ -242,3 +242,24 @@ def test_times_are_those_of_images_where_there_are_any(record, workload, toy):
         assert (board.timed_on, hinge.images_per_second, hinge.relative_throughput) == (on, speed, pace)
         assert hinge.relative_discriminator_update == 1 / pace
         assert hinge.cost_pairs == 1
+
+
+def test_two_methods_of_one_name_are_told_apart(record, workload):
+    """As when a name of the catalogue has come to stand for another method."""
+    spelled = ("bce_ns + r1(gamma=1.0)", "bce_ns + r1(gamma=10.0)")
+    methods = [("bce_ns", "nsgan"), ("lsgan", "lsgan"), *((method, "nsgan-r1") for method in spelled)]
+    records = [record(workload, method, seed, name=name) for method, name in methods for seed in range(2)]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    assert sorted(methods_of(board)) == [*spelled, "lsgan", "nsgan"]
+    assert any("under one name, nsgan-r1: each is spelled out" in note for note in facts(board))
+    (board,) = rank(records[:-2], {"digits": workload}, resamples=50)
+    assert sorted(methods_of(board)) == ["lsgan", "nsgan", "nsgan-r1"]
+    assert not any("spelled out" in note for note in facts(board))
+
+
+def test_the_reference_keeps_a_name_that_another_method_has_too(record, workload):
+    methods = ("bce_ns", "bce_ns + r1(gamma=1.0)")
+    records = [record(workload, method, seed, name="nsgan") for method in methods for seed in range(2)]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    assert sorted(methods_of(board)) == ["bce_ns + r1(gamma=1.0)", "nsgan"]
+    assert board.reference == "nsgan"
