@@ -9,7 +9,7 @@ is shared by all cells. Benchmarks of pytest have no reference; their rounds sha
 threshold stands against that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.config.protocol import REFERENCE_METHOD
 from bench.statistics.exact import mann_whitney, mann_whitney_least
-from bench.statistics.gates.cells import IDENTICAL, Pair, Side
+from bench.statistics.gates.cells import IDENTICAL, Pair
 from bench.statistics.gates.verdicts import (
     FEWEST_SEEDS,
     LOOSE_THRESHOLD,
@@ -28,6 +28,7 @@ from bench.statistics.gates.verdicts import (
     incomparable,
 )
 from bench.statistics.intervals import Array, percentile_interval
+from bench.store.record import Record
 
 SPEED: Final = "images_per_second"
 
@@ -66,8 +67,9 @@ def throughput(pair: Pair, settings: GateSettings, reference: Pair | None = None
     """Judge how fast one cell trains: one value per run, its median block over the reference's at the same seed.
 
     Runs of machines that the other set has not seen are left out; where several are common, the one with most runs
-    counts. `base` and `new` are images a second, and `effect` is the ratio of NEW's seconds, each over the reference's,
-    to BASE's: above 1 is slower.
+    counts. Times that NEW has from BASE say nothing of those that it measured itself, and are left out, too. `base` and
+    `new` are images a second, and `effect` is the ratio of NEW's seconds, each over the reference's, to BASE's: above 1
+    is slower.
 
     Args:
         pair: the cell.
@@ -78,7 +80,7 @@ def throughput(pair: Pair, settings: GateSettings, reference: Pair | None = None
     """
     if pair.refusal:
         return incomparable("throughput", pair.refusal)
-    base, new = _by_machine(pair.base), _by_machine(pair.new)
+    base, new = _by_machine(pair.base.runs), _by_machine(_timed(pair))
     if not base or not new:
         missing = " and ".join(name for name, speeds in (("BASE", base), ("NEW", new)) if not speeds)
         return incomparable("throughput", f"{missing} has no throughput")
@@ -141,10 +143,29 @@ def _with_centers(
     )
 
 
-def _by_machine(side: Side) -> dict[str, dict[int, float]]:
+def _timed(pair: Pair) -> Mapping[int, Record]:
+    """Return the runs of NEW whose times are judged: those that are no copies from BASE, or all if there are no others.
+
+    A folder that holds the records of BASE and further seeds would be compared with itself.
+    """
+    own = {
+        seed: record
+        for seed, record in pair.new.runs.items()
+        if (base := pair.base.runs.get(seed)) is None or not _is_copy(record, base)
+    }
+    return own or pair.new.runs
+
+
+def _is_copy(record: Record, base: Record) -> bool:
+    """Say whether a time was measured once: no two runs take equally long to the last bit."""
+    measured = [(each.trial_id, each.fingerprint, each.cost.get(SPEED)) for each in (record, base)]
+    return measured[0] == measured[1]
+
+
+def _by_machine(runs: Mapping[int, Record]) -> dict[str, dict[int, float]]:
     """Return the images a second of every seed, by the fingerprint of the machine."""
     speeds: dict[str, dict[int, float]] = {}
-    for seed, record in side.runs.items():
+    for seed, record in runs.items():
         speed = record.cost.get(SPEED)
         if record.environment is not None and speed is not None and np.isfinite(speed) and speed > 0:
             speeds.setdefault(record.environment.fingerprint, {})[seed] = speed
@@ -155,7 +176,7 @@ def _common(pair: Pair, reference: Pair | None) -> str | None:
     """Choose the machine on which both sets have most values, those beside the reference first."""
     if pair.refusal:
         return None
-    base, new = _by_machine(pair.base), _by_machine(pair.new)
+    base, new = _by_machine(pair.base.runs), _by_machine(_timed(pair))
     counts = {}
     for name in base.keys() & new.keys():
         ratios = _ratios(pair, reference, name)
@@ -169,8 +190,8 @@ def _ratios(pair: Pair, reference: Pair | None, machine: str) -> tuple[Array, Ar
     if reference is None or reference.refusal:
         return None
     ratios = []
-    for side, beside in ((pair.base, reference.base), (pair.new, reference.new)):
-        own, other = (_by_machine(runs).get(machine, {}) for runs in (side, beside))
+    for runs, beside in ((pair.base.runs, reference.base.runs), (_timed(pair), reference.new.runs)):
+        own, other = (_by_machine(of_method).get(machine, {}) for of_method in (runs, beside))
         ratios.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
     return (ratios[0], ratios[1]) if min(map(len, ratios)) else None
 

@@ -153,6 +153,20 @@ def test_runs_without_a_time_are_said_to_have_none():
     assert (found.verdict, found.note) == ("not comparable", "NEW has no throughput")
 
 
+def test_a_folder_that_has_grown_is_judged_by_what_it_measured_itself():
+    """NEW holds the runs of BASE, times and all, beside five that are half as fast."""
+    base = runs(2000 * np.resize(JITTER, 20))
+    slow = judge(base, [*base, *runs(1000 * JITTER[:5], start=20)])
+    assert (slow.verdict, slow.base_count, slow.new_count) == ("worse", 20, 5)
+    assert slow.effect == pytest.approx(2.0, rel=0.02)
+    elsewhere = judge(base, [*base, *runs(1000 * JITTER[:5], fingerprint="other", start=20)])
+    assert (elsewhere.verdict, elsewhere.able) == ("not comparable", False)
+    again = judge(base, runs(1000 * np.resize(JITTER, 20)))
+    assert (again.verdict, again.new_count) == ("worse", 20), "the same trials, timed anew"
+    assert judge(base, base).note == "identical: the same trials with the same results"
+    assert judge(base, base[:10]).verdict == "equivalent"
+
+
 def rounds(name, seconds, fingerprint="a"):
     return Timing(name, fingerprint, f"machine {fingerprint}", tuple(map(float, seconds)))
 
