@@ -109,7 +109,7 @@ def compare(
         from bench.cli.reading import write_text
         from bench.report.flags import encode_flags
 
-        write_text(flagged, encode_flags(comparison.reruns, results_of, own_losses.files))
+        write_text(flagged, encode_flags(comparison, results_of, own_losses.files))
     _write(shown, style, outputs)
     if shown.outcome == "nothing" and not (before.records or before.timings or before.kernels or before.golden):
         say(_how_to_begin(base, before, after))
@@ -152,8 +152,8 @@ def _comparison(before: "Source", after: "Source", settings: "GateSettings", fla
 
     workloads = workloads_of([*before.records, *after.records])
     with usage_errors():
-        flags = read_flags(flagged) if settings.stage == "2" and flagged is not None else None
-        compared = compare_records(before.records, after.records, workloads, settings, flags)
+        screened = read_flags(flagged) if settings.stage == "2" and flagged is not None else (None, None)
+        compared = compare_records(before.records, after.records, workloads, settings, *screened)
     # Where NEW alone has kernel records they say nothing, unless there is nothing else.
     if (before.kernels and after.kernels) or not (before.records and after.records):
         from bench.statistics.gates.kernels import with_kernels

@@ -1,8 +1,8 @@
-"""What stage 1 hands to stage 2: the flagged cells with the seeds it has seen, and the commands that run fresh ones."""
+"""What stage 1 hands to stage 2: the cells that it flags or lets pass, and the commands that run fresh seeds."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +13,7 @@ from bench.config.trial import is_from_elsewhere, part_versions
 from bench.extractors.specs import features_of
 from bench.files.regular import UnusableFileError, read_regular
 from bench.statistics.gates.cells import CellKey
-from bench.statistics.gates.comparison import Rerun
+from bench.statistics.gates.comparison import Comparison, Rerun
 from bench.statistics.gates.verdicts import Direction, Flag
 from bench.store import strict_json
 from bench.store.record import Record
@@ -37,20 +37,35 @@ class FlagFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     flags_version: int
     cells: tuple[FlaggedCell, ...]
+    passed: tuple[CellKey, ...] | None = None
+    """What stage 1 has judged and not flagged; none in files of before this was kept."""
     commands: tuple[str, ...]
 
 
-def encode_flags(reruns: Sequence[Rerun], results_of: ResultsOf, files: Mapping[str, Path]) -> str:
+class Screened(NamedTuple):
+    """What stage 1 says of its cells, as `bench.statistics.gates.comparison.compare` takes it."""
+
+    flags: Mapping[CellKey, Flag]
+    passed: frozenset[CellKey] | None
+
+
+def encode_flags(comparison: Comparison, results_of: ResultsOf, files: Mapping[str, Path]) -> str:
     """Return the text of the file; `results_of` and `files` are those of `commands`."""
+    reruns = comparison.reruns
     cells = tuple(
         FlaggedCell(cell=rerun.pair.key, direction=rerun.flag.direction, seeds=rerun.flag.seeds) for rerun in reruns
     )
-    document = FlagFile(flags_version=_SCHEMA_VERSION, cells=cells, commands=tuple(commands(reruns, results_of, files)))
+    document = FlagFile(
+        flags_version=_SCHEMA_VERSION,
+        cells=cells,
+        passed=tuple(sorted(comparison.judged)),
+        commands=tuple(commands(reruns, results_of, files)),
+    )
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def read_flags(path: Path) -> Mapping[CellKey, Flag]:
-    """Read the flagged cells.
+def read_flags(path: Path) -> Screened:
+    """Read what stage 1 has flagged and let pass.
 
     Raises:
         ValueError: the file cannot be read, or stage 1 has not written it.
@@ -62,7 +77,8 @@ def read_flags(path: Path) -> Mapping[CellKey, Flag]:
         raise ValueError(f"the flagged cells: {path} {error}; {hint}") from error
     except strict_json.UNREADABLE as error:
         raise ValueError(f"{path} holds no flagged cells ({error}); {hint}") from error
-    return {cell.cell: Flag(cell.direction, cell.seeds) for cell in document.cells}
+    flags = {cell.cell: Flag(cell.direction, cell.seeds) for cell in document.cells}
+    return Screened(flags, None if document.passed is None else frozenset(document.passed))
 
 
 def commands(reruns: Iterable[Rerun], results_of: ResultsOf, files: Mapping[str, Path]) -> list[str]:

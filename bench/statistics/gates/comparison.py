@@ -5,7 +5,7 @@ may stand on: a gate that has not looked does not pass.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -135,6 +135,11 @@ class Comparison:
         reasons = Counter(row.unseen for row in self.rows if row.unseen and not row.redefined)
         return dict(reasons.most_common()) | dict.fromkeys(self.unmeasured, 1)
 
+    @property
+    def judged(self) -> frozenset[CellKey]:
+        """The cells whose quality was looked at, and none of which is flagged."""
+        return frozenset(row.key for row in self.rows if row.key and row.decisive.able and not row.flagged)
+
     def outcome(self, *, allow_improvement: bool, allow_missing: bool = False) -> Outcome:
         """Return the outcome in one word: alarms first, and a pass only if all of BASE was compared.
 
@@ -166,6 +171,7 @@ def compare(
     workloads: Mapping[str, Workload],
     settings: GateSettings,
     flags: Mapping[CellKey, Flag] | None = None,
+    passed: Set[CellKey] | None = None,
 ) -> Comparison:
     """Compare two sets of records.
 
@@ -175,12 +181,13 @@ def compare(
         workloads: of both sets, by the names in the records' specs.
         settings: the stage, the threshold of time, the seed of the bootstrap.
         flags: what stage 1 has flagged, for stage 2.
+        passed: what stage 1 has judged and not flagged, for stage 2; None where nobody knows.
 
     Raises:
         ValueError: a record is damaged, or a flagged cell is in neither set.
     """
     pairs = pair(base, new)
-    judged = quality(pairs, workloads, settings, flags)
+    judged = quality(pairs, workloads, settings, flags, passed)
     gates = zip(judged, failures_of(pairs), throughputs(pairs, settings), strict=True)
     rows = tuple(
         Row(

@@ -18,7 +18,7 @@ BASE is the same in both stages, and so is its luck; tests/bench/statistics/gate
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -66,6 +66,7 @@ def quality(
     workloads: Mapping[str, Workload],
     settings: GateSettings,
     flags: Mapping[CellKey, Flag] | None = None,
+    passed: Set[CellKey] | None = None,
 ) -> list[GateFinding]:
     """Judge the quality of every cell, in the order of the pairs.
 
@@ -74,6 +75,7 @@ def quality(
         workloads: by the name in the records' specs.
         settings: the stage among them.
         flags: what stage 1 has flagged; stage 2 looks at these cells alone.
+        passed: what stage 1 has judged and let pass, and stage 2 lets pass, too; None where nobody knows.
 
     Raises:
         ValueError: a record is damaged; or a flagged cell is in neither set.
@@ -101,7 +103,7 @@ def quality(
             level = _level(settings, family, len(flags), suspected=flag is not None)
             tested[index] = _test(cell, workloads, settings, level, flag)
             findings.append(tested[index].finding)
-    decided = _decide(tested, pairs, flags, settings)
+    decided = _decide(tested, pairs, flags, passed, settings)
     return [decided.get(index, finding) for index, finding in enumerate(findings)]
 
 
@@ -236,6 +238,7 @@ def _decide(
     tested: Mapping[int, _Tested],
     pairs: Sequence[Pair],
     flags: Mapping[CellKey, Flag],
+    passed: Set[CellKey] | None,
     settings: GateSettings,
 ) -> dict[int, GateFinding]:
     if settings.stage == "2":
@@ -245,7 +248,10 @@ def _decide(
             index: _confirmed(tested[index], flags[pairs[index].key].direction, p)
             for index, p in zip(family, adjusted, strict=True)
         }
-        return {index: confirmed.get(index) or _unflagged(test) for index, test in tested.items()}
+        known = [passed is None or cell.key in passed for cell in pairs]
+        return {
+            index: confirmed.get(index) or _unflagged(test, screened=known[index]) for index, test in tested.items()
+        }
     holms = {
         direction: dict(zip(tested, _adjusted([test.p[direction] for test in tested.values()]), strict=True))
         for direction in DIRECTIONS
@@ -284,8 +290,10 @@ def _confirmed(tested: _Tested, direction: Direction, adjusted: float) -> GateFi
     return replace(finding, verdict="inconclusive", flagged=direction, note=finding.note or few)
 
 
-def _unflagged(tested: _Tested) -> GateFinding:
-    """What stage 1 has let pass, it has let pass."""
+def _unflagged(tested: _Tested, *, screened: bool) -> GateFinding:
+    """What stage 1 has let pass, it has let pass; what it could not judge, as it was not there yet, nobody has."""
+    if tested.finding.able and not screened:
+        return incomparable("quality", "stage 1 has not judged it: run --stage 1 again")
     finding = replace(tested.finding, p=tested.p[_direction(tested)])
     finding = _judged(finding, "worse", significant=False)
     return replace(finding, note=finding.note or "passed the screen")
