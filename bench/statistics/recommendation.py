@@ -24,6 +24,9 @@ from bench.store.record import Record
 PICKS: Final = 3
 """How many methods are named."""
 
+_COUNTING: Final = f"the core track of protocol {PROTOCOL_VERSION}"
+"""Whose records count."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
@@ -61,8 +64,9 @@ def recommend_on_each(
     """Return the methods to try first on each of some workloads.
 
     Only records of the present protocol's core track count. The answer is the ranking of the most similar workload that
-    has one (`differences_of` says in what they differ), at the budget nearest to `steps`, for which every evaluation
-    counts (`stages.at_step`). Without `steps` it is the table with the most seeds, then the longest.
+    has one (`differences_of` says in what they differ), at the budget with a ranking that is nearest to `steps`, for
+    which every evaluation counts (`stages.at_step`). Without `steps` it is the ranking with the most seeds, then the
+    longest.
 
     Args:
         asked: the workloads in question.
@@ -86,10 +90,10 @@ def _recommended(
     empty = Recommendation(asked=asked, steps_asked=steps)
     if not boards:
         kind = "points in the plane" if asked.is_toy else "images"
-        return replace(empty, unknown=f"no published record of protocol {PROTOCOL_VERSION} is on {kind}")
+        return replace(empty, unknown=f"no published record of {_COUNTING} is on {kind}")
     told_most = sorted(boards, key=lambda name: _evidence(boards[name]), reverse=True)
     similar = sorted(told_most, key=lambda name: _unlikeness(asked, workloads[name]))
-    able = [name for name in similar if len(boards[name].ranked) > PICKS]
+    able = [name for name in similar if _answers(boards[name])]
     name = able[0] if able else similar[0]
     board = boards[name]
     answer = replace(
@@ -102,7 +106,7 @@ def _recommended(
     )
     if not able:
         return replace(answer, unknown=_why_unknown(board))
-    passed = similar[: similar.index(name)]
+    passed = [workloads[nearer] for nearer in similar[: similar.index(name)]]
     return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
 
 
@@ -145,17 +149,27 @@ def _counts(record: Record) -> bool:
 
 
 def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], steps: int | None) -> Leaderboard:
-    """Rank the records of one workload at the budget nearest to the one asked for; return the table that says most."""
-    if steps is not None:
-        nearest = min(steps_of(records), key=lambda budget: (abs(math.log(budget / steps)), budget))
-        records = all_at_step(records, workloads, nearest)
-    return max(rank(records, workloads), key=_evidence)
+    """Rank the records of one workload; return the table that says most.
+
+    Where a budget is asked for, that is at the nearest one with a ranking; if none has one, at the nearest.
+    """
+    if steps is None:
+        return max(rank(records, workloads), key=_evidence)
+    budgets = sorted(steps_of(records), key=lambda budget: (abs(math.log(budget / steps)), budget))
+    boards = (max(rank(all_at_step(records, workloads, each), workloads), key=_evidence) for each in budgets)
+    nearest = next(boards)
+    return nearest if _answers(nearest) else next(filter(_answers, boards), nearest)
+
+
+def _answers(board: Leaderboard) -> bool:
+    """Say whether a table ranks methods enough that naming a few of them says something."""
+    return len(board.ranked) > PICKS
 
 
 def _evidence(board: Leaderboard) -> tuple[object, ...]:
     seeds = seeds_of(board)
     tiers = sum(seeds >= needed for needed in (RANKED_SEEDS, PUBLISHABLE_SEEDS))
-    return tiers, board.workloads[0].steps, len(board.scored), seeds, board.digest
+    return _answers(board), tiers, board.workloads[0].steps, len(board.scored), seeds, board.digest
 
 
 def _why_unknown(board: Leaderboard) -> str:
@@ -165,23 +179,27 @@ def _why_unknown(board: Leaderboard) -> str:
     return f"only {len(board.ranked)} methods have a rank"
 
 
-def _caveats(answer: Recommendation, board: Leaderboard, passed: Sequence[str]) -> Iterable[str]:
+def _caveats(answer: Recommendation, board: Leaderboard, passed: Sequence[Workload]) -> Iterable[str]:
     """Say what the answer does not cover.
 
     Args:
         answer: the recommendation so far.
         board: its table.
-        passed: more similar workloads, whose records rank too little.
+        passed: more similar workloads, whose records rank too little; the one that was asked for may be among them.
     """
     assert answer.workload is not None
     if answer.differences:
-        more = f" ({', '.join(passed)} would be nearer, and its records rank too few methods)" if passed else ""
+        own = any(workload.kind == answer.asked.kind for workload in passed)
+        few = f"The published records of {answer.asked.kind} rank too few methods."
+        none = f"No record of {answer.asked.kind} of {_COUNTING} is published."
+        nearer = ", ".join(workload.name for workload in passed if workload.kind != answer.asked.kind)
+        more = f" ({nearer} would be nearer, and its records rank too few methods)" if nearer else ""
         yield (
-            f"Nothing of {answer.asked.kind} is published. The most similar ranking is of {answer.workload.name}, "
+            f"{few if own else none} The most similar ranking is of {answer.workload.name}, "
             f"which is {', '.join(answer.differences)}{more}: the order may be another on yours."
         )
     if answer.steps_asked is not None and answer.steps != answer.steps_asked:
-        yield f"You asked for {answer.steps_asked:,} steps. The nearest published budget is {answer.steps:,}."
+        yield f"You asked for {answer.steps_asked:,} steps. The nearest published ranking is of {answer.steps:,}."
     seeds = min(row.seeds for row in board.ranked)
     if seeds < PUBLISHABLE_SEEDS:
         yield f"Provisional: {seeds} seeds for each method, and a table to quote has {PUBLISHABLE_SEEDS}."

@@ -54,7 +54,7 @@ def test_a_program_gets_numbers_and_whether_there_is_an_answer(bench, publish):
     assert found["campaigns"] == ["topics"]
     (none,) = json.loads(bench("recommend", "--workload", "ring8", "--json").stdout)
     assert (none["known"], none["first"]) == (False, [])
-    assert none["unknown"] == "no published record of protocol 1.1 is on points in the plane"
+    assert none["unknown"] == "no published record of the core track of protocol 1.1 is on points in the plane"
 
 
 def test_without_a_workload_every_published_ranking_answers(bench, publish):

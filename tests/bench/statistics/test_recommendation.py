@@ -65,13 +65,15 @@ def test_three_methods_of_three_are_no_recommendation():
 def test_records_of_another_protocol_or_track_do_not_count(changes):
     found = recommend(WORKLOADS["digits"], campaign(**changes), WORKLOADS)
     assert names(found) == []
-    assert "no published record of protocol 1.1" in found.unknown
+    assert "no published record of the core track of protocol 1.1" in found.unknown
+    mixed = recommend(WORKLOADS["digits"], [*campaign(**changes), *campaign("mnist")], WORKLOADS)
+    assert mixed.caveats[0].startswith("No record of digits of the core track of protocol 1.1 is published. The most")
 
 
 def test_points_say_nothing_of_images():
     found = recommend(WORKLOADS["digits"], campaign("ring8"), WORKLOADS)
     assert names(found) == []
-    assert found.unknown == "no published record of protocol 1.1 is on images"
+    assert found.unknown == "no published record of the core track of protocol 1.1 is on images"
     assert "points in the plane" in recommend(WORKLOADS["ring8"], campaign(), WORKLOADS).unknown
 
 
@@ -93,6 +95,24 @@ def test_a_more_similar_workload_without_a_ranking_is_passed_and_named():
     assert "cifar10 would be nearer" in found.caveats[0]
 
 
+def test_of_a_workload_with_too_few_records_it_is_not_said_that_it_has_none():
+    found = recommend(WORKLOADS["mnist"], [*campaign(), *campaign("mnist", seeds=2)], WORKLOADS)
+    assert found.workload.name == "digits"
+    assert found.caveats[0] == (
+        "The published records of mnist rank too few methods. The most similar ranking is of digits, which is other "
+        "data: the order may be another on yours."
+    )
+
+
+def test_a_budget_at_which_few_methods_were_looked_at_hides_no_ranking():
+    few = {name: METHODS[name] for name in ("nsgan", "hinge")}
+    records = [*campaign(), *campaign(methods=few, steps=1000, seeds=10), *campaign("mnist", steps=1000)]
+    for steps in (None, 500, 1000, 5000):
+        found = recommend(WORKLOADS["digits"], records, WORKLOADS, steps)
+        assert (found.workload.name, found.steps, len(found.picks)) == ("digits", 600, 3)
+    assert "You asked for 5,000 steps. The nearest published ranking is of 600." in found.caveats
+
+
 def test_the_order_is_that_of_the_budget_which_was_asked_for():
     early = {"nsgan": 500.0, "hinge": 400.0, "lsgan": 900.0, "wgan": 100.0, "mmgan": 1000.0}
     records = campaign(early=early)
@@ -100,7 +120,7 @@ def test_the_order_is_that_of_the_budget_which_was_asked_for():
     assert names(recommend(WORKLOADS["digits"], records, WORKLOADS, 600)) == ["lsgan", "hinge", "nsgan"]
     near = recommend(WORKLOADS["digits"], records, WORKLOADS, 250)
     assert (near.steps, names(near)[0]) == (300, "wgan")
-    assert "You asked for 250 steps. The nearest published budget is 300." in near.caveats
+    assert "You asked for 250 steps. The nearest published ranking is of 300." in near.caveats
 
 
 def test_of_two_campaigns_the_one_with_more_seeds_answers_and_then_the_longer():
