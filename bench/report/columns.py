@@ -210,7 +210,7 @@ def _by_trials(board: Leaderboard, *, shown: bool, joined: bool) -> list[Column]
             f"pace to {REFERENCE_METHOD}",
             {"relative_throughput": lambda row: row.relative_throughput},
             lambda row: formatting.ratio(row.relative_throughput),
-            relative if board.reference is not None else "",
+            relative if board.reference is not None or any(row.cost_pairs for row in board.rows) else "",
             shown=shown,
         ),
         Column(

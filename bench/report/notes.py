@@ -82,13 +82,22 @@ def _rule(column: WorkloadColumn, version: str) -> str:
 def _certainty(board: Leaderboard) -> list[str]:
     if not board.scored:
         return []
-    seeds = min(len(column.seeds) for column in scored(board))
-    if seeds == 1:
+    columns = scored(board)
+    seeds = min(len(column.seeds) for column in columns)
+    tested = [column.name for column in columns if column.reach is not None]
+    if seeds == 1 and not tested:
         return ["A single seed carries no interval: the order shown is no ranking yet. Use --seeds to add more."]
     said = [
         "95 %: intervals of the means by Student's t, the workloads' joined after Satterthwaite; none where all runs "
         "are equal, as when all failed: such runs show no scatter to judge by."
     ]
+    if seeds < RANKED_SEEDS and tested:
+        few = " and ".join(column.name for column in columns if len(column.seeds) < RANKED_SEEDS)
+        return [
+            *said,
+            f"Below {RANKED_SEEDS} seeds of {few} nothing is ranked, or tested over all workloads. The tests are of "
+            f"{' and '.join(tested)} alone. Use --seeds.",
+        ]
     if seeds < RANKED_SEEDS:
         return [*said, f"Below {RANKED_SEEDS} seeds nothing is ranked or tested: these are scores alone. Use --seeds."]
     if not board.ranked:

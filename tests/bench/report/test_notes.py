@@ -46,6 +46,17 @@ def test_without_the_reference_the_table_says_so(record, workload):
     assert "nsgan has no score here: nothing is tested against it." in parts(board)[0].notes
 
 
+def test_ratios_to_a_reference_that_has_no_score_are_explained(record, workload):
+    seeds = {"nsgan": 2, "hinge": 3, "lsgan": 3}
+    records = [record(workload, method, seed) for method, count in seeds.items() for seed in range(count)]
+    (board,) = rank(records, {"digits": workload}, resamples=50)
+    assert board.reference is None
+    assert {row.cost_pairs for row in board.rows} == {2}
+    assert "pace, D update: images a second, and seconds of a discriminator update, over nsgan's" in " ".join(
+        notes(board)
+    )
+
+
 def test_what_is_left_out_is_said(planted, record, workload):
     records = planted(2)
     records += [record(workload, "mmgan", 7), record(workload, "nsgan", 5, status="error", fingerprint="other")]

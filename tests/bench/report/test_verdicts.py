@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from planted_records import make_workload
 
 from bench.report import formats, formatting
 from bench.report.flat import flat_row
@@ -86,6 +87,21 @@ def test_few_seeds_show_scores_and_nothing_else(planted, workload, seeds):
     for style, write in formats.WRITERS.items():
         assert "1.000" not in write([board], "c").replace("11.000", ""), style  # no p, no group, no P of certainty
     assert f"of {seeds} seeds: that allows no conclusion" in finding(board)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_what_is_tested_on_one_workload_is_not_said_to_be_untested(record, workload, seeds):
+    """Ten seeds of digits are tested, whatever other is short of."""
+    other = make_workload("other")
+    records = made(record, workload, {"nsgan": 1, "good": 0.2}) + made(record, other, {"nsgan": 1, "good": 0.2}, seeds)
+    (board,) = rank(records, {"digits": workload, "other": other}, resamples=50)
+    assert column(board, "Against nsgan", "digits")["good"] == "better"
+    assert set(column(board, "Ranking", "rank").values()) == {"–"}
+    said = " ".join(facts(board))
+    assert (
+        "Below 5 seeds of other nothing is ranked, or tested over all workloads. The tests are of digits alone" in said
+    )
+    assert "nothing is ranked or tested" not in said
 
 
 def test_where_everything_failed_the_page_names_no_leader(record, workload):
