@@ -1,5 +1,6 @@
 """`leaderboard`: rank the losses from the records."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ def leaderboard(context: click.Context, style: str | None, results: Path, output
         published = published_tables()
     note = "" if published is None else _published_text(results, published)
     groups = _groups(published or results)
-    boards = [board for _, of_folder in groups for board in of_folder]
+    several = len(groups) > 1
+    boards = [replace(board, folder=folder.name if several else "") for folder, own in groups for board in own]
     if chosen == "table":
         if output is None:
             _print(groups, note, console())

@@ -96,6 +96,7 @@ def make_ranking(board: Leaderboard) -> Part:
             lambda row: str(row.seeds),
             page_note="seeds: how many runs of each workload the score is a mean of; ten make a table to quote.",
         ),
+        *([data({"folder": lambda _: board.folder})] if board.folder else []),
         data(
             {
                 "table": lambda _: board.key.title,

@@ -33,6 +33,7 @@ def to_json(boards: Sequence[Leaderboard], command: str) -> str:
         "command": command,
         "tables": [
             {
+                **({"folder": board.folder} if board.folder else {}),
                 "title": board.key.title,
                 "protocol_version": board.key.protocol_version,
                 "scoring_version": board.key.scoring_version,

@@ -10,7 +10,8 @@ from bench.statistics.board import Leaderboard
 def title(board: Leaderboard) -> str:
     """Return a title that names what the records share, and says if there are too few seeds to quote."""
     provisional = ["provisional"] if any(row.provisional for row in board.scored) else []
-    return " · ".join([board.key.title, *_steps(board), *provisional])
+    folder = [board.folder] if board.folder else []
+    return " · ".join([*folder, board.key.title, *_steps(board), *provisional])
 
 
 def _steps(board: Leaderboard) -> list[str]:

@@ -182,6 +182,8 @@ class Leaderboard:
     judged: tuple[JudgedColumn, ...] = ()
     origins: Origins | None = None
     """None where all records are of one folder."""
+    folder: str = ""
+    """The results folder that it is of, where tables of several are written together: their titles can be equal."""
 
     @property
     def scored(self) -> tuple[LeaderboardRow, ...]:

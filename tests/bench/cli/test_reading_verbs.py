@@ -308,6 +308,19 @@ def test_published_tables_in_other_formats_name_the_command_that_writes_them_aga
     assert bench(*found["command"].split()[3:]).stdout == result.stdout
 
 
+def test_tables_of_several_folders_say_which_each_is_of(bench, clone):
+    """Both have the same methods and settings, and so the same title."""
+    found = json.loads(bench("leaderboard", "--format", "json").stdout)["tables"]
+    assert [table["folder"] for table in found] == ["first", "second"]
+    lines = list(csv.DictReader(bench("leaderboard", "--format", "csv").stdout.splitlines()))
+    assert [line["folder"] for line in lines] == ["first"] * (len(lines) // 2) + ["second"] * (len(lines) // 2)
+    for style, heading in (("md", "### {} · "), ("html", "<h2>{} · "), ("latex", "% {} · ")):
+        written = bench("leaderboard", "--format", style).stdout
+        assert all(written.count(heading.format(name)) == 1 for name in ("first", "second")), style
+    one = bench("leaderboard", "--format", "json", "--results", "results/published/first").stdout
+    assert "folder" not in json.loads(one)["tables"][0]
+
+
 def test_own_records_and_a_folder_of_choice_come_before_what_is_published(bench, clone, results):
     assert bench("leaderboard", "--results", "results/local").exit_code == 2
     (clone / "results" / "local").mkdir()
