@@ -35,14 +35,13 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     the old ones can be read.
     """
     from bench.cli.reading import read_records, write_text
-    from bench.cli.sources import baseline_path
     from bench.report.formatting import plural
     from bench.statistics.gates.cells import sides
-    from bench.store.baseline import decode_baseline, encode_baseline
+    from bench.store.baseline import decode_baseline, encode_baseline, usual_path
 
     if not BASELINE_NAME.fullmatch(name):
         raise click.UsageError(f"a baseline's name has letters, digits, dots, dashes and underscores, unlike {name!r}")
-    path = output or baseline_path(name)
+    path = output or usual_path(name)
     if path.exists() and not replacing:
         raise click.UsageError(f"{path} is there already; write it again with --replace, or choose another name")
     cells = sides(read_records(results))

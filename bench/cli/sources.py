@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from bench.store.kernels import KernelRecord
     from bench.store.record import Record
     from bench.store.timings import Timings
-
-BASELINES: Final = Path("baselines")
-"""Where `baseline freeze` writes, and where names are looked up."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,6 @@ class Source:
         return max(self.places, key=lambda place: len(self.places[place] & among), default=None)
 
 
-def baseline_path(name: str) -> Path:
-    from bench.store.baseline import SUFFIX
-
-    return BASELINES / f"{name}{SUFFIX}"
-
-
 def read_source(text: str, name: str) -> Source:
     """Read one side, which messages call by this name.
 
@@ -69,6 +60,7 @@ def read_source(text: str, name: str) -> Source:
 
 
 def _read(text: str, name: str) -> Source:
+    from bench.store.baseline import usual_path
     from bench.store.revision import PREFIX
 
     if not text:
@@ -79,8 +71,8 @@ def _read(text: str, name: str) -> Source:
         path = Path(text)
         if path.is_dir():
             return _folder(path)
-        if not path.exists() and baseline_path(text).is_file():
-            path = baseline_path(text)
+        if not path.exists() and usual_path(text).is_file():
+            path = usual_path(text)
         if path.is_file():
             return _json(path) if path.suffix == ".json" else _baseline(path)
     return Source(f"{text} (not there)", absent=True)

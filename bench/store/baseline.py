@@ -20,6 +20,7 @@ from bench.files.regular import UnusableFileError, read_regular
 from bench.store import strict_json
 from bench.store.record import OLDEST_SCHEMA, SCHEMA_VERSION, History, Record, contradiction
 
+FOLDER: Final = Path("baselines")
 SUFFIX: Final = ".jsonl"
 
 METRICS: Final = (
@@ -97,7 +98,7 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
             f"{where} says that it has schema {header.schema_version}, and the first one was {OLDEST_SCHEMA}: it was "
             "edited; restore it from git"
         )
-    again = command("baseline", "freeze", header.baseline, "--replace")
+    again = command("baseline", "freeze", header.baseline, *_elsewhere(header.baseline, where), "--replace")
     if hashlib.sha256(body).hexdigest() != header.digest:
         raise ChangedBaselineError(
             f"{where} does not fit its digest: it was edited, merged or cut; restore it from git, or freeze it again "
@@ -110,6 +111,17 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
             f"restore it from git, or freeze it again with: {again}"
         )
     return Baseline(header, tuple(_record(line, number, where) for number, line in enumerate(lines, 2)))
+
+
+def usual_path(name: str) -> Path:
+    """Return where a baseline of this name is written, and looked up."""
+    return FOLDER / f"{name}{SUFFIX}"
+
+
+def _elsewhere(name: str, where: str) -> tuple[str, ...]:
+    """Say where to freeze a file again that does not lie where its name is: the one that lies there may be whole."""
+    path = Path(where)
+    return ("--output", where) if path.is_file() and path != usual_path(name) else ()
 
 
 def _as_written(content: bytes) -> bytes:

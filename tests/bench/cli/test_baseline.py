@@ -1,6 +1,7 @@
 """`baseline freeze`."""
 
 import math
+import re
 from dataclasses import replace
 
 import msgspec
@@ -131,6 +132,20 @@ def test_what_is_no_baseline_of_this_program_is_not_replaced(bench, folder, cont
     assert result.exit_code == 2
     assert words in result.stderr
     assert path.read_bytes() == before
+
+
+def test_a_copy_that_was_edited_is_frozen_again_where_it_lies(bench, folder):
+    """Its name is that of the first one, which is whole and stays."""
+    bench("baseline", "freeze", "main", "--results", folder)
+    whole = folder.parent / "baselines" / "main.jsonl"
+    copy = folder.parent / "old.jsonl"
+    copy.write_bytes(whole.read_bytes()[:-200])
+    refused = bench("compare", copy.name, folder)
+    (said,) = re.findall("with: python -m bench (.*)", refused.stderr)
+    assert said == "baseline freeze main --output old.jsonl --replace"
+    kept = whole.stat().st_mtime_ns
+    assert bench(*said.split(), "--results", folder).exit_code == 0
+    assert (copy.read_bytes(), whole.stat().st_mtime_ns) == (whole.read_bytes(), kept)
 
 
 @pytest.mark.parametrize("style", ["table", "json"])
