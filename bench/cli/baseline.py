@@ -37,11 +37,15 @@ def freeze(name: str, results: Path, output: Path | None, replacing: bool, style
     from bench.cli.reading import read_records, write_text
     from bench.report.formatting import plural
     from bench.statistics.gates.cells import sides
-    from bench.store.baseline import decode_baseline, encode_baseline, usual_path
+    from bench.store.baseline import SUFFIX, decode_baseline, encode_baseline, usual_path
 
     if not BASELINE_NAME.fullmatch(name):
         raise click.UsageError(f"a baseline's name has letters, digits, dots, dashes and underscores, unlike {name!r}")
     path = output or usual_path(name)
+    if path.suffix == ".json":
+        raise click.UsageError(
+            f"--output {path}: name it {path.stem}{SUFFIX}, since `compare` takes .json for timings or golden traces"
+        )
     if path.exists() and not replacing:
         raise click.UsageError(f"{path} is there already; write it again with --replace, or choose another name")
     cells = sides(read_records(results))

@@ -134,6 +134,16 @@ def test_what_is_no_baseline_of_this_program_is_not_replaced(bench, folder, cont
     assert path.read_bytes() == before
 
 
+def test_no_baseline_is_written_that_compare_takes_for_something_else(bench, folder):
+    refused = bench("baseline", "freeze", "main", "--results", folder, "--output", "base.json")
+    assert refused.exit_code == 2
+    assert "--output base.json: name it base.jsonl" in refused.stderr
+    assert not (folder.parent / "base.json").exists()
+    for name in ("base.jsonl", "base.txt", "base"):
+        assert bench("baseline", "freeze", "main", "--results", folder, "--output", name).exit_code == 0
+        assert bench("compare", name, folder).exit_code == 0
+
+
 def test_a_copy_that_was_edited_is_frozen_again_where_it_lies(bench, folder):
     """Its name is that of the first one, which is whole and stays."""
     bench("baseline", "freeze", "main", "--results", folder)
