@@ -148,18 +148,18 @@ def _timed(pair: Pair) -> Mapping[int, Record]:
 
     A folder that holds the records of BASE and further seeds would be compared with itself.
     """
-    own = {
-        seed: record
-        for seed, record in pair.new.runs.items()
-        if (base := pair.base.runs.get(seed)) is None or not _is_copy(record, base)
-    }
-    return own or pair.new.runs
+    copied = _copied(pair)
+    return {seed: record for seed, record in pair.new.runs.items() if seed not in copied} or pair.new.runs
 
 
-def _is_copy(record: Record, base: Record) -> bool:
-    """Say whether a time was measured once: no two runs take equally long to the last bit."""
-    measured = [(each.trial_id, each.fingerprint, each.cost.get(SPEED)) for each in (record, base)]
-    return measured[0] == measured[1]
+def _copied(pair: Pair) -> set[int]:
+    """Return the seeds at which NEW has the time of BASE: no two runs take equally long to the last bit."""
+
+    def measured(record: Record) -> tuple[str, str | None, float | None]:
+        return record.trial_id, record.fingerprint, record.cost.get(SPEED)
+
+    base, new = pair.base.runs, pair.new.runs
+    return {seed for seed in base.keys() & new.keys() if measured(base[seed]) == measured(new[seed])}
 
 
 def _by_machine(runs: Mapping[int, Record]) -> dict[str, dict[int, float]]:
@@ -186,13 +186,21 @@ def _common(pair: Pair, reference: Pair | None) -> str | None:
 
 
 def _ratios(pair: Pair, reference: Pair | None, machine: str) -> tuple[Array, Array] | None:
-    """Return the seconds over the reference's at the same seed on the same machine; None where a side has none."""
+    """Return the seconds over the reference's at the same seed on the same machine; None where a side has none.
+
+    In NEW one of the two may be from BASE and the other not, as where a loss was changed and trained again in the same
+    folder: they were not timed beside each other.
+    """
     if reference is None or reference.refusal:
         return None
+    apart = _copied(pair) ^ _copied(reference)
     ratios = []
-    for runs, beside in ((pair.base.runs, reference.base.runs), (_timed(pair), reference.new.runs)):
+    for runs, beside, left_out in (
+        (pair.base.runs, reference.base.runs, frozenset[int]()),
+        (_timed(pair), reference.new.runs, apart),
+    ):
         own, other = (_by_machine(of_method).get(machine, {}) for of_method in (runs, beside))
-        ratios.append(np.array([other[seed] / own[seed] for seed in own if seed in other]))
+        ratios.append(np.array([other[seed] / own[seed] for seed in own if seed in other and seed not in left_out]))
     return (ratios[0], ratios[1]) if min(map(len, ratios)) else None
 
 

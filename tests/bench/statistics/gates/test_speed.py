@@ -167,6 +167,19 @@ def test_a_folder_that_has_grown_is_judged_by_what_it_measured_itself():
     assert judge(base, base[:10]).verdict == "equivalent"
 
 
+def test_a_reference_from_base_was_not_timed_beside_what_was_trained_again():
+    """In one folder hinge was trained again, when the machine was a fifth slower, and nsgan was not."""
+    reference = runs(1000 * JITTER[::-1], method="nsgan")
+    (other,) = pair(reference, reference)
+    (each,) = pair(runs(2000 * JITTER), runs(1600 * JITTER, "2"))
+    found = throughput(each, SETTINGS, other)
+    assert (found.verdict, found.note) == ("inconclusive", "no nsgan beside it, gated at 50 %")
+    (other,) = pair(reference, [*reference, *runs(800 * JITTER, method="nsgan", start=10)])
+    (each,) = pair(runs(2000 * JITTER), [*runs(1600 * JITTER, "2"), *runs(1600 * JITTER[::-1], "2", start=10)])
+    found = throughput(each, SETTINGS, other)
+    assert (found.verdict, found.new_count) == ("equivalent", 10)
+
+
 def rounds(name, seconds, fingerprint="a"):
     return Timing(name, fingerprint, f"machine {fingerprint}", tuple(map(float, seconds)))
 
