@@ -99,9 +99,9 @@ def _folder(path: Path) -> Source:
     # A folder of several results folders, as results/published is, is read as one set. A folder of kernel records
     # somewhere below is known by its files, since a package may have that name too.
     roots = {path}
-    if not ((path / "records").is_dir() or holds_kernels(path)):
-        roots = {folder.parent for folder in path.glob("**/records")}
-        roots |= {file.parent.parent for file in path.glob("**/kernels/*.json")}
+    if not _is_results(path):
+        below = [*path.glob("**/records"), *(file.parent for file in path.glob("**/kernels/*.json"))]
+        roots = {folder.parent for folder in below if _is_results(folder.parent)}
     stored = {root: Store(root).records(histories=False) for root in sorted(roots)}
     records = tuple(record for of_root in stored.values() for record in of_root)
     kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
@@ -110,6 +110,13 @@ def _folder(path: Path) -> Source:
         words.append(plural(len(kernels), "kernel record"))
     places = {root: frozenset(record.trial_id for record in of_root) for root, of_root in stored.items()}
     return Source(", ".join(words), records, kernels=kernels, results=path, places=places)
+
+
+def _is_results(folder: Path) -> bool:
+    """Say whether a folder is one of results, and not one that holds a results folder called records or kernels."""
+    records = folder / "records"
+    has_records = records.is_dir() and not any((records / name).is_dir() for name in ("records", "kernels"))
+    return has_records or holds_kernels(folder)
 
 
 def _baseline(path: Path) -> Source:

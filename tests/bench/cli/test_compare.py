@@ -361,6 +361,19 @@ def test_kernel_records_that_were_copied_into_each_other_are_named(bench, timed)
     assert f"{new / 'kernels' / 'kernels'} is not a kernel record" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["kernels", "records"])
+def test_a_results_folder_may_be_called_what_is_in_it(bench, timed, sets, tmp_path, name):
+    """As results/published/kernels is, with a README beside its kernel records."""
+    (tmp_path / "both").mkdir()
+    for place, made in ((name, timed("costs", 1)), ("trials", sets("trained"))):
+        made.rename(tmp_path / "both" / place)
+    (tmp_path / "both" / name / "README.md").write_text("What was asked.")
+    result = bench("compare", tmp_path / "both", tmp_path / "both")
+    assert result.exit_code == 0, result.stderr
+    assert "30 records, digest" in result.stdout
+    assert ", 2 kernel records" in result.stdout
+
+
 def test_a_damaged_kernel_record_is_bad_input(bench, timed):
     old, new = timed("old", 1), timed("new", 2)
     next((new / "kernels").iterdir()).write_text("{}")
