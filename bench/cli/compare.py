@@ -231,7 +231,8 @@ def _print(shown: "Presented") -> None:
 def _how_to_begin(base: str, before: "Source", after: "Source") -> str:
     from bench.cli.baseline import BASELINE_NAME
 
-    name = base if BASELINE_NAME.fullmatch(base) else "NAME"
+    # A folder of that name, if it is there, comes before a baseline.
+    name = base if before.absent and BASELINE_NAME.fullmatch(base) else "NAME"
     said = f"nothing to compare with: BASE is {before.description}."
     if after.timings is not None:
         return f"{said} Keep a file of pytest --benchmark-json as the baseline."

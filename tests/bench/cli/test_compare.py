@@ -115,6 +115,16 @@ def test_3_on_the_first_run_says_how_to_begin(bench, sets, tmp_path):
         assert "Nothing was compared, which is no pass." in result.stdout
 
 
+def test_an_empty_folder_lends_no_baseline_its_name(bench, sets, tmp_path, monkeypatch):
+    """The folder would still be compared after `baseline freeze main`."""
+    new = sets()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main").mkdir()
+    result = bench("compare", "main", new)
+    assert result.exit_code == 3
+    assert f"To begin: python -m bench baseline freeze NAME --results {new}" in result.stderr
+
+
 @pytest.mark.parametrize("side", ["base", "new"])
 def test_3_for_an_empty_folder(bench, base, tmp_path, side):
     empty = tmp_path / "empty"
