@@ -202,8 +202,8 @@ def _why(rows: Sequence[Row]) -> str:
 
 
 def _blindness(comparison: Comparison) -> str:
-    """Say for each gate in how many cells no difference could have been found."""
-    said = []
+    """Say for each gate in how many lines no difference could have been found, and what there are too few of."""
+    blind = {}
     for gate in ("quality", "failures", "throughput", "timing"):
         findings = [
             finding
@@ -211,12 +211,15 @@ def _blindness(comparison: Comparison) -> str:
             for finding in row.findings
             if finding.gate == gate and finding.verdict != "not comparable"
         ]
-        blind = sum(not finding.able for finding in findings)
-        if blind:
-            said.append(f"{gate} {blind} of {len(findings)}")
-    if not said:
-        return ""
-    return f" Too few seeds for any difference to be found: {', '.join(said)}; run more with --seeds."
+        if unable := sum(not finding.able for finding in findings):
+            blind[gate] = f"{gate} {unable} of {len(findings)}"
+    rounds = blind.pop("timing", "")
+    said = ""
+    if blind:
+        said += f" Too few seeds for any difference to be found: {', '.join(blind.values())}; run more with --seeds."
+    if rounds:  # a benchmark has no seeds
+        said += f" Too few rounds for any difference to be found: {rounds}; time more of them."
+    return said
 
 
 def _unseen(shown: Presented, lead: str) -> str:

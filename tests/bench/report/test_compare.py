@@ -22,7 +22,8 @@ from bench.report.compare_text import Presented, changes, summary, verdict
 from bench.report.flags import commands
 from bench.report.junit import to_junit
 from bench.report.loss_files import loss_files_of
-from bench.statistics.gates.comparison import compare
+from bench.statistics.gates.comparison import compare, compare_timings
+from bench.statistics.gates.speed import Timing
 from bench.statistics.gates.verdicts import GateSettings
 
 HOSTILE = "<script>alert('x')</script> | `rm` [a](b) *x* @team \x08 & \"q\""
@@ -69,6 +70,17 @@ def test_the_words_for_every_outcome():
 def test_a_pass_says_which_gates_were_blind():
     few = present(runs(LOW[:4]), runs(LOW[:4][::-1], losses="2"), stage="1")
     assert "throughput 1 of 1" in verdict(few)
+
+
+def test_benchmarks_with_too_few_rounds_are_not_told_to_have_more_seeds():
+    timings = [Timing("test_r1", "a", "machine", (1.0, 1.1))]
+    shown = Presented(
+        comparison=compare_timings(timings, timings, GateSettings()), base="a", new="b", allow_improvement=False
+    )
+    assert verdict(shown) == (
+        "Nothing was compared, which is no pass. Too few rounds for any difference to be found: timing 1 of 1; time "
+        "more of them."
+    )
 
 
 def test_alarms_come_first_and_say_which_gate(shown):
