@@ -114,7 +114,8 @@ def verdict(shown: Presented) -> str:
         "regression": "Regression." + _unseen(shown, "Unseen"),
         "improvement": "An improvement that nobody has explained fails like a regression of its size: the protocol "
         "or a measurement may have changed. Where it is meant, allow it with --allow-improvement and freeze it.",
-        "flagged": "Not passed yet: run the flagged cells on fresh seeds, then compare with --stage 2.",
+        "flagged": "Not passed yet: run the flagged cells on fresh seeds, then compare with --stage 2."
+        + ("" if shown.allow_missing else _unseen(shown, "Unseen, which fails there, too")),
         "redefined": "Not passed: a name stands for another method than in BASE, and the two were not compared. Give "
         "the new one a name of its own, or freeze a new baseline with it.",
         "incomplete": f"Not passed: not all that BASE has was looked at.{_unseen(shown, 'Unseen')} Run what is "

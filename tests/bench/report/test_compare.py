@@ -61,6 +61,9 @@ def test_the_words_for_every_outcome():
     assert verdict(present(runs(LOW), runs(LOW, losses="2"))).startswith("No regression found.")
     assert "--allow-improvement" in verdict(present(runs(HIGH), runs(LOW, losses="2")))
     assert "--stage 2" in verdict(present(runs(LOW), runs(HIGH, losses="2"), stage="1"))
+    gone = present([*runs(LOW), *runs(LOW, "hinge")], runs(HIGH, losses="2"), stage="1")
+    assert verdict(gone).endswith("--stage 2. Unseen, which fails there, too: NEW has no result (1).")
+    assert verdict(replace(gone, allow_missing=True)).endswith("--stage 2.")
     assert "no pass" in verdict(present(runs(LOW), []))
     blind = verdict(present(runs(LOW[:2]), runs(HIGH[:2], losses="2")))
     assert "quality 1 of 1, failures 1 of 1, throughput 1 of 1" in blind
