@@ -66,7 +66,7 @@ def render(
         title=_title(kept, kernels),
         facts=_facts(tables, kept),
         sections=sections,
-        findings={board.key: finding(board) for board in tables},
+        finding=finding,
         budgets=leaderboard.budgets,
         lines=leaderboard.lines,
         scale=page_table.scale,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from planted_campaigns import WORKLOADS, campaign
 from planted_kernels import noisy_kernels
 from planted_records import make_workload
 
@@ -371,3 +372,15 @@ def test_costs_make_a_page_without_runs(kernels):
     page = costly([], None, kernels)
     assert "<h1>What losses cost</h1>" in page
     assert "costs" in read(page).ids
+
+
+@pytest.mark.slow
+def test_each_of_two_tables_of_one_setting_has_its_own_finding():
+    """As those of `run --against`, where what fits no published table stands in one of its own."""
+    joined, apart = campaign(methods={"nsgan": 60.0, "hinge": 30.0}), campaign("mnist", methods={"lsgan": 20.0})
+    boards = [table for records in (joined, apart) for table in rank(records, WORKLOADS, resamples=50)]
+    assert len({board.key for board in boards}) == 1
+    page = render(
+        [*joined, *apart], WORKLOADS, sample_file=lambda _: Path("none"), command="c", boards=boards, scripted=False
+    )
+    assert re.findall('<p class="finding">([^ ]+ [^ ]+) ', page) == ["hinge has", "lsgan scores"]
