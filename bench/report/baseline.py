@@ -8,7 +8,7 @@ from bench.config.protocol import scoring_version
 from bench.config.workload import Workload
 from bench.report import formatting
 from bench.statistics.damage import refuse_damaged
-from bench.statistics.gates.cells import Side, aligned, data_of_kinds, sides
+from bench.statistics.gates.cells import Side, aligned, data_of_kinds, measured_otherwise, sides
 from bench.statistics.scales import unscored
 from bench.statistics.scores import is_failure, score
 from bench.store.record import Record
@@ -20,8 +20,9 @@ def replacement(
     """Return one line per cell: method, workload, measure, old, new, change.
 
     Old and new are the medians of the last distance, or of the score where modes are scored, with the number of runs;
-    a failed run is the worst. The change is a ratio, or a difference of scores; scores of two scoring versions have
-    none. Without a scale there is no score.
+    a failed run is the worst. The change is a ratio, or a difference of scores. Numbers that `compare` would not hold
+    against each other have none: those of two scoring versions, of other data, or measured by other versions. Without a
+    scale there is no score.
 
     Raises:
         ValueError: a record is damaged.
@@ -75,6 +76,10 @@ def _change(before: Side | None, after: Side | None, workload: Workload) -> str:
     runs = [*before.runs.values(), *after.runs.values()]
     if workload.scored_by == "modes" and len({scoring_version(record.protocol_version) for record in runs}) > 1:
         return "other scoring"
+    if len({record.spec.data_hash for record in runs}) > 1:
+        return "other data"
+    if measured_otherwise(before, after):
+        return "other measure"
     old, now = _median(before, workload), _median(after, workload)
     if old is None or now is None:
         return formatting.MISSING

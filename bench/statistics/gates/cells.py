@@ -201,7 +201,7 @@ def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
         if was in joined and was is not None:
             pairs.append(Pair(key, left[was], other, refusal=redefined, redefined=redefined))
         else:
-            pairs.append(Pair(key, one, other, _refusal(one, other), _measured_otherwise(one, other), redefined))
+            pairs.append(Pair(key, one, other, _refusal(one, other), measured_otherwise(one, other), redefined))
     return pairs
 
 
@@ -274,7 +274,8 @@ def _release(spec: Spec) -> list[str]:
     return spec.protocol_version.split(".")[:2]
 
 
-def _measured_otherwise(base: Side, new: Side) -> str:
+def measured_otherwise(base: Side, new: Side) -> str:
+    """Return the components that make the distances of two cells other quantities; empty where none does."""
     one, other = base.any, new.any
     if one is None or other is None:
         return ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from planted_records import make_toy, planted_record
+from planted_records import make_toy, make_workload, planted_record
 from synthetic import World, make, write
 
 from bench.store.baseline import read_baseline
@@ -78,6 +78,25 @@ def test_scores_of_two_scoring_versions_have_no_difference(bench, tmp_path, monk
         "nsgan ring8 score 0.976 (1 run) 0.098 (1 run) other scoring",
         "nsgan ring8 score 0.098 (1 run) – –",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"components": {"losses": "2", "extractor": "digits-cnn-v1"}}, "×3.00"),
+        ({"components": {"losses": "1", "extractor": "digits-cnn-v2"}}, "other measure"),
+        ({"components": {"losses": "1", "extractor": "digits-cnn-v1"}, "data_hash": "1" * 64}, "other data"),
+    ],
+)
+def test_distances_that_compare_refuses_have_no_ratio(bench, tmp_path, monkeypatch, changes, said):
+    monkeypatch.chdir(tmp_path)
+    digits, before = make_workload(), {"losses": "1", "extractor": "digits-cnn-v1"}
+    old = write([planted_record(digits, distance=100.0, components=before)], tmp_path / "old")
+    new = write([planted_record(digits, distance=300.0, **changes)], tmp_path / "new")
+    bench("baseline", "freeze", "main", "--results", old)
+    result = bench("baseline", "freeze", "main", "--results", new, "--replace")
+    line = next(line for line in result.stdout.splitlines() if line.split()[:1] == ["nsgan"])
+    assert " ".join(line.split()) == f"nsgan digits distance 100 (1 run) 300 (1 run) {said}"
 
 
 @pytest.mark.parametrize("name", ["", "../x", ".hidden", "a b", "x/y"])
