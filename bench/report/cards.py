@@ -124,12 +124,12 @@ def _table_entry(section: BoardSections, row: LeaderboardRow) -> TableEntry:
 
 
 def _entry_text(section: BoardSections, row: LeaderboardRow) -> list[str]:
-    reference = section.board.reference
     said = [*_score_text(section, row), *_against_text(section, row)]
-    if row.iteration is not None and row.method != reference:
+    # Costs are relative to the reference even where it has no score.
+    if row.iteration is not None and row.method != REFERENCE_METHOD:
         said.append(f"an iteration takes {row.iteration.cost:.2f} times that of {REFERENCE_METHOD}")
-    elif row.relative_throughput is not None and row.method != reference:
-        said.append(f"{row.relative_throughput:.2f} times {reference}'s images a second")
+    elif row.relative_throughput is not None and row.method != REFERENCE_METHOD:
+        said.append(f"{row.relative_throughput:.2f} times {REFERENCE_METHOD}'s images a second")
     elif row.images_per_second is not None:
         said.append(f"{formatting.count(row.images_per_second)} images a second")
     return said
