@@ -156,7 +156,7 @@ def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], st
     if steps is None:
         return max(rank(records, workloads), key=_evidence)
     budgets = sorted(steps_of(records), key=lambda budget: (abs(math.log(budget / steps)), budget))
-    boards = (max(rank(all_at_step(records, workloads, each), workloads), key=_evidence) for each in budgets)
+    boards = (max(rank(all_at_step(records, workloads, budget), workloads), key=_evidence) for budget in budgets)
     nearest = next(boards)
     return nearest if _answers(nearest) else next(filter(_answers, boards), nearest)
 
