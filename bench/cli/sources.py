@@ -94,7 +94,7 @@ def _revision(text: str) -> Source:
 def _folder(path: Path) -> Source:
     from bench.report.formatting import plural
     from bench.store.journal import Store
-    from bench.store.kernels import KernelStore, holds_kernels
+    from bench.store.kernels import KernelStore
 
     # A folder of several results folders, as results/published is, is read as one set. A folder of kernel records
     # somewhere below is known by its files, since a package may have that name too.
@@ -114,6 +114,8 @@ def _folder(path: Path) -> Source:
 
 def _is_results(folder: Path) -> bool:
     """Say whether a folder is one of results, and not one that holds a results folder called records or kernels."""
+    from bench.store.kernels import holds_kernels
+
     records = folder / "records"
     has_records = records.is_dir() and not any((records / name).is_dir() for name in ("records", "kernels"))
     return has_records or holds_kernels(folder)
