@@ -26,7 +26,7 @@ def test_the_package_has_what_the_published_records_give():
 
 
 def test_the_reference_costs_one_and_more_steps_cost_more():
-    assert published_costs().keys() == {"none", "ln"}
+    assert published_costs().keys() == {"none", "ln", "sn"}
     for known in published_costs().values():
         assert known.costs["bce_ns"] == pytest.approx(1.0, abs=0.02)  # timed against itself
         assert 3.0 < known.costs["bce_ns + critic_steps(count=5)"] < 4.0
