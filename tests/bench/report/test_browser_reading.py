@@ -266,7 +266,8 @@ def test_real_images_stand_beside_the_samples(page) -> None:
 
 
 def test_a_published_leaderboard_sorts(chromium, planted, record, workload, tmp_path) -> None:
-    boards = rank([*planted(5), record(workload, "alone", 0)], {"digits": workload}, resamples=50)
+    broken = [record(workload, "broken", seed, distance=None, status="error") for seed in range(5)]
+    boards = rank([*planted(5), record(workload, "alone", 0), *broken], {"digits": workload}, resamples=50)
     (tmp_path / "leaderboard.html").write_text(to_html(boards, "c"))
     problems: list[str] = []
     page = opened(chromium, tmp_path / "leaderboard.html", problems)
@@ -277,9 +278,9 @@ def test_a_published_leaderboard_sorts(chromium, planted, record, workload, tmp_
         return table.locator("tbody tr").evaluate_all(f"all => all.map((row) => row.cells[{place}].textContent.trim())")
 
     before = column("score")
-    assert before[-1] == "–"
+    assert before[-2:] == ["–", "–"]
     table.locator("th", has_text=re.compile("^score$")).get_by_role("button").click()
-    assert column("score") == [*sorted(before[:-1], key=float), "–"]
+    assert column("score") == [*sorted(before[:-2], key=float), "–", "–"]
     assert table.locator("th", has_text=re.compile("^score$")).get_attribute("aria-sort") == "ascending"
     table.locator("th", has_text=re.compile("^score$")).get_by_role("button").press("Enter")
     assert column("score") == before
@@ -288,6 +289,7 @@ def test_a_published_leaderboard_sorts(chromium, planted, record, workload, tmp_
     page.locator("table").nth(2).get_by_role("button", name="FD").click()
     names = page.locator("table").nth(2).locator("tbody tr th").all_inner_texts()
     assert names[:2] == ["real data", "untrained generator"]
+    assert names[-1] == "broken", "it has no distance at any seed, – (0/5), and that is not the least of them"
     page.context.close()
     assert problems == []
 
