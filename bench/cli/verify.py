@@ -45,7 +45,7 @@ def verify(
 ) -> None:
     """Check that the records of each FOLDER are complete, and that its tables follow from them.
 
-    A FOLDER may also hold kernel timings (`kernels/`).
+    A FOLDER may also hold kernel timings (`kernels/`), or several published folders: each of them is checked.
 
     Lists what is wrong, file by file, and how to fix it. Exit code 0 if all is fine, 1 if not.
 
@@ -56,6 +56,7 @@ def verify(
     from bench.data import workload
     from bench.report import kernel_verification, verification
     from bench.report.formatting import plural
+    from bench.report.publication import published_folders
 
     # What is told on the way is the result for people, and beside it for programs.
     tell = say if style == "json" else click.echo
@@ -63,8 +64,13 @@ def verify(
     if count is None and (first_evaluation or reruns is not None):
         raise click.UsageError("say how many trials to train again: --rerun K")
     fine = True
-    for folder in folders:
-        if kernel_verification.holds_kernels(folder):
+    for folder in [inner for place in folders for inner in published_folders(place)]:
+        if kernel_verification.holds_kernels_alone(folder):
+            if since is not None:
+                raise click.UsageError(
+                    f"{folder} holds kernel timings, which have no manifest: what revision {since} had of them is not "
+                    "known; leave out --since, or name the other folders"
+                )
             verified = kernel_verification.verify(folder)
         else:
             with usage_errors():

@@ -16,8 +16,8 @@ from bench.store.kernels import KernelRecord, read_kernel_record
 README: Final = "README.md"
 
 
-def holds_kernels(folder: Path) -> bool:
-    """Return whether a folder holds kernel timings."""
+def holds_kernels_alone(folder: Path) -> bool:
+    """Return whether a folder holds kernel timings, and no records of trials."""
     return kernels.holds_kernels(folder) and not (folder / "records").exists()
 
 

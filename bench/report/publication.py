@@ -24,6 +24,7 @@ from bench.files.regular import UnusableFileError, read_regular
 from bench.report.formats import WRITERS
 from bench.statistics.board import Leaderboard
 from bench.store import published, strict_json
+from bench.store.kernels import holds_kernels
 from bench.store.record import SCHEMA_VERSION, Record
 
 MANIFEST: Final = "manifest.json"
@@ -78,6 +79,16 @@ def shown(results: Path) -> str:
         return f"{FOLDER}/{whole.name}"
     here = Path.cwd()
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else results.as_posix()
+
+
+def published_folders(place: Path) -> list[Path]:
+    """Return the published folders in a folder, as results/published is one; itself where it is one or has none."""
+
+    def is_one(folder: Path) -> bool:
+        return (folder / MANIFEST).exists() or (folder / "records").is_dir() or holds_kernels(folder)
+
+    within = sorted(folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    return within if not is_one(place) and any(map(is_one, within)) else [place]
 
 
 def is_published_table(path: Path) -> bool:

@@ -118,15 +118,34 @@ def test_several_folders_are_verified_and_one_that_is_off_decides(bench, publish
     assert f"{folder}: 1 thing off" in result.stdout
 
 
+def test_a_folder_of_published_folders_is_verified_folder_by_folder(bench, published, tmp_path):
+    """As results/published is one: with a file that git needs beside them."""
+    place = tmp_path / "place"
+    shutil.copytree(published, place / published.name)
+    (place / ".gitkeep").touch()
+    result = bench("verify", place)
+    assert result.exit_code == 0, result.stdout
+    assert f"{place / published.name}: fine (" in result.stdout
+    (place / "forgotten").mkdir()
+    result = bench("verify", place, "--json")
+    assert result.exit_code == 1
+    folders = json.loads(result.stdout)["folders"]
+    assert [(Path(each["folder"]).name, each["fine"]) for each in folders] == [
+        ("forgotten", False),
+        (published.name, True),
+    ]
+
+
 @pytest.mark.parametrize("arguments", [["verify"], ["verify", "nowhere"], ["publish", "x", "--from", "nowhere"]])
 def test_bad_folders_are_bad_input(bench, arguments):
     assert bench(*arguments).exit_code == 2
 
 
 def test_what_this_repository_publishes_verifies(bench):
-    for folder in sorted(each for each in (REPOSITORY / "results" / "published").iterdir() if each.is_dir()):
-        result = bench("verify", folder)
-        assert result.exit_code == 0, result.stdout
+    place = REPOSITORY / "results" / "published"
+    result = bench("verify", place)
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.count(": fine (") == len([each for each in place.iterdir() if each.is_dir()])
 
 
 @pytest.mark.parametrize(

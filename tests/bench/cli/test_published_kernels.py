@@ -29,6 +29,12 @@ def test_what_is_published_verifies(bench):
     assert f"fine ({len(list((FOLDER / 'kernels').iterdir()))} records)" in result.stdout
 
 
+def test_what_a_revision_had_of_timings_is_not_known_and_not_called_fine(bench):
+    result = bench("verify", FOLDER, "--since", "HEAD")
+    assert result.exit_code == 2
+    assert "holds kernel timings, which have no manifest" in result.stderr
+
+
 def test_the_table_of_the_readme_has_a_line_for_each_record(bench):
     result = bench("kernels", "--table", "--format", "md", "--results", FOLDER)
     assert result.exit_code == 0, result.output
