@@ -21,6 +21,9 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENO
 _NOT_BESIDE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV})
 """Why a file cannot be put in the place of another, although that one may be open to be written."""
 
+_OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE})
+"""What a disk says of a file that is open already: it is full, or gone."""
+
 _CLAIM_SECONDS: Final = 5.0
 """A claim is held for the time of a rename; one this old was left by a killed process."""
 
@@ -107,11 +110,14 @@ def reason(error: OSError | ValueError) -> str:
 
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Have an error name the file: on what is open already, as on a full disk, the system names none."""
+    """Have a disk's error name the file: on what is open already, the system names none.
+
+    Those of a network, from which a file may come, are OSErrors too, and stay as they are.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.errno in _OF_DISKS and error.filename is None:
             error.filename = str(path)
         raise
 

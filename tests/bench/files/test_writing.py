@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.files import writing
-from bench.files.writing import create_exclusively, refusal, replace_whole, write_output
+from bench.files.writing import create_exclusively, named, refusal, replace_whole, write_output
 
 
 def put(content: bytes):
@@ -217,3 +217,18 @@ def test_a_folder_that_cannot_be_written_to_says_why(tmp_path):
     assert "File name too long" in refusal(tmp_path / ("n" * 300))
     assert refusal(tmp_path / "round") != ""
     assert "null" in refusal(tmp_path / "a\0b")
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (OSError(errno.ENOSPC, "no room"), "whole"),
+        (OSError(errno.ENOSPC, "no room", "other"), "other"),
+        (OSError(errno.ECONNRESET, "reset by peer"), None),
+        (OSError("no HTTP"), None),
+    ],
+)
+def test_a_disk_names_the_file_and_a_network_none(error, name):
+    with pytest.raises(OSError, match=r"no room|reset|HTTP") as told, named(Path("whole")):
+        raise error
+    assert told.value.filename == name
