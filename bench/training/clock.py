@@ -35,6 +35,8 @@ class BlockClock:
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device.type == "cuda"
+        self._earlier: list[_Block] = []
+        """What earlier attempts have trained: it took its time, and may have been made another way."""
         self._blocks: list[_Block] = []
         self._started: Instant = 0.0
 
@@ -46,23 +48,29 @@ class BlockClock:
         self._blocks.append(_Block(steps, self._started, now(cuda=self._cuda), overlapped))
 
     def tells_pace(self, least: int) -> bool:
-        """Whether nothing overlapped with any block, or at least with so many of them."""
-        exclusive = sum(not block.overlapped for block in self._blocks)
-        return exclusive == len(self._blocks) or exclusive >= least
+        """Whether nothing overlapped with any block that tells a pace, or at least with so many of them."""
+        blocks = self._that_tell(self._blocks)
+        exclusive = sum(not block.overlapped for block in blocks)
+        return exclusive == len(blocks) or exclusive >= least
 
     def steps_per_second(self) -> float | None:
         """Return the median over the blocks after the first, which warms up; `None` for no block.
 
-        Of these the ones count that nothing overlapped with, or all where there are none.
+        Of these the ones count that nothing overlapped with, or all where there are none. Blocks of earlier attempts
+        count only where this one has made none but its first.
         """
-        return self._rate(self._blocks)
+        return self._rate(self._that_tell(self._blocks))
 
     def pace_so_far(self) -> float | None:
         """Return the same of the blocks that the device has done, without waiting for it: for whoever watches."""
         done = len(self._blocks)
         while done and not self._blocks[done - 1].is_over:  # a device does them in their order
             done -= 1
-        return self._rate(self._blocks[:done])
+        return self._rate(self._that_tell(self._blocks[:done]))
+
+    def _that_tell(self, blocks: list[_Block]) -> list[_Block]:
+        """Return these blocks of this attempt, or those of earlier ones where these are at most the one to warm up."""
+        return blocks if len(blocks) > 1 else self._earlier or blocks
 
     @staticmethod
     def _rate(blocks: Sequence[_Block]) -> float | None:
@@ -74,19 +82,24 @@ class BlockClock:
 
     def mean_seconds(self) -> float | None:
         """Return the seconds of one step, averaged over all blocks; `None` for no block."""
-        steps = sum(block.steps for block in self._blocks)
+        steps = sum(block.steps for block in self._all)
         return self.train_seconds() / steps if steps else None
 
     def snapshot(self) -> list[tuple[int, float, bool]]:
         """Return the steps of each block, its seconds, and whether something overlapped with it."""
-        return [(block.steps, block.seconds, block.overlapped) for block in self._blocks]
+        return [(block.steps, block.seconds, block.overlapped) for block in self._all]
 
     def restore(self, blocks: list[tuple[int, float, bool]]) -> None:
-        """Take up what `snapshot` returned, as the first blocks."""
-        self._blocks = [_Block(steps, 0.0, seconds, overlapped) for steps, seconds, overlapped in blocks]
+        """Take up what `snapshot` returned, as the blocks of earlier attempts."""
+        self._earlier = [_Block(steps, 0.0, seconds, overlapped) for steps, seconds, overlapped in blocks]
 
     def train_seconds(self) -> float:
-        return sum(block.seconds for block in self._blocks)
+        """Return the seconds of all blocks, those of earlier attempts too."""
+        return sum(block.seconds for block in self._all)
+
+    @property
+    def _all(self) -> list[_Block]:
+        return [*self._earlier, *self._blocks]
 
 
 def now(*, cuda: bool) -> Instant:

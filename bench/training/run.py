@@ -148,7 +148,7 @@ class Run:
         seconds of training and of evaluations are with whatever ran meanwhile, and together may be more than the trial
         took. The peak of memory is the process's, and absent where it is shared; with evaluations beside training it is
         of both at once. All but the seconds of training and of evaluations, of which earlier attempts have spent
-        `earlier_seconds`, is of the last attempt alone.
+        `earlier_seconds`, is of the last attempt alone; the pace is of earlier ones where it made one block at most.
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
         clock = time_pace(loop, self._device, self._paces)

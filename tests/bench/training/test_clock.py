@@ -1,5 +1,7 @@
 """The pace that a trial is credited with."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -9,12 +11,17 @@ from bench.training.clock import BlockClock
 
 @pytest.fixture
 def timed(monkeypatch: pytest.MonkeyPatch):
-    """Return what makes a clock of blocks, each so many steps in so many seconds, with company or without."""
+    """Return what makes a clock of blocks, each so many steps in so many seconds, with company or without.
 
-    def make(*blocks: tuple[int, float, bool]) -> BlockClock:
+    It has taken up the blocks of an earlier attempt where there are any.
+    """
+
+    def make(*blocks: tuple[int, float, bool], earlier: Sequence[tuple[int, float, bool]] = ()) -> BlockClock:
         instants = iter([instant for _, seconds, _ in blocks for instant in (0.0, seconds)])
         monkeypatch.setattr(clock, "now", lambda *, cuda: next(instants))
         found = BlockClock(torch.device("cpu"))
+        if earlier:
+            found.restore(list(earlier))
         for steps, _, overlapped in blocks:
             found.start()
             found.stop(steps, overlapped=overlapped)
@@ -117,3 +124,30 @@ def test_the_time_of_a_block_is_read_once(queued: BlockClock) -> None:
 def test_without_a_device_of_its_own_the_pace_so_far_is_that_of_all(timed) -> None:
     made = timed((50, 10.0, False), (50, 5.0, False), (50, 2.0, False), (50, 1.0, False))
     assert made.pace_so_far() == made.steps_per_second() == 25.0
+
+
+OURS = (50, 1.0, False)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "own", "pace"),
+    [
+        ([(50, 10.0, False)] * 6, [(50, 9.0, False), OURS, OURS], 50.0),
+        ([(50, 10.0, True)] * 6, [(50, 9.0, False), OURS, OURS], 50.0),
+        ([(50, 9.0, False), OURS], [(50, 10.0, False)], 50.0),
+        ([(50, 9.0, False), OURS], [], 50.0),
+        ([], [(50, 10.0, False)], 5.0),
+    ],
+    ids=["slower before", "with company before", "only its warm-up left", "nothing left", "nothing before"],
+)
+def test_the_pace_is_that_of_the_last_attempt_and_the_seconds_are_those_of_all(timed, earlier, own, pace) -> None:
+    """An earlier attempt may have had another way of making steps, and shared its machine with others."""
+    made = timed(*own, earlier=earlier)
+    assert made.steps_per_second() == made.pace_so_far() == pace
+    assert made.train_seconds() == sum(seconds for _, seconds, _ in [*earlier, *own])
+    assert made.snapshot() == [*earlier, *own]
+    assert made.tells_pace(4)
+
+
+def test_company_in_an_earlier_attempt_leaves_the_pace_unknown_where_nothing_was_left_to_train(timed) -> None:
+    assert not timed(earlier=[(50, 1.0, True)] * 6).tells_pace(4)
