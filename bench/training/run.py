@@ -151,6 +151,7 @@ class Run:
         `earlier_seconds`, is of the last attempt alone; the pace is of earlier ones where it made one block at most.
         """
         spec, step, loop = self._trial.spec, self.step, self.loop
+        stepping = loop.stepper.cost()  # of the training alone: timing makes further steps
         clock = time_pace(loop, self._device, self._paces)
         rate = None if clock is None else clock.steps_per_second()
         phases = time_phases(loop, step, self._device)
@@ -163,7 +164,7 @@ class Run:
             "evaluation_seconds": loop.evaluations.seconds,
             "discriminator_images": 2 * spec.batch_size * step.critic_steps * loop.completed_steps,
             **({"pack": self._trials_in_process} if shared else {}),
-            **loop.stepper.cost(),
+            **stepping,
             **({"earlier_seconds": self._earlier_seconds} if self._earlier_seconds else {}),
             "peak_memory_bytes": None if shared else peak_memory(self._device),
         }

@@ -3,15 +3,16 @@
 import msgspec
 import pytest
 import torch
+from interrupted import begin
 from slow_cases import sampled
-from small_trials import ADAM, images, make_trial, train_alone
+from small_trials import ADAM, images, make_trial, toy_trial, train_alone
 from tape import Tapes
 from torch import Tensor
 
 import losses
 from bench.accelerate import capture as room
 from bench.accelerate.capture import WARM_UP, CapturedStepper
-from bench.training import run
+from bench.training import run, timing
 from bench.training.build import build_step
 from bench.training.monitors import UPDATE_RATIO_EVERY, Monitors
 from bench.training.step import TrainingStep
@@ -188,6 +189,20 @@ def test_a_trial_has_the_same_outcome_captured_and_says_how_much_was_replayed(tm
     assert "replayed_steps" not in plain.cost
     assert 40 <= captured.cost["replayed_steps"] < 60
     assert captured.message == ""
+
+
+def test_steps_that_only_time_a_trial_are_no_replayed_steps_of_its_training(tmp_path, monkeypatch):
+    """Two steps are too few to record any; the further ones that tell the pace in a shared process record them all."""
+    monkeypatch.setattr(timing, "PHASE_STEPS", 0)
+    monkeypatch.setattr(timing, "EXCLUSIVE_BLOCKS", 1)
+    monkeypatch.setattr(timing, "BLOCK_STEPS", 3 * WARM_UP)
+    monkeypatch.setattr(run.files, "keep", lambda *_: "")
+    trial = toy_trial(steps=2, evaluate_every=2, samples=40)
+    made = begin(trial, trials_in_process=2, make_stepper=lambda *given: CapturedStepper(*given, Tapes()))
+    assert list(made.steps()) == [0, 1]
+    cost = made.conclude(tmp_path).cost
+    assert cost["steps_per_second"] > 0
+    assert cost["replayed_steps"] == 0
 
 
 @pytest.mark.slow
