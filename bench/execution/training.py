@@ -22,7 +22,7 @@ from bench.execution.device import accelerator_name
 from bench.execution.interface import NeedsOwnProcess
 from bench.execution.memory import beside_others
 from bench.store.checkpoints import checkpoint_path
-from bench.store.environment import commit, environment
+from bench.store.environment import environment, program
 from bench.store.record import Outcome
 from bench.training.build import prepare_process
 from bench.training.checkpoint import Checkpoint
@@ -145,7 +145,7 @@ def checkpoint_of(trial: Trial, options: RunOptions, trials: int, stop: StopRequ
     place = environment(options.device, options.threads, accelerator_name(options.device))
     return Checkpoint(
         checkpoint_path(Path(options.checkpoint_dir), trial.id),
-        Origin(trial_id=trial.id, engine=ENGINE_VERSION, commit=commit(), fingerprint=place.fingerprint),
+        Origin(trial_id=trial.id, engine=ENGINE_VERSION, commit=program(), fingerprint=place.fingerprint),
         minutes=options.checkpoint_minutes,
         stop=stop,
         trials_in_process=trials,

@@ -20,6 +20,8 @@ _PACKAGES: Final = ("torch", "numpy", "scipy", "scikit-learn")
 
 _GIT_SECONDS: Final = 10.0
 
+_DIRTY: Final = "-dirty"
+
 _OWN_GROUPS: Final = Path("/proc/self/cgroup")
 _GROUPS: Final = Path("/sys/fs/cgroup")
 
@@ -86,7 +88,28 @@ def commit() -> str | None:
     if not revision:
         return None
     changed = _git(root, "status", "--porcelain", "--", "bench", "losses")
-    return revision if changed == "" else f"{revision}-dirty"
+    return revision if changed == "" else f"{revision}{_DIRTY}"
+
+
+def source_digest() -> str:
+    """Return 12 hexadecimal digits that change with every byte of this program's source."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for package in ("bench", "losses"):
+        for path in sorted((root / package).rglob("*.py")):
+            with contextlib.suppress(OSError):  # what an editor leaves beside a file may be a link to nowhere
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
+                digest.update(content)
+    return digest.hexdigest()[:12]
+
+
+def program() -> str:
+    """Say which code this is: its commit, with a digest of the source where the commit does not say all of it."""
+    revision = commit()
+    if revision is not None and not revision.endswith(_DIRTY):
+        return revision
+    return f"{revision or 'no commit'}, source {source_digest()}"
 
 
 def _limits(controllers: str, path: str) -> Iterator[float]:

@@ -38,7 +38,7 @@ class Origin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     engine: str
     """`ENGINE_VERSION` of the program."""
     commit: str | None
-    """Of the program, where it is known."""
+    """Of the program, and its source where that is of no commit: `bench.store.environment.program`."""
     fingerprint: str
     """Of the machine, as in a record's environment."""
 
@@ -124,7 +124,7 @@ def _check(file: BufferedReader, origin: Origin) -> None:
     file.seek(len(line))
 
 
-_WORDS: Final = {"trial_id": "trial", "engine": "engine", "commit": "commit", "fingerprint": "machine"}
+_WORDS: Final = {"trial_id": "trial", "engine": "engine", "commit": "program", "fingerprint": "machine"}
 
 
 def _line(head: _Head) -> bytes:

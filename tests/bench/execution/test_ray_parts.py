@@ -24,6 +24,7 @@ from bench.execution.ray_stock import Stock, unpack_losses
 from bench.extractors.inception_weights import InceptionPlan
 from bench.extractors.judge_weights import SOURCES
 from bench.extractors.weight_files import Weights, cached_path
+from bench.store import environment
 from bench.store.checkpoints import checkpoint_path
 from bench.training.run_options import RunOptions
 from losses.plugins import FILES_VARIABLE
@@ -61,16 +62,9 @@ def test_a_changed_source_is_another_program(tmp_path: Path, monkeypatch: pytest
         for package in ("bench", "losses"):
             (tmp_path / content[4] / package).mkdir(parents=True)
             (tmp_path / content[4] / package / "__init__.py").write_text(content)
-        monkeypatch.setattr(
-            ray_versions, "find_spec", lambda package, root=tmp_path / content[4]: _Found([str(root / package)])
-        )
+        monkeypatch.setattr(environment, "__file__", str(tmp_path / content[4] / "bench" / "store" / "environment.py"))
         sources.append(ray_versions.program()[ray_versions.SOURCES])
     assert sources[0] != sources[1]
-
-
-class _Found:
-    def __init__(self, folders: list[str]) -> None:
-        self.submodule_search_locations = folders
 
 
 def test_files_of_losses_travel_with_the_neighbors_that_they_import(tmp_path: Path) -> None:

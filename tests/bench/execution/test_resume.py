@@ -18,6 +18,7 @@ from bench.events import Event, Progress, TrialRetried
 from bench.execution import training
 from bench.execution.local import LocalExecutor
 from bench.execution.worker import GRACE_SECONDS
+from bench.store import environment
 from bench.store.checkpoints import checkpoint_path
 from bench.store.journal import Store
 from bench.store.record import Outcome, Record
@@ -77,7 +78,7 @@ class Here:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.setattr(training, "commit", lambda: "c0ffee")  # somebody may commit meanwhile
+    monkeypatch.setattr(training, "program", lambda: "c0ffee")  # somebody may commit meanwhile
     return Here(tmp_path / "here")
 
 
@@ -226,6 +227,25 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_said_and_costs_only_itself(
     assert not [note for note in here.notes if "goes on" in note and spoil is not _misfit]
     assert_same(found, alone(trial, tmp_path))
     assert "earlier_seconds" not in found.cost
+
+
+def test_a_trial_does_not_go_on_with_a_program_that_was_edited_since(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has committed the change: by its commit it is the same program, and its loss may be another."""
+    source = tmp_path / "bench" / "store" / "environment.py"
+    source.parent.mkdir(parents=True)
+    monkeypatch.setattr(environment, "__file__", str(source))
+    monkeypatch.setattr(environment, "commit", lambda: "c0ffee-dirty")
+    monkeypatch.setattr(training, "program", environment.program)
+    trial = brief_trial()
+    source.write_text("one")
+    here.train(trial, ask_at=6)
+    source.write_text("two")
+    (found,) = here.train(trial)
+    assert isinstance(found, Outcome)
+    (note,) = here.notes
+    assert note.startswith("starts anew: its checkpoint is of the program c0ffee-dirty, source ")
 
 
 def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here, tmp_path: Path, eager: None) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import bench
 from bench.store import environment as module
-from bench.store.environment import commit, cpu_limit, environment, usable_cpus
+from bench.store.environment import commit, cpu_limit, environment, program, usable_cpus
 
 
 def test_environment_of_the_cpu() -> None:
@@ -109,6 +109,26 @@ def test_commit_is_of_the_packages_own_checkout_and_marks_changes(
     assert commit() == revision
     source.write_text("two")
     assert commit() == f"{revision}-dirty"
+
+
+def test_a_program_that_was_edited_is_told_from_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "bench" / "store" / "environment.py"
+    source.parent.mkdir(parents=True)
+    monkeypatch.setattr(module, "__file__", str(source))
+    loss = tmp_path / "losses" / "hinge.py"
+    loss.parent.mkdir()
+    for revision in (None, "c0ffee-dirty"):
+        monkeypatch.setattr(module, "commit", lambda named=revision: named)
+        told = []
+        for content in ("one", "two", "one"):
+            loss.write_text(content)
+            told.append(program())
+        assert told[0] == told[2] != told[1]
+        assert all(words.startswith(revision or "no commit") for words in told)
+    (loss.parent / ".#hinge.py").symlink_to("somebody@somewhere.1234")  # as Emacs marks what is being edited
+    assert program() == told[0]
+    monkeypatch.setattr(module, "commit", lambda: "c0ffee")
+    assert program() == "c0ffee"
 
 
 def test_a_repository_around_an_installed_package_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

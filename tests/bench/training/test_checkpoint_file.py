@@ -77,7 +77,7 @@ def test_a_file_that_was_cut_off_or_made_longer_is_noticed(path: Path) -> None:
     [
         ("trial_id", "is of the trial 0123456789abcdef, and this is another"),
         ("engine", "is of the engine 2, and this is another"),
-        ("commit", "is of the commit c0ffee, and this is another"),
+        ("commit", "is of the program c0ffee, and this is another"),
         ("fingerprint", "is of the machine machine, and this is another"),
     ],
 )
