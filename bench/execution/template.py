@@ -78,6 +78,9 @@ def main(arguments: Sequence[str]) -> None:
     try:
         for module in modules:
             importlib.import_module(module)
+        from bench.store.environment import program
+
+        program()  # what its workers say of the code they run: this code, whatever is committed or edited meanwhile
     except Exception as error:  # noqa: BLE001 - whatever it is, workers are started without a template
         _send(link, Refused(why=f"{type(error).__name__}: {error}"))
         return

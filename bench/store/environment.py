@@ -1,6 +1,7 @@
 """Where an attempt runs: what decides whether two attempts may be compared bit by bit and second by second."""
 
 import contextlib
+import functools
 import hashlib
 import math
 import os
@@ -75,12 +76,29 @@ def cpu_limit() -> int | None:
     return max(1, math.ceil(min(limits))) if limits else None
 
 
+@functools.cache
 def commit() -> str | None:
-    """Return the git revision of the checkout this package runs from, marked `-dirty` if the code differs from it.
+    """Return the revision of the code that this process runs, as `revision_of` says it.
 
-    `None` where the package is not run from a checkout of its own or git cannot say.
+    It is read once: what somebody commits or edits meanwhile is not what was imported.
     """
-    root = Path(__file__).resolve().parents[2]
+    return revision_of(code_root())
+
+
+@functools.cache
+def program() -> str:
+    """Say which code this process runs: its commit, and a digest of its source where the commit does not say it all."""
+    revision = commit()
+    if revision is not None and not revision.endswith(_DIRTY):
+        return revision
+    return f"{revision or 'no commit'}, source {source_digest(code_root())}"
+
+
+def revision_of(root: Path) -> str | None:
+    """Return the git revision of the checkout in a folder, marked `-dirty` if the code differs from it.
+
+    `None` where the folder is no checkout of its own or git cannot say.
+    """
     # An installed package may lie inside somebody else's repository (.venv/lib/...): only a checkout's own root counts.
     if not (root / ".git").exists():
         return None
@@ -91,9 +109,8 @@ def commit() -> str | None:
     return revision if changed == "" else f"{revision}{_DIRTY}"
 
 
-def source_digest() -> str:
-    """Return 12 hexadecimal digits that change with every byte of this program's source."""
-    root = Path(__file__).resolve().parents[2]
+def source_digest(root: Path) -> str:
+    """Return 12 hexadecimal digits that change with every byte of the program's source in a folder."""
     digest = hashlib.sha256()
     for package in ("bench", "losses"):
         for path in sorted((root / package).rglob("*.py")):
@@ -104,12 +121,9 @@ def source_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def program() -> str:
-    """Say which code this is: its commit, with a digest of the source where the commit does not say all of it."""
-    revision = commit()
-    if revision is not None and not revision.endswith(_DIRTY):
-        return revision
-    return f"{revision or 'no commit'}, source {source_digest()}"
+def code_root() -> Path:
+    """Return the folder that this program's packages lie in."""
+    return Path(__file__).resolve().parents[2]
 
 
 def _limits(controllers: str, path: str) -> Iterator[float]:

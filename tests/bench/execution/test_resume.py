@@ -233,11 +233,11 @@ def test_a_trial_does_not_go_on_with_a_program_that_was_edited_since(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody has committed the change: by its commit it is the same program, and its loss may be another."""
-    source = tmp_path / "bench" / "store" / "environment.py"
+    source = tmp_path / "losses" / "hinge.py"
     source.parent.mkdir(parents=True)
-    monkeypatch.setattr(environment, "__file__", str(source))
+    monkeypatch.setattr(environment, "code_root", lambda: tmp_path)
     monkeypatch.setattr(environment, "commit", lambda: "c0ffee-dirty")
-    monkeypatch.setattr(training, "program", environment.program)
+    monkeypatch.setattr(training, "program", environment.program.__wrapped__)  # as in a process of its own each time
     trial = brief_trial()
     source.write_text("one")
     here.train(trial, ask_at=6)

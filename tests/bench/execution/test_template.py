@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,12 @@ from processes import alive, parent_of, wait_until
 from small_trials import toy_trial
 
 from bench.events import Progress
+from bench.execution import template
 from bench.execution.forking import Template
 from bench.execution.interface import Started, Task
 from bench.execution.local import LocalExecutor
 from bench.execution.template import WARM_MODULES, is_possible, send
+from bench.store import environment
 from bench.training.run_options import RunOptions
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this system forks no workers")
@@ -44,6 +47,24 @@ def test_workers_are_forked_and_end_as_others_do(warm: LocalExecutor, make_task:
     assert parents != {str(os.getpid())}
     for task in tasks:
         assert (task.artifacts / "samples.png").read_bytes() == task.trial.id.encode()
+
+
+def test_workers_are_of_the_commit_that_their_template_has_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A campaign takes hours. Whatever is committed meanwhile, its workers are forks of one process."""
+    environment.commit.cache_clear()
+    environment.program.cache_clear()
+    monkeypatch.setattr(environment, "revision_of", lambda _: "c0ffee")
+    monkeypatch.setattr(template.gc, "freeze", lambda: None)
+    monkeypatch.setattr(template, "_serve", socket.socket.close)
+    executor, link = socket.socketpair()
+    with executor:
+        template.main([str(link.detach()), *LIGHT])
+    monkeypatch.setattr(environment, "revision_of", lambda _: "decade")
+    try:
+        assert environment.commit() == environment.program() == "c0ffee"
+    finally:
+        environment.commit.cache_clear()
+        environment.program.cache_clear()
 
 
 @pytest.mark.slow

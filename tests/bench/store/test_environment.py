@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import bench
 from bench.store import environment as module
-from bench.store.environment import commit, cpu_limit, environment, program, usable_cpus
+from bench.store.environment import commit, cpu_limit, environment, program, revision_of, usable_cpus
 
 
 def test_environment_of_the_cpu() -> None:
@@ -82,61 +83,84 @@ def test_a_record_names_the_version_of_the_code_that_ran() -> None:
     assert environment("cpu", 1).versions["gan-loss-bench"] == bench.__version__
 
 
-def test_commit_is_of_the_packages_own_checkout_and_marks_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkout = tmp_path / "checkout"
-    (checkout / "bench" / "store").mkdir(parents=True)
-    source = checkout / "bench" / "store" / "environment.py"
-    source.write_text("one")
-    monkeypatch.setattr(module, "__file__", str(source))
-    assert commit() is None, "no checkout"
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that this program seems to run from. What was found of the real one is forgotten, and this after it."""
+    root = tmp_path / "checkout"
+    for name in ("bench/store/environment.py", "losses/hinge.py"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("one")
+    monkeypatch.setattr(module, "__file__", str(root / "bench" / "store" / "environment.py"))
+    forget()
+    yield root
+    forget()
 
-    def git(*arguments: str) -> str:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        done = subprocess.run(
-            ["git", *identity, "-C", str(checkout), *arguments], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
 
-    git("init", "--quiet")
-    assert commit() is None, "no commit yet"
-    git("add", ".")
-    git("commit", "--quiet", "-m", "one")
-    revision = git("rev-parse", "HEAD")
-    assert commit() == revision
+def forget() -> None:
+    """As in a process that was started now."""
+    commit.cache_clear()
+    program.cache_clear()
+
+
+def git(root: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(["git", *identity, "-C", str(root), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def committed(root: Path) -> str:
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "--allow-empty", "-m", "more")
+    return git(root, "rev-parse", "HEAD")
+
+
+def test_commit_is_of_the_packages_own_checkout_and_marks_changes(checkout: Path) -> None:
+    assert revision_of(checkout) is None, "no checkout"
+    git(checkout, "init", "--quiet")
+    assert revision_of(checkout) is None, "no commit yet"
+    revision = committed(checkout)
+    assert revision_of(checkout) == revision
     (checkout / "notes.txt").write_text("results and notes beside the code do not count")
-    assert commit() == revision
-    source.write_text("two")
-    assert commit() == f"{revision}-dirty"
+    assert revision_of(checkout) == revision
+    (checkout / "losses" / "hinge.py").write_text("two")
+    assert revision_of(checkout) == f"{revision}-dirty"
 
 
-def test_a_program_that_was_edited_is_told_from_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "bench" / "store" / "environment.py"
-    source.parent.mkdir(parents=True)
-    monkeypatch.setattr(module, "__file__", str(source))
-    loss = tmp_path / "losses" / "hinge.py"
-    loss.parent.mkdir()
-    for revision in (None, "c0ffee-dirty"):
-        monkeypatch.setattr(module, "commit", lambda named=revision: named)
-        told = []
-        for content in ("one", "two", "one"):
-            loss.write_text(content)
-            told.append(program())
-        assert told[0] == told[2] != told[1]
-        assert all(words.startswith(revision or "no commit") for words in told)
-    (loss.parent / ".#hinge.py").symlink_to("somebody@somewhere.1234")  # as Emacs marks what is being edited
+def test_a_process_has_the_commit_of_the_code_that_it_has_imported(checkout: Path) -> None:
+    """Training takes hours, and a record is made at its end: somebody commits meanwhile."""
+    git(checkout, "init", "--quiet")
+    revision = committed(checkout)
+    assert commit() == program() == revision
+    (checkout / "losses" / "hinge.py").write_text("two")
+    assert commit() == program() == revision
+    later = committed(checkout)
+    assert commit() == program() == revision
+    forget()
+    assert commit() == program() == later != revision
+
+
+@pytest.mark.parametrize("is_checkout", [False, True])
+def test_a_program_that_was_edited_is_told_from_what_it_was(checkout: Path, is_checkout: bool) -> None:
+    begins = "no commit, source "
+    if is_checkout:
+        git(checkout, "init", "--quiet")
+        begins = f"{committed(checkout)}-dirty, source "
+    told = []
+    for content in ("two", "three", "two"):
+        (checkout / "losses" / "hinge.py").write_text(content)
+        forget()
+        told.append(program())
+    assert told[0] == told[2] != told[1]
+    assert all(words.startswith(begins) for words in told)
+    (checkout / "losses" / ".#hinge.py").symlink_to("somebody@somewhere.1234")  # as Emacs marks what is being edited
+    forget()
     assert program() == told[0]
-    monkeypatch.setattr(module, "commit", lambda: "c0ffee")
-    assert program() == "c0ffee"
 
 
-def test_a_repository_around_an_installed_package_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_around_an_installed_package_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    source = tmp_path / "site-packages" / "bench" / "store" / "environment.py"
-    source.parent.mkdir(parents=True)
-    monkeypatch.setattr(module, "__file__", str(source))
-    assert commit() is None
+    (tmp_path / "site-packages").mkdir()
+    assert revision_of(tmp_path / "site-packages") is None
 
 
 @pytest.mark.parametrize(
