@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.completion import complete_methods
 from bench.cli.options import (
@@ -34,6 +35,9 @@ _SIZES: Final = {"cpu": (32,), "cuda": (32, 64)}
 _MODES: "Final[dict[str, tuple[Mode, ...]]]" = {"cpu": ("eager",), "cuda": ("eager", "captured")}
 _CHANNELS: Final = 3
 _WIDTH: Final = 64
+
+_CHOICES: Final = frozenset({"loss_files", "device", "batch", "size", "d_norm", "precision", "modes"})
+"""The parameters that say what is measured."""
 
 _QUIET: Final = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 """torch's profiler tells the terminal of every start, and of the GPU that it does not find."""
@@ -111,6 +115,7 @@ def kernels(
     if options["table"]:
         if methods or options["trace"] or options["nvtx"]:
             raise click.UsageError("--table prints everything that is recorded: leave methods, --trace and --nvtx out")
+        _refuse_choices()
     else:
         use_losses(loss_files)
         if options["trace"] or options["nvtx"]:
@@ -120,6 +125,15 @@ def kernels(
     _write(_recorded(results), written_as(style, output, "table"), results, output)
     if refused:
         click.get_current_context().exit(1)
+
+
+def _refuse_choices() -> None:
+    """Raise a usage error where an option chooses what is measured, and nothing is: it would pass for a filter."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in _CHOICES and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--table prints everything that is recorded: leave {option.opts[0]} out")
 
 
 def _settings(device: str, options: dict[str, Any]) -> "list[KernelSetting]":
@@ -204,6 +218,10 @@ def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
     """Run steps with their ranges named, into a trace or for a profiler outside; nothing is measured or recorded."""
     if not methods:
         raise click.UsageError("name the methods to watch, such as: python -m bench kernels nsgan-r1 --trace r1.json")
+    if set(options["modes"]) - {"eager"}:
+        raise click.UsageError("--trace and --nvtx watch steps operator by operator: leave --mode out")
+    if any(len(options[name] or ()) > 1 for name in ("batch", "size")):
+        raise click.UsageError("--trace and --nvtx watch steps in one setting: give one --batch and one --size")
     device, settings, chosen = _chosen(methods, options)
     from bench.costs import tracing
 
@@ -213,13 +231,14 @@ def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
     with usage_errors():
         if options["trace"] is None:
             tracing.run_steps(chosen, setting, device, nvtx=True)
-            say(f"{tracing.WATCHED_STEPS} steps of {', '.join(method.name for method in chosen)}")
+            watched = ", ".join(method.name for method in chosen)
+            say(f"{tracing.WATCHED_STEPS} steps of {watched} ({setting.description})")
             return
         try:
             tracing.write_trace(options["trace"], chosen, setting, device, nvtx=options["nvtx"])
         except OSError as error:
             raise click.UsageError(f"cannot write {options['trace']}: {error.strerror}") from error
-    say(f"wrote {options['trace']}; open it at ui.perfetto.dev or chrome://tracing")
+    say(f"wrote {options['trace']} ({setting.description}); open it at ui.perfetto.dev or chrome://tracing")
 
 
 def _recorded(results: Path) -> "list[KernelRecord]":

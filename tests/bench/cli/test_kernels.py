@@ -82,7 +82,7 @@ def test_a_trace_is_written_and_nothing_recorded(bench, tmp_path, small):
     path, results = tmp_path / "trace.json", tmp_path / "results"
     result = bench("kernels", "nsgan", "--batch", "4", "--device", "cpu", "--trace", path, "--results", results)
     assert result.exit_code == 0, result.stderr
-    assert f"wrote {path}" in result.stderr
+    assert f"wrote {path} (batch 4, 32x32x3, width 4, none, fp32, eager)" in result.stderr
     assert any(event.get("name") == "D real and fake" for event in json.loads(path.read_text())["traceEvents"])
     assert not results.exists()
 
@@ -106,7 +106,13 @@ def test_nvtx_without_a_gpu_says_so_and_runs_all_the_same(bench, tmp_path, small
         (["nsgan", "--device", "cpu", "--mode", "captured"], "needs a CUDA device"),
         (["nsgan", "--device", "cpu", "--precision", "tf32"], "needs a CUDA device"),
         (["--trace", "t.json"], "name the methods to watch"),
+        (["nsgan", "--device", "cpu", "--trace", "t.json", "--mode", "compiled"], "leave --mode out"),
+        (["nsgan", "--device", "cpu", "--nvtx", "--batch", "4,8"], "give one --batch and one --size"),
+        (["nsgan", "--device", "cpu", "--trace", "t.json", "--size", "32,64"], "give one --batch and one --size"),
         (["nsgan", "--table"], "leave methods"),
+        (["--table", "--batch", "16"], "leave --batch out"),
+        (["--table", "--d-norm", "ln"], "leave --d-norm out"),
+        (["--table", "--mode", "eager"], "leave --mode out"),
         (["--table", "--results", "nowhere"], "there are no kernel records in nowhere"),
         (["nsgan", "--device", "cpu", "--trace", "/dev/null/t.json"], "cannot write /dev/null/t.json"),
         (["pacgan2", "--device", "cpu", "--batch", "3", "--trace", "t.json"], "joins 2 samples"),
