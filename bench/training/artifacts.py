@@ -1,5 +1,6 @@
 """What a trial leaves to look at: the generator's weights and a picture of its samples."""
 
+import contextlib
 import math
 import re
 from pathlib import Path
@@ -35,8 +36,9 @@ def keep(generator: nn.Module, samples: Tensor | None, trial: Trial, workload: W
         if samples is not None:
             save_samples(samples, workload, folder)
     except (OSError, SafetensorError) as error:
-        for half in folder.glob("*"):
-            half.unlink()
+        with contextlib.suppress(OSError):  # a disk that lets nobody write often lets nobody remove, too
+            for half in folder.glob("*"):
+                half.unlink()
         why = reason(error) if isinstance(error, OSError) else str(error)
         return f"its generator and samples could not be kept ({why})"
     return ""

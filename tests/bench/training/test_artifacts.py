@@ -1,9 +1,12 @@
 """What a trial leaves behind: the picture's layout, and weights that can be read back."""
 
+import errno
+import os
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
@@ -11,6 +14,7 @@ from safetensors import safe_open
 from bench import data
 from bench.config.trial import Trial
 from bench.networks import build_generator
+from bench.training import artifacts
 from bench.training.artifacts import image_grid, load_generator, save_generator, save_samples
 
 
@@ -57,3 +61,23 @@ def test_the_generators_weights_and_trial_can_be_read_back(tmp_path: Path, recor
     read, weights = load_generator(tmp_path / "generator.safetensors")
     assert read == trial
     assert set(weights) == set(generator.state_dict())
+
+
+@pytest.mark.parametrize("removable", [True, False], ids=["full", "read-only"])
+def test_a_disk_that_takes_no_picture_costs_no_result(
+    tmp_path: Path, record, workload, monkeypatch: pytest.MonkeyPatch, removable: bool
+) -> None:
+    """A disk that the system has made read-only, after an error, does not let go of the half that is there."""
+    number = errno.ENOSPC if removable else errno.EROFS
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    trial = record(workload, "nsgan", 0).trial
+    generator = build_generator(trial.spec.network, lambda name, shape: torch.zeros(shape))
+    monkeypatch.setattr(artifacts, "save_samples", fail)
+    if not removable:
+        monkeypatch.setattr(Path, "unlink", fail)
+    said = artifacts.keep(generator, torch.zeros(64, 1, 32, 32), trial, data.workload("digits"), tmp_path)
+    assert said == f"its generator and samples could not be kept ({os.strerror(number)})"
+    assert (list(tmp_path.iterdir()) == []) is removable
