@@ -7,10 +7,9 @@ from typing import Final
 import torch
 
 from bench.accelerate.capture import WARM_UP, CapturedStepper, Recorder, recorder_for
-from bench.common.errors import first_line
+from bench.common.errors import first_line, is_memory_error
 from bench.costs.blocks import Call
 from bench.costs.paths import ROTATION, Paths
-from bench.execution.memory import is_memory_error
 from bench.store.kernels import Mode
 from bench.training.monitors import Monitors
 from losses.fusion import fused

@@ -4,32 +4,13 @@ A trial that lacked memory beside others has not failed: half as many may fit. O
 machine, whatever its loss is worth.
 """
 
-from typing import Final
-
-from bench.common.errors import first_line
+from bench.common.errors import first_line, is_memory_error
 from bench.execution.interface import NeedsOwnProcess
 from bench.store.record import OUT_OF_MEMORY
 
-_WORDS: Final = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
-"""What torch's allocators for the GPU and for the host say, and CUDA's libraries."""
 
-
-class NeedsMemory(NeedsOwnProcess):
+class NeedsMemory(NeedsOwnProcess, MemoryError):  # noqa: N818 - what is to be done about it
     """Raised for a trial that found no memory beside others, and may find it beside fewer."""
-
-
-def is_memory_error(error: BaseException) -> bool:
-    """Say whether an error, or what it was raised from, is a lack of memory, of the host or of a GPU.
-
-    torch's own class is known by its name, so that nothing here imports torch.
-    """
-    if isinstance(error, MemoryError | NeedsMemory):
-        return True
-    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
-        return True
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS):
-        return True
-    return error.__cause__ is not None and is_memory_error(error.__cause__)
 
 
 def account(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from bench.common.errors import first_line
+from bench.common.errors import first_line, is_memory_error
 from bench.config.trial import Precision, Trial
 from bench.events import Progress
 from bench.execution.device import accelerator_name
@@ -126,15 +126,20 @@ def _failed(
 
 
 def begin(make: Callable[[], Run], checkpoint: Checkpoint | None, device: torch.device) -> Run:
-    """Return a run that goes on from its checkpoint, if there is one that it can go on from."""
+    """Return a run that goes on from its checkpoint, if there is one that it can go on from.
+
+    A lack of memory says nothing of the checkpoint, which is kept for an attempt that has more.
+    """
     run = make()
     state = None if checkpoint is None else checkpoint.read(device)
     if state is None:
         return run
     try:
         run.resume(state)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the trial can be trained without
-        run = make()
+    except Exception as error:
+        if is_memory_error(error):
+            raise
+        run = make()  # whatever is wrong with it, the trial can be trained without
         run.note(f"starts anew: its checkpoint does not fit ({type(error).__name__})")
     return run
 

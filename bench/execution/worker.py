@@ -22,11 +22,11 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from bench import data
-from bench.common.errors import first_line
+from bench.common.errors import first_line, is_memory_error
 from bench.events import Progress
 from bench.execution.device import accelerator_name
 from bench.execution.interface import Announcement, Concluded, Finished, NeedsOwnProcess, Task
-from bench.execution.memory import account, is_memory_error
+from bench.execution.memory import account
 from bench.files.writing import replace_whole
 from bench.store.environment import commit, environment
 from bench.store.record import Environment, Outcome

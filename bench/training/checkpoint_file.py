@@ -14,6 +14,7 @@ import msgspec
 import torch
 from msgspec import Struct
 
+from bench.common.errors import is_memory_error
 from bench.files.regular import UnusableFileError, open_regular
 from bench.files.writing import partial_file
 
@@ -81,7 +82,7 @@ def read(path: Path, origin: Origin, device: torch.device) -> State | None:
         device: takes the tensors that were on one; those of the host stay there.
 
     Raises:
-        UnusableCheckpointError: it is not whole, or of something else.
+        UnusableCheckpointError: it is not whole, or of something else. A lack of memory is raised as it is.
     """
     if not path.exists():
         return None
@@ -96,6 +97,8 @@ def read(path: Path, origin: Origin, device: torch.device) -> State | None:
     except UnusableCheckpointError:
         raise
     except Exception as error:
+        if is_memory_error(error):
+            raise
         # Its digest is right, and still it is no checkpoint: torch has many ways to say so.
         raise UnusableCheckpointError(f"holds something else ({type(error).__name__})") from error
     if not isinstance(loaded, dict):

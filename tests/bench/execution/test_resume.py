@@ -17,6 +17,7 @@ from bench.config.trial import Trial
 from bench.events import Event, Progress, TrialRetried
 from bench.execution import training
 from bench.execution.local import LocalExecutor
+from bench.execution.memory import NeedsMemory
 from bench.execution.worker import GRACE_SECONDS
 from bench.store import environment
 from bench.store.checkpoints import checkpoint_path
@@ -246,6 +247,33 @@ def test_a_trial_does_not_go_on_with_a_program_that_was_edited_since(
     assert isinstance(found, Outcome)
     (note,) = here.notes
     assert note.startswith("starts anew: its checkpoint is of the program c0ffee-dirty, source ")
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("torch.load", RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes")),
+        ("bench.training.run.restore", MemoryError("none left")),
+    ],
+)
+def test_a_lack_of_memory_for_a_checkpoint_does_not_cost_it(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception
+) -> None:
+    """It is tried again with fewer others beside it, which have the memory until then."""
+    trial = brief_trial()
+    here.train(trial, ask_at=6)
+
+    def lacking(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lacking)
+        found, _ = here.train(trial, brief_trial(seed=1, steps=1, evaluate_every=1))
+    assert isinstance(found, NeedsMemory)
+    assert here.notes == []
+    (found,) = here.train(trial)
+    assert here.notes == ["goes on at step 6"]
+    assert_same(found, alone(trial, tmp_path))
 
 
 def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here, tmp_path: Path, eager: None) -> None:
