@@ -16,6 +16,7 @@ from typing import Final
 
 import torch
 
+from bench.common.errors import first_line, is_memory_error
 from bench.files.writing import reason
 from bench.training import checkpoint_file
 from bench.training.checkpoint_file import Origin, State, UnusableCheckpointError
@@ -122,9 +123,12 @@ class Checkpoint:
         started = time.monotonic()
         try:
             checkpoint_file.write(self._path, self._origin, snapshot(loop, step))
-        except OSError as error:
+        except Exception as error:
+            if not (isinstance(error, OSError) or is_memory_error(error)):
+                raise
+            why = reason(error) if isinstance(error, OSError) else first_line(error)
             if not self._has_failed:
-                self._note(f"its checkpoint cannot be written ({reason(error)}): an interruption costs all of it")
+                self._note(f"its checkpoint cannot be written ({why}): an interruption costs all of it")
             self._has_failed = True
         self._written_at = time.monotonic()
         self._took = self._written_at - started

@@ -285,6 +285,22 @@ def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here
     assert_same(found, alone(trial, tmp_path))
 
 
+def test_one_that_there_is_no_memory_to_write_does_not_end_its_trial(
+    here: Here, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on a GPU takes memory of the host on its way into a file, which training itself does not."""
+
+    def lacking(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand where")
+
+    monkeypatch.setattr("torch.save", lacking)
+    (found,) = here.train(brief_trial())
+    assert isinstance(found, Outcome)
+    (note,) = here.notes
+    assert note.startswith("its checkpoint cannot be written (DefaultCPUAllocator: can't allocate memory): an interr")
+    assert list((here.folder / "checkpoints").iterdir()) == []
+
+
 def test_a_part_that_fails_is_tried_again_from_the_last_checkpoint(
     here: Here, tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
