@@ -131,11 +131,11 @@ def begin(make: Callable[[], Run], checkpoint: Checkpoint | None, device: torch.
     A lack of memory says nothing of the checkpoint, which is kept for an attempt that has more.
     """
     run = make()
-    state = None if checkpoint is None else checkpoint.read(device)
-    if state is None:
+    if checkpoint is None or (state := checkpoint.read(device)) is None:
         return run
     try:
         run.resume(state)
+        checkpoint.last_step = run.loop.completed_steps
     except Exception as error:
         if is_memory_error(error):
             raise

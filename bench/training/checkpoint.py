@@ -95,6 +95,8 @@ class Checkpoint:
         self._took = 0.0
         self._evaluations = 0
         self._has_failed = False
+        self.last_step: int | None = None
+        """Of the checkpoint that is there, where it can be gone on from."""
 
     def read(self, device: torch.device) -> State | None:
         """Return what an earlier attempt has left; None, and a note, where it cannot be gone on from."""
@@ -128,8 +130,11 @@ class Checkpoint:
                 raise
             why = reason(error) if isinstance(error, OSError) else first_line(error)
             if not self._has_failed:
-                self._note(f"its checkpoint cannot be written ({why}): an interruption costs all of it")
+                costs = "all of it" if self.last_step is None else f"what it does after step {self.last_step:,}"
+                self._note(f"its checkpoint cannot be written ({why}): an interruption costs {costs}")
             self._has_failed = True
+        else:
+            self.last_step = loop.completed_steps
         self._written_at = time.monotonic()
         self._took = self._written_at - started
         self._evaluations = len(loop.evaluations.made)

@@ -1,5 +1,6 @@
 """Interrupted trials go on from their checkpoints: here, in real workers, and whatever has become of a file."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from bench.store import environment
 from bench.store.checkpoints import checkpoint_path
 from bench.store.journal import Store
 from bench.store.record import Outcome, Record
-from bench.training import checkpoint
+from bench.training import checkpoint, checkpoint_file
+from bench.training.checkpoint_file import Origin, State
 from bench.training.run import Run
 from bench.training.run_options import RunOptions
 from bench.training.stopping import Stopped
@@ -283,6 +285,29 @@ def test_one_that_cannot_be_written_is_said_once_and_training_goes_on(here: Here
     (found,) = here.train(trial)
     assert here.notes == ["its checkpoint cannot be written (File exists): an interruption costs all of it"]
     assert_same(found, alone(trial, tmp_path))
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["of this attempt", "of the one before"])
+def test_one_that_cannot_be_written_leaves_the_one_before_and_says_what_is_at_stake(
+    here: Here, eager: None, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    trial = brief_trial(steps=18)
+    write = checkpoint_file.write
+    written: list[int] = []
+
+    def writing(path: Path, origin: Origin, state: State) -> int:
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(state["completed_steps"])
+        return write(path, origin, state)
+
+    monkeypatch.setattr(checkpoint_file, "write", writing)
+    here.train(trial, ask_at=6 if again else None)
+    if again:
+        here.train(trial)
+    assert written == [6]
+    said = "its checkpoint cannot be written (No space left on device): an interruption costs what it does after step 6"
+    assert here.notes[-1] == said
 
 
 def test_one_that_there_is_no_memory_to_write_does_not_end_its_trial(

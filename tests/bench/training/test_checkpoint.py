@@ -260,6 +260,7 @@ class Loop:
         self.evaluations = self
         self.made: list[int] = [0]
         self.under_way = False
+        self.completed_steps = 0
 
     def collect_finished(self) -> bool:
         return self.under_way
