@@ -78,9 +78,11 @@ def main(arguments: Sequence[str]) -> None:
     try:
         for module in modules:
             importlib.import_module(module)
-        from bench.store.environment import program
+        from bench.store.environment import environment, program
 
-        program()  # what its workers say of the code they run: this code, whatever is committed or edited meanwhile
+        # What its workers say of the code they run: this code, whatever is committed, edited or upgraded meanwhile.
+        program()
+        environment("cpu", 1)
     except Exception as error:  # noqa: BLE001 - whatever it is, workers are started without a template
         _send(link, Refused(why=f"{type(error).__name__}: {error}"))
         return

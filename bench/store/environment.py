@@ -109,6 +109,18 @@ def revision_of(root: Path) -> str | None:
     return revision if changed == "" else f"{revision}{_DIRTY}"
 
 
+@functools.cache
+def installed_version(package: str) -> str | None:
+    """Return the release of a package; None where it is not installed, as some where only records are read.
+
+    It is read once, as the commit is: who upgrades a package meanwhile does not change what was imported.
+    """
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def source_digest(root: Path) -> str:
     """Return 12 hexadecimal digits that change with every byte of the program's source in a folder."""
     digest = hashlib.sha256()
@@ -159,12 +171,8 @@ def _git(root: Path, *arguments: str) -> str | None:
 def _versions() -> dict[str, str]:
     # This package says its own: what is installed may be another, where a checkout was updated or is run beside it.
     versions = {"python": platform.python_version(), "gan-loss-bench": VERSION}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # where only records are read, not all of them need to be there
-            continue
-    return versions
+    installed = {package: installed_version(package) for package in _PACKAGES}
+    return versions | {package: release for package, release in installed.items() if release is not None}
 
 
 def _cpu_model() -> str:

@@ -49,10 +49,11 @@ def test_workers_are_forked_and_end_as_others_do(warm: LocalExecutor, make_task:
         assert (task.artifacts / "samples.png").read_bytes() == task.trial.id.encode()
 
 
-def test_workers_are_of_the_commit_that_their_template_has_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_are_of_the_code_that_their_template_has_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A campaign takes hours. Whatever is committed meanwhile, its workers are forks of one process."""
     environment.commit.cache_clear()
     environment.program.cache_clear()
+    environment.installed_version.cache_clear()
     monkeypatch.setattr(environment, "revision_of", lambda _: "c0ffee")
     monkeypatch.setattr(template.gc, "freeze", lambda: None)
     monkeypatch.setattr(template, "_serve", socket.socket.close)
@@ -60,8 +61,10 @@ def test_workers_are_of_the_commit_that_their_template_has_imported(monkeypatch:
     with executor:
         template.main([str(link.detach()), *LIGHT])
     monkeypatch.setattr(environment, "revision_of", lambda _: "decade")
+    monkeypatch.setattr(environment, "version", lambda _: "99.0")
     try:
         assert environment.commit() == environment.program() == "c0ffee"
+        assert environment.environment("cpu", 1).versions["torch"] != "99.0"
     finally:
         environment.commit.cache_clear()
         environment.program.cache_clear()

@@ -7,7 +7,15 @@ import pytest
 
 import bench
 from bench.store import environment as module
-from bench.store.environment import commit, cpu_limit, environment, program, revision_of, usable_cpus
+from bench.store.environment import (
+    commit,
+    cpu_limit,
+    environment,
+    installed_version,
+    program,
+    revision_of,
+    usable_cpus,
+)
 
 
 def test_environment_of_the_cpu() -> None:
@@ -137,6 +145,18 @@ def test_a_process_has_the_commit_of_the_code_that_it_has_imported(checkout: Pat
     assert commit() == program() == revision
     forget()
     assert commit() == program() == later != revision
+
+
+def test_a_process_has_the_packages_that_it_has_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another release of torch the fingerprint is another, too, and its trials would be of another machine."""
+    before = environment("cpu", 1)
+    monkeypatch.setattr(module, "version", lambda _: "99.0")
+    assert environment("cpu", 1) == before
+    installed_version.cache_clear()
+    try:
+        assert environment("cpu", 1).versions["torch"] == "99.0"
+    finally:
+        installed_version.cache_clear()
 
 
 @pytest.mark.parametrize("is_checkout", [False, True])
