@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 import bench
 from bench.cli.main import cli
+from bench.common.version import UPGRADE
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -46,6 +47,17 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert (citation["version"], citation["license"]) == (version, PROJECT["license"])
     for workflow in ("docs/github-actions-elsewhere.yml", "docs/gitlab-ci.yml"):
         assert f"{PROJECT['name']}@v{version}" in (ROOT / workflow).read_text(encoding="utf-8"), workflow
+
+
+@pytest.mark.parametrize("folder", ["bench", "losses", "docs", "examples"])
+def test_nobody_is_told_to_get_the_package_from_an_index(folder: str) -> None:
+    """It is on none. An extra of what is installed already is found without one."""
+    texts = {
+        path: path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md"}
+    }
+    bare = rf"pip install (?:--?[\w-]+ )*['\"]?{PROJECT['name']}(?!\[)"
+    assert {path: told for path, text in texts.items() if (told := re.findall(bare, text))} == {}
+    assert f"git+{PROJECT['urls']['Documentation'].partition('/tree/')[0]} " in UPGRADE
 
 
 def test_the_changelog_has_the_version_and_a_place_for_the_next() -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from bench.common.version import UPGRADE
 from bench.config.commands import command
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.workload import Workload
@@ -17,7 +18,7 @@ from bench.report.findings import FileFinding, all_fine
 from bench.report.joint_checks import joint_contradictions
 from bench.report.publication import README
 from bench.report.self_checks import attempt_contradictions, self_contradictions
-from bench.report.version_checks import RESTORE, UPGRADE, WorkloadOf, newer, version_findings
+from bench.report.version_checks import RESTORE, WorkloadOf, newer, version_findings
 from bench.statistics.board import Leaderboard
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
 from bench.statistics.damage import damage, file_of

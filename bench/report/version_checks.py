@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from bench.common.version import UPGRADE
 from bench.config.trial import PART, is_from_elsewhere, part_names, part_versions
 from bench.config.workload import Workload
 from bench.report import formatting, methods
@@ -14,7 +15,6 @@ from bench.training.version import components
 WorkloadOf = Callable[[str], Workload]
 """Looks a workload up by name, or raises a `ValueError` that says which there are."""
 
-UPGRADE: Final = "run: pip install --upgrade gan-loss-bench"
 RESTORE: Final = "restore the file as it was recorded"
 
 _WITHOUT_REVISIONS: Final = "1.0"

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from bench.common.version import UPGRADE
 from bench.config.commands import command
 from bench.config.trial import canonical_json
 from bench.files.regular import UnusableFileError, read_regular
@@ -91,7 +92,7 @@ def decode_baseline(content: bytes, where: str) -> Baseline:
     if header.schema_version > SCHEMA_VERSION:
         raise BaselineError(
             f"{where} was written by a newer program (schema {header.schema_version}; this one reads up to "
-            f"{SCHEMA_VERSION}); run: pip install --upgrade gan-loss-bench"
+            f"{SCHEMA_VERSION}); {UPGRADE}"
         )
     if header.schema_version < OLDEST_SCHEMA:
         raise BaselineError(

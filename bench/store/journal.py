@@ -22,6 +22,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from bench.common.version import UPGRADE
 from bench.config.judges import JUDGES
 from bench.files.places import resolved
 from bench.files.regular import UnusableFileError, open_regular, read_regular
@@ -268,8 +269,7 @@ def _parse(path: Path, content: bytes, kind: type[Recorded], known: int, *, agai
         version = msgspec.json.decode(content, type=_Version).schema_version
         if version > known:
             raise RecordError(
-                f"{path} was written by a newer program (schema {version}; this one reads up to {known}); "
-                "run: pip install --upgrade gan-loss-bench"
+                f"{path} was written by a newer program (schema {version}; this one reads up to {known}); {UPGRADE}"
             )
         if version < OLDEST_SCHEMA:
             raise RecordError(

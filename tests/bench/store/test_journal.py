@@ -230,7 +230,7 @@ def test_newer_schema_is_refused_with_the_command_that_mends_it(
     path = store.record_path(one.trial_id, 0)
     whole = json.loads(path.read_bytes()) | {"schema_version": 2} | ({"color": "red"} if with_new_key else {})
     path.write_text(json.dumps(whole))
-    with pytest.raises(RecordError, match=r"newer program \(schema 2.*pip install --upgrade gan-loss-bench"):
+    with pytest.raises(RecordError, match=r"newer program \(schema 2.*pip install --upgrade git\+https://"):
         store.records()
 
 
