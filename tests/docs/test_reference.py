@@ -16,6 +16,7 @@ from bench.cli import main
 from bench.cli.main import VERBS, cli
 from bench.config.suite import shipped_suites
 from bench.metrics.registry import index_path
+from bench.store.environment import environment
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,28 @@ def test_every_environment_variable_that_the_code_reads_is_explained():
     listed = [name for text in code for name in re.findall(r"GAN_LOSS_BENCH_[A-Z]+", text)]
     assert len(set(listed)) >= 7
     assert {name for name in listed if name not in page} == set()
+
+
+def test_every_variable_of_others_that_the_code_reads_is_explained():
+    page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "bench").rglob("*.py"))
+    read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", code))
+    read |= {
+        re.search(rf"^{constant}(?:: Final)? = \"(\w+)\"$", code, re.MULTILINE)[1]
+        for constant in re.findall(r"environ(?:\.get\(|\[)([A-Z_]+)\b", code)
+    }
+    read -= {"BENCH_LINE", "BENCH_WORD"}  # between the shell's function and the program, which writes both
+    assert read >= {"RAY_ADDRESS", "TORCH_HOME", "GITHUB_STEP_SUMMARY"}
+    assert {name for name in read if f"`{name}`" not in page} == set()
+
+
+def test_the_terms_name_all_that_a_fingerprint_depends_on():
+    page = (DOCS / "reference" / "terms.md").read_text(encoding="utf-8")
+    row = re.search(r"^\| fingerprint \| (.+) \|$", page, re.MULTILINE)[1].lower()
+    versions = environment("cpu", 1).versions.keys() - {"gan-loss-bench"}
+    assert {
+        each for each in ("processor", "accelerator", "threads", "architecture", *versions) if each not in row
+    } == set()
 
 
 def test_every_suite_with_a_question_is_on_the_page_of_suites():

@@ -86,6 +86,31 @@ def test_own_version_is_recorded_and_no_part_of_the_fingerprint(monkeypatch: pyt
     assert first.versions != second.versions
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "changes"),
+    [
+        ("_cpu_model", "another", True),
+        ("usable_cpus", 99, True),
+        ("platform.system", "another", True),
+        ("platform.machine", "another", True),
+        *((package, "0.0", True) for package in ("python", "torch", "numpy", "scipy", "scikit-learn")),
+        ("platform.platform", "Linux-9-with-another-libc", False),
+        ("gan-loss-bench", "0.0", False),
+    ],
+)
+def test_a_fingerprint_depends_on_what_the_pages_say(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | int, changes: bool
+) -> None:
+    before = environment("cpu", 1)
+    if name in before.versions:
+        monkeypatch.setattr(module, "_versions", lambda: {**before.versions, name: str(value)})
+    else:
+        monkeypatch.setattr(f"{module.__name__}.{name}", lambda: value)
+    after = environment("cpu", 1)
+    assert after != before
+    assert (after.fingerprint != before.fingerprint) is changes
+
+
 def test_a_record_names_the_version_of_the_code_that_ran() -> None:
     # Not the one that is installed: `pip install --editable` names for ever the version of the day it was called.
     assert environment("cpu", 1).versions["gan-loss-bench"] == bench.__version__
