@@ -4,6 +4,7 @@ import json
 import re
 
 import click
+import msgspec
 import pytest
 import site_api
 import site_commands
@@ -14,7 +15,7 @@ import bench
 import losses
 from bench.cli import main
 from bench.cli.main import VERBS, cli
-from bench.config.suite import shipped_suites
+from bench.config.suite import Suite, shipped_suites
 from bench.metrics.registry import index_path
 from bench.store.environment import environment
 
@@ -141,6 +142,20 @@ def test_every_suite_with_a_question_is_on_the_page_of_suites():
     for name, suite in suites.items():
         if name in sizes:
             assert sizes[name] == (len(suite.methods) * len(suite.workloads), suite.seeds)
+
+
+def test_every_key_of_a_suite_is_on_the_page_of_suites_with_its_default():
+    page = (DOCS / "reference" / "suites.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.+?) \| .+ \|$", page, re.MULTILINE)
+    shown = {key: default.strip("`") for keys, default in rows for key in re.findall(r"\w+", keys)}
+    words = {None: "the workload's own", "": "empty", (): "none"}
+    for field in msgspec.structs.fields(Suite):
+        default = () if field.default_factory is list else field.default
+        if field.required:
+            assert shown[field.name] == ("the file's name" if field.name == "name" else "must be there")
+        else:
+            text = words[default] if default in words else msgspec.json.encode(default).decode().strip('"')
+            assert shown[field.name].removesuffix(".0") == text.removesuffix(".0"), field.name
 
 
 @pytest.mark.parametrize(
