@@ -30,6 +30,7 @@ from bench.cli.options import (
 )
 from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
 from bench.cli.voice import Verb, detail, say
+from bench.common.gpus import MOST_TRIALS_PER_PROCESS
 
 if TYPE_CHECKING:
     from bench.cli.tally import Tally
@@ -62,8 +63,8 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
     "authors.",
 )  # fmt: skip
 @click.option(
-    "--trials-per-process", cls=RenamedOption, old_name="--pack", type=click.IntRange(min=1), default=1,
-    show_default=True,
+    "--trials-per-process", cls=RenamedOption, old_name="--pack",
+    type=click.IntRange(min=1, max=MOST_TRIALS_PER_PROCESS), default=1, show_default=True,
     help="Trials of one workload that share a process, for a GPU: the same numbers. Not yet run on a GPU by the "
     "authors.",
 )  # fmt: skip

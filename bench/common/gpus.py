@@ -1,4 +1,4 @@
-"""What a card can do, by its compute capability: whether torch was built for it, and which precisions it has."""
+"""What a card can do, by its compute capability: is torch built for it, and with which precisions? And its streams."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,9 @@ Capability = tuple[int, int]
 
 TENSOR_FLOATS_SINCE: Final[Capability] = (8, 0)
 """The first cards that compute in bfloat16 and TF32. Earlier ones emulate the first slowly and ignore the second."""
+
+MOST_TRIALS_PER_PROCESS: Final = 16
+"""torch has 32 CUDA streams, which it hands out in turn: a trial has one or two of them, and evaluations another."""
 
 _BUILT: Final = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d+)(?P<minor>\d)(?P<only>[af]?)")
 

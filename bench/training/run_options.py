@@ -1,16 +1,13 @@
 """Where and how trials run. Nothing of it is part of a trial's identity. Importing it needs no torch."""
 
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 
+from bench.common.gpus import MOST_TRIALS_PER_PROCESS
 from bench.config.workload import Workload
 from bench.extractors.inception_weights import InceptionPlan
 from bench.extractors.weight_files import Weights
-
-MOST_TRIALS_PER_PROCESS: Final = 16
-"""torch has 32 CUDA streams, which it hands out in turn: a trial has one or two of them, and evaluations another."""
 
 
 class RunOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

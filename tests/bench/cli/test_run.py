@@ -325,8 +325,9 @@ def test_the_old_name_of_an_option_is_not_in_the_help(bench):
     assert "--pack" not in text
 
 
-def test_a_process_has_at_least_one_trial(bench, tmp_path):
-    result = bench("run", *SMALL, "--trials-per-process", "0", "--results", tmp_path / "r")
+@pytest.mark.parametrize("number", ["0", "17"])
+def test_a_process_has_one_trial_to_sixteen_which_the_plan_says_too(bench, tmp_path, number):
+    result = bench("run", *SMALL, "--trials-per-process", number, "--results", tmp_path / "r", "--dry-run")
     assert result.exit_code == 2
     assert "--trials-per-process" in result.stderr
 
