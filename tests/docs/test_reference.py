@@ -1,5 +1,6 @@
 """The reference is complete: every command and option, every public name, every metric, every variable."""
 
+import itertools
 import json
 import re
 
@@ -18,6 +19,7 @@ from bench.cli.main import VERBS, cli
 from bench.config.suite import Suite, shipped_suites
 from bench.metrics.registry import index_path
 from bench.store.environment import environment
+from bench.store.journal import Store
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,30 @@ def test_the_terms_name_all_that_a_fingerprint_depends_on():
     assert {
         each for each in ("processor", "accelerator", "threads", "architecture", *versions) if each not in row
     } == set()
+
+
+def test_every_column_of_a_published_table_is_on_the_page_of_columns():
+    page = (DOCS / "reference" / "leaderboard.md").read_text(encoding="utf-8")
+    explained = {name for cell in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE) for name in cell.split(", ")}
+    shown: set[str] = set()
+    for table in (ROOT / "results" / "published").glob("*/leaderboard.json"):
+        lines = table.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+        heads = [above for above, rule in itertools.pairwise(lines) if rule.startswith("| ---")]
+        names = {name.strip("* ") for head in heads for name in head.strip("|").split("|")}
+        boards = json.loads(table.read_text(encoding="utf-8"))["tables"]
+        workloads = {workload for board in boards for workload in board["measures"]}
+        shown |= names - workloads - {"method"}
+    assert {"rank", "images/s", "iteration", "KL"} <= shown
+    assert shown - explained == set()
+
+
+def test_every_folder_of_a_results_folder_is_on_the_pages_that_list_them(tmp_path):
+    Store(tmp_path / "results").check_writable()
+    folders = {path.name for path in (tmp_path / "results").iterdir()}
+    assert folders >= {"records", "claims"}
+    for page in (DOCS / "reference" / "records.md", ROOT / "results" / "README.md"):
+        listed = {each.split("/")[0] for each in re.findall(r"^\| `([^`]+)` \|", page.read_text("utf-8"), re.MULTILINE)}
+        assert folders - listed == set(), page
 
 
 def test_every_suite_with_a_question_is_on_the_page_of_suites():
