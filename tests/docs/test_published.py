@@ -46,3 +46,12 @@ def test_the_pages_are_those_that_have_the_campaigns_answer():
     assert pages["topic-balance"] == ["docs/explanation/four-topics.md"]
     assert pages["norms"] == ["docs/explanation/loss-or-penalty.md"]
     assert pages["classics"] == pages["kernels"] == []
+
+
+def test_the_steps_for_results_name_all_that_the_tests_ask_of_a_new_folder():
+    steps = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Results\n")[2].partition("\n## ")[0]
+    asked = ("a `README.md` in it", "`pyproject.toml`", "in `README.md` and `README.zh-CN.md`", "`results/README.md`")
+    assert [each for each in (*asked, "`make index`", "`make docs`") if each not in steps] == []
+    folders = [path for path in (ROOT / "results" / "published").iterdir() if path.is_dir()]
+    for folder in folders:
+        assert (folder / "README.md").read_text(encoding="utf-8").startswith("# "), "its title, in results/README.md"
