@@ -24,7 +24,7 @@ __all__ = ["CELL", "__version__", "load"]
 
 
 def load(results: str | Path) -> "pd.DataFrame":
-    """Return the records of a results folder as a tidy frame: one row per trial, its last attempt's.
+    """Return the records of a results folder as a tidy frame: one row per trial, by its last attempt with a result.
 
     The columns are those of `bench.store.table.frame`, and what `export` writes is the same table. Records of several
     protocols, tracks, networks, precisions and budgets may lie in one folder: each is a column. `cell` is the same for

@@ -88,6 +88,14 @@ def test_failed_runs_have_rows_and_the_last_attempt_counts(tmp_path, record, wor
     assert frame["status"].tolist() == ["ok", "nonfinite"]
 
 
+def test_an_attempt_that_is_lost_after_a_result_takes_no_row_from_it(tmp_path, record, workload):
+    lost = record(workload, attempt=1, distance=None, status="timeout")
+    frame = bench.load(write(tmp_path, [record(workload), lost]))
+    assert frame[["attempt", "status"]].to_numpy().tolist() == [[0, "ok"]]
+    for promise in (bench.load.__doc__, PAGE):
+        assert "last attempt with a result" in promise
+
+
 def test_only_what_is_damaged_is_refused(tmp_path, base):
     folder = write(tmp_path / "r", base)
     edited = msgspec.structs.replace(base[0], metrics={**base[0].metrics, "distance": -5.0})
