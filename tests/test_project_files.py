@@ -82,6 +82,16 @@ def test_every_target_that_is_named_exists(name: str) -> None:
     assert named <= TARGETS, f"{name} names {named - TARGETS}"
 
 
+def test_every_extra_that_is_not_for_work_on_the_project_is_explained_on_a_page() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    extras = PROJECT["optional-dependencies"].keys() - {"dev", "docs", "browser"}
+    assert {
+        name
+        for name in extras
+        if f"gan-loss-bench[{name}]" not in pages and f"extra `{name}`" not in pages.replace("extra\n", "extra ")
+    } == set()
+
+
 def test_the_workflow_tests_every_python_that_is_promised() -> None:
     classified = {line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)}
     tested = set(WORKFLOW["jobs"]["tested"]["strategy"]["matrix"]["python-version"])
