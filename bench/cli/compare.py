@@ -204,10 +204,8 @@ def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:
 
 
 def _print(shown: "Presented") -> None:
-    from rich.padding import Padding
-    from rich.text import Text
 
-    from bench.cli.terminal import console
+    from bench.cli.terminal import console, print_notes
     from bench.report.compare import to_table
     from bench.report.compare_text import changes, notes, summary, verdict
 
@@ -224,8 +222,7 @@ def _print(shown: "Presented") -> None:
         to.print("Fresh seeds for the flagged cells:", markup=False)
         for command in shown.commands:
             to.print(f"  {command}", markup=False, soft_wrap=True)
-    for note in notes(shown):
-        to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+    print_notes(notes(shown), to)
 
 
 def _how_to_begin(base: str, before: "Source", after: "Source") -> str:

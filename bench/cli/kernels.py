@@ -279,15 +279,12 @@ def _write(records: "list[KernelRecord]", style: str, results: Path, output: Pat
 
 
 def _print_tables(records: "list[KernelRecord]", to: "Console") -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
+    from bench.cli.terminal import print_notes
     from bench.report import kernels as formats
     from bench.store.kernels import groups
 
     for group in groups(records):
         to.print(formats.title(group), style="bold", markup=False, soft_wrap=True)
         to.print(formats.to_table(group))
-        for note in formats.notes(group):
-            to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+        print_notes(formats.notes(group), to)
         to.print()

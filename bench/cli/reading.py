@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import usage_errors
-from bench.cli.terminal import PIPE_WIDTH, cleaning_console
+from bench.cli.terminal import PIPE_WIDTH, cleaning_console, print_notes
 from bench.config.commands import command
 from bench.files.places import as_text
 
@@ -76,17 +76,10 @@ def read_leaderboards(records: "Iterable[Record]", kernels: "Sequence[KernelReco
 
 def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
     """Print each table in its parts, with their notes below."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     from bench.report.formats import to_tables
     from bench.report.formatting import budget
     from bench.report.leaderboard import title
     from bench.report.notes import facts
-
-    def say(notes: "Iterable[str]") -> None:
-        for note in notes:
-            to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
 
     for board in boards:
         to.print(title(board), style="bold", markup=False, soft_wrap=True)
@@ -97,9 +90,9 @@ def print_leaderboards(boards: "Iterable[Leaderboard]", to: "Console") -> None:
             to.print()
             to.print(part.title, style="italic", markup=False)
             to.print(table)
-            say(part.notes)
+            print_notes(part.notes, to)
         to.print()
-        say(facts(board))
+        print_notes(facts(board), to)
         to.print()
 
 

@@ -86,11 +86,10 @@ def _behind(answer: "Recommendation", campaigns: dict[str, set[str]]) -> list[st
 
 def _print(answer: "Recommendation", costs: "Costs", campaigns: list[str]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.terminal import console
+    from bench.cli.terminal import console, print_notes
     from bench.report.recommendation import HEADINGS, basis, notes, rows
 
     to = console()
@@ -102,6 +101,5 @@ def _print(answer: "Recommendation", costs: "Costs", campaigns: list[str]) -> No
         for row in rows(answer, costs):
             table.add_row(*map(Text, row))
         to.print(table)
-    for note in notes(answer, costs):
-        to.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+    print_notes(notes(answer, costs), to)
     to.print()

@@ -33,6 +33,8 @@ _PLAIN: Final = {
 }
 """A character for one, so that columns stay columns."""
 
+_COMMAND: Final = ": python -m bench "
+
 _ERRORS: Final = "gan-loss-bench.plain"
 
 
@@ -50,6 +52,18 @@ def console(*, stderr: bool = False) -> "Console":
 def cleaning_console(**settings: Any) -> "Console":  # noqa: ANN401 - rich's settings, handed on as they are
     """Return a console of `rich` that cleans the words that it is given, and may steer the terminal itself."""
     return _cleaning()(highlight=False, **settings)
+
+
+def print_notes(notes: Iterable[str], to: "Console") -> None:
+    """Print sentences below a table. A command at the end has a line of its own, which breaks nowhere: it is pasted."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for note in notes:
+        words, colon, command = note.partition(_COMMAND)
+        to.print(Padding(Text(words + (":" if colon else ""), style="dim"), (0, 0, 0, 2)))
+        if colon:
+            to.print(f"  {_COMMAND.removeprefix(': ')}{command}", style="dim", markup=False, soft_wrap=True)
 
 
 @functools.cache

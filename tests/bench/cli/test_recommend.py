@@ -1,6 +1,8 @@
 """`recommend` as a user meets it: published records that rank, records that do not, and bad input."""
 
+import itertools
 import json
+import shlex
 
 import pytest
 from planted_campaigns import campaign
@@ -43,6 +45,17 @@ def test_the_command_to_try_has_the_reference_once_whoever_is_named(bench, publi
     publish(topics=campaign(seeds=2))
     said = " ".join(bench("recommend", "--workload", "digits").stdout.split())
     assert said.count("--method nsgan-r1 --method nsgan --steps") == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_command_to_try_is_one_line_that_a_shell_takes(bench, publish, known):
+    long = "bce_ns + corr_channel(weight=1, every=1)"
+    publish(topics=campaign(methods={long: 10.0, "hinge": 20.0, "wgan": 30.0, "nsgan": 90.0, "wgan-gp": 99.0}))
+    lines = bench("recommend", "--workload", "digits" if known else "ring8").stdout.splitlines()
+    (command,) = [shlex.split(line) for line in lines if "python -m bench" in line]
+    assert command[:4] == ["python", "-m", "bench", "run"]
+    assert command[-2:] == ["--seeds", "5"]
+    assert ("--method", long) in itertools.pairwise(command) or not known
 
 
 def test_a_program_gets_numbers_and_whether_there_is_an_answer(bench, publish):
