@@ -20,7 +20,10 @@ class Run:
             dcgan_discriminator().to(device),
             dcgan_generator().to(device),
         )
-        self.d_optimizer = torch.optim.Adam(self.criterion.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        learning_rate = 2e-4 * self.criterion.learning_rate_factor  # 1 but for methods with ttur
+        self.d_optimizer = torch.optim.Adam(
+            self.criterion.discriminator.parameters(), lr=learning_rate, betas=(0.5, 0.999)
+        )
         self.g_optimizer = torch.optim.Adam(self.criterion.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.criterion.follow(self.d_optimizer, self.g_optimizer)
         self.latents = torch.Generator(device).manual_seed(1)

@@ -44,7 +44,8 @@ steps = steps_from_the_command_line()
 criterion = losses.Criterion(
     "hinge + r1(gamma=0.1, every=16) + diffaug", PatchDiscriminator(), ConditionalGenerator(), logits="per_patch"
 )
-d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+learning_rate = 2e-4 * criterion.learning_rate_factor  # 1 but for methods with ttur
+d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=learning_rate, betas=(0.5, 0.999))
 g_optimizer = torch.optim.Adam(criterion.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
 criterion.follow(d_optimizer, g_optimizer)
 

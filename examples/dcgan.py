@@ -8,7 +8,8 @@ import losses
 torch.manual_seed(0)
 steps = steps_from_the_command_line()
 criterion = losses.Criterion("nsgan-r1", dcgan_discriminator(), dcgan_generator())
-d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+learning_rate = 2e-4 * criterion.learning_rate_factor  # 1 but for methods with ttur
+d_optimizer = torch.optim.Adam(criterion.discriminator.parameters(), lr=learning_rate, betas=(0.5, 0.999))
 g_optimizer = torch.optim.Adam(criterion.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
 criterion.follow(d_optimizer, g_optimizer)
 

@@ -40,7 +40,7 @@ def train(rank: int, processes: int, steps: int, rendezvous: str) -> None:
         generator=DistributedDataParallel(criterion.generator),
     )
     # SGD, so that what is compared between one and two processes is not enlarged by Adam's division by small numbers.
-    d_optimizer = torch.optim.SGD(criterion.discriminator.parameters(), lr=0.05)
+    d_optimizer = torch.optim.SGD(criterion.discriminator.parameters(), lr=0.05 * criterion.learning_rate_factor)
     g_optimizer = torch.optim.SGD(criterion.generator.parameters(), lr=0.05)
     criterion.follow(d_optimizer, g_optimizer)
 

@@ -37,6 +37,19 @@ def test_there_are_pages_with_code():
     )
 
 
+@pytest.mark.parametrize(
+    "method",
+    ["bce_ns + ttur(ratio=4)", "wgan-gp + critic_steps(5)", "hinge + lecam + spectral_norm", "ra_hinge", "wgan"],
+)
+def test_the_loop_of_the_readme_is_complete_for_every_loss_as_it_says(method):
+    names = names_of_a_loop() | {"batches": torch.randn(12, 4, 6)}
+    (loop,) = [block for block in blocks(ROOT / "README.md", "python") if "for real_images in batches" in block]
+    assert "This loop is complete and correct for every loss." in (ROOT / "README.md").read_text(encoding="utf-8")
+    exec(compile(loop.replace("hinge + r1(gamma=1, every=16)", method), "README.md", "exec"), names)
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in (names["d_optimizer"], names["g_optimizer"])]
+    assert rates[0] / rates[1] == losses.get(method).learning_rate_factor
+
+
 @pytest.mark.usefixtures("scratch_registry")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
