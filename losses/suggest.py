@@ -22,7 +22,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def known_names(names: Iterable[str]) -> str:
     """Return the names, or where to find them when they are too many for a message."""
     names = list(names)
-    return f"known: {', '.join(names)}" if len(names) <= _FEW else f"losses.names() lists all {len(names)}"
+    return f"known: {', '.join(names)}" if len(names) <= _FEW else "losses.names() lists all of them"
 
 
 def _fold(word: str) -> str:
