@@ -99,6 +99,15 @@ def test_the_workflow_tests_every_python_that_is_promised() -> None:
     assert f">={min(tested, key=lambda text: int(text.split('.')[1]))}" == PROJECT["requires-python"]
 
 
+def test_the_workflow_of_the_project_leads_to_the_one_for_other_repositories() -> None:
+    text = (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8")
+    named = re.findall(r"repository of your own, see (\S+\.yml)", text)
+    pages = (ROOT / "docs/how-to/continuous-integration.md").read_text(encoding="utf-8")
+    (row,) = [line for line in pages.splitlines() if "losses in your own repository, on GitHub |" in line]
+    assert len(named) == 1
+    assert f"({named[0].replace('docs/', '../')})" in row
+
+
 def test_hooks_run_what_the_project_installs() -> None:
     tools = {"ruff", "codespell", "mypy", "lint-imports"}
     run = {hook["entry"].split()[0] for repository in HOOKS for hook in repository["hooks"]}

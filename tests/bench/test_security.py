@@ -185,6 +185,13 @@ def test_a_record_holds_of_its_machine_what_is_listed_and_no_more(recorded: Stor
         assert [word for word in secrets | names if word in text] == []
 
 
+def test_who_is_asked_to_read_the_short_page_is_promised_what_the_long_one_says() -> None:
+    short = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    (row,) = [line for line in short.splitlines() if "--inception-weights" in line]
+    assert "--also-in" in row
+    assert "`weights_only`" in row, "a file with another hash is read, too"
+
+
 def test_a_published_folder_has_no_names_of_hosts(tmp_path: Path) -> None:
     world = World(methods=("nsgan", "hinge"), workloads=("ring8",))
     source = write([whole(record) for record in make(world, 3)], tmp_path / "source")

@@ -16,7 +16,7 @@ _SPAN: Final = re.compile(r"`(python -m bench [^`]+)`")
 
 def pages() -> list[Path]:
     """Return every page that is written by hand, or that a command of ours writes into the repository."""
-    names = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md")
+    names = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "RELEASE.md", "CHANGELOG.md", "SECURITY.md")
     return [
         *(ROOT / name for name in names),
         ROOT / "examples" / "README.md",
