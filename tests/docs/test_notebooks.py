@@ -1,11 +1,16 @@
 """The notebooks run, and say what is stored in them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import site_notebooks
 from site_notebooks import TUTORIALS, pages, read, run, texts
+
+from losses import contract
+from losses.plugins import import_file
+from losses.registry import parts
 
 pytestmark = pytest.mark.usefixtures("scratch_registry")
 
@@ -23,6 +28,28 @@ def stored(path):
 def test_the_notebook_on_three_losses_says_what_is_stored():
     path = TUTORIALS / "compare-three-losses.ipynb"
     assert [texts(outputs) for outputs in run(path)] == stored(path)
+
+
+def test_the_notebook_on_three_losses_runs_on_a_folder_of_the_readers_own(tmp_path):
+    """Such a folder has records alone: `publish` writes the tables."""
+    path = TUTORIALS / "compare-three-losses.ipynb"
+    whole = (TUTORIALS.parents[1] / "results" / "published" / "network" / "records").iterdir()
+    (tmp_path / "results" / "local" / "records").mkdir(parents=True)
+    for record in whole:
+        shutil.copy(record, tmp_path / "results" / "local" / "records")
+    text = path.read_text(encoding="utf-8")
+    (tmp_path / path.name).write_text(text.replace("../../results/published/network", "results/local"), "utf-8")
+    assert [texts(outputs) for outputs in run(tmp_path / path.name)] == stored(path)
+
+
+def test_the_loss_of_the_other_notebook_is_one_class_in_a_file_as_its_last_cell_says(tmp_path):
+    cells = ["".join(cell["source"]) for cell in read(TUTORIALS / "design-a-loss.ipynb")]
+    draft = cells[1].partition("\nfindings = ")[0]
+    mended = draft.replace("return fake", "return -fake").replace("smooth_hinge_draft", "smooth_hinge")
+    (tmp_path / "my_losses.py").write_text(mended.replace('"smooth_hinge"', '"smooth_hinge_in_a_file"'), "utf-8")
+    assert "the draft with its imports, with the generator's corrected sign" in " ".join(cells[-1].split())
+    import_file(tmp_path / "my_losses.py")
+    assert all(finding.state == "passed" for finding in contract.examine(parts()["smooth_hinge_in_a_file"]))
 
 
 def test_the_contract_finds_the_mistake_of_the_draft_and_none_in_the_loss(tmp_path):
