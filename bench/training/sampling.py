@@ -60,7 +60,7 @@ def generate(
         generator.train(was_training)
 
 
-def sample(path: Path, *, count: int, seed: int | None = None, device: str = "cpu") -> tuple[Tensor, Workload]:
+def sample(path: str | Path, *, count: int, seed: int | None = None, device: str = "cpu") -> tuple[Tensor, Workload]:
     """Draw samples from a stored generator.
 
     Args:
@@ -76,7 +76,7 @@ def sample(path: Path, *, count: int, seed: int | None = None, device: str = "cp
     Raises:
         ValueError: a file that is no recorded generator, a count below 1, or one above what the bank has.
     """
-    trial, weights = load_generator(path)
+    trial, weights = load_generator(Path(path))
     spec = trial.spec
     workload = data.workload(spec.workload)
     if count < 1:

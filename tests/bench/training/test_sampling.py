@@ -62,6 +62,7 @@ def test_a_seed_draws_other_samples_and_always_the_same(tmp_path: Path) -> None:
     stored(make_trial("nsgan", samples=20), tmp_path)
     path = tmp_path / "generator.safetensors"
     default, first, again, other = (sample(path, count=20, seed=seed)[0] for seed in (None, 3, 3, 4))
+    assert torch.equal(sample(str(path), count=20, seed=3)[0], first), "as a user of Python writes a path"
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first, default)
