@@ -17,6 +17,7 @@ import losses
 from bench.cli import main
 from bench.cli.main import VERBS, cli
 from bench.config.suite import Suite, shipped_suites
+from bench.data.imagefolder import ENDINGS
 from bench.metrics.registry import index_path
 from bench.store.environment import environment
 from bench.store.journal import Store
@@ -155,6 +156,12 @@ def test_every_folder_of_a_results_folder_is_on_the_pages_that_list_them(tmp_pat
     for page in (DOCS / "reference" / "records.md", ROOT / "results" / "README.md"):
         listed = {each.split("/")[0] for each in re.findall(r"^\| `([^`]+)` \|", page.read_text("utf-8"), re.MULTILINE)}
         assert folders - listed == set(), page
+
+
+def test_every_ending_that_is_taken_for_an_image_is_named():
+    page = " ".join((DOCS / "reference" / "data.md").read_text(encoding="utf-8").split())
+    named = re.search(r"found by their file endings \((.+?), in either case\)", page)[1].split(", ")
+    assert sorted(f".{each}" for each in named) == list(ENDINGS)
 
 
 def test_every_suite_with_a_question_is_on_the_page_of_suites():
