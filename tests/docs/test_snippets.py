@@ -1,5 +1,6 @@
 """The Python on the pages runs as it is printed, page by page, in the order of the page."""
 
+import re
 import shutil
 
 import pytest
@@ -48,6 +49,16 @@ def test_the_loop_of_the_readme_is_complete_for_every_loss_as_it_says(method):
     exec(compile(loop.replace("hinge + r1(gamma=1, every=16)", method), "README.md", "exec"), names)
     rates = [optimizer.param_groups[0]["lr"] for optimizer in (names["d_optimizer"], names["g_optimizer"])]
     assert rates[0] / rates[1] == losses.get(method).learning_rate_factor
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/your-own-loop.md"])
+def test_the_recipe_is_where_the_page_says(page):
+    (said,) = re.findall(r"`([^`]+\.recipe)`", (ROOT / page).read_text(encoding="utf-8"))
+    advised = losses.get("wgan-gp + critic_steps(5)")
+    recipe = eval(said, {"losses": losses, "method": advised})
+    assert recipe is not None
+    assert recipe.critic_steps == advised.critic_steps
+    assert advised.recipe is None, "an expression of your own has none"
 
 
 @pytest.mark.usefixtures("scratch_registry")
