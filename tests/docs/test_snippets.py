@@ -51,6 +51,32 @@ def test_the_loop_of_the_readme_is_complete_for_every_loss_as_it_says(method):
     assert rates[0] / rates[1] == losses.get(method).learning_rate_factor
 
 
+class Asked(torch.nn.Module):
+    """A discriminator that gives what the page says that a method asks for."""
+
+    def __init__(self, method: losses.Method) -> None:
+        super().__init__()
+        self.body, self.head = torch.nn.Linear(6 * method.pack, 8), torch.nn.Linear(8, method.outputs)
+        self.gives_features = "features" in method.needs
+
+    def forward(self, images):
+        features = self.body(images)
+        return (self.head(features), features) if self.gives_features else self.head(features)
+
+
+@pytest.mark.parametrize("method", ["mmd-gan-rq", "feature-matching", "gdpp-gan", "pacgan2", "coral-gan", "nsgan"])
+def test_a_discriminator_as_the_page_describes_it_is_what_a_method_asks_for(method):
+    text = (ROOT / "docs/how-to/your-own-loop.md").read_text(encoding="utf-8")
+    told = [f"`{name}`" for name in ('"features" in method.needs', "method.outputs", "method.pack")]
+    assert [name for name in told if name not in text] == []
+    discriminator = Asked(losses.get(method))
+    names = names_of_a_loop() | {"batches": torch.randn(3, 4, 6), "discriminator": discriminator}
+    (loop,) = [block for block in blocks(ROOT / "README.md", "python") if "for real_images in batches" in block]
+    before = discriminator.body.weight.clone()
+    exec(compile(loop.replace("hinge + r1(gamma=1, every=16)", method), "README.md", "exec"), names)
+    assert not torch.equal(discriminator.body.weight, before)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/how-to/your-own-loop.md"])
 def test_the_recipe_is_where_the_page_says(page):
     (said,) = re.findall(r"`([^`]+\.recipe)`", (ROOT / page).read_text(encoding="utf-8"))
