@@ -60,6 +60,7 @@ def _bounds(low: float | None, high: float | None) -> str:
 
 
 def _metrics() -> list[Row]:
+    from bench.config.judges import JUDGED_METRICS
     from bench.config.protocol import AVERAGE
     from bench.metrics.catalogue import CATALOGUE, has_average
 
@@ -68,7 +69,8 @@ def _metrics() -> list[Row]:
             "name": metric.name,
             "better": _WAYS[metric.higher_is_better],
             "summary": metric.summary,
-            "known": _KNOWN[metric.kind],
+            # What a judge measures, such as Inception, it measures once, after training.
+            "known": _KNOWN["summary" if metric.kind == "measured" and metric.name in JUDGED_METRICS else metric.kind],
             "unit": metric.unit,
             "bounds": _bounds(*metric.bounds),
             "version": metric.version,

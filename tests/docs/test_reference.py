@@ -102,6 +102,15 @@ def test_every_metric_is_listed():
     assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) >= names
 
 
+def test_a_metric_of_a_judge_is_known_at_the_end_of_a_run_and_not_at_every_evaluation():
+    (page,) = site_metrics.pages().values()
+    known = dict(re.findall(r"^\| `(\w+)` \|.* \| ([^|]+) \|$", page, re.MULTILINE))
+    judged = {"fid", "inception_kid", "inception_score", "clip_fd", "vgg16_recall"}
+    assert {known[name] for name in judged} == {"at the end of a run"}
+    assert {known[name] for name in ("fd", "recall", "modes")} == {"at every evaluation"}
+    assert {known[name] for name in ("fid_floor", "clip_precision_ceiling")} == {"from the real data"}
+
+
 def test_every_environment_variable_that_the_code_reads_is_explained():
     page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
     code = [
