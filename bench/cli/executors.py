@@ -15,6 +15,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OF_CLUSTERS: Final = ("address", "cpus", "gpus", "memory", "gpu_model")
 
+_NO_GRAPHS: Final = "--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out"
+
 
 class Chosen(NamedTuple):
     """An executor, and what its processes have."""
@@ -68,6 +70,25 @@ def taken_from(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options.pop(name) for name in _OF_CLUSTERS}
 
 
+def check_place(kind: str, device: str, workers: int | None, cluster: Mapping[str, Any], *, capture: bool) -> None:
+    """Refuse options that fit together on no machine, so that a plan is refused for them as its run is.
+
+    Raises:
+        ValueError: they contradict each other.
+    """
+    from bench.execution.device import check_spelling
+
+    if kind != "ray":
+        check_spelling(device)  # a cluster has fewer, and says so itself
+        given = [f"--{name.replace('_', '-')}" for name, value in cluster.items() if value is not None]
+        if given:
+            raise ValueError(f"{' and '.join(given)}: only --executor ray has nodes to choose from; leave it out")
+    if kind == "inline" and workers not in (None, 1):
+        raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
+    if capture and device == "cpu":
+        raise ValueError(_NO_GRAPHS)
+
+
 def chosen_executor(
     kind: str, device: str, workers: int | None, processes: int, cluster: Mapping[str, Any], *, capture: bool
 ) -> Chosen:
@@ -82,18 +103,12 @@ def chosen_executor(
         capture: whether steps are to be replayed as CUDA graphs.
 
     Raises:
-        ValueError: options that contradict each other, or what they name is not there.
+        ValueError: what they name is not there. `check_place` has found that they fit together.
     """
-    if kind == "ray":
-        chosen = _on_cluster(device, workers, cluster)
-    else:
-        given = [f"--{name.replace('_', '-')}" for name, value in cluster.items() if value is not None]
-        if given:
-            raise ValueError(f"{' and '.join(given)}: only --executor ray has nodes to choose from; leave it out")
-        chosen = _here(kind, device, workers, processes)
+    chosen = _on_cluster(device, workers, cluster) if kind == "ray" else _here(kind, device, workers, processes)
     if capture and chosen.device == "cpu":
         chosen.executor.close()
-        raise ValueError("--capture replays steps as CUDA graphs, and this runs on the CPU: leave it out")
+        raise ValueError(_NO_GRAPHS)
     return chosen
 
 
@@ -108,8 +123,6 @@ def _here(kind: str, device: str, workers: int | None, processes: int) -> Chosen
     if kind == "inline":
         from bench.execution.inline import InlineExecutor
 
-        if workers not in (None, 1):
-            raise ValueError("--executor inline runs one trial at a time; leave --workers out, or use local")
         return Chosen(InlineExecutor(), resolved, divide(processes, 1, resolved)[1])
     from bench.execution.local import LocalExecutor
     from bench.execution.template import WARM_MODULES

@@ -64,9 +64,9 @@ def trial_json(trial: "Trial", *, to_run: bool) -> dict[str, object]:
 
 
 def estimated(
-    todo: "Sequence[Trial]", planned: int, store: "Store", device: str, workers: int | None
+    todo: "Sequence[Trial]", processes: int, store: "Store", device: str, workers: int | None
 ) -> "tuple[DurationEstimate, int]":
-    """Estimate how long trials take here, and return how many of them run at once.
+    """Estimate how long trials take here, and return how many processes run at once, of so many that the plan has.
 
     Raises:
         ValueError: the device is not there.
@@ -80,7 +80,7 @@ def estimated(
     from bench.store.environment import environment
 
     chosen = resolve(device)
-    used, threads = divide(planned, workers, chosen, len(places_on(chosen, os.environ)))
+    used, threads = divide(processes, workers, chosen, len(places_on(chosen, os.environ)))
     machine = environment(chosen, threads, accelerator_name(chosen))
     return estimate_duration(todo, store.records(histories=False), machine, used), used
 

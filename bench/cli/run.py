@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.ending import Ending, exit_code
-from bench.cli.executors import chosen_executor, executor_options, taken_from
+from bench.cli.executors import check_place, chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan
 from bench.cli.judges import (
     JudgeChoice,
@@ -121,6 +121,8 @@ def run(
 
     ending = click.get_current_context().with_resource(Ending(kind))
     cluster = taken_from(options)
+    with usage_errors():
+        check_place(kind, device, workers, cluster, capture=capture)
     if target is not None and kind == "ray":
         raise click.UsageError(
             "--against compares the kind of this machine with that of the published records, and a cluster's nodes are "
@@ -135,13 +137,14 @@ def run(
     # Lines of JSON have the whole of stderr.
     report = None if progress == "json" else data_progress()
     store = open_store(results)
+    place = (device, 1 if kind == "inline" else workers)
     with usage_errors():
-        place = (device, 1 if kind == "inline" else workers)
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
         # All parts have the threads of the longest one, so that their times and bits can be compared.
         planned = -(-len(trials) // (1 if shard is None else shard[1]))
         if shard is not None:
             trials = shard_of(trials, *shard)
+    processes = -(-planned // trials_per_process)
     tried = first_steps(trials)
     if dry_run:
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
@@ -150,14 +153,13 @@ def run(
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
         notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
         notes += lost_numbers(todo, store, fid, others) + tried
-        chosen_place = (kind, device, workers)
-        _print_plan(suite, trials, todo, store, place=chosen_place, planned=planned, style=style, notes=notes)
+        known_place = None if kind == "ray" else place
+        _print_plan(suite, trials, todo, store, place=known_place, processes=processes, style=style, notes=notes)
         return
     from bench.files.places import resolved
     from bench.training.run_options import RunOptions
 
     with usage_errors():
-        processes = -(-planned // trials_per_process)
         executor, chosen, threads = chosen_executor(kind, device, workers, processes, cluster, capture=capture)
         click.get_current_context().call_on_close(executor.close)
         store.check_writable()
@@ -273,25 +275,24 @@ def _print_plan(
     todo: "Sequence[Trial]",
     store: "Store",
     *,
-    place: tuple[str, str, int | None],
-    planned: int,
+    place: tuple[str, int | None] | None,
+    processes: int,
     style: str,
     notes: list[str],
 ) -> None:
     """Show what would be run, in its order, what is there already, and about how long the rest takes.
 
-    `place` is the kind of executor, the device and the workers; `planned` is the length of the longest part of a plan.
+    `place` is the device and the workers, None for a cluster; `processes` is how many the longest part of a plan has.
     """
     from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
     from bench.report.formatting import plural
 
     wanted = {trial.id for trial in todo}
-    kind, device, workers = place
     estimate = None
     time = "time: not known here: a cluster is asked only when trials run"
-    if kind != "ray":
+    if place is not None:
         try:
-            estimate, used = estimated(todo, planned, store, device, workers)
+            estimate, used = estimated(todo, processes, store, *place)
             time = time_text(estimate, used, str(store.root))
         except ValueError as error:  # a plan may be looked at on a machine that lacks its device
             time = f"time: not known here: {error}"

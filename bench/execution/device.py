@@ -51,23 +51,32 @@ def _listed(environment: Mapping[str, str]) -> list[str] | None:
     return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
 
 
+def check_spelling(device: str) -> None:
+    """Refuse what is a device on no machine.
+
+    Raises:
+        ValueError: it is none.
+    """
+    name, separator, index = device.partition(":")
+    if device not in ("auto", "cpu") and (name != "cuda" or bool(separator) != index.isdecimal()):
+        raise ValueError(f"--device takes cpu, cuda, cuda:N or auto, not {device!r}")
+
+
 def resolve(device: str) -> str:
     """Return the device to train on: `auto` is cuda where torch finds one, else the CPU.
 
     Raises:
         ValueError: an unknown device, or one that is not there.
     """
+    check_spelling(device)
     if device == "cpu":
         return device
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    name, separator, index = device.partition(":")
-    if name != "cuda" or bool(separator) != index.isdigit():
-        raise ValueError(f"--device takes cpu, cuda, cuda:N or auto, not {device!r}")
     count = gpu_count(os.environ)
-    if int(index or 0) >= count:
+    if int(device.partition(":")[2] or 0) >= count:
         raise ValueError(
             f"there is no device {device!r} here (torch finds {count} CUDA devices); "
             "use --device cpu, or see: python -m bench doctor"

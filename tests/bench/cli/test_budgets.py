@@ -166,6 +166,15 @@ def test_time_is_estimated_from_the_speeds_of_this_machine(bench, tmp_path):
 
 
 @pytest.mark.usefixtures("two_cpus")
+@pytest.mark.parametrize("how", [["--executor", "inline"], ["--workers", "1"], ["--trials-per-process", "6"]])
+def test_time_is_that_of_as_many_processes_as_the_run_would_have(bench, tmp_path, how):
+    speeds(tmp_path, plan.expand(load_suite("quick"))[:1], step=0.1, sample=0.0, rest=0)
+    found = dry(bench, tmp_path, *how)
+    assert found["seconds"] == pytest.approx(5 * 45, rel=0.01)
+    assert ", 1 at a time" in found["time"]
+
+
+@pytest.mark.usefixtures("two_cpus")
 def test_each_method_is_timed_by_itself_where_it_has_run(bench, tmp_path):
     quick = plan.expand(load_suite("quick"))
     for name, step in (("nsgan", 0.1), ("wgan-gp", 0.4), ("wgan", 0.1)):

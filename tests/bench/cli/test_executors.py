@@ -26,6 +26,21 @@ def test_options_that_contradict_each_other_get_one_line(bench, tmp_path, option
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--address", "auto"], "--address: only --executor ray"),
+        (["--executor", "inline", "--workers", "2"], "--executor inline runs one trial at a time"),
+        (["--capture", "--device", "cpu"], "--capture replays steps as CUDA graphs"),
+        (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto, not 'gpu'"),
+    ],
+)
+def test_a_plan_is_refused_for_what_its_run_would_be_refused_for_anywhere(bench, tmp_path, options, words):
+    result = bench(*ONE, *options, "--dry-run", "--results", tmp_path / "new")
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
 def test_ray_that_is_not_installed_gets_one_line(bench, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
     result = bench(*ONE, "--executor", "ray", "--results", tmp_path / "new")
