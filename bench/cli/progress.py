@@ -14,7 +14,7 @@ import msgspec
 from bench.cli import voice
 from bench.cli.event_lines import finished_line, problem_line, recorded_line
 from bench.cli.tally import Running, Tally, label
-from bench.cli.terminal import console
+from bench.cli.terminal import can_redraw, console
 from bench.events import (
     CampaignStarted,
     Event,
@@ -209,14 +209,14 @@ class SilentRenderer(Renderer):
 
 
 def renderer(kind: str) -> Renderer:
-    """Return the renderer of `--progress`; `auto` is live on a terminal and plain lines elsewhere.
+    """Return the renderer of `--progress`; `auto` is live on a terminal that can draw, and plain lines elsewhere.
 
     Each writes on stderr, which leaves stdout to what comes of it. With -q nothing is shown.
     """
     if voice.quiet():
         return SilentRenderer()
     if kind == "auto":
-        kind = "rich" if sys.stderr.isatty() else "plain"
+        kind = "rich" if can_redraw() else "plain"
     if kind == "json":
         return JsonRenderer()
     if kind == "rich":
@@ -231,7 +231,7 @@ def _write_line(line: str) -> None:
 
 @contextmanager
 def counted(total: int) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
-    """Show on stderr how many of so many things are done: a bar in a terminal, else a line now and then.
+    """Show on stderr how many of so many things are done: a bar in a terminal that can draw, else a line now and then.
 
     Yields a function that prints a line, and one that is told of each thing how many of its steps are done.
     """
@@ -246,7 +246,7 @@ def counted(total: int) -> "Iterator[tuple[Callable[[str], None], OnProgress]]":
     if voice.quiet():
         yield lambda line: None, lambda name, done, steps: None
         return
-    if sys.stderr.isatty():
+    if can_redraw():
         from rich.progress import Progress as Bars
         from rich.text import Text
 

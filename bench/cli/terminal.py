@@ -49,6 +49,13 @@ def console(*, stderr: bool = False) -> "Console":
     return cleaning_console(file=getattr(stream, "uncleaned", stream), width=None if stream.isatty() else PIPE_WIDTH)
 
 
+def can_redraw() -> bool:
+    """Whether stderr is a terminal that can draw over what it shows; on a dumb one a live display shows nothing."""
+    to = console(stderr=True)
+    # A pipe stays one, whatever the variables that force colors say.
+    return to.file.isatty() and to.is_terminal and not to.is_dumb_terminal
+
+
 def cleaning_console(**settings: Any) -> "Console":  # noqa: ANN401 - rich's settings, handed on as they are
     """Return a console of `rich` that cleans the words that it is given, and may steer the terminal itself."""
     return _cleaning()(highlight=False, **settings)

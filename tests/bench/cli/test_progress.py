@@ -194,6 +194,39 @@ def test_auto_is_plain_where_there_is_no_terminal(kind, expected, capsys):
     assert type(progress.renderer(kind)).__name__ == f"{expected}Renderer"
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"TERM": "xterm"}, "Rich"),
+        ({"TERM": "dumb"}, "Plain"),
+        ({"TERM": "unknown"}, "Plain"),
+        ({"TERM": "xterm", "TTY_COMPATIBLE": "0"}, "Plain"),
+        ({"TERM": "xterm", "FORCE_COLOR": ""}, "Plain"),
+    ],
+)
+def test_a_terminal_on_which_a_live_display_shows_nothing_gets_lines(monkeypatch, variables, expected):
+    for name in ("TERM", "TTY_COMPATIBLE", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr", shown := Terminal())
+    assert type(progress.renderer("auto")).__name__ == f"{expected}Renderer"
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL", 0.0)
+    with progress.counted(2) as (_, on_progress):
+        on_progress("nsgan", 5, 10)
+    assert ("25%: nsgan, 5 of 10" in shown.getvalue()) == (expected == "Plain")
+
+
+def test_a_pipe_is_no_terminal_where_colors_are_forced(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert type(progress.renderer("auto")).__name__ == "PlainRenderer"
+
+
 def test_what_goes_on_beside_the_steps_is_told(events):
     measuring = Progress(trial_id="x", step=600, steps=600, images_per_second=1234.5, doing="FID 6,400/50,000")
     lines = []
