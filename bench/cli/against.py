@@ -155,6 +155,7 @@ class Against(Asked):
         import json
 
         from bench.report.publication import write_table
+        from bench.store.journal import latest_attempts
 
         def tables(boards: "Sequence[Leaderboard]") -> object:
             return json.loads(write_table(boards, "json", results))["tables"]
@@ -176,7 +177,7 @@ class Against(Asked):
                     for check in joined.checks
                 ],
             },
-            "trials": [{"trial": record.trial_id, "status": record.status} for record in own],
+            "trials": [{"trial": record.trial_id, "status": record.status} for record in latest_attempts(own)],
             "report": page,
             "artifacts": results / "artifacts",
             "tables": tables(joined.boards),

@@ -66,11 +66,13 @@ class Asked:
             import json
 
             from bench.report.publication import write_table
+            from bench.store.journal import latest_attempts
 
             report = write_report(results, records, data_dir=data_dir, boards=everything)
             artifacts = results / "artifacts"
-            latest = {record.trial_id: record.status for record in records}
-            states = [{"trial": trial.id, "status": latest.get(trial.id)} for trial in trials]
+            # Of each trial the attempt that the tables count, which a later one that was lost is not.
+            status = {record.trial_id: record.status for record in latest_attempts(records)}
+            states = [{"trial": trial.id, "status": status.get(trial.id)} for trial in trials]
             tables = json.loads(write_table(boards, "json", results))
             print_json({"trials": states, "report": report, "artifacts": artifacts, **tables})
             return 0

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -107,6 +108,15 @@ def test_the_same_command_again_trains_nothing(held, pretend):
     pretend.trained.clear()
     assert held().exit_code == 0
     assert pretend.trained == []
+
+
+def test_a_trial_is_listed_once_by_the_attempt_that_counts(held):
+    held()
+    store = Store(Path("own"))
+    record = store.records()[0]
+    store.append(msgspec.structs.replace(record, attempt=1, status="timeout", message="stopped"))
+    trials = json.loads(held("topics", "--json").stdout)["trials"]
+    assert [each["status"] for each in trials if each["trial"] == record.trial_id] == ["ok"]
 
 
 def test_a_method_that_is_published_is_not_trained_and_the_published_table_is_shown(held, pretend):

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -143,6 +144,15 @@ def test_what_came_of_a_run_as_json(bench, pretend, tmp_path):
     assert [each["status"] for each in found["trials"]] == ["ok"] * 4
     assert {row["method"] for table in found["tables"] for row in table["rows"]} == {"nsgan", "hinge"}
     assert found["report"] == str(tmp_path / "report.html")
+
+
+def test_the_json_tells_of_the_attempt_that_the_tables_count(bench, pretend, tmp_path):
+    bench("run", *SMALL, "--results", tmp_path)
+    store = Store(tmp_path)
+    store.append(msgspec.structs.replace(store.records()[0], attempt=1, status="timeout", message="stopped"))
+    result = bench("run", *SMALL, "--results", tmp_path, "--json")
+    assert [each["status"] for each in json.loads(result.stdout)["trials"]] == ["ok"] * 4
+    assert json.loads(bench("status", *SMALL[:-2], "--results", tmp_path, "--json").stdout)["to_run"] == 0
 
 
 def test_the_table_compares_with_what_is_recorded_already(bench, pretend, tmp_path):
