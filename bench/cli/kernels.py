@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.core import ParameterSource
 
 from bench.cli.completion import complete_methods
 from bench.cli.options import (
     d_norm_option,
     format_option,
+    given,
     losses_option,
     output_option,
     results_option,
@@ -36,8 +36,8 @@ _MODES: "Final[dict[str, tuple[Mode, ...]]]" = {"cpu": ("eager",), "cuda": ("eag
 _CHANNELS: Final = 3
 _WIDTH: Final = 64
 
-_CHOICES: Final = frozenset({"loss_files", "device", "batch", "size", "d_norm", "precision", "modes"})
-"""The parameters that say what is measured."""
+_MEASURED: Final = ("loss_files", "device", "batch", "size", "d_norm", "precision", "modes")
+"""What says how is measured: of no use to what is recorded already."""
 
 _QUIET: Final = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 """torch's profiler tells the terminal of every start, and of the GPU that it does not find."""
@@ -113,27 +113,18 @@ def kernels(
         os.environ.setdefault(name, value)
     refused = 0
     if options["table"]:
-        if methods or options["trace"] or options["nvtx"]:
-            raise click.UsageError("--table prints everything that is recorded: leave methods, --trace and --nvtx out")
-        _refuse_choices()
+        unused = [*(["methods"] if methods else []), *given(*_MEASURED, "trace", "nvtx")]
+        if unused:
+            raise click.UsageError(f"--table prints everything that is recorded: leave {' and '.join(unused)} out")
     else:
         use_losses(loss_files)
         if options["trace"] or options["nvtx"]:
-            _watch(methods, options)
+            _watch(methods, options, styled=style is not None)
             return
         refused = _measure(methods, results, options)
     _write(_recorded(results), written_as(style, output, "table"), results, output)
     if refused:
         click.get_current_context().exit(1)
-
-
-def _refuse_choices() -> None:
-    """Raise a usage error where an option chooses what is measured, and nothing is: it would pass for a filter."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        name = option.name or ""
-        if name in _CHOICES and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--table prints everything that is recorded: leave {option.opts[0]} out")
 
 
 def _settings(device: str, options: dict[str, Any]) -> "list[KernelSetting]":
@@ -214,14 +205,17 @@ def _words(event: "Event") -> str:
     return f"{event.record.label} ({where}): {'; '.join(costs[:2])}"
 
 
-def _watch(methods: tuple[str, ...], options: dict[str, Any]) -> None:
+def _watch(methods: tuple[str, ...], options: dict[str, Any], *, styled: bool) -> None:
     """Run steps with their ranges named, into a trace or for a profiler outside; nothing is measured or recorded."""
     if not methods:
         raise click.UsageError("name the methods to watch, such as: python -m bench kernels nsgan-r1 --trace r1.json")
-    if set(options["modes"]) - {"eager"}:
-        raise click.UsageError("--trace and --nvtx watch steps operator by operator: leave --mode out")
-    if any(len(options[name] or ()) > 1 for name in ("batch", "size")):
-        raise click.UsageError("--trace and --nvtx watch steps in one setting: give one --batch and one --size")
+    how = "--trace" if options["trace"] else "--nvtx"
+    unused = given("modes", "output") + (["--format"] if styled else [])
+    if unused:
+        raise click.UsageError(f"{how} runs eager steps and makes no table: leave {' and '.join(unused)} out")
+    for name in ("batch", "size"):
+        if len(options[name] or ()) > 1:
+            raise click.UsageError(f"{how} watches one setting: give --{name} one number")
     device, settings, chosen = _chosen(methods, options)
     from bench.costs import tracing
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.completion import complete_methods, complete_suites, complete_workloads
 from bench.cli.values import GivenPath
@@ -101,6 +102,13 @@ def output_option(description: str, *, multiple: bool = False, required: bool = 
         "-o", "--output", name, type=GivenPath(path_type=Path, dir_okay=False), metavar="FILE", multiple=multiple,
         required=required, help=description,
     )  # fmt: skip
+
+
+def given(*names: str) -> list[str]:
+    """Return those of these parameters that stand on the command line, in the spelling of the help."""
+    context = click.get_current_context()
+    params = {param.name: param.opts[-1] for param in context.command.params}
+    return [params[name] for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
 
 
 SUFFIXES: Final = {
