@@ -4,13 +4,13 @@ eval "$(_GAN_LOSS_BENCH_COMPLETE=bash_source gan-loss-bench)"
 """
 
 import os
-from pathlib import Path
 from typing import Final
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
 from bench.cli.shells import Fish, Zsh
+from bench.files.places import expanded
 
 _SOURCE: Final = """\
 %(complete_func)s() {
@@ -105,10 +105,10 @@ def complete_workloads(_context: click.Context, _parameter: click.Parameter, inc
 def _folders(incomplete: str) -> list[str]:
     """Return the folders whose path begins so, spelled as it begins."""
     parent, slash, start = incomplete.rpartition("/")
-    base = Path(f"{parent}{slash}" or ".").expanduser()
     try:
+        base = expanded(f"{parent}{slash}" or ".")
         inner = sorted(path.name for path in base.iterdir() if path.is_dir())
-    except OSError:  # nothing to offer where nothing can be read
+    except (OSError, ValueError):  # nothing to offer where nothing can be read, or where no user has that name
         return []
     return [f"{parent}{slash}{name}" for name in inner if name.startswith(start) and (start or name[0] != ".")]
 

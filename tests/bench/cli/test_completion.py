@@ -185,3 +185,7 @@ def test_words_are_divided_as_bash_divides_them(monkeypatch):
         monkeypatch.setenv("BENCH_LINE", line)
         monkeypatch.setenv("BENCH_WORD", word)
         assert found.get_completion_args() == expected
+
+
+def test_a_folder_of_a_user_that_there_is_not_offers_nothing():
+    assert completion.complete_workloads(None, None, "imagefolder:~nobody-of-that-name/ph") == []
