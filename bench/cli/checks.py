@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from bench.common.endings import how_it_ended
 from bench.common.gpus import has_precision, is_built_for
-from bench.files.places import default_cache_dir, resolved
+from bench.files.places import default_cache_dir
 
 State = Literal["ok", "note", "broken"]
 
@@ -239,7 +239,10 @@ def _imagenet_check(name: str, expected: str) -> Check:
 def _trained_check(name: str) -> Check:
     """Say whether a classifier that is not shipped is in the cache; that it is not is no defect."""
     config = importlib.import_module("bench.extractors.training_configs").training_config(name)
-    kept = list((default_cache_dir() / "extractors").glob(f"{name}-*.safetensors"))
+    try:
+        kept = list((default_cache_dir() / "extractors").glob(f"{name}-*.safetensors"))
+    except ValueError as error:
+        return Check(name, "broken", str(error), "set $GAN_LOSS_BENCH_CACHE to a folder, or leave it out")
     if kept:
         return Check(name, "ok", f"trained here, in {', '.join(map(str, kept))}")
     words = f"not trained yet; `prepare {config.workload}` does it (about {config.minutes:g} min), and so does `run`"
@@ -250,7 +253,10 @@ def data_checks(data_dir: Path | None) -> list[Check]:
     """Say which workloads can be run now; data that has to be fetched first is no defect."""
     from bench import data
 
-    folder = data_dir or data.default_data_dir()
+    try:
+        folder = data_dir or data.default_data_dir()
+    except ValueError as error:
+        return [Check("data", "broken", str(error), "set $GAN_LOSS_BENCH_DATA to a folder, or leave it out")]
     checks = []
     ready = []
     for family in data.families():
@@ -269,15 +275,18 @@ def results_check(results: Path) -> Check:
     """See whether records can be written and read."""
     from bench.store.journal import Store
 
-    folder = resolved(results)
+    store = Store(results)
     try:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        existing = _nearest(store.root)
+        nearest = [_nearest(folder) for folder in store.written_folders]
     except OSError as error:
         return Check("results", "broken", f"{results}: {error.strerror}", "choose another folder with --results DIR")
-    if not os.access(existing, os.W_OK):
-        return Check("results", "broken", f"{existing} is not writable", "choose another folder with --results DIR")
+    for path in nearest:
+        why = "is no folder" if not path.is_dir() else "" if os.access(path, os.W_OK) else "is not writable"
+        if why:
+            return Check("results", "broken", f"{path} {why}", "choose another folder with --results DIR")
     try:
-        records = len(Store(results).records(histories=False))
+        records = len(store.records(histories=False))
     except ValueError as error:
         return Check("results", "broken", str(error), "repair or move the file that is named")
     free = shutil.disk_usage(existing).free
@@ -285,3 +294,8 @@ def results_check(results: Path) -> Check:
     if free < _FREE_BYTES:
         return Check("results", "note", contents, "make room, or choose another folder with --results DIR")
     return Check("results", "ok", contents)
+
+
+def _nearest(path: Path) -> Path:
+    """Return what is there of a path: itself, or the folder that it would be made in, or the file in the way."""
+    return next(each for each in (path, *path.parents) if each.exists())

@@ -111,13 +111,18 @@ class Store:
         """The folder of claims: which campaign is at which trial."""
         return self.root / "claims"
 
+    @property
+    def written_folders(self) -> tuple[Path, ...]:
+        """The folders that a campaign writes to."""
+        return self._records, self.root / "artifacts", self.root / "logs", self.root / "scratch", self.claims
+
     def check_writable(self) -> None:
         """Make the folders that a campaign writes to, and write a little into each.
 
         Raises:
             StoreError: one cannot be made or written to.
         """
-        for folder in (self._records, self.root / "artifacts", self.root / "logs", self.root / "scratch", self.claims):
+        for folder in self.written_folders:
             if why := refusal(folder):
                 raise StoreError(f"nothing can be written into {folder}: {why}; choose another folder of results")
 

@@ -253,6 +253,25 @@ def test_results_that_cannot_be_used(results, monkeypatch):
     assert "damaged" in checks.results_check(results).found
 
 
+@pytest.mark.parametrize(("taken", "results"), [("file", "file/local"), ("results/claims", "results")])
+def test_a_file_where_results_would_go_is_broken(tmp_path, taken, results):
+    (tmp_path / "results").mkdir()
+    (tmp_path / taken).touch()
+    found = checks.results_check(tmp_path / results)
+    assert (found.state, found.found) == ("broken", f"{tmp_path / taken} is no folder")
+
+
+@pytest.mark.parametrize("variable", ["GAN_LOSS_BENCH_DATA", "GAN_LOSS_BENCH_CACHE"])
+def test_a_variable_that_names_no_folder_is_a_finding(bench, monkeypatch, tmp_path, variable):
+    monkeypatch.setattr(checks, "probe", lambda code: Probe({"version": "0.29.2"}) if "torchvision" in code else TORCH)
+    monkeypatch.setenv(variable, "~nobody-of-that-name/x")
+    result = bench("doctor", "--results", tmp_path)
+    assert result.exit_code == 1
+    assert "~nobody-of-that-name/x: there is no user of that name" in result.stdout
+    assert f"-> set ${variable} to a folder, or leave it out" in result.stdout
+    assert result.stderr == ""
+
+
 def test_the_verdict_is_the_exit_code(bench, monkeypatch, tmp_path):
     monkeypatch.setattr(checks, "probe", lambda code: Probe({"version": "0.29.2"}) if "torchvision" in code else TORCH)
     monkeypatch.setattr(checks, "weight_checks", lambda: [])
