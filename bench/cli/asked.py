@@ -46,7 +46,9 @@ class Asked:
 
     def notes(self, trials: "Sequence[Trial]") -> list[str]:
         """Return what else is said of the plan."""
-        return []
+        from bench.cli.planning import without_effect
+
+        return without_effect(self.suite, trials)
 
     def conclude(self, trials: "Sequence[Trial]", results: Path, data_dir: Path | None, style: str) -> int:
         """Write the report, print the tables that contain this suite's trials, and say where everything lies.

@@ -193,6 +193,13 @@ def d_norm_option(default: str | None = None) -> Callable[[Command], Command]:
     )
 
 
+_SPELLED: Final = {
+    "methods": "--method", "workloads": "--workload", "seeds": "--seeds", "steps": "--steps", "d_norm": "--d-norm",
+    "allow_invalid": "--allow-invalid",
+}  # fmt: skip
+"""The keys of a suite that have an option of their own, by the names of both."""
+
+
 def suite_options(command: Command) -> Command:
     """Add the options that say which trials are meant."""
     options = [
@@ -237,7 +244,7 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     Where none is named it is `chosen_suite`: `quick`, or each workload's own budget for methods or workloads of choice.
 
     Raises:
-        click.UsageError: for an unknown suite or key, or a value of the wrong type.
+        click.UsageError: for an unknown suite or key, one that is set twice, or a value of the wrong type.
     """
     from bench.config.suite import chosen_suite, load_suite
 
@@ -247,7 +254,12 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
         key, sign, value = setting.partition("=")
         if not sign:
             raise click.UsageError(f"--set takes KEY=VALUE, not {setting!r}; for example --set batch_size=32")
-        overrides[key.strip()] = value
+        key = key.strip()
+        if key in overrides:
+            raise click.UsageError(f"--set {key}={overrides[key]} and --set {key}={value}: leave one of them out")
+        if key in _SPELLED and options[key]:
+            raise click.UsageError(f"{_SPELLED[key]} and --set {key}={value} both set {key}: leave one of them out")
+        overrides[key] = value
     for key in ("methods", "workloads"):
         if options[key]:
             overrides[key] = list(options[key])

@@ -28,6 +28,30 @@ def budgets(trials: "Sequence[Trial]") -> list[str]:
     return lines
 
 
+def without_effect(suite: "Suite", trials: "Sequence[Trial]") -> list[str]:
+    """Say what is asked for and changes no trial: their networks or their recipes decide it."""
+    from bench.config.protocol import CONTROLLED_BATCH_SIZE, CORE_NORM
+
+    specs = [trial.spec for trial in trials]
+    points = list(dict.fromkeys(spec.workload for spec in specs if spec.network.name == "mlp-v1"))
+    said = []
+    if suite.d_norm != CORE_NORM and points:
+        said.append(f"d_norm={suite.d_norm} changes nothing on {', '.join(points)}: networks for points have no norm")
+    if suite.track == "paper":
+        norms = {spec.network.d_norm for spec in specs if spec.workload not in points}
+        sizes = {spec.batch_size for spec in specs}
+        given = {}
+        if suite.d_norm != CORE_NORM and norms - {suite.d_norm}:
+            given["d_norm"] = str(suite.d_norm)
+        if suite.batch_size != CONTROLLED_BATCH_SIZE and sizes - {suite.batch_size}:
+            given["batch_size"] = str(suite.batch_size)
+        said += [
+            f"{key}={value} changes nothing where a method's own recipe has another, which the paper track goes by"
+            for key, value in given.items()
+        ]
+    return said
+
+
 def more_seeds(suite: "Suite") -> list[str]:
     """Say how to go on from the few seeds that trials have where nobody has said how many."""
     from bench.config.protocol import PUBLISHABLE_SEEDS

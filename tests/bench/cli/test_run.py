@@ -169,6 +169,10 @@ def test_the_table_compares_with_what_is_recorded_already(bench, pretend, tmp_pa
         (["--method", "hinge + r1(gama=1)"], "gamma"),
         (["--workload", "digit"], "did you mean 'digits'?"),
         (["--method", "nsgan-r1", "--d-norm", "bn"], "not well defined"),
+        (["--seeds", "1", "--set", "seeds=7"], "--seeds and --set seeds=7 both set seeds: leave one of them out"),
+        (["--method", "nsgan", "--set", "methods=hinge"], "--method and --set methods=hinge both set methods"),
+        (["--set", "steps=5", "--set", "steps = 7"], "--set steps=5 and --set steps= 7: leave one of them out"),
+        (["--allow-invalid", "--set", "allow_invalid=false"], "--allow-invalid and --set allow_invalid=false"),
         (["--method", "nsgan", "--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto"),
         (["--method", "nsgan", "--device", "cuda:99"], "there is no device 'cuda:99'"),
         (["--method", "nsgan", "--executor", "inline", "--workers", "3"], "one trial at a time"),
@@ -180,6 +184,25 @@ def test_bad_plans_get_one_line(bench, pretend, tmp_path, arguments, words):
     assert words in result.stderr
     assert pretend.trained == []
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--workload", "ring8", "--d-norm", "sn"], ["d_norm=sn changes nothing on ring8: networks for points have"]),
+        (["--workload", "digits", "--d-norm", "sn"], []),
+        (["--workload", "digits", "--set", "track=paper"], []),
+        (
+            ["--workload", "digits", "--set", "track=paper", "--d-norm", "sn", "--set", "batch_size=32"],
+            ["d_norm=sn changes nothing where a method's own recipe", "batch_size=32 changes nothing where a method's"],
+        ),
+    ],
+)
+def test_what_changes_no_trial_is_told(bench, tmp_path, arguments, said):
+    plan = ("run", "--method", "nsgan", "--seeds", "1", "--dry-run", "--json", "--results", tmp_path)
+    notes = json.loads(bench(*plan, *arguments).stdout)["notes"]
+    assert len(notes) == len(said)
+    assert all(note.startswith(words) for note, words in zip(notes, said, strict=True))
 
 
 def test_data_that_cannot_be_had_is_told_before_anything_is_trained(bench, pretend, tmp_path, monkeypatch):
