@@ -9,7 +9,7 @@ import click
 from bench.cli.completion import complete_workloads
 from bench.cli.judges import JudgeChoice, also_in_option, chosen_weights, measure_real_images
 from bench.cli.options import data_option, format_option, print_json, usage_errors
-from bench.cli.voice import Verb, quiet, say
+from bench.cli.voice import Verb, has_events_alone, quiet, say
 
 if TYPE_CHECKING:
     from bench.config.trial import Trial
@@ -159,7 +159,7 @@ def _share(accuracy: float) -> str:
 def data_progress() -> Callable[[str, int, int], None]:
     """Return a callback that writes a line at each tenth of a download, a decoding or a training."""
     written: dict[str, int] = {}
-    silent = quiet()  # known here, and perhaps not in the thread that reports
+    silent = quiet() or has_events_alone()  # known here, and perhaps not in the thread that reports
 
     def report(name: str, done: int, total: int) -> None:
         tenth = 10 * done // total if total else done // 10_000_000

@@ -29,7 +29,7 @@ from bench.cli.options import (
     usage_errors,
 )
 from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
-from bench.cli.voice import Verb, detail, say
+from bench.cli.voice import Verb, detail, has_events_alone, leave_to_events, say
 from bench.common.gpus import MOST_TRIALS_PER_PROCESS
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def run(
     from bench.report.formatting import plural
 
     ending = click.get_current_context().with_resource(Ending(kind))
+    if progress == "json":
+        leave_to_events()
     cluster = taken_from(options)
     with usage_errors():
         check_place(kind, device, workers, cluster, capture=capture)
@@ -134,8 +136,7 @@ def run(
     from bench.checking import first_steps
     from bench.plan import pending, shard_of
 
-    # Lines of JSON have the whole of stderr.
-    report = None if progress == "json" else data_progress()
+    report = data_progress()
     store = open_store(results)
     place = (device, 1 if kind == "inline" else workers)
     with usage_errors():
@@ -189,8 +190,7 @@ def run(
         if style == "table":
             click.echo(head)
         for line in ([head] if style == "json" else []) + notes + more_seeds(suite):
-            if progress != "json":
-                say(line)
+            say(line)
 
     tally = _campaign(trials, executor, store, chosen_options, progress, begin, ending)
     code = asked.conclude(trials, results, data_dir, style)
@@ -259,8 +259,9 @@ def _campaign(
         ending.tell()  # it came while an event was shown, or to a trial in this process
         if isinstance(events, Generator):
             events.close()
-        with contextlib.suppress(OSError):  # the terminal is gone
-            click.echo(_INTERRUPTED, err=True)
+        if not has_events_alone():
+            with contextlib.suppress(OSError):  # the terminal is gone
+                click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(exit_code(stopped))
     except StoreError as error:
         raise click.ClickException(str(error)) from error

@@ -1,10 +1,14 @@
-"""Messages beside results: always on stderr, none with -q, more with -v. Stdout has results only."""
+"""Messages beside results: always on stderr, none with -q or among lines of JSON, more with -v.
+
+Stdout has results only.
+"""
 
 from typing import Any, Final
 
 import click
 
 _LOUDNESS: Final = "bench.cli.loudness"
+_EVENTS: Final = "bench.cli.events"
 _QUIET: Final = -1
 _VERBOSE: Final = 1
 
@@ -19,15 +23,26 @@ def verbose(context: click.Context | None = None) -> bool:
     return _loudness(context) == _VERBOSE
 
 
+def leave_to_events() -> None:
+    """Leave stderr to lines of JSON: whoever reads them as a program has no use for words. Errors are told still."""
+    click.get_current_context().meta[_EVENTS] = True
+
+
+def has_events_alone() -> bool:
+    """Whether stderr is left to lines of JSON."""
+    context = click.get_current_context(silent=True)
+    return context is not None and _EVENTS in context.meta
+
+
 def say(message: str) -> None:
-    """Write progress or a note to stderr; nothing with -q."""
-    if not quiet():
+    """Write progress or a note to stderr; nothing with -q, and none among lines of JSON."""
+    if not quiet() and not has_events_alone():
         click.echo(message, err=True)
 
 
 def detail(message: str) -> None:
-    """Write a detail to stderr; only with -v."""
-    if verbose():
+    """Write a detail to stderr; only with -v, and none among lines of JSON."""
+    if verbose() and not has_events_alone():
         click.echo(message, err=True)
 
 

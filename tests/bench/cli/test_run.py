@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.cli import voice
 from bench.data import celeba
 from bench.data.cache import decoded, kept_sets
 from bench.data.family import Arrays
@@ -123,6 +124,19 @@ def test_json_progress_has_stderr_to_itself(bench, pretend, tmp_path):
     assert types_seen[0] == "campaign-started"
     assert types_seen[-1] == "campaign-finished"
     assert "report:" in result.stdout
+
+
+def test_lines_of_json_have_no_words_between_them(bench, pretend, tmp_path, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.cli.run.measure_real_images", lambda *_: voice.say("other weights"))
+    found = bench("run", *SMALL, "--results", tmp_path / "a", "--progress", "json", "-v")
+    assert [json.loads(line)["type"] for line in found.stderr.splitlines()][-1] == "campaign-finished"
+    pretend.behave["hinge"] = interrupt
+    stopped = bench("run", *SMALL, "--results", tmp_path / "b", "--progress", "json")
+    assert stopped.exit_code == 130
+    assert [json.loads(line)["type"] for line in stopped.stderr.splitlines()][-1] == "campaign-stopping"
 
 
 def test_stdout_has_the_results_and_no_progress(bench, pretend, tmp_path):
