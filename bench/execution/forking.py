@@ -58,7 +58,8 @@ class ForkedProcess:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        if not self._ended.wait(timeout):
+        # A time that no clock can hold, as of a limit that is meant to be none, would be an error.
+        if not self._ended.wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise subprocess.TimeoutExpired("worker", timeout or 0.0)
         assert self.returncode is not None
         return self.returncode

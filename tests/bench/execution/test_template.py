@@ -86,6 +86,14 @@ def test_a_worker_that_is_killed_costs_its_own_trial_alone(warm: LocalExecutor, 
     assert "killed by SIGKILL" in killed.outcome.message, "how it ended is known"
 
 
+@pytest.mark.parametrize("modules", [(), LIGHT], ids=["started", "forked"])
+@pytest.mark.parametrize("minutes", [1e9, 1e308])
+def test_a_limit_that_no_clock_can_hold_is_none(make_task: MakeTask, modules: tuple[str, ...], minutes: float) -> None:
+    with LocalExecutor(1, warm=modules) as executor:
+        (end,) = finished(run(executor, make_task(timeout_minutes=minutes)))
+    assert end.outcome.status == "ok"
+
+
 def test_what_a_worker_prints_is_in_its_log(warm: LocalExecutor, make_task: MakeTask) -> None:
     task = make_task("print")
     run(warm, task)
