@@ -195,7 +195,8 @@ def _read(name_or_path: str | Path) -> tuple[str, str, str]:
             f"there are {', '.join(known)}, or give the path of a .toml file"
         )
     try:
-        return f"suite file {path}", read_regular(path).decode(), path.stem
+        # utf-8-sig: editors on Windows put a mark before the text that no key of TOML begins with.
+        return f"suite file {path}", read_regular(path).decode("utf-8-sig"), path.stem
     except UnusableFileError as error:
         raise ValueError(f"the suite file {path} {error}") from error
     except UnicodeDecodeError as error:

@@ -139,6 +139,12 @@ def test_broken_suite_files_are_named(tmp_path: Path, text: str, message: str) -
     assert "broken.toml" in str(caught.value)
 
 
+def test_a_mark_before_the_text_is_none_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b'\xef\xbb\xbfmethods = ["nsgan"]\r\nworkloads = ["digits"]\r\nseeds = 1\r\n')
+    assert load_suite(file).methods == ["nsgan"]
+
+
 def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path) -> None:
     file = tmp_path / "suites" / "mine.toml"
     file.parent.mkdir()
