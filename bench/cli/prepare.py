@@ -47,7 +47,7 @@ def prepare(
     from bench import data
     from bench.report.formatting import duration
 
-    with usage_errors():  # a misspelt name is told before anything is fetched
+    with usage_errors():  # what is misspelt is told before anything is fetched
         names = list(dict.fromkeys(data.workload(name).name for name in workloads))
     from bench import campaign
     from bench.execution import device as devices
@@ -55,15 +55,16 @@ def prepare(
     from bench.metrics import prepare as preparation
     from bench.training.run_options import RunOptions
 
+    with usage_errors():
+        chosen = devices.resolve(device)
+        for name in names if retrain else ():
+            on_demand.check_trainable(name)
     report = data_progress()
     judges = chosen_weights(also_in, names, report)
     prepared = []
     same = True
     try:
         with usage_errors():
-            chosen = devices.resolve(device)
-            for name in names if retrain else ():
-                on_demand.check_trainable(name)
             threads = campaign.divide(_MANY, None, chosen)[1]
             for name in names:
                 if retrain:

@@ -54,6 +54,12 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
     return int(part), int(count)
 
 
+def _progress(context: click.Context, _option: click.Parameter, kind: str) -> str:
+    if kind == "json":
+        leave_to_events(context)
+    return kind
+
+
 @click.command(cls=Verb, short_help="Train what is missing, rank the losses, write the report.")
 @suite_options
 @executor_options
@@ -83,6 +89,7 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
 @click.option("--dry-run", is_flag=True, help="Show the plan and about how long it takes; run nothing.")
 @click.option(
     "--progress", type=click.Choice(["auto", "rich", "plain", "json"]), default="auto", show_default=True,
+    callback=_progress,
     help="How progress is shown, on stderr; auto is live on a terminal, plain lines elsewhere.",
 )  # fmt: skip
 @format_option(description="How the plan of --dry-run, or else the tables are written.")
@@ -120,8 +127,6 @@ def run(
     from bench.report.formatting import plural
 
     ending = click.get_current_context().with_resource(Ending(kind))
-    if progress == "json":
-        leave_to_events()
     cluster = taken_from(options)
     with usage_errors():
         check_place(kind, device, workers, cluster, capture=capture)
@@ -134,12 +139,15 @@ def run(
     asked = asked_of(suite, target, options)
     suite = asked.suite
     from bench.checking import first_steps
+    from bench.execution.device import resolve
     from bench.plan import pending, shard_of
 
     report = data_progress()
     store = open_store(results)
     place = (device, 1 if kind == "inline" else workers)
     with usage_errors():
+        if not dry_run and kind != "ray":
+            resolve(device)  # one that is not here is told before a download, and minutes of a classifier's training
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
         # All parts have the threads of the longest one, so that their times and bits can be compared.
         planned = -(-len(trials) // (1 if shard is None else shard[1]))

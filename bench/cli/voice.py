@@ -23,9 +23,9 @@ def verbose(context: click.Context | None = None) -> bool:
     return _loudness(context) == _VERBOSE
 
 
-def leave_to_events() -> None:
+def leave_to_events(context: click.Context) -> None:
     """Leave stderr to lines of JSON: whoever reads them as a program has no use for words. Errors are told still."""
-    click.get_current_context().meta[_EVENTS] = True
+    context.meta[_EVENTS] = True
 
 
 def has_events_alone() -> bool:

@@ -173,6 +173,15 @@ def test_bad_input_gets_one_line(bench, cache, tmp_path, arguments, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--device", "cuda:99"], ["--retrain"]])
+def test_what_cannot_be_is_told_before_weights_are_fetched(bench, monkeypatch, arguments):
+    def never(*_):
+        raise AssertionError("a download of 354 MB")
+
+    monkeypatch.setattr("bench.extractors.weight_files.fetch", never)
+    assert bench("prepare", "digits", "--also-in", "clip-vit-b-32", *arguments).exit_code == 2
+
+
 @pytest.mark.slow
 def test_doctor_says_whether_a_classifier_is_there(bench, folder, cache):
     from bench.cli import checks

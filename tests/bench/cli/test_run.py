@@ -219,6 +219,16 @@ def test_what_changes_no_trial_is_told(bench, tmp_path, arguments, said):
     assert all(note.startswith(words) for note, words in zip(notes, said, strict=True))
 
 
+def test_a_device_that_is_not_here_is_told_before_anything_is_fetched(bench, tmp_path, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("a download, and the training of a classifier")
+
+    monkeypatch.setattr("bench.plan.expand", never)
+    result = bench("run", "--workload", "fashion-mnist", "--device", "cuda:99", "--results", tmp_path / "new")
+    assert result.exit_code == 2
+    assert "there is no device 'cuda:99'" in result.stderr
+
+
 def test_data_that_cannot_be_had_is_told_before_anything_is_trained(bench, pretend, tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_LOSS_BENCH_OFFLINE", "1")
     result = bench("run", "--workload", "mnist", "--data", tmp_path / "data", "--results", tmp_path / "new")
