@@ -7,9 +7,10 @@ from bench.cli.prepare import untrained
 
 if TYPE_CHECKING:
     from bench.config.suite import Suite
-    from bench.config.trial import Trial
+    from bench.config.trial import Spec, Trial
     from bench.statistics.durations import DurationEstimate
     from bench.store.journal import Store
+    from bench.training.run_options import RunOptions
 
 
 def budgets(trials: "Sequence[Trial]") -> list[str]:
@@ -88,15 +89,23 @@ def trial_json(trial: "Trial", *, to_run: bool) -> dict[str, object]:
 
 
 def estimated(
-    todo: "Sequence[Trial]", processes: int, store: "Store", device: str, workers: int | None
+    todo: "Sequence[Trial]",
+    processes: int,
+    store: "Store",
+    device: str,
+    workers: int | None,
+    options: "RunOptions",
 ) -> "tuple[DurationEstimate, int]":
     """Estimate how long trials take here, and return how many processes run at once, of so many that the plan has.
+
+    `options` say which judges look at the images.
 
     Raises:
         ValueError: the device is not there.
     """
     import os
 
+    from bench import data
     from bench.campaign import divide
     from bench.execution.device import accelerator_name, resolve
     from bench.execution.placement import places_on
@@ -106,7 +115,11 @@ def estimated(
     chosen = resolve(device)
     used, threads = divide(processes, workers, chosen, len(places_on(chosen, os.environ)))
     machine = environment(chosen, threads, accelerator_name(chosen))
-    return estimate_duration(todo, store.records(histories=False), machine, used), used
+
+    def judges_of(spec: "Spec") -> list[str]:
+        return [weights.network for weights in options.judges(data.workload(spec.workload))]
+
+    return estimate_duration(todo, store.records(histories=False), machine, used, judges_of), used
 
 
 def time_text(estimate: "DurationEstimate", workers: int, results: str) -> str:
@@ -122,4 +135,8 @@ def time_text(estimate: "DurationEstimate", workers: int, results: str) -> str:
         f"time: about {duration(estimate.seconds)}, {workers} at a time, from speeds recorded on this machine "
         f"({plural(estimate.own + estimate.others, 'trial')}: {', '.join(sources)})"
     )
+    if estimate.unjudged:
+        words += (
+            f"; not counted is what {' and '.join(estimate.unjudged)} takes, which has not looked at such images here"
+        )
     return f"{words}; not counted is {unknown}, which has not run here" if unknown else words

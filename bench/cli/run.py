@@ -141,6 +141,7 @@ def run(
     from bench.checking import first_steps
     from bench.execution.device import resolve
     from bench.plan import pending, shard_of
+    from bench.training.run_options import RunOptions
 
     report = data_progress()
     store = open_store(results)
@@ -159,14 +160,14 @@ def run(
         fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
         others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
         with usage_errors():
+            looking = RunOptions(trials_per_process=trials_per_process, inception=fid, also_in=others)
             todo = [trial for trial, _ in pending(trials, store, fid, others)]
         notes = untrained_notes(trials) + feature_notes(trials, store) + asked.notes(trials)
         notes += lost_numbers(todo, store, fid, others) + tried
-        known_place = None if kind == "ray" else place
+        known_place = None if kind == "ray" else (*place, looking)
         _print_plan(suite, trials, todo, store, place=known_place, processes=processes, style=style, notes=notes)
         return
     from bench.files.places import resolved
-    from bench.training.run_options import RunOptions
 
     with usage_errors():
         executor, chosen, threads = chosen_executor(kind, device, workers, processes, cluster, capture=capture)
@@ -284,14 +285,15 @@ def _print_plan(
     todo: "Sequence[Trial]",
     store: "Store",
     *,
-    place: tuple[str, int | None] | None,
+    place: "tuple[str, int | None, RunOptions] | None",
     processes: int,
     style: str,
     notes: list[str],
 ) -> None:
     """Show what would be run, in its order, what is there already, and about how long the rest takes.
 
-    `place` is the device and the workers, None for a cluster; `processes` is how many the longest part of a plan has.
+    `place` is the device, the workers and what else is chosen, None for a cluster; `processes` is how many the longest
+    part of a plan has.
     """
     from bench.cli.planning import budgets, estimated, more_seeds, time_text, trial_json
     from bench.report.formatting import plural
@@ -311,7 +313,7 @@ def _print_plan(
             "trials": [trial_json(trial, to_run=trial.id in wanted) for trial in trials],
             "recorded": len(trials) - len(todo),
             "to_run": len(todo),
-            "seconds": None if estimate is None or estimate.unknown else estimate.seconds,
+            "seconds": estimate.seconds if estimate is not None and estimate.is_whole else None,
             "time": time if todo else "",
             "results": store.root,
             "notes": notes,

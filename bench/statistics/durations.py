@@ -1,10 +1,11 @@
 """How long trials will take on this machine, from the speeds that it has recorded.
 
-    T = sum over trials of (steps * seconds a step + evaluations * samples * seconds a sample + the rest) / workers
+    T = sum over trials of (steps * seconds a step + evaluations * samples * seconds a sample + judges + rest) / workers
 
 and no less than the longest trial. A trial's speeds are the medians of recorded trials of the same method on the same
-workload, network, batch and precision; where there are none, of the other methods'. With the same number of threads if
-there are such records, else with any.
+workload, network, batch and precision; where there are none, of the other methods'. What a judge takes is the median
+of all trials on the same workload, with as many samples, that it has looked at, whatever their method. With the same
+number of threads if there are such records, else with any.
 """
 
 from collections import defaultdict
@@ -12,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.config.judges import JUDGES
 from bench.config.trial import Spec, Trial, evaluation_count
 from bench.store.record import Environment, Record
 from bench.store.times import moment
@@ -25,7 +27,7 @@ class Speed:
     sample: float
     """Of an evaluation."""
     rest: float
-    """For starting, reading data and writing."""
+    """For starting, reading data and writing; what judges take is none of it."""
 
     def of(self, spec: Spec) -> float:
         """Return the seconds that a trial takes at this speed."""
@@ -45,26 +47,68 @@ class DurationEstimate:
     """How many are told by other methods on the same workload."""
     unknown: tuple[str, ...]
     """The workloads that have no recorded speed on this machine."""
+    unjudged: tuple[str, ...] = ()
+    """The judges that have looked at no such images on this machine."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out of it."""
+        return not self.unknown and not self.unjudged
 
 
 def estimate_duration(
-    trials: Sequence[Trial], records: Iterable[Record], machine: Environment, workers: int
+    trials: Sequence[Trial],
+    records: Iterable[Record],
+    machine: Environment,
+    workers: int,
+    judges_of: Callable[[Spec], Sequence[str]] = lambda _: (),
 ) -> DurationEstimate:
-    """Estimate the time that trials take on a machine, `workers` of them at once. Records need no histories."""
+    """Estimate the time that trials take on a machine, `workers` of them at once. Records need no histories.
+
+    `judges_of` returns the names of the judges that are to look at the images of a trial.
+    """
     speeds = [(record, speed) for record in records if _same(record.environment, machine) and (speed := _speed(record))]
     same_threads = [(record, speed) for record, speed in speeds if _threads(record) == machine.threads]
     by_method, by_setting = (_Medians(kind, same_threads, speeds) for kind in (_method, _setting))
-    own, others, unknown = [], [], dict[str, None]()
+    looks = _look_times(speeds) | _look_times(same_threads)
+    own, others, unknown, unjudged = [], [], dict[str, None](), dict[str, None]()
     for trial in trials:
+        looking = 0.0
+        for judge in judges_of(trial.spec):
+            if (seconds := looks.get(_look(judge, trial.spec))) is None:
+                unjudged[judge] = None
+            else:
+                looking += seconds
         if (speed := by_method.get(trial.spec)) is not None:
-            own.append(speed.of(trial.spec))
+            own.append(speed.of(trial.spec) + looking)
         elif (speed := by_setting.get(trial.spec)) is not None:
-            others.append(speed.of(trial.spec))
+            others.append(speed.of(trial.spec) + looking)
         else:
             unknown[trial.spec.workload] = None
     known = [*own, *others]
     seconds = max(sum(known) / workers, max(known, default=0.0))
-    return DurationEstimate(seconds=seconds, own=len(own), others=len(others), unknown=tuple(unknown))
+    return DurationEstimate(
+        seconds=seconds, own=len(own), others=len(others), unknown=tuple(unknown), unjudged=tuple(unjudged)
+    )
+
+
+def _look(judge: str, spec: Spec) -> Hashable:
+    return judge, spec.workload, spec.samples
+
+
+def _look_times(speeds: Iterable[tuple[Record, Speed]]) -> dict[Hashable, float]:
+    """Return the median of the seconds that each judge took for the images of a trial."""
+    found: dict[Hashable, list[float]] = defaultdict(list)
+    for record, _ in speeds:
+        for judge, seconds in _judging(record).items():
+            found[_look(judge, record.spec)].append(seconds)
+    return {key: median(seconds) for key, seconds in found.items()}
+
+
+def _judging(record: Record) -> dict[str, float]:
+    """Return the seconds of the judges that have looked at a trial's images."""
+    seconds = {name: record.cost.get(f"{judge.key}_seconds") for name, judge in JUDGES.items()}
+    return {name: known for name, known in seconds.items() if known is not None}
 
 
 class _Medians:
@@ -111,10 +155,11 @@ def _speed(record: Record) -> Speed | None:
         return None
     evaluating = record.cost.get("evaluation_seconds") or 0.0
     samples = evaluation_count(record.spec, int(steps)) * record.spec.samples
+    wall = _wall_seconds(record) + (record.cost.get("earlier_seconds") or 0.0)
     return Speed(
         step=train / steps,
         sample=evaluating / samples if samples else 0.0,
-        rest=max(0.0, _wall_seconds(record) + (record.cost.get("earlier_seconds") or 0.0) - train - evaluating),
+        rest=max(0.0, wall - train - evaluating - sum(_judging(record).values())),
     )
 
 

@@ -112,21 +112,21 @@ def test_the_published_commands_name_the_trials_that_they_made(bench, number):
 # --- how long -------------------------------------------------------------------------------------------------------
 
 
-def speeds(results, trials, *, step, sample, rest, **environment_changes):
-    """Record trials that took so many seconds a step, a sample of an evaluation, and besides."""
+def speeds(results, trials, *, step, sample, rest, judging=None, **environment_changes):
+    """Record trials that took so many seconds a step, a sample of an evaluation, in CLIP, and besides."""
     from planted_records import make_workload, planted_record
 
     for trial in trials:
         made = planted_record(make_workload("digits"), trial.spec.method, trial.spec.seed)
         evaluations = len(made.history.evaluations)
         train, evaluating = step * trial.spec.steps, sample * trial.spec.samples * evaluations
-        end = round(train + evaluating + rest)
+        end = round(train + evaluating + (judging or 0) + rest)
         place = msgspec.structs.replace(environment("cpu", 1), **environment_changes)
         record = msgspec.structs.replace(
             made, trial_id=trial.id, spec=trial.spec, components=trial.components,
             protocol_version=trial.spec.protocol_version, environment=place,
             stability={"completed_steps": float(trial.spec.steps)},
-            cost={"train_seconds": train, "evaluation_seconds": evaluating},
+            cost={"train_seconds": train, "evaluation_seconds": evaluating, "clip_seconds": judging},
             started_at="2026-01-01T00:00:00+00:00",
             finished_at=f"2026-01-01T{end // 3600:02}:{end // 60 % 60:02}:{end % 60:02}+00:00",
         )  # fmt: skip
@@ -182,6 +182,20 @@ def test_each_method_is_timed_by_itself_where_it_has_run(bench, tmp_path):
     assert dry(bench, tmp_path, "--seeds", 4)["seconds"] == pytest.approx(2 * (45 + 180 + 45) / 2, rel=0.02)
     three = dry(bench, tmp_path, "--seeds", 3)
     assert three["seconds"] == pytest.approx(180, rel=0.02), "no sooner than the longest trial"
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_what_judges_take_is_counted_where_they_look_and_only_there(bench, tmp_path):
+    first, second, *_ = plan.expand(load_suite("quick"))
+    speeds(tmp_path, [first], step=0.1, sample=0.0, rest=0)
+    judged = ("--also-in", "clip-vit-b-32", "--workers", "1")
+    unknown = dry(bench, tmp_path, *judged)
+    assert unknown["seconds"] is None
+    assert "not counted is what clip-vit-b-32 takes, which has not looked at such images here" in unknown["time"]
+    speeds(tmp_path, [second], step=0.1, sample=0.0, rest=0, judging=900)
+    assert dry(bench, tmp_path, "--workers", "1")["seconds"] == pytest.approx(4 * 45, rel=0.01)
+    found = dry(bench, tmp_path, *judged)
+    assert found["seconds"] == pytest.approx(found["to_run"] * (45 + 900), rel=0.01)
 
 
 @pytest.mark.usefixtures("two_cpus")

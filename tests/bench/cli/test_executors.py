@@ -33,6 +33,7 @@ def test_options_that_contradict_each_other_get_one_line(bench, tmp_path, option
         (["--executor", "inline", "--workers", "2"], "--executor inline runs one trial at a time"),
         (["--capture", "--device", "cpu"], "--capture replays steps as CUDA graphs"),
         (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto, not 'gpu'"),
+        (["--trials-per-process", "20"], "a process trains at most 16 trials, not 20"),
     ],
 )
 def test_a_plan_is_refused_for_what_its_run_would_be_refused_for_anywhere(bench, tmp_path, options, words):
