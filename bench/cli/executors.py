@@ -89,6 +89,16 @@ def check_place(kind: str, device: str, workers: int | None, cluster: Mapping[st
         raise ValueError(_NO_GRAPHS)
 
 
+def check_precision(device: str, precision: str, spelled: str) -> None:
+    """Refuse a precision that the CPU does not have: it would compute in float32 under another name.
+
+    Raises:
+        ValueError: it is asked for, `spelled` so.
+    """
+    if device == "cpu" and precision == "tf32":
+        raise ValueError(f"{spelled} needs a CUDA device; on the CPU choose fp32 or bf16")
+
+
 def chosen_executor(
     kind: str, device: str, workers: int | None, processes: int, cluster: Mapping[str, Any], *, capture: bool
 ) -> Chosen:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.completion import complete_methods
+from bench.cli.executors import check_precision
 from bench.cli.options import (
     d_norm_option,
     format_option,
@@ -134,8 +135,7 @@ def _settings(device: str, options: dict[str, Any]) -> "list[KernelSetting]":
     modes: tuple[Mode, ...] = options["modes"] or _MODES[kind]
     if kind == "cpu" and "captured" in modes:
         raise click.UsageError("--mode captured needs a CUDA device: the CPU has no graphs; leave it out")
-    if kind == "cpu" and options["precision"] == "tf32":
-        raise click.UsageError("--precision tf32 needs a CUDA device; on the CPU choose fp32 or bf16")
+    check_precision(kind, options["precision"], f"--precision {options['precision']}")
     return [
         KernelSetting(
             batch_size=batch, image_size=size, channels=_CHANNELS, width=_WIDTH, d_norm=options["d_norm"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cli.ending import Ending, exit_code
-from bench.cli.executors import check_place, chosen_executor, executor_options, taken_from
+from bench.cli.executors import check_place, check_precision, chosen_executor, executor_options, taken_from
 from bench.cli.inception import inception_options, inception_plan
 from bench.cli.judges import (
     JudgeChoice,
@@ -147,9 +147,11 @@ def run(
     store = open_store(results)
     place = (device, 1 if kind == "inline" else workers)
     with usage_errors():
-        if not dry_run and kind != "ray":
-            resolve(device)  # one that is not here is told before a download, and minutes of a classifier's training
+        # One that is not here is told before a download, and minutes of a classifier's training.
+        here = device if dry_run or kind == "ray" else resolve(device)
         trials = asked.trials(store, place, data_dir, report, fetch=not dry_run)
+        for trial in trials:
+            check_precision(here, trial.spec.precision, f"precision={trial.spec.precision}")
         # All parts have the threads of the longest one, so that their times and bits can be compared.
         planned = -(-len(trials) // (1 if shard is None else shard[1]))
         if shard is not None:

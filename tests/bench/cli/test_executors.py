@@ -17,6 +17,7 @@ ONE = ("run", "--method", "nsgan", "--workload", "ring8", "--seeds", "1", "--ste
         (["--executor", "ray", "--device", "cuda:1"], "gives each process a GPU, not 'cuda:1'"),
         (["--executor", "ray", "--gpus", "2"], "not in the range"),
         (["--capture", "--device", "cpu"], "--capture replays steps as CUDA graphs"),
+        (["--set", "precision=tf32", "--device", "cpu"], "precision=tf32 needs a CUDA device; on the CPU choose fp32"),
     ],
 )
 def test_options_that_contradict_each_other_get_one_line(bench, tmp_path, options, words):
@@ -34,6 +35,7 @@ def test_options_that_contradict_each_other_get_one_line(bench, tmp_path, option
         (["--capture", "--device", "cpu"], "--capture replays steps as CUDA graphs"),
         (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto, not 'gpu'"),
         (["--trials-per-process", "20"], "a process trains at most 16 trials, not 20"),
+        (["--set", "precision=tf32", "--device", "cpu"], "precision=tf32 needs a CUDA device; on the CPU choose fp32"),
     ],
 )
 def test_a_plan_is_refused_for_what_its_run_would_be_refused_for_anywhere(bench, tmp_path, options, words):
