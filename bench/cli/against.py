@@ -9,7 +9,7 @@ import click
 
 from bench.cli.asked import Asked
 from bench.cli.options import print_json, usage_errors
-from bench.cli.values import EMPTY
+from bench.cli.values import EMPTY, from_home
 from bench.config.commands import command
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
     if not options["methods"]:
         raise click.UsageError("--against ranks methods of your own among published ones: name them with --method")
     with usage_errors():
+        target = from_home(target)
         campaigns = find_campaigns(target)
         settings, left_out = settings_of(campaigns, options["workloads"])
         if not settings:

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bench.cli.options import usage_errors
+from bench.cli.values import from_home
 from bench.cli.voice import say
 from bench.common.names import did_you_mean
 from bench.config.judges import BESIDE_INCEPTION, OFFICIAL_WEIGHTS
@@ -62,7 +63,8 @@ def _choices(_context: click.Context, _option: click.Parameter, given: tuple[str
             raise click.UsageError(f"--also-in {text}: the name of the file is missing")
         if name in choices:
             raise click.UsageError(f"--also-in {name} is given twice: records have its numbers with one file")
-        choices[name] = JudgeChoice(name, Path(file) if equals else None)
+        with usage_errors():
+            choices[name] = JudgeChoice(name, Path(from_home(file)) if equals else None)
     return tuple(choices.values())
 
 

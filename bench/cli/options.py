@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from bench.cli.completion import complete_methods, complete_suites, complete_workloads
-from bench.cli.values import GivenPath
+from bench.cli.values import GivenPath, from_home
 from bench.files.places import as_text
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def suite_from(options: Mapping[str, Any]) -> "Suite":
     if options["allow_invalid"]:
         overrides["allow_invalid"] = True
     with usage_errors():
-        suite = load_suite(options["suite"], overrides) if options["suite"] else chosen_suite(overrides)
+        suite = load_suite(from_home(options["suite"]), overrides) if options["suite"] else chosen_suite(overrides)
     use_losses_of_suite(suite)
     return suite
 

@@ -7,7 +7,23 @@ from typing import Final
 
 import click
 
+from bench.files.places import expanded
+
 EMPTY: Final = "it is empty, as an unset variable is; write . for the current folder"
+
+
+def from_home(text: str) -> str:
+    """Return a path with the home that its `~` stands for; every other text as it is.
+
+    Raises:
+        ValueError: there is no such user, or no home is known.
+    """
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(expanded(text))
+    except ValueError as error:
+        raise ValueError(f"{error}, or ./{text}") from error
 
 
 class FiniteRange(click.FloatRange):
@@ -21,9 +37,16 @@ class FiniteRange(click.FloatRange):
 
 
 class GivenPath(click.Path[Path]):
-    """A path that is not empty, as "$FOLDER" is where nobody has set it: it would mean the current folder."""
+    """A path that is not empty, as "$FOLDER" is where nobody has set it: it would mean the current folder.
+
+    `~` stands for a home, also where no shell has seen to it, as behind the equals sign of an option, or in a variable.
+    """
 
     def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if not os.fspath(value):
             self.fail(EMPTY, param, ctx)
-        return super().convert(value, param, ctx)
+        try:
+            home = from_home(os.fspath(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(home, param, ctx)

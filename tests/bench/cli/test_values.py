@@ -1,5 +1,7 @@
 """What no value of an option may be, whichever command it belongs to."""
 
+import json
+
 import click
 import pytest
 
@@ -38,6 +40,43 @@ def test_a_number_and_a_path_are_taken_as_they_are(tmp_path):
     assert FiniteRange(min=0, min_open=True)("0.25") == 0.25
     assert GivenPath(path_type=type(tmp_path))(str(tmp_path)) == tmp_path
     assert GivenPath(path_type=type(tmp_path))(".") == type(tmp_path)()
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_tilde_is_the_home_where_no_shell_has_seen_to_it(bench, tmp_path, monkeypatch, how):
+    """A folder that is called ~ is made soon, and removed with much else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    if how == "variable":
+        monkeypatch.setenv("GAN_LOSS_BENCH_RESULTS", "~/runs")
+    plan = bench("run", "--dry-run", "--json", *(["--results=~/runs"] if how == "option" else []))
+    assert json.loads(plan.stdout)["results"] == str(tmp_path / "home" / "runs")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "--results",
+            "~nobody-of-that-name/x: there is no user of that name; write the path of the folder in full, or ./~",
+        ),
+        ("--inception-weights", "or ./~nobody-of-that-name/x"),
+        ("--suite", "there is no user of that name"),
+    ],
+)
+def test_the_home_of_nobody_is_no_path(bench, tmp_path, monkeypatch, option, said):
+    monkeypatch.chdir(tmp_path)
+    result = bench("run", "--dry-run", f"{option}=~nobody-of-that-name/x")
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_other_paths_know_the_home_too(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    weights = bench("run", "--dry-run", "--also-in=vgg16=~/weights.pth")
+    assert f"{tmp_path / 'weights.pth'}" in weights.stderr
+    assert f"the suite file {tmp_path / 'mine.toml'}" in bench("status", "--suite=~/mine.toml").stderr
+    assert str(tmp_path / "made") in bench("run", "--method", "nsgan", "--against=~/made").stderr
 
 
 @pytest.mark.parametrize(
