@@ -298,4 +298,4 @@ def results_check(results: Path) -> Check:
 
 def _nearest(path: Path) -> Path:
     """Return what is there of a path: itself, or the folder that it would be made in, or the file in the way."""
-    return next(each for each in (path, *path.parents) if each.exists())
+    return next(place for place in (path, *path.parents) if place.exists())

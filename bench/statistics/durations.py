@@ -98,11 +98,11 @@ def _look(judge: str, spec: Spec) -> Hashable:
 
 def _look_times(speeds: Iterable[tuple[Record, Speed]]) -> dict[Hashable, float]:
     """Return the median of the seconds that each judge took for the images of a trial."""
-    found: dict[Hashable, list[float]] = defaultdict(list)
+    taken: dict[Hashable, list[float]] = defaultdict(list)
     for record, _ in speeds:
         for judge, seconds in _judging(record).items():
-            found[_look(judge, record.spec)].append(seconds)
-    return {key: median(seconds) for key, seconds in found.items()}
+            taken[_look(judge, record.spec)].append(seconds)
+    return {key: median(seconds) for key, seconds in taken.items()}
 
 
 def _judging(record: Record) -> dict[str, float]:
