@@ -159,7 +159,8 @@ def run(
     processes = -(-planned // trials_per_process)
     tried = first_steps(trials)
     if dry_run:
-        fid = inception_plan(inception, inception_weights, trials, device=device, report=None, fetch=False)
+        where = _meant_by(device, kind)
+        fid = inception_plan(inception, inception_weights, trials, device=where, report=None, fetch=False)
         others = chosen_weights(also_in, workloads_of(trials), None, fetch=False)
         with usage_errors():
             looking = RunOptions(trials_per_process=trials_per_process, inception=fid, also_in=others)
@@ -213,6 +214,16 @@ def run(
         )
         code = 1
     click.get_current_context().exit(code)
+
+
+def _meant_by(device: str, kind: str) -> str:
+    """Return the device that a plan's run would have here; the one that is asked for where nobody can say."""
+    from bench.execution.device import resolve
+
+    try:
+        return device if kind == "ray" else resolve(device)
+    except ValueError:
+        return device
 
 
 def _fetch_data(

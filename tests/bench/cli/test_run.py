@@ -293,6 +293,19 @@ def test_data_that_is_not_there_is_not_fetched_for_a_plan(bench, tmp_path, monke
     assert not (tmp_path / "cifar-10-python.tar.gz").exists()
 
 
+@pytest.mark.parametrize(("device", "there", "expected"), [("auto", "cuda", "cuda"), ("cuda:99", None, "cuda:99")])
+def test_a_plan_has_the_judges_of_the_device_that_auto_means(bench, tmp_path, monkeypatch, device, there, expected):
+    from bench.execution import device as devices
+
+    asked = []
+    monkeypatch.setattr("bench.cli.run.inception_plan", lambda *_, device, **__: asked.append(device))
+    monkeypatch.setattr("bench.cli.planning.estimated", lambda *_: (_ for _ in ()).throw(ValueError("no GPU")))
+    if there:
+        monkeypatch.setattr(devices, "resolve", lambda _: there)
+    assert bench("run", *SMALL, "--device", device, "--dry-run", "--results", tmp_path).exit_code == 0
+    assert asked == [expected]
+
+
 def test_steps_are_not_captured_without_cuda(bench, tmp_path):
     result = bench("run", *SMALL, "--capture", "--device", "cpu", "--results", tmp_path / "r")
     assert result.exit_code == 2
