@@ -55,7 +55,7 @@ def without_effect(suite: "Suite", trials: "Sequence[Trial]") -> list[str]:
 
 def more_seeds(suite: "Suite") -> list[str]:
     """Say how to go on from the few seeds that trials have where nobody has said how many."""
-    from bench.config.protocol import PUBLISHABLE_SEEDS
+    from bench.config.protocol import CONTROLLED_BATCH_SIZE, PUBLISHABLE_SEEDS
     from bench.config.suite import DEFAULT_SUITE, FEW_SEEDS, load_suite
 
     if suite.name or suite.seeds != FEW_SEEDS:
@@ -65,7 +65,8 @@ def more_seeds(suite: "Suite") -> list[str]:
     ]
     if suite.steps is None:
         quick = load_suite(DEFAULT_SUITE)
-        budget = f"{quick.steps:,} steps of {quick.batch_size}"
+        batch = quick.batch_size if suite.batch_size == CONTROLLED_BATCH_SIZE else suite.batch_size
+        budget = f"{quick.steps:,} steps of {batch}"
         said.append(f"--suite {quick.name} with the same options trains {budget}, in minutes")
     return said
 

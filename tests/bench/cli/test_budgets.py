@@ -89,6 +89,12 @@ def test_the_plan_says_steps_batch_and_seeds_and_how_to_go_on(bench, tmp_path):
     assert bench("run", "--dry-run", "--results", tmp_path).stderr == ""
 
 
+def test_the_way_to_a_shorter_run_is_told_as_its_command_trains_it(bench, tmp_path):
+    same = ("run", "--workload", "digits", "--set", "batch_size=32", "--dry-run", "--results", tmp_path)
+    assert "--suite quick with the same options trains 450 steps of 32" in bench(*same).stderr
+    assert "digits: 450 steps, batch 32" in bench(*same, "--suite", "quick").stdout
+
+
 def test_the_table_says_steps_batch_and_seeds(bench, results):
     text = bench("leaderboard", "--results", results).stdout
     assert re.search(r"^digits: [\d,]+ steps, batch \d+, seeds 0–2$", text, re.MULTILINE)
