@@ -1,6 +1,6 @@
 """`list`: what there is to run and to measure, read from the index and never from torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import click
@@ -10,6 +10,8 @@ from bench.cli.terminal import console
 from bench.cli.voice import Verb
 
 Row = dict[str, str]
+Listed = Mapping[str, str | int]
+"""A row as programs read it: a number is a number."""
 
 _METHOD_KEYS: Final = ("name", "summary", "alias_of", "expression", "formula", "citation")
 _PART_KEYS: Final = ("name", "kind", "summary", "alias_of", "revision", "formula", "citation")
@@ -35,15 +37,14 @@ def _parts() -> list[Row]:
     return [{key: getattr(part, key) for key in _PART_KEYS} for part in parts()]
 
 
-def _workloads() -> list[Row]:
+def _workloads() -> list[Listed]:
     from bench import data
 
     rows = [data.workload(name) for name in data.names()]
-    named = [{"name": row.name, "steps": f"{row.steps:,}", "summary": row.summary} for row in rows]
+    named: list[Listed] = [{"name": row.name, "steps": row.steps, "summary": row.summary} for row in rows]
     forms = [family.form for family in data.families() if family.form is not None]
     return named + [
-        {"name": form.usage, "steps": f"{form.workload(form.example).steps:,}", "summary": form.summary}
-        for form in forms
+        {"name": form.usage, "steps": form.workload(form.example).steps, "summary": form.summary} for form in forms
     ]
 
 
@@ -81,7 +82,7 @@ def _metrics() -> list[Row]:
     ]
 
 
-KINDS: Final[dict[str, Callable[[], list[Row]]]] = {
+KINDS: Final[dict[str, Callable[[], Sequence[Listed]]]] = {
     "methods": _methods,
     "workloads": _workloads,
     "suites": _suites,
@@ -112,9 +113,10 @@ def list_(kind: str | None, style: str) -> None:
             click.echo()
 
 
-def _columns(row: Row) -> Row:
+def _columns(row: Listed) -> Row:
     """Keep what fits a line; an alias says so in its summary."""
-    shown = {key: value for key, value in row.items() if key not in _NOT_IN_COLUMNS}
+    words = {key: value if isinstance(value, str) else f"{value:,}" for key, value in row.items()}
+    shown = {key: value for key, value in words.items() if key not in _NOT_IN_COLUMNS}
     if row.get("alias_of"):
         shown["summary"] += f" Alias of {row['alias_of']}, and trained as that."
     return shown

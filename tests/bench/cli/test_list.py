@@ -36,6 +36,12 @@ def test_list_as_json(bench, index, kind):
     assert set(json.loads(bench("list", "--json").stdout)) == {"methods", "workloads", "suites", "parts", "metrics"}
 
 
+def test_the_steps_of_a_workload_are_a_number_for_programs(bench):
+    steps = {row["name"]: row["steps"] for row in json.loads(bench("list", "workloads", "--json").stdout)}
+    assert steps["digits"] == 3000
+    assert re.search(r"^digits +3,000 ", bench("list", "workloads").stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "incomplete", "expected"),
     [
