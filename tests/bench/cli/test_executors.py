@@ -34,7 +34,6 @@ def test_options_that_contradict_each_other_get_one_line(bench, tmp_path, option
         (["--executor", "inline", "--workers", "2"], "--executor inline runs one trial at a time"),
         (["--capture", "--device", "cpu"], "--capture replays steps as CUDA graphs"),
         (["--device", "gpu"], "--device takes cpu, cuda, cuda:N or auto, not 'gpu'"),
-        (["--trials-per-process", "20"], "a process trains at most 16 trials, not 20"),
         (["--set", "precision=tf32", "--device", "cpu"], "precision=tf32 needs a CUDA device; on the CPU choose fp32"),
     ],
 )
