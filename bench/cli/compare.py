@@ -204,7 +204,6 @@ def _write(shown: "Presented", style: str, outputs: tuple[Path, ...]) -> None:
 
 
 def _print(shown: "Presented") -> None:
-
     from bench.cli.terminal import console, print_notes
     from bench.report.compare import to_table
     from bench.report.compare_text import changes, notes, summary, verdict
