@@ -8,7 +8,6 @@ from typing import Final, Self
 
 import click
 
-from bench.cli.voice import has_events_alone
 from bench.training.stopping import Stopped
 
 _ASK_TO_END: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -70,8 +69,6 @@ class Ending:
         if self._is_told:
             return
         self._is_told = True
-        if has_events_alone():
-            return
         with contextlib.suppress(OSError):  # the terminal is gone, as SIGHUP says
             click.echo(self._words, err=True)
 

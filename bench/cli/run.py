@@ -29,7 +29,7 @@ from bench.cli.options import (
     usage_errors,
 )
 from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
-from bench.cli.voice import Verb, detail, has_events_alone, leave_to_events, say
+from bench.cli.voice import Verb, detail, leave_to_events, say
 from bench.common.gpus import MOST_TRIALS_PER_PROCESS
 
 if TYPE_CHECKING:
@@ -281,9 +281,8 @@ def _campaign(
         ending.tell()  # it came while an event was shown, or to a trial in this process
         if isinstance(events, Generator):
             events.close()
-        if not has_events_alone():
-            with contextlib.suppress(OSError):  # the terminal is gone
-                click.echo(_INTERRUPTED, err=True)
+        with contextlib.suppress(OSError):  # the terminal is gone
+            click.echo(_INTERRUPTED, err=True)
         click.get_current_context().exit(exit_code(stopped))
     except StoreError as error:
         raise click.ClickException(str(error)) from error

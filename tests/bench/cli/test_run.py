@@ -126,7 +126,7 @@ def test_json_progress_has_stderr_to_itself(bench, pretend, tmp_path):
     assert "report:" in result.stdout
 
 
-def test_lines_of_json_have_no_words_between_them(bench, pretend, tmp_path, monkeypatch):
+def test_lines_of_json_have_no_words_between_them_but_those_of_a_stop(bench, pretend, tmp_path, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
@@ -136,7 +136,9 @@ def test_lines_of_json_have_no_words_between_them(bench, pretend, tmp_path, monk
     pretend.behave["hinge"] = interrupt
     stopped = bench("run", *SMALL, "--results", tmp_path / "b", "--progress", "json")
     assert stopped.exit_code == 130
-    assert [json.loads(line)["type"] for line in stopped.stderr.splitlines()][-1] == "campaign-stopping"
+    lines = stopped.stderr.splitlines()
+    assert [line[:8] for line in lines if not line.startswith("{")] == ["stopping", "stopped;"]
+    assert [json.loads(line)["type"] for line in lines if line.startswith("{")][-1] == "campaign-stopping"
 
 
 def test_stdout_has_the_results_and_no_progress(bench, pretend, tmp_path):
