@@ -94,14 +94,14 @@ def _revision(text: str) -> Source:
 def _folder(path: Path) -> Source:
     from bench.report.formatting import plural
     from bench.store.journal import Store
-    from bench.store.kernels import KernelStore
+    from bench.store.kernels import KernelStore, is_results_folder
 
     # A folder of several results folders, as results/published is, is read as one set. A folder of kernel records
     # somewhere below is known by its files, since a package may have that name too.
     roots = {path}
-    if not _is_results(path):
+    if not is_results_folder(path):
         below = [*path.glob("**/records"), *(file.parent for file in path.glob("**/kernels/*.json"))]
-        roots = {folder.parent for folder in below if _is_results(folder.parent)}
+        roots = {folder.parent for folder in below if is_results_folder(folder.parent)}
     stored = {root: Store(root).records(histories=False) for root in sorted(roots)}
     records = tuple(record for of_root in stored.values() for record in of_root)
     kernels = tuple(record for root in sorted(roots) for record in KernelStore(root).records())
@@ -110,15 +110,6 @@ def _folder(path: Path) -> Source:
         words.append(plural(len(kernels), "kernel record"))
     places = {root: frozenset(record.trial_id for record in of_root) for root, of_root in stored.items()}
     return Source(", ".join(words), records, kernels=kernels, results=path, places=places)
-
-
-def _is_results(folder: Path) -> bool:
-    """Say whether a folder is one of results, and not one that holds a results folder called records or kernels."""
-    from bench.store.kernels import holds_kernels
-
-    records = folder / "records"
-    has_records = records.is_dir() and not any((records / name).is_dir() for name in ("records", "kernels"))
-    return has_records or holds_kernels(folder)
 
 
 def _baseline(path: Path) -> Source:

@@ -24,7 +24,10 @@ def verbose(context: click.Context | None = None) -> bool:
 
 
 def leave_to_events(context: click.Context) -> None:
-    """Leave stderr to lines of JSON: whoever reads them as a program has no use for words. Errors are told still."""
+    """Leave stderr to lines of JSON: whoever reads them as a program has no use for words.
+
+    Errors, and that a run is stopped, are told still.
+    """
     context.meta[_EVENTS] = True
 
 

@@ -24,7 +24,7 @@ from bench.files.regular import UnusableFileError, read_regular
 from bench.report.formats import WRITERS
 from bench.statistics.board import Leaderboard
 from bench.store import published, strict_json
-from bench.store.kernels import holds_kernels
+from bench.store.kernels import is_results_folder
 from bench.store.record import SCHEMA_VERSION, Record
 
 MANIFEST: Final = "manifest.json"
@@ -85,7 +85,7 @@ def published_folders(place: Path) -> list[Path]:
     """Return the published folders in a folder, as results/published is one; itself where it is one or has none."""
 
     def is_one(folder: Path) -> bool:
-        return (folder / MANIFEST).exists() or (folder / "records").is_dir() or holds_kernels(folder)
+        return (folder / MANIFEST).exists() or is_results_folder(folder)
 
     within = sorted(folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     return within if not is_one(place) and any(map(is_one, within)) else [place]

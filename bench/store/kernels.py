@@ -249,6 +249,13 @@ def holds_kernels(root: Path) -> bool:
     return folder.is_dir() and not (within and not any(folder.glob("*.json")))
 
 
+def is_results_folder(folder: Path) -> bool:
+    """Say whether a folder is one of results, and not one that holds a results folder called records or kernels."""
+    records = folder / "records"
+    has_records = records.is_dir() and not any((records / name).is_dir() for name in ("records", "kernels"))
+    return has_records or holds_kernels(folder)
+
+
 def read_kernel_record(path: Path) -> KernelRecord:
     """Read one record.
 
