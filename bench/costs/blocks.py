@@ -42,6 +42,8 @@ class Effort:
 
 
 DEFAULT_EFFORT: Final = Effort()
+_TICK: Final = 1e-9
+"""The least time that a block is taken to need: a coarse clock may not have moved in it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class _Side:
         seconds = self.block()
         while seconds * self.calls < effort.block_seconds:
             # In steps, since the first calls are slower than those of a long block.
-            wanted = effort.block_seconds / max(seconds, 1e-9) / call.interval
+            wanted = effort.block_seconds / max(seconds, _TICK) / call.interval
             self.calls = min(math.ceil(wanted), 10 * self.calls // call.interval) * call.interval
             seconds = self.block()
         self.block_seconds = seconds * self.calls
@@ -87,7 +89,7 @@ def interleave(subject: Call, reference: Call, effort: Effort = DEFAULT_EFFORT, 
     """Time both calls in blocks A B B A, A being the reference."""
     with _no_collection():
         sides = [_Side(call, effort, cuda=cuda) for call in (reference, subject)]
-        once = 2 * sum(side.block_seconds for side in sides)
+        once = max(2 * sum(side.block_seconds for side in sides), _TICK)
         for _ in range(min(max(int(effort.seconds / once), effort.least), effort.most)):
             for side in (0, 1, 1, 0):
                 sides[side].samples.append(sides[side].block())

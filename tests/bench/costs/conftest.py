@@ -1,4 +1,4 @@
-"""Small settings, a device without a GPU, and a registry that forgets the losses of a test."""
+"""Small settings, a planted clock, a device without a GPU, and a registry that forgets the losses of a test."""
 
 import time
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ import torch
 import losses
 from bench.costs.blocks import Effort
 from bench.store.kernels import KernelSetting
+from bench.training import clock as clocks
 from losses import registry
 
 SMALL = KernelSetting(batch_size=8, image_size=32, channels=1, width=4, d_norm="ln", precision="fp32", mode="eager")
 QUICK = Effort(block_seconds=0.0005, seconds=0.01, least=2, most=2, staged_calls=2)
 NAP = 0.1
+PRODUCT = 0.001
 
 
 @pytest.fixture
@@ -27,9 +29,33 @@ def quick() -> Effort:
     return QUICK
 
 
+class PlantedClock:
+    """Moves by what a test spends and by nothing else, so that a busy machine changes no time."""
+
+    def __init__(self):
+        self._now = 0.0
+
+    def perf_counter(self):
+        return self._now
+
+    def spend(self, seconds):
+        self._now += seconds
+
+
 @pytest.fixture
-def planted(monkeypatch):
-    """Two regularisers of known cost: `nap` sleeps 100 ms in its forward, `products` makes k matrix products."""
+def clock(monkeypatch):
+    """The clock of blocks and ranges."""
+    planted = PlantedClock()
+    monkeypatch.setattr(clocks, "time", planted)
+    return planted
+
+
+@pytest.fixture
+def planted(monkeypatch, clock):
+    """Two regularisers of known cost, in a world where all else takes no time: a nap, and k matrix products.
+
+    A nap is also a sleep, for the profiler, which has a clock of its own.
+    """
     monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
 
     @losses.register("nap")
@@ -40,6 +66,7 @@ def planted(monkeypatch):
 
         def __call__(self, context):
             time.sleep(NAP)
+            clock.spend(NAP)
             return context.real_logits.square().mean()
 
     @losses.register("products")
@@ -53,11 +80,12 @@ def planted(monkeypatch):
             square = torch.ones(256, 256)
             for _ in range(self.count):
                 square @ square
+                clock.spend(PRODUCT)
             return context.real_logits.square().mean()
 
 
 class FakeEvent:
-    """`torch.cuda.Event` by the wall clock."""
+    """`torch.cuda.Event` by the clock of the CPU."""
 
     def __init__(self, *, enable_timing):
         assert enable_timing
@@ -65,7 +93,7 @@ class FakeEvent:
         self.waited = False
 
     def record(self):
-        self.at = time.perf_counter()
+        self.at = clocks.time.perf_counter()
 
     def synchronize(self):
         self.waited = True

@@ -27,38 +27,36 @@ def test_blocks_alternate_and_every_block_starts_afresh():
     assert indices == list(range(len(indices))), "every call is the next one"
 
 
-def test_as_many_blocks_as_fit_between_the_least_and_the_most():
+def test_as_many_blocks_as_fit_between_the_least_and_the_most(clock):
     nothing = Call(lambda _: None)
     assert len(interleave(nothing, nothing, Effort(block_seconds=0.0, seconds=1.0, least=1, most=3)).subject) == 6
-    slow = Call(lambda _: time.sleep(0.01))
-    assert len(interleave(slow, slow, Effort(block_seconds=0.0, seconds=0.0, least=1, most=3)).subject) == 2
+    slow = Call(lambda _: clock.spend(0.01))
+    for seconds, blocks in [(0.0, 2), (0.05, 2), (0.09, 4), (1.0, 6)]:
+        effort = Effort(block_seconds=0.0, seconds=seconds, least=1, most=3)
+        assert len(interleave(slow, slow, effort).subject) == blocks
 
 
-def test_short_calls_are_timed_in_long_blocks():
+def test_short_calls_are_timed_in_long_blocks(clock):
     effort = Effort(block_seconds=0.01, seconds=0.0, least=1, most=1)
-    blocks = interleave(Call(lambda _: sum(range(500)), interval=3), Call(lambda _: time.sleep(0.02)), effort)
+    blocks = interleave(Call(lambda _: clock.spend(1e-5), interval=3), Call(lambda _: clock.spend(0.02)), effort)
     assert blocks.reference_calls == 1
-    assert blocks.calls % 3 == 0
-    assert blocks.calls > 30
-    assert min(blocks.subject) < 0.001
+    assert blocks.calls == 1002, "a multiple of three in which ten milliseconds pass"
+    assert blocks.subject == pytest.approx([1e-5] * 2)
 
 
 @pytest.mark.parametrize("cuda", [False, True])
-def test_a_known_sleep_is_found(cuda, fake_cuda):
-    effort = Effort(block_seconds=0.0, seconds=0.0, least=3, most=3)
-    long, short = (Call(lambda _, nap=nap: time.sleep(nap)) for nap in (0.04, 0.01))
-    blocks = interleave(long, short, effort, cuda=cuda)
-    assert 0.04 <= min(blocks.subject) < 0.06
-    assert 0.01 <= min(blocks.reference) < 0.02
+def test_known_work_is_found_as_a_ratio(cuda, fake_cuda, clock):
+    long, short = (Call(lambda _, seconds=seconds: clock.spend(seconds)) for seconds in (0.04, 0.01))
+    blocks = interleave(long, short, Effort(block_seconds=0.0, seconds=0.0, least=3, most=3), cuda=cuda)
+    assert blocks.subject == pytest.approx([0.04] * 6)
+    assert blocks.reference == pytest.approx([0.01] * 6)
 
 
-def test_known_work_is_found_as_a_ratio():
-    def work(rounds):
-        return Call(lambda _: [sum(range(2000)) for _ in range(rounds)])
-
-    effort = Effort(block_seconds=0.002, seconds=0.0, least=40, most=40)  # of so many, one of each is not disturbed
-    blocks = interleave(work(40), work(10), effort)
-    assert min(blocks.subject) / min(blocks.reference) == pytest.approx(4.0, rel=0.3)
+def test_a_sleep_takes_at_least_as_long_by_the_true_clock():
+    sleep, nothing = Call(lambda _: time.sleep(0.01)), Call(lambda _: None)
+    blocks = interleave(sleep, nothing, TINY)
+    assert min(blocks.subject) >= 0.01
+    assert 0.0 < min(blocks.reference) < min(blocks.subject)
 
 
 def test_the_garbage_collector_is_back_afterwards():
