@@ -112,6 +112,7 @@ def kernels(
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    chosen = written_as(style, output, "table")  # before minutes of measuring: it may refuse the file's name
     refused = 0
     if options["table"]:
         unused = [*(["methods"] if methods else []), *given(*_MEASURED, "trace", "nvtx")]
@@ -123,7 +124,7 @@ def kernels(
             _watch(methods, options, styled=style is not None)
             return
         refused = _measure(methods, results, options)
-    _write(_recorded(results), written_as(style, output, "table"), results, output)
+    _write(_recorded(results), chosen, results, output)
     if refused:
         click.get_current_context().exit(1)
 

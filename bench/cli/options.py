@@ -113,16 +113,32 @@ def given(*names: str) -> list[str]:
 
 SUFFIXES: Final = {
     ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html", ".parquet": "parquet",
+    ".txt": "table",
 }  # fmt: skip
 """What the name of a file says about how it is written, where `--format` does not."""
 
 
 def written_as(style: str | None, output: Path | None, default: str) -> str:
-    """Return the format: the chosen one, else the one that the file's ending names, else the default."""
-    named = SUFFIXES.get(output.suffix.lower(), default) if output else default
+    """Return the format: the chosen one, else the one that the file's ending names, else the default.
+
+    Raises:
+        click.UsageError: the ending, without a chosen format, is of no format of this command. A file that other
+            programs cannot open would be the answer.
+    """
+    if style is not None:
+        return style
+    if output is None or not output.suffix:
+        return default
     choice = next(param for param in click.get_current_context().command.params if param.name == "style")
     assert isinstance(choice.type, click.Choice)
-    return style or (named if named in choice.type.choices else default)
+    endings = {suffix: name for suffix, name in SUFFIXES.items() if name in choice.type.choices}
+    named = endings.get(output.suffix.lower())
+    if named is None:
+        raise click.UsageError(
+            f"--output {output}: no format here ends in {output.suffix}, but {', '.join(endings)} do; "
+            "or choose one with --format"
+        )
+    return named
 
 
 def json_text(document: object) -> str:

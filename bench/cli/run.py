@@ -22,6 +22,7 @@ from bench.cli.options import (
     RenamedOption,
     data_option,
     format_option,
+    given,
     print_json,
     results_option,
     suite_from,
@@ -29,7 +30,7 @@ from bench.cli.options import (
     usage_errors,
 )
 from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
-from bench.cli.voice import Verb, detail, leave_to_events, say
+from bench.cli.voice import Verb, detail, leave_to_events, quiet, say
 from bench.common.gpus import MOST_TRIALS_PER_PROCESS
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def run(
     from bench.cli.reading import open_store
     from bench.report.formatting import plural
 
+    if quiet() and given("progress"):
+        raise click.UsageError("--quiet shows no progress: leave it or --progress out")
     ending = click.get_current_context().with_resource(Ending(kind))
     cluster = taken_from(options)
     with usage_errors():

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from importlib import import_module
 
 import click
 import pytest
@@ -164,12 +165,41 @@ def test_the_name_of_a_file_says_how_it_is_written(bench, results, tmp_path, ver
 
 
 @pytest.mark.parametrize("verb", ["leaderboard", "export", "kernels --table"])
-@pytest.mark.parametrize("suffix", ["txt", "html", "tex", "parquet", "md"])
-def test_a_name_that_says_nothing_to_a_verb_is_no_error(bench, results, tmp_path, verb, suffix):
+@pytest.mark.parametrize("suffix", ["txt", "TXT"])
+def test_a_text_file_is_written_as_text(bench, results, tmp_path, verb, suffix):
     KernelStore(results).append(noisy_kernels("nsgan", 1))
-    result = bench(*verb.split(), "-o", tmp_path / f"x.{suffix}", "--results", results)
-    assert result.exit_code == 0, result.stderr
-    assert (tmp_path / f"x.{suffix}").stat().st_size
+    assert bench(*verb.split(), "-o", tmp_path / f"x.{suffix}", "--results", results).exit_code == 0
+    assert bench(*verb.split(), "-o", tmp_path / "y", "--format", "table", "--results", results).exit_code == 0
+    assert (tmp_path / f"x.{suffix}").read_bytes() == (tmp_path / "y").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("verb", "suffix", "endings"),
+    [
+        ("leaderboard", "parquet", ".md, .csv, .json, .tex, .html, .txt"),
+        ("leaderboard", "xlsx", ".md, .csv, .json, .tex, .html, .txt"),
+        ("export", "html", ".csv, .json, .parquet, .txt"),
+        ("kernels --table", "tex", ".md, .csv, .json, .txt"),
+    ],
+)
+def test_an_ending_of_no_format_of_the_verb_is_refused_and_nothing_is_written(
+    bench, results, tmp_path, verb, suffix, endings
+):
+    KernelStore(results).append(noisy_kernels("nsgan", 1))
+    output = tmp_path / f"x.{suffix}"
+    result = bench(*verb.split(), "-o", output, "--results", results)
+    assert result.exit_code == 2
+    assert f"no format here ends in .{suffix}, but {endings} do; or choose one with --format" in result.stderr
+    assert not output.exists()
+    assert bench(*verb.split(), "-o", output, "--format", "csv", "--results", results).exit_code == 0
+    assert output.read_text().count(",") > 20
+
+
+def test_an_ending_is_refused_before_minutes_of_measuring(bench, results, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("bench.cli.kernels"), "_measure", lambda *_: pytest.fail("it was measured"))
+    result = bench("kernels", "nsgan", "-o", tmp_path / "x.png", "--results", results)
+    assert result.exit_code == 2
+    assert "no format here ends in .png" in result.stderr
 
 
 def test_json_contradicts_another_format(bench, results):
