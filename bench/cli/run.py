@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.ending import Ending, exit_code
 from bench.cli.executors import check_place, check_precision, chosen_executor, executor_options, taken_from
@@ -22,7 +23,6 @@ from bench.cli.options import (
     RenamedOption,
     data_option,
     format_option,
-    given,
     print_json,
     results_option,
     suite_from,
@@ -56,6 +56,8 @@ def _shard(_context: click.Context, _option: click.Parameter, given: str | None)
 
 
 def _progress(context: click.Context, _option: click.Parameter, kind: str) -> str:
+    if quiet() and context.get_parameter_source("progress") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--quiet shows no progress: leave it or --progress out")
     if kind == "json":
         leave_to_events(context)
     return kind
@@ -127,8 +129,6 @@ def run(
     from bench.cli.reading import open_store
     from bench.report.formatting import plural
 
-    if quiet() and given("progress"):
-        raise click.UsageError("--quiet shows no progress: leave it or --progress out")
     ending = click.get_current_context().with_resource(Ending(kind))
     cluster = taken_from(options)
     with usage_errors():

@@ -63,12 +63,13 @@ def _set(context: click.Context, parameter: click.Parameter, given: bool) -> Non
 
 
 def _voice_options() -> list[click.Option]:
+    # Eager: what other options do may depend on them, wherever they stand on the line.
     quietly = click.Option(
-        ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_set,
+        ["-q", "--quiet"], is_flag=True, is_eager=True, expose_value=False, callback=_set,
         help="Print results and errors only.",
     )  # fmt: skip
     loudly = click.Option(
-        ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_set,
+        ["-v", "--verbose"], is_flag=True, is_eager=True, expose_value=False, callback=_set,
         help="Print more on stderr, and the traceback of an unexpected error.",
     )  # fmt: skip
     return [quietly, loudly]

@@ -25,24 +25,27 @@ def evaluation_latents(workload: Workload, spec: Spec, device: torch.device) -> 
 
     There is one a workload, so that differences between evaluations are never the latents'.
     """
-    return latents(_bank_name(workload), 0, spec.samples, spec, device)
+    return Stream(0, _bank_name(workload), device).normal(0, (spec.samples, spec.network.latent_size))[0]
 
 
 def further_latents(workload: Workload, spec: Spec, count: int, device: torch.device) -> Iterator[Tensor]:
     """Yield `count` latents of the bank or some more, in batches, that come after those of the evaluations."""
-    stream = Stream(0, _bank_name(workload), device)
     # Step 0 of the stream are the evaluations' latents; each later step is one batch.
-    for step in range(1, 1 + math.ceil(max(0, count) / BATCH)):
+    return _latent_batches(Stream(0, _bank_name(workload), device), 1, count, spec)
+
+
+def seeded_latents(workload: Workload, spec: Spec, seed: int, count: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield `count` latents of a seed or some more, in batches: the first ones are the same for every count."""
+    return _latent_batches(Stream(seed, f"sample/{workload.kind}", device), 0, count, spec)
+
+
+def _latent_batches(stream: Stream, first: int, count: int, spec: Spec) -> Iterator[Tensor]:
+    for step in range(first, first + math.ceil(max(0, count) / BATCH)):
         yield stream.normal(step, (BATCH, spec.network.latent_size))[0]
 
 
 def _bank_name(workload: Workload) -> str:
     return f"evaluation/{workload.kind}"
-
-
-def latents(name: str, seed: int, count: int, spec: Spec, device: torch.device) -> Tensor:
-    """Return standard normals [count, latent_size] of a stream's first step."""
-    return Stream(seed, name, device).normal(0, (count, spec.network.latent_size))[0]
 
 
 @torch.no_grad()
@@ -66,8 +69,8 @@ def sample(path: str | Path, *, count: int, seed: int | None = None, device: str
     Args:
         path: the `generator.safetensors` of a recorded trial.
         count: how many samples, at least 1.
-        seed: of the latents; by default they are the first of the bank that the workload is evaluated on, so that the
-            first samples are those of `samples.png`.
+        seed: of the latents, the first of which are the same for every count; by default they are the first of the
+            bank that the workload is evaluated on, so that the first samples are those of `samples.png`.
         device: "cpu", "cuda" or "cuda:N".
 
     Returns:
@@ -94,13 +97,13 @@ def sample(path: str | Path, *, count: int, seed: int | None = None, device: str
     except RuntimeError as error:
         raise ValueError(f"{path} does not hold the weights of the network that its header names: {error}") from error
     generator.to(where).to(memory_format=torch.channels_last)
-    if seed is None:
-        bank = evaluation_latents(workload, spec, where)
-    else:
-        bank = latents(f"sample/{workload.kind}", seed, count, spec, where)
     # Whole batches, as in training: the last bits of a product depend on the size of the batch.
-    used = bank[: -(-count // BATCH) * BATCH]
-    drawn = torch.cat(list(generate(generator, used.split(BATCH), spec.precision, where)))[:count].cpu()
+    batches: Iterable[Tensor]
+    if seed is None:
+        batches = evaluation_latents(workload, spec, where)[: math.ceil(count / BATCH) * BATCH].split(BATCH)
+    else:
+        batches = seeded_latents(workload, spec, seed, count, where)
+    drawn = torch.cat(list(generate(generator, batches, spec.precision, where)))[:count].cpu()
     if not bool(drawn.isfinite().all()):
         raise ValueError(
             f"the generator of trial {trial.id} gives samples that are not finite; there is nothing to draw"

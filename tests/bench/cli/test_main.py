@@ -1,8 +1,8 @@
 """The group of verbs: what there is, how fast it starts, and what bad input gets."""
 
+import os
 import subprocess
 import sys
-import time
 from importlib.resources import files
 from typing import get_args
 
@@ -194,12 +194,13 @@ def test_help_and_list_import_nothing_heavy(arguments):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "workloads"]])
 def test_help_and_list_start_at_once(arguments):
-    times = []
+    spent = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "bench", *arguments], capture_output=True, check=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 1.0  # 0.2 s on an idle machine; half a second is what is promised
+        after = os.times()  # the child's CPU time, not the clock on the wall: a busy machine is no failure
+        spent.append(sum(after[2:4]) - sum(before[2:4]))
+    assert 0.0 < min(spent) < 1.0  # about 0.15 s; half a second on the wall is what is promised
 
 
 @pytest.mark.slow

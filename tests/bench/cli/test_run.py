@@ -149,8 +149,8 @@ def test_stdout_has_the_results_and_no_progress(bench, pretend, tmp_path):
     quiet = bench("run", *SMALL, "--results", tmp_path, "-q")
     assert quiet.stderr == ""
     assert quiet.stdout == loud.stdout
-    for kind in ("json", "auto"):
-        both = bench("run", *SMALL, "--results", tmp_path, "-q", "--progress", kind)
+    for options in (("-q", "--progress", "json"), ("--progress", "auto", "-q")):
+        both = bench("run", *SMALL, "--results", tmp_path, *options)
         assert both.exit_code == 2
         assert "--quiet shows no progress: leave it or --progress out" in both.stderr
     verbose = bench("run", *SMALL, "--results", tmp_path, "-v")

@@ -66,7 +66,10 @@ def test_a_seed_draws_other_samples_and_always_the_same(tmp_path: Path) -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first, default)
-    assert sample(path, count=21, seed=3)[0].shape == (21, 1, 32, 32)
+    for count in (1, 21, BATCH + 1):
+        more, _ = sample(path, count=count, seed=3)
+        assert more.shape == (count, 1, 32, 32)
+        assert torch.equal(more[:20], first[:count]), "the first ones are the same for every count"
 
 
 def test_the_call_of_the_tutorial_returns_what_it_says(tmp_path: Path) -> None:
