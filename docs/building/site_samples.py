@@ -1,4 +1,4 @@
-"""What the methods of a published campaign draw: the first row of each one's grid of seed 0.
+"""What the methods of a published campaign draw: the first row of each one's grid of one seed.
 
 `python docs/building/site_samples.py` cuts the rows out again. A campaign has them where its folder has the grids.
 """
@@ -19,18 +19,32 @@ _ENLARGED: Final = 2
 """A grid shows each pixel as a square with sides of so many."""
 
 _WORDS: Final = {
-    "en": ("method", "the first eight samples of seed 0", "samples of {}"),
-    "zh": ("方法", "随机种子 0 的前八个样本", "{} 的样本"),
+    "en": ("method", "the first eight samples of seed {}", "samples of {}"),
+    "zh": ("方法", "随机种子 {} 的前八个样本", "{} 的样本"),
 }
 
 
 def grids(name: str) -> dict[str, str]:
-    """Return the trials of seed 0 whose grids a published folder has, by the method's expression."""
+    """Return the trials whose grids a published folder shows, by the method's expression: those of `seed`."""
+    return _grids(name, seed(name))
+
+
+def seed(name: str) -> int | None:
+    """Return the first seed of which the folder has a grid of every method; None where there is no such seed."""
     if not is_published(name):
+        return None
+    runs = results(name)
+    methods = set(runs["expression"])
+    seeds = (int(number) for number in sorted(set(runs["seed"])))
+    return next((number for number in seeds if set(_grids(name, number)) == methods), None)
+
+
+def _grids(name: str, number: int | None) -> dict[str, str]:
+    if number is None:
         return {}
     runs = results(name)
-    first = runs[runs["seed"] == 0]
-    trials = zip(first["expression"], first["trial_id"], strict=True)
+    own = runs[runs["seed"] == number]
+    trials = zip(own["expression"], own["trial_id"], strict=True)
     return {expression: trial for expression, trial in trials if _grid(name, trial).is_file()}
 
 
@@ -51,7 +65,7 @@ def table(name: str, language: str, root: str) -> str:
     """Return a table of samples in the order of the leaderboard; `root` leads from the page to docs/."""
     trials, spelled = grids(name), spellings(name)
     method, words, alternative = _WORDS[language]
-    lines = [f"| {method} | {words} |", "|---|---|"]
+    lines = [f"| {method} | {words.format(seed(name))} |", "|---|---|"]
     for board in tables(name):
         for each in board["rows"]:
             label, trial = spelled[each["expression"]], trials[each["expression"]]

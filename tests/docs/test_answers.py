@@ -120,13 +120,17 @@ def test_every_number_with_a_decimal_that_a_finding_quotes_stands_in_the_table(p
 
 
 @pytest.mark.parametrize(("page", "name"), PUBLISHED_ANSWERS)
-def test_the_samples_are_the_first_row_of_each_methods_grid_of_seed_0(page, name):
+def test_the_samples_are_the_first_row_of_each_methods_grid_of_the_seed_that_is_named(page, name):
     rows = re.findall(r"^\| `([^`]+)` \| !\[[^]]+\]\((\S+)\) \|$", text_of(page), re.MULTILINE)
     trials = site_samples.grids(name)
     spelled = {spellings(name)[expression]: trial for expression, trial in trials.items()}
     shown = {method: target for method, target in rows if Path(target).stem in spelled.values()}
     assert {method: Path(target).stem for method, target in shown.items()} == spelled
     assert not trials or trials.keys() == results(name).keys(), "all methods or none"
+    seeds = {record.trial_id: record.spec.seed for own in results(name).values() for record in own}
+    assert {seeds[trial] for trial in trials.values()} == ({site_samples.seed(name)} if trials else set())
+    table = inside(text_of(page), MARK.format(FOUND.format(name)))
+    assert bool(re.search(rf"(samples of seed|随机种子) {site_samples.seed(name)}\b", table)) is bool(trials)
     for method, trial in spelled.items():
         file = page.path.parent / shown[method]
         with Image.open(file) as picture, Image.open(grid_of(name, trial)) as grid:
