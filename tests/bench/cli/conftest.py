@@ -1,14 +1,16 @@
 """Running the command line in this process."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from compared_sets import WORLD
 from planted_records import make_workload, planted_record
 from pretended_training import PretendedTraining, install
 from published_folders import make_published
-from synthetic import write
+from synthetic import make, write
 
 from bench.cli.main import cli
 from bench.report import methods, overview, sections, style
@@ -93,3 +95,23 @@ def published(tmp_path_factory):
 def folder(published, tmp_path):
     """A published folder of the test's own."""
     return Path(shutil.copytree(published, tmp_path / "results" / "published" / "three"))
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_actions(monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+@pytest.fixture
+def base(tmp_path):
+    return write(make(WORLD, 10, 0), tmp_path / "base")
+
+
+@pytest.fixture
+def sets(tmp_path, base):
+    """Write a set that differs from the base by luck and by what is given."""
+
+    def make_set(name="new", seeds=10, draw=1, **truth):
+        return write(make(replace(WORLD, **truth), seeds, draw), tmp_path / name)
+
+    return make_set
