@@ -6,13 +6,19 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 FILES_VARIABLE: Final = "GAN_LOSS_BENCH_LOSSES"
 """Names Python files, separated like the folders of PATH, that are imported at the first look-up of a loss."""
 
 _SUFFIX: Final = ".py"
+_PREFIX: Final = "losses_from_"
+"""Begins the names of the modules that are made of files here."""
+_neighbors: dict[str, Path] = {}
+"""The folders of the modules that those files have imported from beside them, by name."""
 
 
 def named_files() -> list[Path]:
@@ -21,10 +27,19 @@ def named_files() -> list[Path]:
 
 
 def name_file(path: Path) -> None:
-    """Add a file to those that the environment names, for this process and its children."""
-    names = [str(path) for path in named_files()]
-    if str(path.resolve()) not in names:
-        os.environ[FILES_VARIABLE] = os.pathsep.join([*names, str(path.resolve())])
+    """Add a file to those that the environment names, for this process and its children.
+
+    Raises:
+        ValueError: its path has the character that separates the names there: a child would look for other files.
+    """
+    name, names = str(path.resolve()), [str(path) for path in named_files()]
+    if os.pathsep in name:
+        raise ValueError(
+            f"{name} has {os.pathsep!r} in its path, which separates the files in ${FILES_VARIABLE}: the processes "
+            "that train could not find it; move it"
+        )
+    if name not in names:
+        os.environ[FILES_VARIABLE] = os.pathsep.join([*names, name])
 
 
 def import_file(path: Path) -> None:
@@ -35,12 +50,13 @@ def import_file(path: Path) -> None:
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    if path.suffix != _SUFFIX:
-        raise ValueError(f"{path} is no Python file: its name does not end in {_SUFFIX}")
-    path = path.resolve()
+    given, path = path, path.resolve()
+    for name in dict.fromkeys((given, path)):  # children are told where a link leads
+        if name.suffix != _SUFFIX:
+            raise ValueError(f"{name} is no Python file: its name does not end in {_SUFFIX}")
     if _is_imported(path):
         return
-    specification = importlib.util.spec_from_file_location(f"losses_from_{path.stem}", path)
+    specification = importlib.util.spec_from_file_location(_free_name(path.stem), path)
     assert specification is not None, "a file that ends in .py has a loader"
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -74,13 +90,64 @@ def _is_imported(path: Path) -> bool:
     return False
 
 
+def _free_name(stem: str) -> str:
+    """Return a name for the module of a file: files of two folders may be called alike, and each keeps its own."""
+    names = (f"{_PREFIX}{stem}{number}" for number in chain([""], map("_{}".format, count(2))))
+    return next(name for name in names if name not in sys.modules)
+
+
 @contextmanager
 def _with_neighbors(path: Path) -> Iterator[None]:
-    sys.path.insert(0, str(path.parent))
+    """Have a file find its neighbors. One that is imported already is not run again: it would register twice.
+
+    Raises:
+        ImportError: it has imported a neighbor that is called as one of another folder's.
+    """
+    folder, before = path.parent, set(sys.modules)
+    strangers = {name: module for name, module in list(sys.modules.items()) if _is_beside_another(name, folder)}
+    for name in strangers:
+        del sys.modules[name]
+    lent = {stem: module for stem, module in _imported_from(folder).items() if stem not in sys.modules}
+    sys.path.insert(0, str(folder))
+    sys.modules.update(lent)
     try:
         yield
+        clash = next((name for name in strangers if name in sys.modules and "." not in name), None)
+        if clash is not None:
+            raise ImportError(
+                f"{clash!r} is also beside a file of losses in {_neighbors[clash]}, and Python keeps one module of a "
+                "name: rename one of them"
+            )
+        new = {name for name in set(sys.modules) - before - lent.keys() if _is_beside(name, folder)}
+        _neighbors.update(dict.fromkeys(new, folder))
     finally:
-        sys.path.remove(str(path.parent))
+        sys.path.remove(str(folder))
+        for stem, module in lent.items():  # another folder may have a file of that name
+            if sys.modules.get(stem) is module:
+                del sys.modules[stem]
+        sys.modules.update(strangers)
+
+
+def _imported_from(folder: Path) -> dict[str, ModuleType]:
+    """Return the modules of the files here that lie in a folder, by the names that their neighbors have for them."""
+    return {
+        file.stem: module
+        for name, module in list(sys.modules.items())
+        if name.startswith(_PREFIX) and (file := file_of(name)) is not None and file.parent == folder
+    }
+
+
+def _is_beside(name: str, folder: Path) -> bool:
+    """Whether a module is a file of the folder, or a package in it."""
+    module = sys.modules[name]
+    file = getattr(module, "__file__", None)
+    places = [Path(file).resolve()] if isinstance(file, str) else map(Path, getattr(module, "__path__", []))
+    return any(place in (folder / f"{name}{_SUFFIX}", folder / name, folder / name / "__init__.py") for place in places)
+
+
+def _is_beside_another(name: str, folder: Path) -> bool:
+    """Whether a module is one that a file of another folder has imported from beside it."""
+    return _neighbors.get(name.partition(".")[0], folder) != folder
 
 
 def line_of(path: Path, error: BaseException) -> str:

@@ -2,11 +2,48 @@
 
 import sys
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from losses import plugins
+import losses
+from losses import plugins, registry
+
+PART = """
+from dataclasses import dataclass
+import losses
+
+@losses.register("{name}")
+@dataclass(frozen=True)
+class Own(losses.Objective):
+    def discriminator(self, real_logits, fake_logits):
+        return fake_logits.mean()
+
+    def generator(self, fake_logits, real_logits=None):
+        return -fake_logits.mean()
+"""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """Write a file that registers a loss, below its own first lines; what importing it leaves is taken back."""
+    monkeypatch.setattr(registry, "_parts", dict(registry.parts()))
+    monkeypatch.setattr(plugins, "_neighbors", {})
+    monkeypatch.setenv(plugins.FILES_VARIABLE, "")
+    before = dict(sys.modules)
+
+    def made(place: str, name: str = "", head: str = "") -> Path:
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + (PART.format(name=name) if name else ""))
+        return path
+
+    yield made
+    for name in sys.modules.keys() - before.keys():
+        del sys.modules[name]
 
 
 def test_a_program_on_stdin_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +72,56 @@ def test_a_file_is_imported_once_by_whatever_name_and_another_of_its_name_is_ano
     finally:
         for name in set(sys.modules) - before:
             del sys.modules[name]
+
+
+def test_files_of_two_folders_that_are_called_alike_keep_a_module_each(write: Write) -> None:
+    one, two = write("one/mine.py", "of_one"), write("two/mine.py", "of_two")
+    for path in (one, two, one, two):
+        plugins.import_file(path)
+    found = [plugins.file_of(registry.part(name).__module__) for name in ("of_one", "of_two")]
+    assert found == [one, two]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_that_imports_another_of_its_folder_finds_it_in_any_order(write: Write, order: int) -> None:
+    files = [write("first.py", "in_first"), write("second.py", "in_second", "from first import Own as First\n")]
+    for path in files[::order]:
+        plugins.import_file(path)
+    assert {"in_first", "in_second"} < set(losses.names("objective"))
+    for path in files:
+        plugins.import_file(path)
+
+
+def test_files_that_import_each_other_are_imported_once(write: Write) -> None:
+    path = write("this.py", "in_this", "import that\n")
+    write("that.py", "in_that", "import this\n")
+    plugins.import_file(path)
+    assert {"in_this", "in_that"} < set(losses.names("objective"))
+
+
+def test_a_neighbor_is_that_of_the_files_own_folder_or_none(write: Write) -> None:
+    for folder in ("one", "two"):
+        write(f"{folder}/near.py", head=f"WHERE = {folder!r}\n")
+        write(f"{folder}/near_too.py", head="")
+    head = "from near import WHERE\nassert WHERE == {!r}\n"
+    plugins.import_file(write("one/own_one.py", "of_one", head.format("one") + "import near_too\n"))
+    plugins.import_file(write("two/alone.py", "alone", "import json\n"))
+    with pytest.raises(
+        ValueError, match=r"own_two\.py: ImportError: 'near' is also beside a file .*/one, .* rename one"
+    ):
+        plugins.import_file(write("two/own_two.py", "of_two", head.format("two")))
+    assert sys.modules["near"].WHERE == "one"
+    plugins.import_file(write("one/later.py", "later", head.format("one")))
+
+
+def test_a_link_to_what_is_called_otherwise_is_refused(write: Write, tmp_path: Path) -> None:
+    link = tmp_path / "own.py"
+    link.symlink_to(write("blobs/0123", "own"))
+    with pytest.raises(ValueError, match=r"blobs/0123 is no Python file: its name does not end in \.py"):
+        plugins.import_file(link)
+
+
+def test_a_path_that_the_variable_cannot_hold_is_refused(write: Write) -> None:
+    with pytest.raises(ValueError, match=r"a:b/own\.py has ':' in its path, which separates the files in \$GAN_LOSS"):
+        plugins.name_file(write("a:b/own.py", "own"))
+    assert plugins.named_files() == []
