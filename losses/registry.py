@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
@@ -17,6 +17,8 @@ ENTRY_POINT_GROUP: Final = "gan_loss_bench.losses"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _KINDS: Final = (Objective, Regularizer, InputTransform, LogitTransform, Constraint)
 _parts: dict[str, type[Part]] = {}
+_methods: dict[str, str] = {}
+"""The expressions of the catalogue's methods, by name."""
 _plugins_loaded = False
 _broken: list[str] = []
 _log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
             raise ValueError(f"{name!r} is not a part name: expected lower_snake_case, such as 'rp_bce'")
         if name in _parts:
             raise ValueError(f"the name {name!r} is taken by {_parts[name].__module__}.{_parts[name].__qualname__}")
+        if name in _methods:  # an expression would mean the method, and never the part
+            raise ValueError(f"the name {name!r} is taken by the method of that name, {_methods[name]!r}")
         if not issubclass(part, _KINDS) or not is_dataclass(part) or "__dataclass_fields__" not in vars(part):
             kinds = ", ".join(kind.__name__ for kind in _KINDS)
             raise TypeError(f"{part.__qualname__} is not a frozen dataclass derived from one of {kinds}")
@@ -51,6 +55,11 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
         return part
 
     return decorate
+
+
+def reserve(methods: Mapping[str, str]) -> None:
+    """Keep the names of methods, with their expressions: no part that comes later is registered under one of them."""
+    _methods.update(methods)
 
 
 def _check_revision(name: str, part: type[Part]) -> None:

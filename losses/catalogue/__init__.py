@@ -13,7 +13,7 @@ from losses.catalogue import adversarial, bounded, divergences, diversity
 from losses.catalogue.entry import Entry
 from losses.method import Method
 from losses.parts import Part
-from losses.registry import parts
+from losses.registry import parts, reserve
 from losses.types import Kind
 
 CATALOGUE: Final[dict[str, Entry]] = {
@@ -22,6 +22,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     **divergences.METHODS,
     **diversity.METHODS,
 }
+reserve({name: entry.expression for name, entry in CATALOGUE.items()})
 
 
 @cache

@@ -114,6 +114,14 @@ def test_a_neighbor_is_that_of_the_files_own_folder_or_none(write: Write) -> Non
     plugins.import_file(write("one/later.py", "later", head.format("one")))
 
 
+@pytest.mark.parametrize("name", ["nsgan", "wgan"])
+def test_a_name_of_the_catalogue_is_taken(write: Write, name: str) -> None:
+    """An expression would mean the library's method: the part would be trained by nobody."""
+    with pytest.raises(ValueError, match=rf"the name '{name}' is taken by the method of that name, '\w+"):
+        plugins.import_file(write("own.py", name))
+    assert name not in registry.parts()
+
+
 def test_a_link_to_what_is_called_otherwise_is_refused(write: Write, tmp_path: Path) -> None:
     link = tmp_path / "own.py"
     link.symlink_to(write("blobs/0123", "own"))
