@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from itertools import chain, count
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +45,8 @@ def name_file(path: Path) -> None:
 def import_file(path: Path) -> None:
     """Import a Python file by its path, once; it may import its neighbors, as it could if it were run.
 
+    What it prints goes to stderr: it is imported at the first look-up of a loss, where nobody expects it on stdout.
+
     Raises:
         ValueError: there is no such file, or it cannot be imported; the message has the line.
     """
@@ -62,7 +64,7 @@ def import_file(path: Path) -> None:
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module
     try:
-        with _with_neighbors(path):
+        with _with_neighbors(path), redirect_stdout(sys.stderr):
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]

@@ -2,7 +2,9 @@
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Final, TypeVar
 
@@ -107,7 +109,8 @@ def _load_plugins() -> None:
     _plugins_loaded = True  # first, because a plugin's module may itself look something up
     for entry_point in entry_points(group=ENTRY_POINT_GROUP):
         try:
-            entry_point.load()
+            with redirect_stdout(sys.stderr):
+                entry_point.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody's code, which costs itself alone
             name = f"{entry_point.name} ({entry_point.value})"
             _broken.append(name)

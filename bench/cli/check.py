@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bench.cli.options import format_option, print_json, usage_errors
+from bench.cli.own_losses import prints_aside
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 from bench.config.commands import command
@@ -37,7 +38,7 @@ def check(file: Path, style: str) -> None:
     """
     from bench.checking import examine_file
 
-    with usage_errors():
+    with usage_errors(), prints_aside():
         examined = list(examine_file(file))
     if style == "json":
         print_json({"parts": [part.to_json() for part in examined]})

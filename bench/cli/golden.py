@@ -13,6 +13,7 @@ from bench.cli.options import (
     usage_errors,
     use_losses,
 )
+from bench.cli.own_losses import prints_aside
 from bench.cli.voice import Verb
 
 
@@ -38,7 +39,7 @@ def golden(methods: tuple[str, ...], loss_files: tuple[Path, ...], output: Path,
     from bench.report.formatting import plural
     from bench.store.golden import encode_golden
 
-    with usage_errors(), counted(len(resolve(methods))) as (_, on_progress):
+    with usage_errors(), counted(len(resolve(methods))) as (_, on_progress), prints_aside():
         recorded = record_traces(methods, on_progress=on_progress)
     write_bytes(output, encode_golden(recorded))
     if style == "json":

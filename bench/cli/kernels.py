@@ -20,6 +20,7 @@ from bench.cli.options import (
     use_losses,
     written_as,
 )
+from bench.cli.own_losses import prints_aside
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 from bench.config.commands import command
@@ -123,7 +124,8 @@ def kernels(
         if options["trace"] or options["nvtx"]:
             _watch(methods, options, styled=style is not None)
             return
-        refused = _measure(methods, results, options)
+        with prints_aside():
+            refused = _measure(methods, results, options)
     _write(_recorded(results), chosen, results, output)
     if refused:
         click.get_current_context().exit(1)

@@ -1,6 +1,9 @@
-"""An unknown loss that a file in the current folder registers: the user forgot `--losses`."""
+"""Losses of the user's: what they print, and one that a file in the current folder registers, without `--losses`."""
 
 import ast
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +13,13 @@ from bench.files.regular import UnusableFileError, read_regular
 
 _LARGEST = 2**20
 """Bytes of a file that is looked into."""
+
+
+@contextlib.contextmanager
+def prints_aside() -> Iterator[None]:
+    """Send to stderr what losses of the user's print meanwhile: stdout has results only, which programs read."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def hint(error: ValueError) -> str:

@@ -19,6 +19,7 @@ from bench.cli.options import (
     usage_errors,
     use_losses,
 )
+from bench.cli.own_losses import prints_aside
 from bench.cli.values import FiniteRange, GivenPath
 from bench.cli.voice import VerbGroup, say
 
@@ -107,7 +108,7 @@ def gradients(
 
     use_losses(loss_files)
     files = _files("gradients", outputs, folder)
-    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
+    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress), prints_aside():
         curves = probing.probe(_methods(methods), **options, on_progress=on_progress)
     document: dict[str, object] = {"methods": [curve.to_json() for curve in curves]}
     numbers = probing.to_csv(curves)
@@ -159,7 +160,7 @@ def dirac(
 
     use_losses(loss_files)
     files = _files("dirac", outputs, folder)
-    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress):
+    with usage_errors(), counted(len(_methods(methods))) as (_, on_progress), prints_aside():
         trajectories = probing.probe(
             _methods(methods), steps=steps, step_size=step_size, consensus=consensus, on_progress=on_progress
         )

@@ -29,6 +29,7 @@ from bench.cli.options import (
     suite_options,
     usage_errors,
 )
+from bench.cli.own_losses import prints_aside
 from bench.cli.prepare import data_progress, feature_notes, untrained, untrained_notes
 from bench.cli.voice import Verb, detail, leave_to_events, quiet, say
 from bench.common.gpus import MOST_TRIALS_PER_PROCESS
@@ -160,7 +161,8 @@ def run(
         if shard is not None:
             trials = shard_of(trials, *shard)
     processes = -(-planned // trials_per_process)
-    tried = first_steps(trials)
+    with prints_aside():
+        tried = first_steps(trials)
     if dry_run:
         where = _meant_by(device, kind)
         fid = inception_plan(inception, inception_weights, trials, device=where, report=None, fetch=False)
@@ -207,7 +209,8 @@ def run(
         for line in ([head] if style == "json" else []) + notes + more_seeds(suite):
             say(line)
 
-    tally = _campaign(trials, executor, store, chosen_options, progress, begin, ending)
+    with prints_aside() if style == "json" else contextlib.nullcontext():  # `inline` trains in this very process
+        tally = _campaign(trials, executor, store, chosen_options, progress, begin, ending)
     code = asked.conclude(trials, results, data_dir, style)
     if tally.problems:
         click.echo(

@@ -122,6 +122,11 @@ def test_a_name_of_the_catalogue_is_taken(write: Write, name: str) -> None:
     assert name not in registry.parts()
 
 
+def test_what_a_file_prints_goes_to_stderr(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    plugins.import_file(write("own.py", "own", "print('here I am')\n"))
+    assert capsys.readouterr() == ("", "here I am\n")
+
+
 def test_a_link_to_what_is_called_otherwise_is_refused(write: Write, tmp_path: Path) -> None:
     link = tmp_path / "own.py"
     link.symlink_to(write("blobs/0123", "own"))

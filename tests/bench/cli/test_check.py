@@ -268,3 +268,30 @@ def test_an_objective_that_cannot_be_computed_gets_one_error_too(bench, written,
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "cubic: 1 check failed, 14 not tried"
     assert "\ncubic: 1 check failed, 14 not tried\n" in TUTORIAL.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def talking(written, cubic, monkeypatch):
+    """A file whose loss prints, on import and whenever it is computed."""
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    spoken = cubic.replace("        real, fake =", "        print('in D')\n        real, fake =")
+    assert spoken != cubic
+    return written(f"print('in the file')\n{spoken}")
+
+
+def test_what_a_loss_prints_stays_out_of_what_programs_read(bench, talking):
+    checked = bench("check", talking, "--json")
+    assert [part["name"] for part in json.loads(checked.stdout)["parts"]] == ["cubic"]
+    assert {"in the file", "in D"} <= set(checked.stderr.splitlines())
+
+
+@pytest.mark.slow
+def test_what_a_loss_prints_stays_out_of_the_plan_and_the_tables_of_a_run(bench, talking, tmp_path):
+    of_two_steps = ("--workload", "ring8", "--steps", 2, "--seeds", 1, "--set", "samples=20")
+    asked = ("run", "--losses", talking, "--method", "cubic", *of_two_steps, "--results", tmp_path, "--json")
+    planned = bench(*asked, "--dry-run")
+    assert json.loads(planned.stdout)["to_run"] == 1
+    assert "in D\n" in planned.stderr
+    trained = bench(*asked, "--executor", "inline")
+    assert len(json.loads(trained.stdout)["trials"]) == 1
+    assert "in D\n" in trained.stderr
