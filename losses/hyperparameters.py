@@ -8,6 +8,10 @@ LIMITS: Final = ("ge", "gt", "le", "lt", "choices")
 """The limits that `parameter` takes, under these names in the metadata of a part's field."""
 
 
+_MOST_BITS: Final = 63
+"""Of a whole number beside its sign: torch computes with no larger one, and every trial would end in an error."""
+
+
 def parameter(
     default: float,
     *,
@@ -48,6 +52,8 @@ def checked(owner: str, spec: "Field[Any]", value: object) -> object:
         number = spec.type(value)
     except OverflowError as error:
         raise ValueError(f"{label}: expected a finite number") from error
+    if isinstance(number, int) and number.bit_length() > _MOST_BITS:
+        raise ValueError(f"{label}: expected a whole number of at most {_MOST_BITS} bits, as tensors have them")
     _check_limits(label, spec, number)
     return number
 

@@ -155,6 +155,8 @@ def test_the_order_of_kinds_is_fixed_and_transforms_keep_theirs() -> None:
         ("hinge + r1(gamma=nan)", r"r1: cannot read the argument 'gamma=nan'"),
         ("hinge + r1(gamma=1e999)", r"r1\(gamma=inf\): expected a finite number"),
         ("hinge + r1(gamma=" + "9" * 400 + ")", r"expected a finite number"),
+        ("hinge + r1(every=" + "9" * 400 + ")", r"expected a whole number of at most 63 bits"),
+        ("hinge + r1(every=9223372036854775808)", r"expected a whole number of at most 63 bits"),
         ("hinge + r1(gamma=True)", r"r1\(gamma=True\): expected a float, such as gamma=10"),
         ("hinge + r1(every=1.5)", r"r1\(every=1.5\): expected an int, such as every=1"),
         ("hinge + r1(every=0)", r"r1\(every=0\): expected at least 1"),
