@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ _OURS: Final = frozenset({"bench", "losses"})
 def with_neighbors(path: Path, *, strict: bool = True) -> list[Path]:
     """Return a Python file and, after it, the files beside it that it imports, and those that they import.
 
-    A folder beside it that is a package counts as a whole. So does a relative import where the file is in a package.
+    A folder beside it that is a package counts as a whole, with `__init__.py` or without. Where the file itself is in a
+    package, relative imports count, too.
 
     Raises:
         OSError: one of them cannot be read.
@@ -48,13 +50,32 @@ def _digest(path: Path) -> str:
 
 def _files_of(module: str, folder: Path) -> Iterator[Path]:
     """Yield the files that a module in the folder consists of; none where the name means another module."""
+    if module in _OURS:
+        return
     alone, package = folder / f"{module}.py", folder / module / "__init__.py"
     for candidate, files in ((package, _package(folder / module)), (alone, [alone])):
         if candidate.is_file():
             loaded = getattr(sys.modules.get(module), "__file__", None)
-            if module not in _OURS and (not isinstance(loaded, str) or Path(loaded).resolve() == candidate.resolve()):
+            if not isinstance(loaded, str) or Path(loaded).resolve() == candidate.resolve():
                 yield from files
             return
+    if _is_open_package(module, folder):
+        yield from _package(folder / module)
+
+
+def _is_open_package(module: str, folder: Path) -> bool:
+    """Whether a folder without `__init__.py` is imported as a package: no other module of that name is found then."""
+    place = folder / module
+    if not place.is_dir():
+        return False
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        return place.resolve() in (Path(each).resolve() for each in getattr(loaded, "__path__", []))
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # nobody else has it, or what has the name is half a module
+        return True
+    return found is None or found.origin is None
 
 
 def _package(folder: Path) -> list[Path]:

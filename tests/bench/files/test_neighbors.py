@@ -65,3 +65,15 @@ def test_in_a_package_relative_and_full_names_mean_its_modules(tmp_path: Path) -
     path = package / "own.py"
     path.write_text("from .one import a\nfrom . import two\nimport their_pack.three\n")
     assert sorted(names(path)) == ["one.py", "own.py", "three.py", "two.py"]
+
+
+def test_a_package_without_init_counts_unless_another_module_has_the_name(tmp_path: Path) -> None:
+    for folder in ("open_of_own", "numpy", "json"):
+        (tmp_path / folder / "inner").mkdir(parents=True)
+        (tmp_path / folder / "inner" / "tools.py").write_text("X = 1\n")
+    path = tmp_path / "own.py"
+    path.write_text("from open_of_own.inner.tools import X\nimport numpy, json\n")
+    assert names(path) == ["own.py", "open_of_own/inner/tools.py"]
+    before = content_with_neighbors(path)
+    (tmp_path / "open_of_own" / "inner" / "tools.py").write_text("X = 2\n")
+    assert content_with_neighbors(path) != before
