@@ -125,12 +125,14 @@ def loss_files(named: Sequence[Path]) -> list[LossFile]:
         OSError: one cannot be read.
         ValueError: one is not what a Python file is.
     """
+    folders = list(dict.fromkeys(path.parent for path in named))
+    # Files of one folder lie in one there, too: one that is named may import another, which registers only once.
+    members = {member: folders.index(path.parent) for path in named for member in with_neighbors(path)}
     files = []
-    for number, path in enumerate(named):
-        for member in with_neighbors(path):
-            content = read_regular(member)
-            name = f"{number}/{member.relative_to(path.parent).as_posix()}"
-            files.append(LossFile(name=name, content=content, sha256=_sha256(content), named=member == path))
+    for member, number in members.items():
+        content = read_regular(member)
+        name = f"{number}/{member.relative_to(folders[number]).as_posix()}"
+        files.append(LossFile(name=name, content=content, sha256=_sha256(content), named=member in named))
     return files
 
 

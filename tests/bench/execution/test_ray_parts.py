@@ -87,6 +87,20 @@ def test_files_of_losses_travel_with_the_neighbors_that_they_import(tmp_path: Pa
     assert all(file.sha256 == sha256((there / file.name).read_bytes()) for file in packed)
 
 
+def test_files_of_losses_that_lay_in_one_folder_lie_in_one_there(tmp_path: Path) -> None:
+    """One imports the other, which registers its losses once: two copies would register them twice."""
+    for place in ("mine/first.py", "mine/second.py", "other/first.py"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text("import first\n" if "second" in place else "")
+    named = [tmp_path / place for place in ("mine/second.py", "other/first.py", "mine/first.py")]
+    packed = ray_freight.loss_files(named)
+    assert {file.name for file in packed} == {"0/second.py", "0/first.py", "1/first.py"}
+    assert len(packed) == 3
+    assert all(file.named for file in packed)
+    there = unpack_losses(packed, tmp_path / "there")["GAN_LOSS_BENCH_LOSSES"].split(os.pathsep)
+    assert sorted(there) == sorted(str(tmp_path / "there" / file.name) for file in packed)
+
+
 def test_losses_that_are_not_what_was_sent_are_refused(tmp_path: Path) -> None:
     forged = LossFile(name="0/own.py", content=b"other", sha256=sha256(b"own"), named=True)
     with pytest.raises(ValueError, match=r"0/own\.py is not what was sent"):
