@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import losses
-from bench.config.trial import PART, content_version
+from bench.config.trial import PART, Trial, content_version, is_from_elsewhere, part_versions
 from bench.files.neighbors import content_with_neighbors
 from losses import Method, Part
 from losses.registry import parts
@@ -13,6 +13,9 @@ _BASE = "bce_ns"
 """What a single part is added to: the objective of the reference method."""
 
 _LIBRARY = f"{losses.__name__}."
+
+_FIRST_SEEN: dict[type[Part], str] = {}
+"""The versions of parts, as this process found them first."""
 
 
 def everything() -> list[str]:
@@ -54,7 +57,31 @@ def part_components(method: Method) -> dict[str, str]:
         path = None if part.__module__.startswith(_LIBRARY) else losses.plugins.file_of(part.__module__)
         version = content_version(content_with_neighbors(path)) if path else str(revision_of(part))
         components[f"{PART}{part.name}"] = version
+        _FIRST_SEEN.setdefault(part, version)
     return components
+
+
+def refuse_changed_parts(trial: Trial) -> None:
+    """Refuse to train a trial with a part from a file that is another than the one that it was planned with.
+
+    What counts is the file as it was when this process first had the part: what it has is not read again.
+
+    Raises:
+        ValueError: the file has changed since.
+    """
+    planned = part_versions(trial.components)
+    if not any(map(is_from_elsewhere, planned.values())):
+        return
+    method = losses.get(trial.spec.method)
+    part_components(method)
+    for part in parts_within(method):
+        version = planned.get(part.name, "")
+        if is_from_elsewhere(version) and _FIRST_SEEN[part] != version:
+            raise ValueError(
+                f"the file of the loss {part.name!r}, or a file that it imports from beside it, has changed since the "
+                f"trial was planned: its version is {_FIRST_SEEN[part]}, planned was {version}. Run the same command "
+                "again: it plans with what is there now"
+            )
 
 
 def _expression(name: str) -> str:

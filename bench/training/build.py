@@ -8,6 +8,7 @@ from torch import Tensor, nn
 import losses
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial
+from bench.methods import refuse_changed_parts
 from bench.networks import build_discriminator, build_generator
 from bench.training.batches import Batches
 from bench.training.memory import keep_freed_memory
@@ -21,10 +22,12 @@ def prepare_process(trial: Trial, options: RunOptions) -> None:
     """Set what holds for the whole process: the device, threads, memory and precision.
 
     Raises:
-        ValueError: for a trial of another protocol version, or in a precision that the device does not have.
+        ValueError: for a trial of another protocol version, in a precision that the device does not have, or with a
+            loss whose file has changed since the trial was planned.
     """
     if trial.spec.protocol_version != PROTOCOL_VERSION:
         raise ValueError(f"the trial follows protocol {trial.spec.protocol_version}; this is {PROTOCOL_VERSION}")
+    refuse_changed_parts(trial)
     device = torch.device(options.device)
     check_precision(device, trial.spec.precision)
     choose_device(device)

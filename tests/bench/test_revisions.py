@@ -16,10 +16,12 @@ from bench.config.suite import Suite
 from bench.config.trial import Trial, part_versions
 from bench.events import TrialStarted
 from bench.execution.inline import InlineExecutor
-from bench.methods import everything
+from bench.methods import everything, refuse_changed_parts
 from bench.statistics.ranking import rank
 from bench.store.journal import Store
 from bench.store.record import Record
+from bench.training.build import prepare_process
+from bench.training.run_options import RunOptions
 from losses import Method, registry
 from losses.fusion import fused
 from losses.objectives.hinge import Hinge
@@ -167,6 +169,25 @@ def test_a_loss_of_ones_own_brings_along_the_revision_of_what_it_derives_from(
     assert (versions["hinge"], len(versions["my_hinge"])) == ("1", 16)
     monkeypatch.setattr(Hinge, "revision", 2)
     assert part_versions(plan.part_components(own)) == {**versions, "hinge": "2"}
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_a_file_that_has_changed_since_the_plan_trains_nothing_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "derived.py"
+    path.write_text(DERIVED)
+    monkeypatch.setattr("bench.methods._FIRST_SEEN", {})
+    plan.use_losses_of([path])
+    suite = Suite(name="own", methods=["nsgan", "my_hinge + r1"], workloads=["ring8"], seeds=1)
+    trials = plan.expand(suite)
+    path.write_text(DERIVED.replace("2 * super", "3 * super"))
+    for trial in trials:  # this process has read the file before, and trains what it planned
+        refuse_changed_parts(trial)
+    monkeypatch.setattr("bench.methods._FIRST_SEEN", {})  # as in a process that starts now
+    refuse_changed_parts(trials[0])
+    with pytest.raises(ValueError, match=r"the loss 'my_hinge', .* has changed since the trial was planned"):
+        prepare_process(trials[1], RunOptions(device="cpu", threads=1))
 
 
 def made(**members: object) -> type:
