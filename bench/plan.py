@@ -35,9 +35,9 @@ def expand(
 
     Raises:
         DataError: data that a workload does not pin is not there or cannot be read.
-        ValueError: a workload or method is unknown, or named twice, in any spelling; a method has no recipe, on the
-            paper track; it is not well defined under BatchNorm, unless the suite allows it; it cannot run on the data
-            of the workload or with the batch size; features are asked for whose weights are not installed.
+        ValueError: a workload or method is unknown, or named twice, in any spelling or folder; a method has no recipe,
+            on the paper track; it is not well defined under BatchNorm, unless the suite allows it; it cannot run on the
+            data of the workload or with the batch size; features are asked for whose weights are not installed.
     """
     workloads = [data.workload(name) for name in suite.workloads]
     # An alias is trained, recorded and ranked under the name of what it stands for.
@@ -48,6 +48,7 @@ def expand(
         measured_in(data.resolve(workload.name, data_dir, on_progress, fetch=fetch), suite.features)
         for workload in workloads
     ]
+    _refuse_repeated_data(suite.workloads, workloads)
     if fetch:
         for workload in workloads:
             train_if_lacking(workload, data_dir, on_progress)
@@ -206,6 +207,12 @@ def _components(workload: Workload) -> dict[str, str]:
     if workload.extractor is None:
         return components(workload, losses.VERSION)
     return components(workload, losses.VERSION, planned_component(workload))
+
+
+def _refuse_repeated_data(spellings: Sequence[str], workloads: Sequence[Workload]) -> None:
+    """Raise ValueError for folders with the same images, as a link to one is: their trials would have the same ids."""
+    contents = [f"{workload.kind} of {workload.content_hash[:16]}" for workload in workloads]
+    _refuse_repetition("workload", spellings, contents)
 
 
 def _refuse_repetition(what: str, spellings: Sequence[str], meanings: Sequence[str]) -> None:

@@ -79,6 +79,16 @@ def test_a_folder_of_images_is_planned_by_its_content(tmp_path: Path, photos: Pa
     assert trial(moved).id != first.id
 
 
+def test_a_link_to_a_folder_of_images_is_the_same_workload_twice(tmp_path: Path, photos: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(photos)
+    named = [f"imagefolder:{folder}" for folder in (photos, link)]
+    with pytest.raises(ValueError, match=r"photos' and '.*link': the same one twice \(imagefolder-32 of \w{16}\)"):
+        expand(suite(methods=["nsgan"], workloads=named), tmp_path / "data", fetch=False)
+    sizes = [named[0], f"{named[1]}?size=64"]
+    assert len(expand(suite(methods=["nsgan"], workloads=sizes), tmp_path / "data", fetch=False)) == 2
+
+
 def test_data_that_nobody_has_yet_cannot_be_planned_on(tmp_path: Path) -> None:
     with pytest.raises(data.DataError, match="trials on fashion-mnist are identified by its data"):
         expand(suite(workloads=["fashion-mnist"]), tmp_path, fetch=False)
