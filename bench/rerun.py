@@ -11,6 +11,7 @@ versions differ nothing is trained here; `recipe` says how it is done with the c
 
 import hashlib
 import math
+import re
 import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -208,7 +209,9 @@ def recipe(records: Iterable[Record], folder: Path, count: int) -> list[str]:
     """Return the commands that train records again with the commits that made them, and compare `count` of them."""
     by_commit: dict[str, list[Record]] = {}
     for record in records:
-        by_commit.setdefault((record.commit or "").removesuffix("-dirty"), []).append(record)
+        commit = (record.commit or "").removesuffix("-dirty")
+        # A record says whatever somebody has written there, and the lines are pasted into a shell.
+        by_commit.setdefault(commit if _COMMIT.fullmatch(commit) else "", []).append(record)
     lines = []
     whole = resolved(folder)
     for commit, made in sorted(by_commit.items()):
@@ -226,6 +229,8 @@ def recipe(records: Iterable[Record], folder: Path, count: int) -> list[str]:
         ]
     return lines
 
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 _SCRIPT: Final = """
 import sys

@@ -165,6 +165,13 @@ def test_how_other_versions_are_trained_is_said(runs, tmp_path):
     assert sum(f"{tmp_path}/x/records/{one.trial_id}.0.json" in line for line in lines) == 1
 
 
+@pytest.mark.parametrize("commit", ["abc; touch x", "$(touch x)", "a" * 40 + "\ntouch x", "-dirty", "HEAD"])
+def test_what_is_no_commit_is_no_part_of_a_command(runs, tmp_path, commit):
+    """Whoever publishes a record writes what it says, and whoever verifies pastes the lines into a shell."""
+    lines = rerun.recipe([replace(runs["nsgan", 0], commit=commit)], tmp_path, 1)
+    assert lines == ["# 1 of them do not name the commit that made them"]
+
+
 def test_what_was_trained_elsewhere_is_taken(runs):
     record = runs["nsgan", 0]
     old = replace(record, protocol_version="1.0")
