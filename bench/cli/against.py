@@ -43,6 +43,8 @@ class Against(Asked):
     campaigns: "list[Campaign]"
     settings: "list[Setting]"
     left_out: list[str]
+    words: tuple[str | Path, ...]
+    """What follows `run` on a command line that asks for this."""
     planned: "list[Planned]" = field(default_factory=list)
     threads: int | None = None
     """How many each trial would have here; None where the device is not here."""
@@ -212,7 +214,7 @@ class Against(Asked):
             kept,
             workloads_of(kept),
             sample_file=lambda trial: samples.get(trial, store.artifacts_dir(trial) / "samples.png"),
-            command=command("run", "--against", self.target, "--results", results),
+            command=command("run", *self.words, "--results", results),
             boards=[*joined.boards, *joined.apart],
             real=real_pictures(kept, data_dir),
         )
@@ -245,7 +247,10 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
         settings, left_out = settings_of(campaigns, options["workloads"])
         if not settings:
             raise ValueError(f"nothing of {target} can be trained here: {'; '.join(left_out)}")
-    return Against(named_against(suite, target), target, campaigns, settings, left_out)
+    words: list[str | Path] = ["--against", target]
+    for option, key in (("--losses", "loss_files"), ("--method", "methods"), ("--workload", "workloads")):
+        words += [word for value in options[key] for word in (option, value)]
+    return Against(named_against(suite, target), target, campaigns, settings, left_out, tuple(words))
 
 
 def _check_lines(joined: "Joined") -> Iterable[str]:

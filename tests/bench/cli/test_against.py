@@ -89,14 +89,16 @@ def test_published_rows_are_marked_in_json_on_the_terminal_and_on_the_page(held,
     )
     assert [each["comparable"] for each in document["against"]["checks"]] == [True]
     assert document["against"]["read_only"] is True
-    again = held()
-    ranked = [line.split() for line in again.stdout.splitlines() if "/5 (" in line]
+    shown = held()
+    ranked = [line.split() for line in shown.stdout.splitlines() if "/5 (" in line]
     marks = [
         (line[place - 1], word) for line in ranked for place, word in enumerate(line) if word in ("topics", "here")
     ]
     assert sorted(marks) == [("lsgan", "topics"), ("nsgan", "topics"), ("own_hinge", "here"), ("wgan", "topics")]
-    assert "Ranked among the published records of topics, which stay as they are." in " ".join(again.stdout.split())
+    assert "Ranked among the published records of topics, which stay as they are." in " ".join(shown.stdout.split())
     page = (tmp_path / "own" / "against.html").read_text()
+    again = "python -m bench run --against topics --losses mine.py --method own_hinge --results own"
+    assert again in page, "it makes the page anew when it is pasted"
     assert '<td class="words" data-value="topics">topics</td>' in page
     assert '<td class="words" data-value="here">here</td>' in page
     assert not (tmp_path / "own" / "report.html").exists()
