@@ -17,6 +17,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+import losses
 from bench import data, plan
 from bench.common.threads import torch_threads
 from bench.config.protocol import CORE_NORM
@@ -149,7 +150,7 @@ def probe(
         ValueError: for what `bench.plan.expand` refuses, data that cannot be had, a file that is no recorded generator,
             one of another workload, or a width beside a generator.
     """
-    trials, weights = _trials(methods, workload, generator, width, batch_size, seed)
+    trials, weights = _trials(methods, workload, generator, width, batch_size, seed, data_dir)
     images = torch.from_numpy(data.load(trials[0].spec.workload, data_dir).train)
     stack = data.workload(trials[0].spec.workload).stack
     curves = []
@@ -191,7 +192,13 @@ def _generator_statistics(step: TrainingStep) -> tuple[float, float, float]:
 
 
 def _trials(
-    methods: Sequence[str], workload: str | None, generator: Path | None, width: int | None, batch_size: int, seed: int
+    methods: Sequence[str],
+    workload: str | None,
+    generator: Path | None,
+    width: int | None,
+    batch_size: int,
+    seed: int,
+    data_dir: Path | None,
 ) -> tuple[list[Trial], dict[str, Tensor] | None]:
     """Return a trial for each method, which says how to build its networks, and the weights of the given generator."""
     if generator is None:
@@ -212,8 +219,12 @@ def _trials(
         batch_size=batch_size,
         d_norm=CORE_NORM if network is None else network.d_norm,
     )
+    for method in methods:  # a misspelt one is told before a download
+        losses.game(method)
+    data.load(suite.workloads[0], data_dir)  # which fetches them
     trials = []
-    for trial in plan.expand(suite):
+    # No classifier is trained for it: nothing is evaluated.
+    for trial in plan.expand(suite, data_dir, fetch=False):
         own = trial.spec.network
         # Networks for points are small at their own width already.
         chosen = network or msgspec.structs.replace(

@@ -6,6 +6,7 @@ import io
 import msgspec
 import pytest
 import torch
+from idx_files import write_tiny_files
 
 import losses
 from bench import data, plan
@@ -45,6 +46,21 @@ def test_the_signal_of_minimax_falls_by_the_losses_share(curves):
     assert others.generator_weight == pytest.approx(1, abs=0.02)
     shares = end.generator_weight / others.generator_weight
     assert end.generator_signal / others.generator_signal == pytest.approx(shares, rel=0.5)
+
+
+def test_data_are_those_of_the_folder_that_is_named_and_no_classifier_is_trained(tmp_path, monkeypatch):
+    """What identifies a trial on them is read there, too, and nothing is evaluated here."""
+    write_tiny_files(tmp_path / "named" / "FashionMNIST" / "raw")
+    for variable in ("DATA", "CACHE"):
+        monkeypatch.setenv(f"GAN_LOSS_BENCH_{variable}", str(tmp_path / variable))
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    monkeypatch.setattr(plan, "train_if_lacking", None)
+    (curve,) = gradients.probe(
+        ["nsgan"], workload="fashion-mnist", updates=1, width=2, batch_size=2, data_dir=tmp_path / "named"
+    )
+    assert [point.updates for point in curve.points] == [0, 1]
+    with pytest.raises(ValueError, match="unknown loss 'nsgn'"):
+        gradients.probe(["nsgn"], workload="fashion-mnist", data_dir=tmp_path / "elsewhere")
 
 
 @pytest.mark.slow
