@@ -14,6 +14,7 @@ from msgspec import Struct
 from bench.common.names import did_you_mean
 from bench.config.protocol import CONTROLLED_BATCH_SIZE, CORE_NORM
 from bench.config.trial import DiscriminatorNorm, Precision, Track
+from bench.files.places import expanded
 from bench.files.regular import UnusableFileError, read_regular
 
 BudgetName = Literal["full", "quick"]
@@ -71,6 +72,9 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
+            most = _MOST_SEEDS if name == "seeds" else _MOST
+            if value is not None and value > most:
+                raise ValueError(f"{name} must be at most {most:,}, not {value:,}")
         for name in ("methods", "workloads"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one")
@@ -80,6 +84,11 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 # A batch statistic is defined on two images or more; the neighbor metrics need more samples than neighbors.
 _LEAST = {"seeds": 1, "steps": 1, "evaluate_every": 1, "samples": 10, "batch_size": 2}
+
+_MOST = 2**31 - 1
+"""A size of a tensor above this ends every trial in an error."""
+_MOST_SEEDS = 100_000
+"""All trials are planned before the first is trained: a slip of the finger must not fill the memory with them."""
 
 _FIELD_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Suite)}
 
@@ -139,9 +148,11 @@ def _suite(
 ) -> Suite:
     settings: dict[str, Any] = {key: _convert(key, value, source, strict=True) for key, value in values.items()}
     if "losses" in settings:
-        settings["losses"] = [str(folder / name) for name in settings["losses"]]
+        settings["losses"] = [str(folder / _path(name, source)) for name in settings["losses"]]
     for key, value in overrides.items():
         settings[key] = typed_override(key, value) if isinstance(value, str) else _convert(key, value, "", strict=True)
+    if "losses" in overrides:
+        settings["losses"] = [str(_path(name, "losses")) for name in settings["losses"]]
     missing = [field.name for field in msgspec.structs.fields(Suite) if field.required and field.name not in settings]
     if missing:
         raise ValueError(f"{source} lacks {', '.join(missing)}")
@@ -149,6 +160,17 @@ def _suite(
         return Suite(**settings)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
+
+
+def _path(name: str, source: str) -> Path:
+    """Return the path that a text stands for; `~` is a home, as no shell has seen to it.
+
+    Raises:
+        ValueError: it is empty, or there is no such home.
+    """
+    if not name:
+        raise ValueError(f"{source}: the path of a file of losses is empty")
+    return expanded(name)
 
 
 def typed_override(key: str, text: str) -> object:

@@ -101,6 +101,11 @@ def test_overrides_of_the_wrong_kind(key: str, text: str, message: str) -> None:
         ("evaluate_every", 0, "evaluate_every must be at least 1"),
         ("samples", 1, "samples must be at least 10"),
         ("batch_size", 1, "batch_size must be at least 2"),
+        ("seeds", 10**9, "seeds must be at most 100,000, not 1,000,000,000"),
+        ("steps", 10**20, "steps must be at most 2,147,483,647"),
+        ("batch_size", 2**31, "batch_size must be at most 2,147,483,647"),
+        ("losses", [""], "the path of a file of losses is empty"),
+        ("losses", ["~nobody-of-that-name/x.py"], "there is no user of that name"),
         ("timeout_minutes", float("nan"), "timeout_minutes must be a positive number"),
         ("timeout_minutes", 0.0, "timeout_minutes must be a positive number"),
         ("methods", [], "methods must name at least one"),
@@ -145,7 +150,7 @@ def test_a_mark_before_the_text_is_none_of_it(tmp_path: Path) -> None:
     assert load_suite(file).methods == ["nsgan"]
 
 
-def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path) -> None:
+def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "suites" / "mine.toml"
     file.parent.mkdir()
     text = 'methods = ["nsgan"]\nworkloads = ["ring8"]\nseeds = 2\nlosses = ["a.py", "../lib/b.py", "/abs/c.py"]'
@@ -153,6 +158,10 @@ def test_files_of_losses_are_named_as_they_lie_from_the_suite(tmp_path: Path) ->
     folder = tmp_path / "suites"
     assert load_suite(file).losses == [str(folder / "a.py"), str(folder / "../lib/b.py"), "/abs/c.py"]
     assert load_suite(file, {"losses": "x.py,y.py"}).losses == ["x.py", "y.py"]
+    monkeypatch.setenv("HOME", "/home/own")
+    file.write_text(text.replace("a.py", "~/a.py"))
+    assert load_suite(file).losses[0] == "/home/own/a.py"
+    assert load_suite(file, {"losses": "~/x.py"}).losses == ["/home/own/x.py"]
     file.write_text(text.replace('["a.py", "../lib/b.py", "/abs/c.py"]', '"a.py"'))
     with pytest.raises(ValueError, match=r"losses='a\.py' in suite file .* is not a list of texts"):
         load_suite(file)
