@@ -9,6 +9,7 @@ import click
 from bench.cli.options import data_option, format_option, print_json, usage_errors
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
+from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.store.record import Record
@@ -64,7 +65,14 @@ def verify(
     if count is None and (first_evaluation or reruns is not None):
         raise click.UsageError("say how many trials to train again: --rerun K")
     fine = True
-    for folder in [inner for place in folders for inner in published_folders(place)]:
+    chosen = [inner for place in folders for inner in published_folders(place)]
+    for folder in chosen:
+        if reruns is not None and resolved(reruns) == resolved(folder):
+            raise click.UsageError(
+                f"--reruns {reruns}: these are the records that are to be trained again, and would be compared with "
+                "themselves; name a folder in which they were"
+            )
+    for folder in chosen:
         if kernel_verification.holds_kernels_alone(folder):
             if since is not None:
                 raise click.UsageError(

@@ -202,6 +202,14 @@ def test_trials_are_drawn_and_compared_with_those_trained_elsewhere(bench, folde
 COMMIT = "0123456789abcdef"
 
 
+def test_records_are_not_compared_with_themselves(bench, published, tmp_path):
+    link = tmp_path / "again"
+    link.symlink_to(published)
+    result = bench("verify", published.parent, "--rerun", 1, "--reruns", link)
+    assert result.exit_code == 2
+    assert "would be compared with themselves" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--up-to-first-evaluation"], ["--reruns", "."], ["--rerun", "0"]])
 def test_bad_wishes_for_reruns_are_bad_input(bench, published, arguments):
     assert bench("verify", published, *arguments).exit_code == 2
