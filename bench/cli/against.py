@@ -11,6 +11,7 @@ from bench.cli.asked import Asked
 from bench.cli.options import print_json, usage_errors
 from bench.cli.values import EMPTY, from_home
 from bench.config.commands import command
+from bench.files.places import resolved
 
 if TYPE_CHECKING:
     from bench.against import Planned, Setting
@@ -61,10 +62,16 @@ class Against(Asked):
         """Return what is to be trained: the new methods' trials, and on another kind of machine published ones again.
 
         Raises:
-            ValueError: none of the published trials can be trained by this program.
+            ValueError: none of the published trials can be trained by this program, or they lie where the new ones are
+                to go.
         """
         from bench.against import plan_against
 
+        if resolved(store.root) in {resolved(_folder(campaign)) for campaign in self.campaigns}:
+            raise ValueError(
+                f"the published records of {self.target} are in --results {store.root} itself, and stay as they are: "
+                "name another folder for the new ones, or leave --against out to add them there"
+            )
         self.planned, others = plan_against(self.settings, self.suite.methods, data_dir, report, fetch=fetch)
         self.left_out += others
         if not self.planned:
@@ -260,8 +267,11 @@ def _check_lines(joined: "Joined") -> Iterable[str]:
 
 
 def _artifacts(campaign: "Campaign") -> Path:
-    folder = campaign.place if campaign.place.is_dir() else campaign.place.parent
-    return folder / "artifacts"
+    return _folder(campaign) / "artifacts"
+
+
+def _folder(campaign: "Campaign") -> Path:
+    return campaign.place if campaign.place.is_dir() else campaign.place.parent
 
 
 def _environment(planned: int, place: tuple[str, int | None]) -> "Environment | None":

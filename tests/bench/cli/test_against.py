@@ -207,6 +207,15 @@ def test_bad_input_is_one_line(held, target, more, said):
     assert said in result.stderr
 
 
+def test_published_records_get_no_company(bench, topics):
+    """They stay as they are, as every table of them says."""
+    before = digests(topics)
+    refused = bench("run", *OWN_HINGE, "--against", "./made", "--results", topics, "--executor", "inline")
+    assert refused.exit_code == 2
+    assert "the published records of ./made are in --results" in refused.stderr
+    assert digests(topics) == before
+
+
 def test_a_workload_without_a_published_record_is_told(held):
     result = held("topics", "--workload", "ring8", "--workload", "digits", "--dry-run")
     assert result.exit_code == 0
