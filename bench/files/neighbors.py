@@ -70,7 +70,7 @@ def _is_open_package(module: str, folder: Path) -> bool:
         return False
     loaded = sys.modules.get(module)
     if loaded is not None:
-        return place.resolve() in (Path(each).resolve() for each in getattr(loaded, "__path__", []))
+        return place.resolve() in (Path(location).resolve() for location in getattr(loaded, "__path__", []))
     try:
         found = importlib.util.find_spec(module)
     except (ImportError, ValueError):  # nobody else has it, or what has the name is half a module
