@@ -169,7 +169,8 @@ def _result(section: BoardSections, row: LeaderboardRow, column: WorkloadColumn)
     runs = section.results_of(row, column.name)
     lost = len(section.of(row, column.name)) - len(runs)
     spread = band(distance_lines(runs, section.workloads[column.name]), missing_is_worst=True)
-    low, high = (spread.low[-1], spread.high[-1]) if spread.steps else (None, None)
+    # Where all runs ended early, the last step that they have is not that of the distance beside the quartiles.
+    low, high = (spread.low[-1], spread.high[-1]) if spread.steps[-1:] == [column.steps] else (None, None)
     modes, share = row.modes.get(column.name), row.qualities.get(column.name)
     failed = f"{sum(map(is_failure, runs))}/{len(runs)}"
     return Result(

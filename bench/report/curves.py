@@ -139,6 +139,11 @@ def _quantiles(ordered: Array, counted: NDArray[np.int64], share: float) -> list
     ]
 
 
+def at_step(drawn: Band, step: float) -> float | None:
+    """Return the middle at a step; None where it has none there, as after most runs have failed."""
+    return dict(zip(drawn.steps, drawn.middle, strict=True)).get(step)
+
+
 def limits(groups: Iterable[Sequence[Line]], extra: Iterable[float | None] = ()) -> tuple[float, float] | None:
     """Return the smallest and the largest value drawn, so that panels beside each other share their axis."""
     values = [y for lines in groups for line in lines for _, y in line.points]

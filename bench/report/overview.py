@@ -47,6 +47,8 @@ class Curves:
     bands: Sequence[tuple[LeaderboardRow, Band]]
     limits: tuple[float, float] | None
     steps: int
+    end: float
+    """The last step that has values, of a run that lasts."""
     logarithmic: bool
     levels: Sequence[tuple[float | None, str]]
 

@@ -8,7 +8,7 @@ from bench.config.workload import Workload
 from bench.report import formatting, overview
 from bench.report.budgets import budget_caption, score_band, score_lines
 from bench.report.column import label
-from bench.report.curves import MONITORS, Band, Line, Monitor, band, distance_lines, limits, monitor_lines
+from bench.report.curves import MONITORS, Band, Line, Monitor, at_step, band, distance_lines, limits, monitor_lines
 from bench.report.figures import MOST_LINES, Panel, draw
 from bench.report.grids import Gallery, Grid, result_text
 from bench.report.overview import Curves
@@ -132,12 +132,14 @@ class BoardSections:
         )
         levels = ((column.floor, "real data"), (column.untrained, "untrained"))
         bands = self._bands(lines, missing_is_worst=True)
+        steps = self._steps(column.name)
         curves = Curves(
-            title=curves_title("Distance to the data", column.name, bands),
+            title=curves_title("Distance to the data", column.name, bands, steps),
             unit=column.measure,
             bands=bands,
             limits=limits(lines, (column.floor, column.untrained)),
-            steps=self._steps(column.name),
+            steps=steps,
+            end=steps,
             logarithmic=True,
             levels=levels,
         )
@@ -156,6 +158,7 @@ class BoardSections:
             bands=[(row, band) for row, (_, band) in zip(self.board.rows, chosen, strict=True)],
             limits=(0.0, 1.03),
             steps=self._steps(by_budget.workload),
+            end=by_budget.steps[-1],
             logarithmic=False,
             levels=((1.0, "real data"),),
         )
@@ -166,12 +169,15 @@ class BoardSections:
     def _monitor(self, monitor: Monitor, workload: str) -> Quantity:
         lines = [monitor_lines(self.results_of(row, workload), monitor) for row in self.board.rows]
         bands = self._bands(lines, missing_is_worst=False)
+        # Of many blocks only every k-th is drawn, and the last may be none of them.
+        end = max((drawn.steps[-1] for _, drawn in bands if drawn.steps), default=0.0)
         curves = Curves(
-            title=curves_title(monitor.title, workload, bands),
+            title=curves_title(monitor.title, workload, bands, end),
             unit=monitor.unit,
             bands=bands,
             limits=limits(lines) if monitor.logarithmic else (0.0, 1.03),
             steps=self._steps(workload),
+            end=end,
             logarithmic=monitor.logarithmic,
             levels=() if monitor.logarithmic else ((0.5, "cannot tell"),),
         )
@@ -216,8 +222,7 @@ class BoardSections:
                 steps=curves.steps,
                 logarithmic=curves.logarithmic,
                 levels=curves.levels,
-                description=f"{quantity.title}, {row.method}: from {lines[0].points[0][1]:.3g} to "
-                f"{lines[0].points[-1][1]:.3g}",
+                description=_course(quantity, row, drawn),
             )
             panels.append((row, draw(panel)))
         return panels
@@ -249,10 +254,26 @@ class BoardSections:
 
 
 def _ends(quantity: Quantity) -> str:
-    """Say where the medians end, for those who do not see the lines."""
-    ends = [f"{label(row)} {drawn.points[-1][1]:.3g}" for row, drawn in quantity.curves.bands if drawn.points]
-    middle = "Means" if quantity.name == "score" else "Medians"
-    return f"{quantity.title}. {middle} at the end: {'; '.join(ends)}"
+    """Say where the lines of all methods end, for those who do not see them."""
+    ends = [f"{label(row)} {_end(quantity, drawn)}" for row, drawn in quantity.curves.bands if drawn.points]
+    return f"{quantity.title}. {_middle(quantity).capitalize()}s at the end: {'; '.join(ends)}"
+
+
+def _course(quantity: Quantity, row: LeaderboardRow, drawn: Band) -> str:
+    """Say the same of one method, with where its line begins."""
+    about, first = f"{quantity.title}, {label(row)}", next((y for _, y in drawn.points), None)
+    if first is None:
+        return f"{about}: no {_middle(quantity)} at any step"
+    return f"{about}: the {_middle(quantity)} from {first:.3g}, at the end {_end(quantity, drawn)}"
+
+
+def _middle(quantity: Quantity) -> str:
+    return "mean" if quantity.name == "score" else "median"
+
+
+def _end(quantity: Quantity, drawn: Band) -> str:
+    last = at_step(drawn, quantity.curves.end)
+    return "none" if last is None else f"{last:.3g}"
 
 
 def _cell(record: Record | None, seed: int) -> Cell:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.report import formatting, overview
 from bench.report.column import label
-from bench.report.curves import Band
+from bench.report.curves import Band, at_step
 from bench.statistics.board import Leaderboard, LeaderboardRow
 from bench.statistics.budgets import ScoreByBudget
 
@@ -33,9 +33,10 @@ def score_title(by_budget: ScoreByBudget) -> str:
     return f"Score against budget: {by_budget.workload}, the lead changes ({named})"
 
 
-def curves_title(subject: str, workload: str, bands: Sequence[tuple[LeaderboardRow, Band]]) -> str:
-    """Say where the lowest and the highest middle of a quantity end."""
-    ends = sorted((band.points[-1][1], label(row)) for row, band in bands if band.points)
+def curves_title(subject: str, workload: str, bands: Sequence[tuple[LeaderboardRow, Band]], end: float) -> str:
+    """Say what the lowest and the highest middle of a quantity are at its last step, of the methods that reach it."""
+    known = [(at_step(band, end), label(row)) for row, band in bands]
+    ends = sorted((value, name) for value, name in known if value is not None)
     if len(ends) < 2:
         return f"{subject}: {workload}"
     (low, lowest), (high, highest) = ends[0], ends[-1]
