@@ -41,7 +41,7 @@ def leaders_text(by_budget: ScoreByBudget) -> str:
     for leader, first, last in by_budget.leads:
         at = f"at {first:,}" if first == last else f"from {first:,} to {last:,}"
         spans.append(f"{label(leader)} {'leads ' if not spans else ''}{at}{' steps' if not spans else ''}")
-    return ", ".join(spans)
+    return ", ".join(spans) or "no method leads at any budget, as several have the highest"
 
 
 def agreement_text(by_budget: ScoreByBudget) -> str:

@@ -25,10 +25,13 @@ def costs_title(board: Leaderboard) -> str:
 
 
 def score_title(by_budget: ScoreByBudget) -> str:
-    """Say whether one method leads at every budget."""
-    leaders = list(dict.fromkeys(label(row) for row in by_budget.leaders))
+    """Say whether one method leads at every budget, or wherever one does."""
+    leaders = list(dict.fromkeys(label(row) for row in by_budget.leaders if row is not None))
+    if not leaders:
+        return f"Score against budget: {by_budget.workload}, no method leads"
     if len(leaders) == 1:
-        return f"Score against budget: {by_budget.workload}, {leaders[0]} leads at each"
+        where = "where any does" if None in by_budget.leaders else "at each"
+        return f"Score against budget: {by_budget.workload}, {leaders[0]} leads {where}"
     named = ", ".join(leaders) if len(leaders) <= _MOST_NAMES else f"{len(leaders)} methods"
     return f"Score against budget: {by_budget.workload}, the lead changes ({named})"
 

@@ -39,17 +39,24 @@ class ScoreByBudget:
     """The 95 % intervals of the means; none of so few seeds that nothing is ranked, whose intervals hide the lines."""
 
     @property
-    def leaders(self) -> tuple[LeaderboardRow, ...]:
-        """The method with the highest score at each budget; of equals the first of the table."""
-        return tuple(self.rows[int(index)] for index in self.scores.argmax(axis=0))
+    def leaders(self) -> tuple[LeaderboardRow | None, ...]:
+        """The method with the highest score at each budget; none where several have it, as before any has learned."""
+        alone = (self.scores == self.scores.max(axis=0)).sum(axis=0) == 1
+        return tuple(
+            self.rows[int(index)] if single else None
+            for index, single in zip(self.scores.argmax(axis=0), alone, strict=True)
+        )
 
     @property
     def leads(self) -> tuple[tuple[LeaderboardRow, int, int], ...]:
         """Each leader with the first and the last of the budgets in a row at which it leads."""
         spans = []
-        for _, group in groupby(zip(self.leaders, self.steps, strict=True), key=lambda lead: lead[0].method_key):
+        for _, group in groupby(
+            zip(self.leaders, self.steps, strict=True), key=lambda lead: lead[0].method_key if lead[0] else None
+        ):
             leads = list(group)
-            spans.append((leads[0][0], leads[0][1], leads[-1][1]))
+            if (leader := leads[0][0]) is not None:
+                spans.append((leader, leads[0][1], leads[-1][1]))
         return tuple(spans)
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 from planted_campaigns import WORKLOADS, campaign
 
 from bench.report.budgets import agreement_text, budget_caption, leaders_text, score_band, score_lines
+from bench.report.titles import score_title
 from bench.statistics.budgets import scores_by_budget
 from bench.statistics.ranking import rank
 
@@ -22,6 +23,17 @@ def made(**changes):
 def test_leaders_are_named_with_the_budgets_at_which_they_lead():
     assert leaders_text(made()) == "wgan leads at 300 steps, lsgan at 600"
     assert leaders_text(made(early=FINAL)) == "lsgan leads from 300 to 600 steps"
+
+
+def test_nobody_leads_where_several_have_the_highest_score():
+    untrained = dict.fromkeys(FINAL, 8000.0)
+    later = made(early=untrained)
+    assert leaders_text(later) == "lsgan leads at 600 steps"
+    assert score_title(later).endswith("digits, lsgan leads where any does")
+    never = made(methods=dict.fromkeys(FINAL, 20.0), early=untrained)
+    assert leaders_text(never).startswith("no method leads")
+    assert score_title(never).endswith("digits, no method leads")
+    assert score_title(made(early=FINAL)).endswith("digits, lsgan leads at each")
 
 
 def test_the_agreement_of_the_orders_is_said_with_its_number():
