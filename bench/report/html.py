@@ -153,19 +153,31 @@ def finding(board: Leaderboard) -> str:
         return f"Every method scores 0: there is no leader, and nothing is ranked.{failed}"
     if len(scored) == 1:
         return f"{leader.method} scores {formatting.score(leader.score)}; there is nothing to compare it with.{failed}"
-    said = f"{leader.method} has the highest score, {formatting.score(leader.score)}"
+    first = [row for row in scored if row.score == leader.score]
+    said = f"{_highest([row.method for row in first], len(scored))}, {formatting.score(leader.score)}"
     if leader.rank is None:
         few = "a single seed" if leader.seeds == 1 else formatting.plural(leader.seeds, "seed")
         return f"{said}, of {few}: that allows no conclusion about the order.{failed}"
-    others = [row.method for row in scored[1:] if row.among_best]
-    if not others:
+    others = [row.method for row in scored[len(first) :] if row.among_best]
+    if len(first) == len(scored):
+        said += "."
+    elif not others:
         said += ", and no other method may be the best."
     elif len(others) <= 3:
         said += f"; {_enumerate(others)} may be the best as well."
     else:
-        said += f"; {len(others)} of the other {len(scored) - 1} may be the best as well."
+        said += f"; {len(others)} of the other {len(scored) - len(first)} may be the best as well."
     provisional = " With so few seeds this is provisional." if leader.provisional else ""
     return said + provisional + failed
+
+
+def _highest(names: Sequence[str], scored: int) -> str:
+    """Say who has the highest score, of so many methods that have one."""
+    if len(names) == 1:
+        return f"{names[0]} has the highest score"
+    if len(names) == scored:
+        return f"{'Both' if scored == 2 else f'All {scored}'} methods have the same score"
+    return f"{_enumerate(names) if len(names) <= 3 else f'{len(names)} methods'} have the highest score"
 
 
 def _enumerate(names: Sequence[str]) -> str:

@@ -273,8 +273,17 @@ def test_the_finding_says_no_more_than_the_table(planted, record, workload):
     assert "of a single seed: that allows no conclusion" in said(planted(1))
     assert "of 4 seeds: that allows no conclusion" in said(planted(4))
     assert "nothing to compare it with" in said(planted(2, methods=["only"]))
+    close = [record(workload, "a", seed, distance=50.0 + seed) for seed in range(6)]
+    close += [record(workload, "b", seed, distance=56.0 - seed) for seed in range(6)]
+    assert "a has the highest score" in said(close)
+    assert "b may be the best as well" in said(close)
     twins = [record(workload, name, seed, distance=50.0 + seed) for name in ("a", "b") for seed in range(6)]
-    assert "b may be the best as well" in said(twins)
+    assert said(twins).startswith("Both methods have the same score, 0.6")
+    behind = [record(workload, "c", seed, distance=5000.0) for seed in range(6)]
+    assert said(twins + behind).startswith("a and b have the highest score, 0.606, and no other method may be the best")
+    assert "a and b have the highest score, 0.612, of a single seed" in said(
+        [each for each in twins + behind if not each.spec.seed]
+    )
     failed = [record(workload, "a", 0, distance=None, status="nonfinite"), record(workload, "a", 1)]
     assert "1 of the 2 runs failed" in said(failed)
     assert "nothing is ranked" in said([record(workload, "a", 0, allow_invalid=True)])
