@@ -10,6 +10,7 @@ from bench.report import overview
 from bench.report.cards import free_name, slug
 from bench.report.html import board_sections
 from bench.report.overview import Curves
+from bench.report.section_values import Quantity
 from bench.report.sections import BoardSections
 from bench.report.style import PAPER, Look, svg_of
 from bench.statistics.board import Leaderboard
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH: Final = 300
-_READING: Final = "Lines: medians over seeds; bands: their quartiles; gray: the other methods."
+_MEDIANS: Final = "Lines: medians over seeds; bands: their quartiles; gray: the other methods."
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,19 @@ def _figures(sections: Iterable[BoardSections], boards: Sequence[Leaderboard]) -
         for quantity in section.quantities:
             name = f"{quantity.name.replace('_', '-')}-{slug(quantity.workload)}{suffix}"
             yield PaperFigure(
-                name, f"{quantity.title}. {_READING} {about}", overview.CURVES_SIZE, _curves(board, quantity.curves)
+                name,
+                f"{quantity.title}. {_reading(quantity)} {about}",
+                overview.CURVES_SIZE,
+                _curves(board, quantity.curves),
             )
+
+
+def _reading(quantity: Quantity) -> str:
+    """Say what the lines and the bands are; scores have means, and of few seeds no intervals."""
+    if quantity.name != "score":
+        return _MEDIANS
+    banded = any(end is not None for _, drawn in quantity.curves.bands for end in drawn.low)
+    return f"Lines: means over seeds; {'bands: their 95 % intervals; ' if banded else ''}gray: the other methods."
 
 
 def _suffix(board: Leaderboard, boards: Sequence[Leaderboard]) -> str:

@@ -164,3 +164,15 @@ def test_a_name_with_dollar_signs_is_no_formula(record, workload, tmp_path):
             figure.save(tmp_path / "figure.svg", "svg")
             named.append(name in (tmp_path / "figure.svg").read_text())
     assert named == [True, True, True]
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_a_caption_says_of_scores_that_they_are_means_and_of_all_else_that_it_is_medians(planted, workload, seeds):
+    records, workloads = planted(seeds), {"digits": workload}
+    captions = {each.name: each.caption for each in figures(records, rank(records, workloads, resamples=50), workloads)}
+    medians = "Lines: medians over seeds; bands: their quartiles"
+    assert medians in captions["distance-digits"]
+    assert medians in captions["generator-signal-digits"]
+    assert medians not in captions["score-digits"]
+    assert "Lines: means over seeds" in captions["score-digits"]
+    assert ("bands: their 95 % intervals" in captions["score-digits"]) == (seeds == 5)
