@@ -1,9 +1,7 @@
 """The section of each method: what it is, its rank in every table, and its numbers on every workload."""
 
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from typing import Final
 
 from bench.config.protocol import REFERENCE_METHOD
@@ -13,6 +11,7 @@ from bench.report.curves import band, distance_lines
 from bench.report.grids import Grid
 from bench.report.notes import nothing_scored
 from bench.report.sections import BoardSections
+from bench.report.slugs import free_name, slug
 from bench.report.workload_columns import quality_text, workload_verdict
 from bench.statistics.board import LeaderboardRow, WorkloadColumn
 from bench.statistics.scores import is_failure
@@ -82,17 +81,6 @@ def anchors(records: Iterable[Record]) -> dict[str, str]:
     for expression, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
         anchor_of[expression] = free_name(f"method-{slug(name)}", set(anchor_of.values()))
     return anchor_of
-
-
-def slug(words: str) -> str:
-    """Return words in a form that fits an id or a file name: lower case, digits and single hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:80] or "unnamed"
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """Return the name, with a number after it where it is taken: a slug may leave out what tells two things apart."""
-    names = chain([name], (f"{name}-{number}" for number in count(2)))
-    return next(candidate for candidate in names if candidate not in taken)
 
 
 def cards(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from bench.config.workload import Workload
 from bench.report import overview
-from bench.report.cards import free_name, slug
 from bench.report.html import board_sections
 from bench.report.overview import Curves
 from bench.report.section_values import Quantity
 from bench.report.sections import BoardSections
+from bench.report.slugs import free_name, slug
 from bench.report.style import PAPER, Look, svg_of
 from bench.statistics.board import Leaderboard
 from bench.store.journal import latest_attempts

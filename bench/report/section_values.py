@@ -1,12 +1,12 @@
 """What the page shows of one table, as plain values; `sections` makes them and the template lays them out."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.report.curves import Line
 from bench.report.grids import Grid
 from bench.report.overview import Curves
+from bench.report.slugs import slug
 from bench.statistics.board import LeaderboardRow
 
 
@@ -45,8 +45,11 @@ class Chart:
 
     @property
     def file(self) -> str:
-        """What the figure is called in a file of its own."""
-        return f"{self.id.partition('-')[0]}-{re.sub(r'[^a-z0-9]+', '-', self.title.lower()).strip('-')[:60]}"
+        """What the figure is called in a file of its own: no two of a page alike, whatever their titles begin with."""
+        subject = slug(self.title.partition(":")[0])[:40].strip("-")
+        if not self.workload:
+            return f"{self.id.partition('-')[0]}-{subject}"
+        return f"{self.id}-{subject}-{slug(self.workload)[:60].strip('-')}"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from planted_kernels import noisy_kernels
 from planted_records import make_workload
 
 from bench.report import interactive, sections
-from bench.report.cards import ATLAS, anchors, cards, slug
+from bench.report.cards import ATLAS, anchors, cards
 from bench.report.grids import Gallery
 from bench.report.html import board_sections, finding, render
+from bench.report.slugs import slug
 from bench.statistics.ranking import rank
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -306,6 +307,21 @@ def test_names_that_look_alike_have_sections_of_their_own(record, workload):
     made = [record(workload, name, 0) for name in ("a + b", "a b", "A  B")]
     assert sorted(anchors(made).values()) == ["method-a-b", "method-a-b-2", "method-a-b-3"]
     assert slug("<>") == "unnamed"
+
+
+def test_figures_of_different_workloads_are_saved_as_different_files(record, monkeypatch):
+    monkeypatch.setattr(sections, "element_of", lambda *_: "")
+    monkeypatch.setattr(sections, "draw", lambda _: "")
+    monkeypatch.setattr(sections.overview, "draw_curves", lambda *_: None)
+    folder = "imagefolder:/photos/" + "a-long-way-down/" * 6
+    made = [make_workload(f"{folder}{name}?size=32", content_hash=name * 64, modes=0) for name in "ab"]
+    runs = [record(each, method, seed) for each in made for method in ("nsgan", "lsgan") for seed in range(2)]
+    known = {each.name: each for each in made}
+    text = render(runs, known, sample_file=Path, command="c", scripted=False)
+    names = re.findall(r' data-name="([^"]+)"', text)
+    assert len(names) == 1 + 2 * 4 + 2 * 2 * 4
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) < 250 - len(".svg")
 
 
 def test_what_the_filters_offer_is_what_was_run(page):
