@@ -76,18 +76,27 @@ class MethodCard:
 
 def anchors(records: Iterable[Record]) -> dict[str, str]:
     """Return the id of each method's section by its expression; different methods have different ones."""
-    names = {record.spec.method: record.spec.method_name for record in records}
+    names = _names(records)
     anchor_of: dict[str, str] = {}
     for expression, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
         anchor_of[expression] = free_name(f"method-{slug(name)}", set(anchor_of.values()))
     return anchor_of
 
 
+def _names(records: Iterable[Record]) -> dict[str, str]:
+    """Return what each expression was recorded as; of several names the shortest, as in the tables."""
+    names: dict[str, set[str]] = {}
+    for record in records:
+        names.setdefault(record.spec.method, set()).add(record.spec.method_name)
+    return {expression: min(own, key=lambda name: (len(name), name)) for expression, own in names.items()}
+
+
 def cards(
     records: Sequence[Record], sections: Sequence[BoardSections], anchored: Mapping[str, str]
 ) -> list[MethodCard]:
     """Describe every method that was run, by its entry in the index; an expression, by the entries of its parts."""
-    names = {record.spec.method: record.spec.method_name for record in records}
+    in_tables = {row.expression: row.method for section in sections for row in section.board.rows}
+    names = _names(records) | in_tables
     made = []
     for expression, anchor in anchored.items():
         entries = methods.entries_of(names[expression], expression)

@@ -309,6 +309,20 @@ def test_names_that_look_alike_have_sections_of_their_own(record, workload):
     assert slug("<>") == "unnamed"
 
 
+def test_a_methods_section_is_called_as_its_row(index, record, workload):
+    """A name can stand for another method by now, and a method may have been recorded before it had its name."""
+    records = [record(workload, "bce_ns + r1(gamma=1)", seed, name="nsgan-r1") for seed in range(2)]
+    records += [record(workload, "bce_ns + r1(gamma=5)", seed, name="nsgan-r1") for seed in range(2)]
+    records += [record(workload, "bce_ns", 0, name="nsgan"), record(workload, "bce_ns", 1, name="bce_ns")]
+    for each in (records, records[::-1]):
+        boards = rank(each, {"digits": workload}, resamples=50)
+        anchored = anchors(each)
+        made = cards(each, board_sections(each, boards, {"digits": workload}), anchored)
+        assert {card.expression: card.name for card in made} == {row.expression: row.method for row in boards[0].rows}
+        assert len({card.name for card in made}) == 3
+        assert anchored["bce_ns"] == "method-nsgan"
+
+
 def test_figures_of_different_workloads_are_saved_as_different_files(record, monkeypatch):
     monkeypatch.setattr(sections, "element_of", lambda *_: "")
     monkeypatch.setattr(sections, "draw", lambda _: "")
