@@ -67,7 +67,6 @@ def render(
         facts=_facts(tables, kept),
         sections=sections,
         finding=finding,
-        budgets=leaderboard.budgets,
         lines=leaderboard.lines,
         scale=page_table.scale,
         print_pieces=page_table.print_pieces,
@@ -106,8 +105,8 @@ def board_sections(
     ordered = (record for board, own in zip(boards, tabled, strict=True) for record in _ranked(board, own))
     gallery = Gallery([], Path) if sample_file is None else Gallery(ordered, sample_file)
     return [
-        BoardSections(board, own, workloads, gallery, f"table{number}", _panel_quantities(boards))
-        for number, (board, own) in enumerate(zip(boards, tabled, strict=True))
+        BoardSections(board, own, workloads, gallery, f"table{number}", title, _panel_quantities(boards))
+        for number, (board, own, title) in enumerate(zip(boards, tabled, leaderboard.names(boards), strict=True))
     ]
 
 

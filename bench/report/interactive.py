@@ -9,7 +9,7 @@ import msgspec
 from bench.report import overview
 from bench.report.column import label
 from bench.report.curves import Band, Line
-from bench.report.leaderboard import budgets
+from bench.report.flat import stable
 from bench.report.overview import Curves, colored
 from bench.report.section_values import Quantity
 from bench.report.sections import BoardSections
@@ -42,7 +42,7 @@ def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]
     board = section.board
     marked = {row.method_key for row in colored(board)}
     return {
-        "title": budgets(board),
+        "title": section.title,
         "runs": _runs(section, anchors),
         "methods": [_method(board, row, anchors) | {"marked": row.method_key in marked} for row in board.rows],
         "costWords": overview.cost_text(board),
@@ -55,18 +55,19 @@ def _table(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, Any]
 
 
 def _runs(section: BoardSections, anchors: Mapping[str, str]) -> dict[str, dict[str, dict[int, list[Any]]]]:
-    """Return distance, score and status of every result, by workload, method and seed; a variant has no score."""
+    """Return distance, score and status of every run, by workload, method and seed; a variant has no score.
+
+    All digits of a score: runs that the table tells apart are no tie.
+    """
     runs: dict[str, dict[str, dict[int, list[Any]]]] = {}
     for column in section.board.workloads:
         workload = section.workloads[column.name]
         for row in section.board.rows:
             for record in section.of(row, column.name):
-                if not is_result(record):
-                    continue
-                known = not row.variant and column.unscored is None
+                known = is_result(record) and not row.variant and column.unscored is None
                 measured = [
-                    _short(record.metrics.get("distance")),
-                    _short(score(record, workload)) if known else None,
+                    stable(record.metrics.get("distance")) if is_result(record) else None,
+                    stable(score(record, workload)) if known else None,
                     record.status,
                 ]
                 runs.setdefault(column.name, {}).setdefault(anchors[row.expression], {})[record.spec.seed] = measured

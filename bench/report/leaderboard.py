@@ -1,17 +1,22 @@
 """What the leaderboard says: its title, its parts, their lines and notes. `bench.report.formats` writes them down."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from bench.report.column import METHOD, Part
 from bench.report.columns import all_parts
 from bench.report.formatting import budget
 from bench.report.notes import facts
 from bench.statistics.board import Leaderboard
 
+_BETWEEN: Final = " · "
+
 
 def title(board: Leaderboard) -> str:
     """Return a title that names what the records share, and says if there are too few seeds to quote."""
     provisional = ["provisional"] if any(row.provisional for row in board.scored) else []
     folder = [board.folder] if board.folder else []
-    return " · ".join([*folder, board.key.title, *_steps(board), *provisional])
+    return _BETWEEN.join([*folder, board.key.title, *_steps(board), *provisional])
 
 
 def _steps(board: Leaderboard) -> list[str]:
@@ -24,6 +29,23 @@ def _steps(board: Leaderboard) -> list[str]:
 def budgets(board: Leaderboard) -> str:
     """Say what the methods of a table are trained on, and for how long."""
     return "; ".join(budget(column.name, column.steps, board.key.batch, column.seeds) for column in board.workloads)
+
+
+def names(boards: Sequence[Leaderboard]) -> list[str]:
+    """Return what tables are called beside each other: by their budgets, and where these agree by what else differs.
+
+    New records that fit no published table can have one of the very same setting: then the digests tell.
+    """
+    said = [budgets(board) for board in boards]
+    named = []
+    for board, words in zip(boards, said, strict=True):
+        alike = [other.key.title.split(_BETWEEN) for other, others in zip(boards, said, strict=True) if others == words]
+        telling = [piece for piece in board.key.title.split(_BETWEEN) if not all(piece in title for title in alike)]
+        named.append(_BETWEEN.join([words, *telling]))
+    return [
+        name if named.count(name) == 1 else _BETWEEN.join([name, f"digest {board.digest}"])
+        for board, name in zip(boards, named, strict=True)
+    ]
 
 
 def parts(board: Leaderboard) -> list[Part]:

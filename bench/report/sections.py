@@ -39,6 +39,7 @@ class BoardSections:
     Attributes:
         board: the table.
         id: of the table in the document.
+        title: what the table is called beside the others of the page.
         workloads: by name, all that the records ran on.
         gallery: the sample grids that the page has.
     """
@@ -50,11 +51,13 @@ class BoardSections:
         workloads: Mapping[str, Workload],
         gallery: Gallery,
         name: str,
+        title: str,
         panels: int = len(QUANTITIES),
     ) -> None:
         """Gather what the sections need; `panels` is how many quantities have a panel for each method."""
         self.board = board
         self.id = name
+        self.title = title
         self.workloads = workloads
         self.gallery = gallery
         self._with_panels = QUANTITIES[:panels]

@@ -15,6 +15,7 @@ from bench.report import interactive, sections
 from bench.report.cards import ATLAS, anchors, cards
 from bench.report.grids import Gallery
 from bench.report.html import board_sections, finding, render
+from bench.report.leaderboard import names
 from bench.report.slugs import slug
 from bench.statistics.ranking import rank
 
@@ -332,10 +333,33 @@ def test_figures_of_different_workloads_are_saved_as_different_files(record, mon
     runs = [record(each, method, seed) for each in made for method in ("nsgan", "lsgan") for seed in range(2)]
     known = {each.name: each for each in made}
     text = render(runs, known, sample_file=Path, command="c", scripted=False)
-    names = re.findall(r' data-name="([^"]+)"', text)
-    assert len(names) == 1 + 2 * 4 + 2 * 2 * 4
-    assert len(set(names)) == len(names)
-    assert max(map(len, names)) < 250 - len(".svg")
+    files = re.findall(r' data-name="([^"]+)"', text)
+    assert len(files) == 1 + 2 * 4 + 2 * 2 * 4
+    assert len(set(files)) == len(files)
+    assert max(map(len, files)) < 250 - len(".svg")
+
+
+def test_no_two_tables_of_a_page_have_one_name(record, workload, monkeypatch):
+    monkeypatch.setattr(sections, "element_of", lambda *_: "")
+    monkeypatch.setattr(sections, "draw", lambda _: "")
+    monkeypatch.setattr(sections, "MONITORS", ())
+    network = record(workload, "nsgan", 0).spec.network
+    plain = {"network": msgspec.structs.replace(network, d_norm="none")}
+    settings = ({}, plain, plain | {"precision": "bf16"}, {"batch_size": 16})
+    runs = [record(workload, "nsgan", 0, **setting) for setting in settings]
+    text = render(runs, {"digits": workload}, sample_file=Path, command="c", scripted=False)
+    same = "digits: 600 steps, batch 64, seed 0"
+    expected = {
+        "digits: 600 steps, batch 16, seed 0",
+        f"{same} · d_norm ln · fp32",
+        f"{same} · d_norm none · fp32",
+        f"{same} · d_norm none · bf16",
+    }
+    offered = text.partition('<select name="table">')[2].partition("</select>")[0]
+    assert re.findall(r'value="table\d">([^<]+)<', offered) == re.findall(r"<h3>(digits: [^<]+)</h3>", text)[:4]
+    assert set(re.findall(r'value="table\d">([^<]+)<', offered)) == expected
+    data = json.loads(text.partition('<script id="data" type="application/json">')[2].partition("</script>")[0])
+    assert {table["title"] for table in data.values()} == expected
 
 
 def test_what_the_filters_offer_is_what_was_run(page):
@@ -414,6 +438,13 @@ def test_costs_make_a_page_without_runs(kernels):
 
 
 @pytest.mark.slow
+def test_tables_of_one_setting_and_budget_are_told_apart_by_their_digests():
+    boards = [rank(campaign(methods={name: 60.0}), WORKLOADS, resamples=50)[0] for name in ("nsgan", "lsgan")]
+    words = "digits: 600 steps, batch 64, seeds 0–4"
+    assert names(boards) == [f"{words} · digest {board.digest}" for board in boards]
+    assert names(boards[:1]) == [words]
+
+
 def test_each_of_two_tables_of_one_setting_has_its_own_finding():
     """As those of `run --against`, where what fits no published table stands in one of its own."""
     joined, apart = campaign(methods={"nsgan": 60.0, "hinge": 30.0}), campaign("mnist", methods={"lsgan": 20.0})
