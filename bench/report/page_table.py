@@ -60,7 +60,8 @@ def scale(board: Leaderboard) -> Scale:
         return Scale(0.0, 1.0)
     low = max(0.0, _STEP * math.floor(min(ends) / _STEP))
     high = min(1.0, _STEP * math.ceil(max(ends) / _STEP))
-    return Scale(min(low, 1.0 - _STEP), max(high, low + _STEP))
+    low = min(low, 1.0 - _STEP)
+    return Scale(low, max(high, low + _STEP))
 
 
 def print_pieces(board: Leaderboard) -> list[Part]:

@@ -236,8 +236,11 @@ class BoardSections:
 
     def panel_caption(self) -> str:
         """Say what the panels show."""
-        seeds = max((len(own) for quantity in self.quantities for own in quantity.lines), default=0)
-        spread = "with its band" if seeds > MOST_LINES else "a thin line one of its seeds"
+        seeds = [len(own) for quantity in self.quantities for own in quantity.lines if own]
+        spread = "a thin line one of its seeds"
+        if any(number > MOST_LINES for number in seeds):
+            few = any(number <= MOST_LINES for number in seeds)
+            spread = f"{spread} or, of more than {MOST_LINES} seeds, with its band" if few else "with its band"
         return (
             f"The bold line is the method's in the figure above, {spread}, a cross ends a run that failed; gray lines "
             "are the other methods'."

@@ -16,6 +16,7 @@ from bench.report.cards import ATLAS, anchors, cards
 from bench.report.grids import Gallery
 from bench.report.html import board_sections, finding, render
 from bench.report.leaderboard import names
+from bench.report.page_table import scale
 from bench.report.slugs import slug
 from bench.statistics.ranking import rank
 
@@ -252,7 +253,8 @@ def test_equal_records_give_equal_bytes(index, record, workload, tmp_path):
 
 def test_a_page_without_records_says_how_to_make_some(index, tmp_path):
     page = render([], {}, sample_file=lambda trial: tmp_path / trial, command="c")
-    read(page)
+    reader = read(page)
+    assert {anchor[1:] for anchor in reader.anchors} <= set(reader.ids), "there is no leaderboard to skip to"
     assert "python -m bench run" in page
 
 
@@ -337,6 +339,42 @@ def test_figures_of_different_workloads_are_saved_as_different_files(record, mon
     assert len(files) == 1 + 2 * 4 + 2 * 2 * 4
     assert len(set(files)) == len(files)
     assert max(map(len, files)) < 250 - len(".svg")
+
+
+def test_the_scale_of_the_dots_ends_with_the_scores(record, workload):
+    for distance, ends in ((1.0, ("0.95", "1.00")), (9000.0, ("0.00", "0.05")), (20.0, ("0.70", "0.75"))):
+        (board,) = rank([record(workload, "nsgan", 0, distance=distance)], {"digits": workload}, resamples=50)
+        found = scale(board)
+        assert (found.low_text, found.high_text) == ends
+        assert 0.0 <= float(found.place(board.rows[0].score)) <= 100.0
+
+
+def test_a_caption_of_panels_says_what_is_in_each(record, workload, monkeypatch):
+    monkeypatch.setattr(sections, "MOST_LINES", 2)
+
+    def caption(**seeds):
+        records = [record(workload, method, seed) for method, count in seeds.items() for seed in range(count)]
+        boards = rank(records, {"digits": workload}, resamples=50)
+        return board_sections(records, boards, {"digits": workload})[0].panel_caption()
+
+    assert "a thin line one of its seeds, a cross" in caption(nsgan=2, lsgan=2)
+    assert "in the figure above, with its band, a cross" in caption(nsgan=3, lsgan=3)
+    assert "a thin line one of its seeds or, of more than 2 seeds, with its band, a cross" in caption(nsgan=3, lsgan=2)
+
+
+def test_a_method_whose_first_seed_left_no_picture_shows_its_next(record, workload, monkeypatch, tmp_path):
+    monkeypatch.setattr(sections, "QUANTITIES", ())
+    monkeypatch.setattr(sections, "MONITORS", ())
+    monkeypatch.setattr(sections, "element_of", lambda *_: "")
+    records = [record(workload, method, seed) for method in ("nsgan", "lsgan") for seed in range(2)]
+    for each in records[1:]:
+        (tmp_path / each.trial_id).write_bytes(b"picture")
+    text = render(
+        records, {"digits": workload}, sample_file=lambda trial: tmp_path / trial, command="c", scripted=False
+    )
+    samples = text.partition('<section id="samples">')[2].partition('<section id="methods">')[0]
+    assert sorted(re.findall(r"<span>seed (\d)", samples)) == ["0", "1"]
+    assert "Of each the first seed that left a picture is shown, so nothing is picked" in samples
 
 
 def test_no_two_tables_of_a_page_have_one_name(record, workload, monkeypatch):
