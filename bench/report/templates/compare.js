@@ -25,9 +25,12 @@
   fill(table, able.map((id) => [id, tables[id].title]), able.includes(address.get("in")) ? address.get("in") : able[0]);
   const offer = () => {
     const methods = tables[table.value].methods.map((each) => [each.id, each.name]);
-    const known = (id, place) => (methods.some(([each]) => each === id) ? id : methods[place][0]);
-    fill(one, methods, known(one.value || address.get("one"), 0));
-    fill(other, methods, known(other.value || address.get("other"), 1));
+    // What the table lacks makes way for the first that is not the other one: nothing is compared with itself.
+    const known = (id, against) => [id, methods.map(([each]) => each).find((each) => each !== against), methods[0][0]]
+      .find((each) => methods.some(([has]) => has === each));
+    const wanted = [one.value || address.get("one"), other.value || address.get("other")];
+    fill(one, methods, known(wanted[0], wanted[1]));
+    fill(other, methods, known(wanted[1], one.value));
   };
 
   const cell = (row, words, kind = "td", look = "number") => {
@@ -38,8 +41,16 @@
     row.append(made);
     return made;
   };
-  const number = (value, digits) => (value === null || value === undefined ? "–" : value.toPrecision(digits));
-  const measured = (run) => (run ? `${number(run[0], 3)}${run[2] === "ok" ? "" : ` (${run[2].replace("_", " ")})`}` : "not run");
+  // As the tables write them.
+  const distance = (value) => {
+    if (value === null) return "–";
+    if (value < 1) return String(Number(value.toPrecision(3)));
+    const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+    return value.toLocaleString("en-US", {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  };
+  const score = (run) => (run && run[1] !== null ? run[1].toFixed(3) : "–");
+  const signed = (value) => `${Number(value.toFixed(3)) < 0 ? "-" : "+"}${Math.abs(value).toFixed(3)}`;
+  const measured = (run) => (run ? `${distance(run[0])}${run[2] === "ok" ? "" : ` (${run[2].replace("_", " ")})`}` : "not run");
 
   const show = () => {
     const found = tables[table.value], names = [one, other].map((each) => each.selectedOptions[0].textContent);
@@ -60,15 +71,15 @@
         cell(row, measured(a));
         cell(row, measured(b));
         const both = a && b && a[1] !== null && b[1] !== null, difference = both ? a[1] - b[1] : null;
-        cell(row, a ? number(a[1], 3) : "–", "td", both && difference > 0 ? "number won" : "number");
-        cell(row, b ? number(b[1], 3) : "–", "td", both && difference < 0 ? "number won" : "number");
-        cell(row, both ? `${difference > 0 ? "+" : ""}${difference.toFixed(3)}` : "–");
+        cell(row, score(a), "td", both && difference > 0 ? "number won" : "number");
+        cell(row, score(b), "td", both && difference < 0 ? "number won" : "number");
+        cell(row, both ? signed(difference) : "–");
         if (both) differences.push(difference);
       }
       const wins = differences.filter((each) => each > 0).length, ties = differences.filter((each) => each === 0).length;
       const mean = differences.reduce((sum, each) => sum + each, 0) / differences.length;
       words.textContent = differences.length
-        ? `${names[0]} has the higher score at ${wins} of ${differences.length} seeds${ties ? `, and the same at ${ties}` : ""}; the mean difference is ${mean > 0 ? "+" : ""}${mean.toFixed(3)}.`
+        ? `${names[0]} has the higher score at ${wins} of ${differences.length} seeds${ties ? `, and the same at ${ties}` : ""}; the mean difference is ${signed(mean)}.`
         : "No seed has a score of both.";
       scroll.className = "scroll";
       scroll.tabIndex = 0;

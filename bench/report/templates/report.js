@@ -42,7 +42,11 @@ const filters = document.querySelector("form.filters");
 if (filters) {
   filters.hidden = false;
   const names = [...filters.elements].map((each) => each.name).filter(Boolean);
-  for (const name of names) if (address.get(name)) filters.elements[name].value = address.get(name);
+  for (const name of names) {
+    const field = filters.elements[name];
+    if (address.get(name)) field.value = address.get(name);
+    if (field.selectedIndex === -1) field.value = ""; // the page has no such choice
+  }
   if (innerWidth < 640 && !names.some((name) => address.get(name))) filters.parentElement.open = false;
   const cards = new Map([...document.querySelectorAll("article[data-method]")].map((card) => [card.id, card.dataset]));
   const nothing = document.querySelector(".nothing");
@@ -149,18 +153,23 @@ addEventListener("beforeprint", () => document.querySelectorAll("details.noted:n
 }));
 
 // A link to a method that is filtered away shows everything again; the section takes the keyboard's place with it.
+const sought = () => {
+  try {
+    return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null; // a percent sign that stands for nothing
+  }
+};
 const arrive = () => {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!target) return;
+  const target = sought();
+  if (!target || !target.matches("article")) return;
   if (target.hidden && filters) {
     filters.reset();
     setTimeout(arrive, 50);
     return;
   }
-  if (target.matches("article")) {
-    target.scrollIntoView();
-    target.focus({preventScroll: true});
-  }
+  target.scrollIntoView();
+  target.focus({preventScroll: true});
 };
 addEventListener("hashchange", arrive);
 arrive();

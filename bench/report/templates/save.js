@@ -16,7 +16,7 @@
   };
   const field = (value) => {
     const text = value === null || value === undefined ? "" : String(value);
-    return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+    return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   const csv = (rows) => rows.map((row) => row.map(field).join(",") + "\n").join("");
 
