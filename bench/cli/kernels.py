@@ -280,8 +280,9 @@ def _print_tables(records: "list[KernelRecord]", to: "Console") -> None:
     from bench.report import kernels as formats
     from bench.store.kernels import groups
 
-    for group in groups(records):
-        to.print(formats.title(group), style="bold", markup=False, soft_wrap=True)
+    grouped = groups(records)
+    for group, title in zip(grouped, formats.titles(grouped), strict=True):
+        to.print(title, style="bold", markup=False, soft_wrap=True)
         to.print(formats.to_table(group))
         print_notes(formats.notes(group), to)
         to.print()

@@ -68,7 +68,10 @@ def cost_sections(records: Sequence[KernelRecord]) -> list[Costs]:
     """Return what the page shows of kernel records, in the order of their tables; equal records give equal bytes."""
     ordered = sorted(records, key=lambda record: (record.label, record.id))
     grouped = sorted(groups(ordered), key=lambda group: (kernels.title(group), sorted(group[0].components.items())))
-    return [_costs(group, f"costs{number}") for number, group in enumerate(grouped)]
+    return [
+        _costs(group, f"costs{number}", title)
+        for number, (group, title) in enumerate(zip(grouped, kernels.titles(grouped), strict=True))
+    ]
 
 
 def bars(group: Sequence[KernelRecord]) -> list[Bar]:
@@ -91,9 +94,9 @@ def part_of(stage: str) -> str:
     return PENALTY if stage.startswith(_PENALTY) else _PART_OF.get(stage, REST)
 
 
-def _costs(group: Sequence[KernelRecord], name: str) -> Costs:
+def _costs(group: Sequence[KernelRecord], name: str, title: str) -> Costs:
     headings, rows = kernels.cells(group)
-    return Costs(kernels.title(group), _chart(bars(group), name), headings, rows, kernels.notes(group))
+    return Costs(title, _chart(bars(group), name), headings, rows, kernels.notes(group))
 
 
 def _chart(drawn: Sequence[Bar], name: str) -> Chart | None:

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from bench.config.protocol import REFERENCE_METHOD
+from bench.config.trial import PART
 from bench.report import formatting
 from bench.store.kernels import KernelRecord, Quartiles, Timing, groups
 
@@ -85,12 +86,13 @@ def to_json(records: Sequence[KernelRecord], command: str) -> str:
 def to_markdown(records: Sequence[KernelRecord], command: str) -> str:
     """Write a table for each machine and setting as GitHub Markdown, with its notes below."""
     sections = []
-    for group in groups(records):
+    grouped = groups(records)
+    for group, heading in zip(grouped, titles(grouped), strict=True):
         names, lines = cells(group)
         rulers = ["---" if name == _METHOD else "---:" for name in names]
         table = "\n".join("| " + " | ".join(line) + " |" for line in [names, rulers, *lines])
         listed = "\n".join(f"- {note}" for note in notes(group))
-        sections.append(f"### {title(group)}\n\n{table}\n\n{listed}\n")
+        sections.append(f"### {heading}\n\n{table}\n\n{listed}\n")
     return "\n".join([*sections, f"Regenerate with `{command}`.\n"])
 
 
@@ -117,6 +119,24 @@ def title(group: Sequence[KernelRecord]) -> str:
     setting, environment = group[0].setting, group[0].machine.environment
     threads = f", {formatting.plural(environment.threads, 'thread')}" if environment.device == "cpu" else ""
     return f"{environment.device_name}{threads} [{group[0].machine.fingerprint}]: {setting.description}"
+
+
+def titles(tables: Sequence[Sequence[KernelRecord]]) -> list[str]:
+    """Return the titles of tables beside each other; of one machine and setting, with the versions that differ."""
+    said = [title(group) for group in tables]
+    shared = [
+        {name: version for name, version in group[0].components.items() if not name.startswith(PART)}
+        for group in tables
+    ]
+    return [
+        ", ".join([words, *(f"{name} {own[name]}" for name in sorted(own) if _differs(name, words, said, shared))])
+        for words, own in zip(said, shared, strict=True)
+    ]
+
+
+def _differs(name: str, words: str, said: Sequence[str], shared: Sequence[Mapping[str, str]]) -> bool:
+    """Say whether a component has several versions among the tables of one title."""
+    return len({own.get(name) for own, others in zip(shared, said, strict=True) if others == words}) > 1
 
 
 def cells(group: Sequence[KernelRecord]) -> tuple[list[str], list[list[str]]]:

@@ -8,7 +8,9 @@ import msgspec
 from planted_kernels import MACHINE, SETTING, planted_kernels
 from terminal_text import terminal_text
 
-from bench.report.kernels import cells, notes, title, to_csv, to_json, to_markdown, to_table
+from bench.report.costs import cost_sections
+from bench.report.kernels import cells, notes, title, titles, to_csv, to_json, to_markdown, to_table
+from bench.store.kernels import groups
 
 RECORDS = [
     planted_kernels("nsgan-r1", 1.5, notes=["terms cannot be captured: no"]),
@@ -40,6 +42,19 @@ def test_the_title_and_the_notes_say_what_was_measured_where():
     said = " ".join(notes(RECORDS))
     for words in ("A B B A", "operators called", "100 GFLOP/s, 10.0 GB/s", "nsgan-r1: terms cannot be captured: no."):
         assert words in said
+
+
+def test_tables_of_two_versions_of_the_engine_have_two_titles():
+    newer = {"engine": "2", "losses": "1"}
+    both = [planted_kernels("nsgan"), planted_kernels("nsgan", components=newer)]
+    tables = groups([*both, planted_kernels("nsgan", setting=msgspec.structs.replace(SETTING, batch_size=16))])
+    one, two, other = titles(tables)
+    assert (one, two) == (f"{title(both)}, engine 1", f"{title(both)}, engine 2")
+    assert other == title(tables[2])
+    assert titles([RECORDS]) == [title(RECORDS)]
+    text = to_markdown(both, "c")
+    assert [f"### {one}" in text, f"### {two}" in text] == [True, True]
+    assert [each.title for each in cost_sections(both)] == [one, two]
 
 
 def test_csv_has_a_row_for_each_path_and_every_number():
