@@ -130,12 +130,15 @@ def _draw(figure: "Figure", axes: "Axes", drawn: Sequence[Bar], look: Look) -> N
             f"{bar.total:.2f}", (bar.total, position), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=look.font_size - 1, color=look.ink,
         )  # fmt: skip
-    axes.set_yticks(places, [bar.name for bar in drawn])
+    names, sizes, room = overview.beside([bar.name for bar in drawn], look)
+    axes.set_yticks(places, names)
+    for text, size in zip(axes.get_yticklabels(), sizes, strict=True):
+        text.set_fontsize(size)
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.08 * max(1.0, *(bar.total for bar in drawn)))
     axes.set_xlabel(f"× {REFERENCE_METHOD}'s discriminator step")
     open_frame(axes, look, grid="x")
-    overview.fit(figure, left=0.15 + 0.075 * max(len(bar.name) for bar in drawn), right=0.2, top=0.35)
+    overview.fit(figure, left=0.15 + room, right=0.2, top=0.35)
     figure.legend(
         loc="upper left", ncols=len(PARTS), frameon=False, fontsize=look.font_size - 1, handlelength=1.0,
         columnspacing=1.2, handletextpad=0.5, borderaxespad=0.2,

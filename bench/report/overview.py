@@ -3,6 +3,7 @@
 Each is drawn once for the page and, in other colors, once for a paper.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 7.2
 _LEADERS: Final = 3
+_LETTER: Final = 0.08
+"""Inches that a letter of a name takes beside a frame."""
+_LETTERS: Final = 33
+"""So many fit the four tenths of the width that names may take; longer ones are written smaller."""
+_MOST_LETTERS: Final = 60
+"""Of a name that is longer still the middle is left out, or nobody could read it."""
 _LABEL_GAP: Final = 0.055
 """The least distance of two names beside a frame, as a share of its height."""
 _WIDE: Final = 5.0
@@ -157,8 +164,10 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
         face = color if row.among_best else look.paper
         assert row.rank is not None
         axes.plot(row.rank, position, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
-    axes.set_yticks(range(len(rows)), [label(row) for row in rows])
-    for text, row in zip(axes.get_yticklabels(), rows, strict=True):
+    names, sizes, room = beside([label(row) for row in rows], look)
+    axes.set_yticks(range(len(rows)), names)
+    for text, row, size in zip(axes.get_yticklabels(), rows, sizes, strict=True):
+        text.set_fontsize(size)
         if row.method_key in colors:
             text.set_color(colors[row.method_key])
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -166,7 +175,7 @@ def draw_ranks(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
     axes.set_xlabel("rank, with its 95 % interval")
     open_frame(axes, look, grid="x")
-    fit(figure, left=0.1 + 0.075 * max(len(label(row)) for row in rows), right=0.15)
+    fit(figure, left=0.1 + room, right=0.15)
 
 
 def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -> None:
@@ -175,6 +184,7 @@ def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
 
     colors, front = _colors(board, look), pareto_front(board)
     priced, speeds = _priced(board), costs(board)
+    middle = math.sqrt(max(speeds.values()) * min(speeds.values()))
     axes.set_xscale("log")
     for row, speed, score in priced:
         color = colors.get(row.method_key, look.other)
@@ -183,8 +193,12 @@ def draw_costs(figure: "Figure", axes: "Axes", board: Leaderboard, look: Look) -
         face = color if row in front else look.paper
         axes.plot(speed, score, marker="o", markersize=5.5, markerfacecolor=face, markeredgecolor=color, zorder=3)
         if row.method_key in colors or row in front or len(priced) <= _MOST_NAMES:
+            (name,), (size,), _ = beside([label(row)], look)
+            # Towards the middle, where there is room for it.
+            side = -1 if speed > middle else 1
             axes.annotate(
-                label(row), (speed, score), xytext=(5, 3), textcoords="offset points", fontsize=look.font_size - 1.5,
+                name, (speed, score), xytext=(5 * side, 3), textcoords="offset points",
+                ha="right" if side < 0 else "left", fontsize=size * (1 - 1.5 / look.font_size),
                 color=colors.get(row.method_key, look.ink), zorder=4,
             )  # fmt: skip
     axes.plot(
@@ -229,7 +243,7 @@ def draw_curves(figure: "Figure", axes: "Axes", board: Leaderboard, curves: Curv
     draw_levels(axes, look, curves.levels)
     axes.set_xlabel("generator updates")
     axes.set_title(curves.unit, fontsize=look.font_size, loc="left")
-    fit(figure, left=0.5, right=0.2 + 0.075 * max((len(name) for name, _, _ in ends), default=0), top=0.3)
+    fit(figure, left=0.5, right=0.2 + beside([name for name, _, _ in ends], look)[2], top=0.3)
     _name_ends(axes, ends, look)
 
 
@@ -237,12 +251,21 @@ def _name_ends(axes: "Axes", ends: Sequence[tuple[str, str, tuple[float, float]]
     """Write each colored line's name beside the frame at its end's height, moved apart where they would overlap."""
     to_share = axes.transData + axes.transAxes.inverted()
     heights = [float(to_share.transform(point)[1]) for _, _, point in ends]
-    for (name, color, point), height in zip(ends, spread(heights, _LABEL_GAP), strict=True):
+    names, sizes, _ = beside([name for name, _, _ in ends], look)
+    for (_, color, point), name, size, height in zip(ends, names, sizes, spread(heights, _LABEL_GAP), strict=True):
         axes.annotate(
             name, point, xytext=(1.03, height), textcoords="axes fraction", color=color, va="center",
-            fontsize=look.font_size, annotation_clip=False,
+            fontsize=size, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 0},
         )  # fmt: skip
+
+
+def beside(names: Sequence[str], look: Look) -> tuple[list[str], list[float], float]:
+    """Return names as they stand beside a frame, their sizes in points, and the inches that they take."""
+    half = _MOST_LETTERS // 2
+    short = [name if len(name) <= _MOST_LETTERS else f"{name[: half - 1]}…{name[-half:]}" for name in names]
+    sizes = [look.font_size * min(1.0, _LETTERS / max(len(name), 1)) for name in short]
+    return short, sizes, _LETTER * min(max(map(len, short), default=0), _LETTERS)
 
 
 def fit(figure: "Figure", *, left: float, right: float, bottom: float = 0.5, top: float = 0.1) -> None:

@@ -1,15 +1,18 @@
 """The curves that are read from records, and the panels that are drawn from them."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import msgspec
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from bench.report import overview
 from bench.report.curves import MONITORS, MOST_BLOCKS, Line, band, distance_lines, limits, monitor_lines
 from bench.report.figures import MOST_LINES, Panel, draw
 from bench.report.paper import figures
-from bench.report.style import PAGE
+from bench.report.style import PAGE, PAPER
 from bench.statistics.ranking import rank
 
 
@@ -176,3 +179,40 @@ def test_a_caption_says_of_scores_that_they_are_means_and_of_all_else_that_it_is
     assert medians not in captions["score-digits"]
     assert "Lines: means over seeds" in captions["score-digits"]
     assert ("bands: their 95 % intervals" in captions["score-digits"]) == (seeds == 5)
+
+
+LONG = "rp_bce + r1(weight=0.05) + r2(weight=0.05) + lecam + diffaug"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("bce_ns + r1(gamma=10)", marks=pytest.mark.slow),
+        pytest.param(LONG, marks=pytest.mark.slow),
+        f"{LONG}(policy=color-translation-cutout)",
+    ],
+)
+def test_no_name_of_a_figure_sticks_out_of_it(record, workload, name):
+    """Also where the method with the long name is the fastest, whose dot is at the right."""
+    records = []
+    for method, speed in (("nsgan", 1000.0), (name, 3000.0), ("lsgan", 500.0)):
+        for seed in range(5):
+            made = record(workload, method, seed, distance=20.0 + len(method) + seed)
+            records.append(msgspec.structs.replace(made, cost=made.cost | {"images_per_second": speed}))
+    workloads = {"digits": workload}
+    for drawn in figures(records, rank(records, workloads, resamples=50), workloads):
+        if drawn.name not in ("ranks", "cost", "distance-digits"):
+            continue
+        with overview.drawing(PAPER, drawn.size) as (figure, axes):
+            drawn.draw(figure, axes)
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            words = [
+                each for each in [*axes.texts, *axes.get_yticklabels()] if re.search(r"[a-z]_|gan", each.get_text())
+            ]
+            boxes = {each.get_text(): each.get_window_extent(canvas.get_renderer()) for each in words}
+        assert any(text.startswith(name[:20]) and text.endswith(name[-20:]) for text in boxes)
+        assert len(boxes) == 3
+        for text, box in boxes.items():
+            assert box.x0 >= 0, text
+            assert box.x1 <= figure.bbox.width, text
