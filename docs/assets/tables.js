@@ -1,15 +1,17 @@
 // Tables that can be sorted by a click on a heading, and leaderboards whose rows can be filtered.
 (() => {
-  // "≈ 1–5", "0.90x", "1,268" and "0/2 (0–84 %)" sort by their first number; "–" and nothing come last, either way.
+  // "≈ 1–5", "0.90x", "1,268" and "0/2 (0–84 %)" sort by their first number, "−3" below 0 and "< 0.001" below 0.001;
+  // nothing and a dash come last, either way, also where the dash has a count behind it, "– (0/5)".
   const number = (text) => {
-    const found = text.replace(/,/g, "").match(/^[^\w-]*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/);
-    return found ? Number(found[1]) : NaN;
+    const found = text.replace(/,/g, "").replace(/−/g, "-").match(/^([^\w-]*)(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/);
+    if (!found) return NaN;
+    return found[1].includes("<") ? Number(found[2]) * (1 - 1e-9) : Number(found[2]);
   };
 
   const sort = (table, column, ascending) => {
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row) => ({ row, text: row.cells[column].textContent.trim() }));
-    const filled = rows.filter(({ text }) => text && text !== "–");
+    const filled = rows.filter(({ text }) => text && !text.startsWith("–"));
     const numeric = filled.every(({ text }) => !Number.isNaN(number(text)));
     const compare = numeric
       ? (a, b) => number(a.text) - number(b.text)
