@@ -36,6 +36,12 @@
     };
   };
   const heading = (words) => ({text: text(words), x: 0, xref: "paper", xanchor: "left", font: {size: 12}, y: 0.98, yanchor: "top"});
+  // Of a name that is longer than its room the middle is left out; it is whole where one points at its line or dot.
+  const LETTER = 6.4;
+  const brief = (name, room) => {
+    const most = Math.max(9, Math.floor(room / LETTER)), half = Math.floor((most - 1) / 2);
+    return name.length <= most ? name : `${name.slice(0, half)}…${name.slice(-half)}`;
+  };
   // Gray methods first, so that the colored ones lie above them.
   const shown = (methods) => methods.filter((each) => page.shown(each.id))
     .sort((a, b) => places.has(a.id) - places.has(b.id));
@@ -56,7 +62,8 @@
       height: 90 + 22 * methods.length,
       xaxis: {title: {text: "rank, with its 95 % interval"}, showgrid: true, range: [0.5, table.methods.length + 0.5],
         dtick: table.methods.length < 15 ? 1 : undefined},
-      yaxis: {autorange: "reversed", showgrid: false, type: "category", categoryarray: methods.map((each) => text(each.name))},
+      yaxis: {autorange: "reversed", showgrid: false, type: "category", categoryarray: methods.map((each) => text(each.name)),
+        tickvals: methods.map((each) => text(each.name)), ticktext: methods.map((each) => text(brief(each.name, 0.4 * innerWidth)))},
     })];
   }
 
@@ -64,6 +71,8 @@
     const methods = shown(table.methods).filter((each) => each.cost !== null && each.score !== null);
     const few = methods.length <= 12 && innerWidth > 640;
     const front = methods.filter((each) => table.front.includes(each.id)).sort((a, b) => a.cost - b.cost);
+    // Names stand towards the middle, where there is room for them.
+    const middle = Math.sqrt(Math.max(...methods.map((each) => each.cost)) * Math.min(...methods.map((each) => each.cost)));
     const traces = [{
       x: front.map((each) => each.cost), y: front.map((each) => each.score), mode: "lines", hoverinfo: "skip",
       line: {color: css("--muted"), width: 1, dash: "dash"},
@@ -72,8 +81,8 @@
       const named = few || places.has(each.id) || table.front.includes(each.id);
       const [low, high] = each.scores;
       traces.push({
-        x: [each.cost], y: [each.score], customdata: [each.id], mode: named ? "markers+text" : "markers", text: [text(each.name)],
-        textposition: "top right", cliponaxis: false, textfont: {color: places.has(each.id) ? color(each.id) : css("--muted"), size: 11},
+        x: [each.cost], y: [each.score], customdata: [each.id], mode: named ? "markers+text" : "markers", text: [text(brief(each.name, 0.35 * Math.min(innerWidth, 1100)))],
+        textposition: each.cost > middle ? "top left" : "top right", cliponaxis: false, textfont: {color: places.has(each.id) ? color(each.id) : css("--muted"), size: 11},
         marker: {size: 9, color: table.front.includes(each.id) ? color(each.id) : css("--paper"), line: {color: color(each.id), width: 1.5}},
         error_y: low === null ? undefined
           : {type: "data", symmetric: false, array: [high - each.score], arrayminus: [each.score - low], color: color(each.id), thickness: 1.2, width: 0},
@@ -111,7 +120,7 @@
         });
         const last = each.middle.reduce((found, value, at) => (value === null ? found : at), 0);
         notes.push({
-          x: x[last], y: figure.logarithmic ? Math.log10(each.middle[last]) : each.middle[last], text: text(each.name),
+          x: x[last], y: figure.logarithmic ? Math.log10(each.middle[last]) : each.middle[last], text: text(brief(each.name, 0.5 * innerWidth - 16)),
           xanchor: "left", xshift: 4, showarrow: false, font: {color: tint, size: 11}, height: undefined,
         });
       }
@@ -139,7 +148,7 @@
 
   // On a narrow screen words take two lines, and names beside the frame as much room as they need.
   const narrow = (words) => (innerWidth < 640 ? words.replace(", ", ",<br>") : words);
-  const room = (notes) => Math.min(0.5 * innerWidth, Math.max(110, ...notes.map((note) => 16 + 6.4 * note.text.length)));
+  const room = (notes) => Math.min(0.5 * innerWidth, Math.max(110, ...notes.map((note) => 16 + LETTER * note.text.length)));
 
   // Names beside each other's lines move up until none lies on another.
   function apart(notes, [low, high]) {

@@ -50,6 +50,12 @@ def download(page, button) -> str:
     return Path(waiting.value.path()).read_text()
 
 
+INSIDE = """(all) => all.map((each) => {
+    const frame = each.closest('.plot').getBoundingClientRect(), box = each.getBoundingClientRect();
+    return [each.textContent, box.left >= frame.left - 1, box.right <= frame.right + 1];
+}).filter(([_, left, right]) => !(left && right))"""
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 def test_the_first_screen_has_the_finding_and_the_whole_table(chromium, report, width, height) -> None:
     page = visited(chromium, report, viewport={"width": width, "height": height})
@@ -248,12 +254,30 @@ def test_at_390_every_figure_is_whole_or_can_be_moved(chromium, report) -> None:
     for figure in page.locator("figure.chart").all():
         figure.scroll_into_view_if_needed()
         figure.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
-    inside = """(all) => all.map((each) => {
-        const frame = each.closest('.plot').getBoundingClientRect(), box = each.getBoundingClientRect();
-        return [each.textContent, box.left >= frame.left - 1, box.right <= frame.right + 1];
-    }).filter(([_, left, right]) => !(left && right))"""
-    assert page.locator(".plot text").evaluate_all(inside) == []
+    assert page.locator(".plot text").evaluate_all(INSIDE) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.context.close()
+
+
+def test_long_names_are_inside_the_interactive_figures_too(chromium, record, workload, tmp_path) -> None:
+    long = "rp_bce + r1(weight=0.05) + r2(weight=0.05) + lecam + diffaug(policy=color)"
+    records = []
+    for method, speed in (("nsgan", 1000.0), (long, 3000.0)):
+        for seed in range(5):
+            made = record(workload, method, seed, distance=20.0 + len(method) + seed)
+            records.append(msgspec.structs.replace(made, cost=made.cost | {"images_per_second": speed}))
+    page = visited(chromium, write_report(tmp_path, records))
+    figures = page.locator("figure.chart")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.reload()
+        for figure in figures.all()[:3]:
+            figure.scroll_into_view_if_needed()
+            figure.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
+        assert page.locator(".plot text").evaluate_all(INSIDE) == []
+        shown = page.locator("#table0-ranks .plot text").all_text_contents()
+        assert (long in shown) == (width == 1280)
+        assert any(text.startswith("rp_bce") and text.endswith("color)") for text in shown)
     page.context.close()
 
 
