@@ -39,8 +39,10 @@ def names(boards: Sequence[Leaderboard]) -> list[str]:
     said = [budgets(board) for board in boards]
     named = []
     for board, words in zip(boards, said, strict=True):
-        alike = [other.key.title.split(_BETWEEN) for other, others in zip(boards, said, strict=True) if others == words]
-        telling = [piece for piece in board.key.title.split(_BETWEEN) if not all(piece in title for title in alike)]
+        titles = [
+            other.key.title.split(_BETWEEN) for other, others in zip(boards, said, strict=True) if others == words
+        ]
+        telling = [piece for piece in board.key.title.split(_BETWEEN) if not all(piece in pieces for pieces in titles)]
         named.append(_BETWEEN.join([words, *telling]))
     return [
         name if named.count(name) == 1 else _BETWEEN.join([name, f"digest {board.digest}"])
