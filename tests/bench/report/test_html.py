@@ -475,7 +475,6 @@ def test_costs_make_a_page_without_runs(kernels):
     assert "costs" in read(page).ids
 
 
-@pytest.mark.slow
 def test_tables_of_one_setting_and_budget_are_told_apart_by_their_digests():
     boards = [rank(campaign(methods={name: 60.0}), WORKLOADS, resamples=50)[0] for name in ("nsgan", "lsgan")]
     words = "digits: 600 steps, batch 64, seeds 0–4"
@@ -483,6 +482,7 @@ def test_tables_of_one_setting_and_budget_are_told_apart_by_their_digests():
     assert names(boards[:1]) == [words]
 
 
+@pytest.mark.slow
 def test_each_of_two_tables_of_one_setting_has_its_own_finding():
     """As those of `run --against`, where what fits no published table stands in one of its own."""
     joined, apart = campaign(methods={"nsgan": 60.0, "hinge": 30.0}), campaign("mnist", methods={"lsgan": 20.0})
