@@ -122,7 +122,7 @@ def _markdown_notes(notes: Sequence[str]) -> str:
 
 
 def to_html(boards: Sequence[Leaderboard], command: str) -> str:
-    """Write a plain page without script that needs nothing beside itself; everything recorded is escaped."""
+    """Write a plain page that needs nothing beside itself; its one script sorts, and everything recorded is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # help and `list` do without
 
     environment = Environment(
