@@ -15,7 +15,7 @@ from losses.loss_parts import LossParts
 from losses.memory import Memory, State, copied
 from losses.method import Method
 from losses.outputs import check_layout
-from losses.phase_inputs import PhaseInputs
+from losses.phase_inputs import PhaseInputs, check_tensor
 from losses.phase_state import generate_fakes
 from losses.streams import PartGenerators
 from losses.types import Features, Layout, Phase, SampleLatents
@@ -256,6 +256,7 @@ class Criterion(nn.Module):
 
         Call `.total.backward()`. Nothing flows back into the generator, which runs without a graph.
         """
+        check_tensor("real images", real_images)
         if fake_images is None and latents is not None:
             with torch.no_grad():
                 fake_images = generate_fakes(self.generator, latents, fake_labels)
@@ -287,6 +288,7 @@ class Criterion(nn.Module):
         checkpoints runs again there, so freeze it yourself around both: `criterion.discriminator.requires_grad_(False)`
         before, and True after.
         """
+        check_tensor("latents", latents)
         is_new = self.training and not self._memory.losses("generator")
         if is_new and self.critic_steps > 1 and not self.generator_is_due:
             raise ValueError(

@@ -35,10 +35,22 @@ class PhaseInputs:
     whole: WholeBatch | None = None
 
 
+def check_tensor(what: str, value: object) -> None:
+    """Raise ValueError for what a caller must pass as a tensor, and has not."""
+    if value is None:
+        raise ValueError(f"there are no {what}: pass them")
+    if not isinstance(value, Tensor):
+        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+            f"{what} are of type {type(value).__name__}: expected a tensor, as torch.as_tensor makes it"
+        )
+
+
 def check_labels(inputs: PhaseInputs, real_images: Tensor | None, fake_images: Tensor | None) -> None:
     """Raise ValueError unless labels are one a sample, and given for both batches or for none."""
     real_labels, fake_labels = inputs.real_labels, inputs.fake_labels
     for which, images, labels in (("real", real_images, real_labels), ("fake", fake_images, fake_labels)):
+        if labels is not None and isinstance(labels, Tensor) and labels.dim() == 0:
+            raise ValueError(f"the {which} labels are a single number: expected one a sample, [B, ...]")
         if images is not None and labels is not None and len(labels) != len(images):
             raise ValueError(f"{len(labels)} {which} labels for {len(images)} {which} images: expected one a sample")
     if real_images is not None and fake_images is not None and (real_labels is None) != (fake_labels is None):

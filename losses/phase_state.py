@@ -16,7 +16,7 @@ from losses.convolution import InputGradients
 from losses.gradients import input_gradients
 from losses.numerics import autocast_dtype, refuse_float16
 from losses.outputs import DiscriminatorOutput, ScaleOutput, Scales, check_layout, describe_output, read_output
-from losses.phase_inputs import PhaseInputs, check_labels
+from losses.phase_inputs import PhaseInputs, check_labels, check_tensor
 from losses.profiling import D_BOTH, D_FAKE, D_REAL, G_FAKE, G_OTHER, mark
 from losses.random_features import random_features
 from losses.types import (
@@ -62,19 +62,9 @@ class PhaseState:
         self.objective = objective
         self.frozen = inputs.frozen or random_features
         self._transform = transform
-        fakes = inputs.fake_images
-        if self.phase == "generator":
-            assert inputs.generator is not None
-            assert inputs.latents is not None
-            fakes = generate_fakes(inputs.generator, inputs.latents, inputs.fake_labels)
+        fakes = inputs.fake_images if self.phase == "discriminator" else _made_fakes(inputs)
         reals = inputs.real_images
-        for name, images in (("real", reals), ("fake", fakes)):
-            if images is not None and not isinstance(images, Tensor):
-                raise ValueError(
-                    f"{name} images are of type {type(images).__name__}: expected a tensor, as torch.as_tensor makes it"
-                )
-        shown = fakes if fakes is not None else reals
-        assert shown is not None
+        shown = _shown(reals, fakes)
         # Losses are computed in full precision; only the networks run in whatever the caller's autocast says.
         self.device = shown.device
         device_type = self.device.type
@@ -104,7 +94,7 @@ class PhaseState:
     def real(self) -> Scales:
         """The discriminator on the real images; in the generator's phase without a graph."""
         if self.real_images is None:
-            raise ValueError("this method looks at real images in the generator's step: pass real_images")
+            raise ValueError(f"this method looks at real images in the {self.phase}'s step: pass real_images")
         if self._shares_forward:
             return self._both[0]
         with torch.set_grad_enabled(self.phase == "discriminator" and torch.is_grad_enabled()), mark(D_REAL):
@@ -265,6 +255,26 @@ def generate_fakes(generator: Generator, latents: Tensor, labels: Tensor | None)
     """Run the generator for the images that the discriminator is shown."""
     with mark(G_FAKE):
         return _run_generator(generator, latents, labels)
+
+
+def _made_fakes(inputs: PhaseInputs) -> Tensor:
+    """Return the images of the generator's phase, which it makes itself."""
+    if inputs.generator is None:
+        raise ValueError("the generator's loss runs the generator, and there is none: pass it")
+    if inputs.latents is None:
+        raise ValueError("the generator's loss makes images of latents, and there are none: pass them")
+    return generate_fakes(inputs.generator, inputs.latents, inputs.fake_labels)
+
+
+def _shown(reals: Tensor | None, fakes: Tensor | None) -> Tensor:
+    """Return the batch by which device and precision are told: the fakes, or the reals where there are none."""
+    for which, images in (("real", reals), ("fake", fakes)):
+        if images is not None:
+            check_tensor(f"{which} images", images)
+    shown = reals if fakes is None else fakes
+    if shown is None:
+        raise ValueError("a loss looks at images, and there are none: pass real_images")
+    return shown
 
 
 def _run_generator(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tensor:

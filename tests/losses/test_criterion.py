@@ -225,6 +225,17 @@ def test_fakes_or_latents_are_asked_for() -> None:
     assert given.total.item() == drawn.total.item()
 
 
+def test_images_and_latents_that_are_no_tensor_are_refused() -> None:
+    criterion = losses.Criterion("hinge", *networks())
+    for value, told in ((None, "there are no"), ([0.5], r"of type list: expected a tensor")):
+        with pytest.raises(ValueError, match=told):
+            criterion.discriminator_loss(value, latents(0))
+        with pytest.raises(ValueError, match=told):
+            criterion.generator_loss(value, images(0))
+    with pytest.raises(ValueError, match=r"latents are of type ndarray: expected a tensor, as torch\.as_tensor"):
+        criterion.generator_loss(latents(0).numpy())
+
+
 def test_a_function_is_no_discriminator_of_a_criterion() -> None:
     d, g = networks()
     with pytest.raises(ValueError, match="the discriminator is a function: expected a"):

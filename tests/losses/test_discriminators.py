@@ -206,6 +206,9 @@ def test_labels_that_are_not_one_a_sample_are_refused() -> None:
         losses.get("hinge").discriminator_loss(
             Conditional(), REAL, FAKE, real_labels=torch.tensor([0, 1, 2]), fake_labels=torch.tensor([0, 1, 2, 0])
         )
+    one = torch.tensor(1)
+    with pytest.raises(ValueError, match=r"the real labels are a single number: expected one a sample"):
+        losses.get("hinge").discriminator_loss(Conditional(), REAL, FAKE, real_labels=one, fake_labels=one)
     with pytest.raises(ValueError, match="real labels and no fake labels"):
         losses.get("hinge").discriminator_loss(Conditional(), REAL, FAKE, real_labels=torch.tensor([0, 1, 2, 0]))
 

@@ -199,6 +199,22 @@ def test_images_that_are_no_tensor_are_refused(images: Callable, smooth_critic: 
             discriminator_parts(losses.get("hinge"), smooth_critic(), real, fake)
 
 
+def test_what_a_phase_cannot_do_without_is_asked_for_by_name(
+    images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    critic, generator, method = smooth_critic(), tiny_generator(), losses.get("hinge")
+    with pytest.raises(ValueError, match=r"real images in the discriminator's step: pass real_images"):
+        method.discriminator_loss(critic, None, images(1))
+    with pytest.raises(ValueError, match=r"real images in the generator's step: pass real_images"):
+        losses.get("rp_bce").generator_loss(critic, generator, latents)
+    with pytest.raises(ValueError, match=r"there are none: pass real_images"):
+        losses.get("r1").discriminator_loss(critic, None, None, step=0)
+    with pytest.raises(ValueError, match=r"makes images of latents, and there are none: pass them"):
+        method.generator_loss(critic, generator, None)
+    with pytest.raises(ValueError, match=r"runs the generator, and there is none: pass it"):
+        method.generator_loss(critic, None, latents)
+
+
 def test_a_batch_of_no_images_is_refused(
     images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
 ) -> None:
