@@ -14,6 +14,9 @@ def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
 
     It is itself differentiable. The gradient of the sum is the per-sample gradient as long as no sample looks at
     another (BatchNorm does).
+
+    Raises:
+        ValueError: where the critic does not depend on the images, so that there is no gradient to penalize.
     """
     (gradient,) = input_gradients([images], [critic])
     return gradient
@@ -22,5 +25,19 @@ def input_gradient(images: Tensor, critic: Tensor) -> Tensor:
 def input_gradients(batches: Sequence[Tensor], critics: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return what `input_gradient` returns for each batch of images and its critic values, from one backward pass."""
     with mark(INPUT_GRADIENT):
-        gradients = torch.autograd.grad([critic.sum() for critic in critics], batches, create_graph=True)
-    return tuple(map(in_full_precision, gradients))
+        _check_graph(all(critic.requires_grad for critic in critics))
+        gradients = torch.autograd.grad(
+            [critic.sum() for critic in critics], batches, create_graph=True, allow_unused=True
+        )
+        found = [gradient for gradient in gradients if gradient is not None]
+        _check_graph(len(found) == len(batches))
+    return tuple(map(in_full_precision, found))
+
+
+def _check_graph(is_there: bool) -> None:  # noqa: FBT001 - the one thing it is about
+    """Raise ValueError where a network has cut its output off from its input."""
+    if not is_there:
+        raise ValueError(
+            "a gradient by a network's input is asked for, and its output does not depend on the input as far as "
+            "autograd can tell: let the network run without torch.no_grad(), .detach() and .item() inside"
+        )

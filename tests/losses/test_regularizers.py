@@ -70,6 +70,29 @@ def test_a_flat_critic_gives_finite_values_and_gradients(
         assert parameter.grad is None or parameter.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("name", [*ONE_CENTRED, *ZERO_CENTRED])
+def test_a_critic_that_is_cut_off_from_its_images_is_named_and_not_torchs_graph(
+    name: str, images: Callable, smooth_critic: Callable
+) -> None:
+    critic = smooth_critic()
+    cuts: list[Callable[[Tensor], Tensor]] = [
+        torch.no_grad()(critic),
+        lambda x: critic(x.detach()),
+        lambda x: critic(torch.ones_like(x)),
+    ]
+    for cut in cuts:
+        with pytest.raises(ValueError, match=r"does not depend on the input .* without torch\.no_grad\(\)"):
+            term(cut, name, images(0), images(1))
+
+
+def test_path_length_names_a_generator_that_is_cut_off_from_its_latents(
+    images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    generator, method = tiny_generator(), losses.get("bce_ns + gp_pathlen")
+    with pytest.raises(ValueError, match=r"does not depend on the input"):
+        method.generator_loss(smooth_critic(), lambda z: generator(z.detach()), latents, step=0, state={})
+
+
 def test_the_norm_has_finite_derivatives_of_second_order_at_zero() -> None:
     g = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
     (first,) = torch.autograd.grad((losses.numerics.norms(g) - 1).square().sum(), g, create_graph=True)
