@@ -1,5 +1,6 @@
 """Discriminators that answer with a distribution or with a point of space instead of a number."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -54,12 +55,12 @@ class Realness(Objective):
         return self.outcomes
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        real, fake = (anchor.log() for anchor in self._anchors(real_logits))
+        real, fake = self._log_anchors(real_logits)
         return _divergence(real, real_logits) + _divergence(fake, fake_logits)
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         real = required_reals(self.name, real_logits)
-        goal, start = (anchor.log() for anchor in self._anchors(fake_logits))
+        goal, start = self._log_anchors(fake_logits)
         if self.relativistic:
             check_pairs(self.name, real, fake_logits)
             goal = log_softmax(real, dim=1)
@@ -72,11 +73,21 @@ class Realness(Objective):
     def _outcomes(self, like: Tensor) -> Tensor:
         return (torch.arange(self.outcomes, device=like.device, dtype=like.dtype) + 0.5) / self.outcomes
 
-    def _anchors(self, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _log_anchors(self, like: Tensor) -> tuple[Tensor, Tensor]:
         u = self._outcomes(like)
-        real = u**self.skew * (1 - u)
-        real = real / real.sum()
+        if self.skew * math.log(2 * self.outcomes) > _log_of_zero(like.dtype):
+            # The power is 0 at the near end, whose logarithm times 0 is NaN. Elsewhere it stays, bit for bit.
+            real = log_softmax(self.skew * u.log() + torch.log1p(-u), dim=0)
+        else:
+            powers = u**self.skew * (1 - u)
+            real = (powers / powers.sum()).log()
         return real, real.flip(0)
+
+
+def _log_of_zero(dtype: torch.dtype) -> float:
+    """Return the x from which on exp(-x) is rounded to 0: half of the least number above it."""
+    limits = torch.finfo(dtype)
+    return -math.log(limits.tiny) - math.log(limits.eps / 2)
 
 
 def _divergence(log_probability: Tensor, logits: Tensor) -> Tensor:

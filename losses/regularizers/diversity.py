@@ -34,7 +34,8 @@ class ModeSeeking(Regularizer):
     The ratio is one of batch means, as in the authors' code, and not a mean of ratios a sample, whose inverse a single
     pair of equal images would rule. The authors' DCGAN code also judges both batches in each player's loss, which
     doubles them; here they stay.
-    The inverse grows without limit as the generator collapses, up to 1e5, and with it the gradient.
+    The inverse grows without limit as the generator collapses, up to 1e5, and with it the gradient. Where all latents
+    meet their equals, as those of a small discrete law may, there is nothing to compare and the term is 0.
 
     Formula:
         weight / (E |G(z_1) - G(z_2)|_1 / E |z_1 - z_2|_1 + 1e-5)
@@ -59,7 +60,10 @@ class ModeSeeking(Regularizer):
 
     def __call__(self, context: Context) -> Tensor:
         images, latents = _distances(context)
-        return 1 / (images.mean() / latents.mean() + 1e-5)
+        differ = latents.mean() > 0
+        # The inner `where` keeps the division away from 0: masking only its result would still give 0 * inf = NaN.
+        inverse = 1 / (images.mean() / torch.where(differ, latents.mean(), 1.0) + 1e-5)
+        return torch.where(differ, inverse, 0.0)
 
 
 @final
@@ -71,7 +75,8 @@ class DiversitySensitive(Regularizer):
     Both distances are means, over pixels and over latent dimensions, so that the bound does not depend on the image's
     size. Two natural images in [-1, 1] differ by about half as much as two standard normal latents, hence the default
     bound, where the term stops pushing; the paper chooses its own for each task. The authors' code has none by default,
-    and lets the gradient through one image of the pair only.
+    and lets the gradient through one image of the pair only. A pair of equal latents, which a discrete law draws now
+    and then, asks for nothing and counts as different enough.
 
     Formula:
         -weight * E min(|G(z_1) - G(z_2)|_1 / |z_1 - z_2|_1, tau)
@@ -98,7 +103,9 @@ class DiversitySensitive(Regularizer):
 
     def __call__(self, context: Context) -> Tensor:
         images, latents = _distances(context)
-        return -(images / latents).clamp(max=self.tau).mean()
+        differ = latents > 0
+        ratios = images / torch.where(differ, latents, 1.0)
+        return -torch.where(differ, ratios, self.tau).clamp(max=self.tau).mean()
 
 
 @final

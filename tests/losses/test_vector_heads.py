@@ -148,6 +148,30 @@ def test_realness_is_finite_however_far_the_logits_are(game: str, scale: float) 
     assert all(slope is None or bool(slope.isfinite().all()) for slope in slopes)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("outcomes", "skew"), [(51, 22), (51, 25), (51, 200), (2, 3000)])
+def test_anchors_of_realness_that_underflow_are_still_distributions(
+    outcomes: int, skew: int, dtype: torch.dtype
+) -> None:
+    """The least of them is 0 in float32, or all are; logarithms take over where that begins, between 22 and 25."""
+    real, fake = (logits(seed, outputs=outcomes, scale=1).to(dtype).requires_grad_() for seed in (1, 2))
+    u = (np.arange(outcomes) + 0.5) / outcomes
+    log_up = skew * np.log(u) + np.log1p(-u)
+    log_up -= scipy.special.logsumexp(log_up)
+
+    def divergence(log_anchor: Array, heads: Tensor) -> float:
+        gap = log_anchor - scipy.special.log_softmax(heads.detach().double().numpy(), axis=1)
+        return float((np.exp(log_anchor) * gap).sum(1).mean())
+
+    game = objective(f"realness(outcomes={outcomes}, skew={skew}, relativistic=False)")
+    up_of_real, down_of_fake = divergence(log_up, real), divergence(log_up[::-1], fake)
+    found = game.discriminator(real, fake), game.generator(fake, real)
+    assert found[0].item() == pytest.approx(up_of_real + down_of_fake, rel=1e-5)
+    assert found[1].item() == pytest.approx(divergence(log_up, fake) - down_of_fake, rel=1e-5, abs=1e-5)
+    slopes = (*torch.autograd.grad(found[0], (real, fake)), *torch.autograd.grad(found[1], (fake,)))
+    assert all(bool(slope.isfinite().all()) for slope in slopes)
+
+
 def test_sphere_gan_measures_from_the_north_pole() -> None:
     a, b = logits(1, outputs=1024, scale=0.1), logits(2, outputs=1024, scale=0.03)
 

@@ -48,6 +48,27 @@ def test_dsgan_clamps_the_ratio_of_each_sample(generator_value: Callable) -> Non
     assert found.item() == pytest.approx(-np.minimum(ratios, tau).mean(), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("expression", "equal"), [("dsgan(tau=1000)", 1), ("dsgan(tau=1000)", 6), ("msgan", 6)])
+def test_pairs_of_equal_latents_ask_for_nothing(
+    expression: str, equal: int, dtype: torch.dtype, generator_value: Callable
+) -> None:
+    """As a discrete law draws them: their distance is 0, and 0/0 is no number, nor is its gradient."""
+    latents, weight = points(1, 6, 3, dtype), points(2, 3, 8, dtype).requires_grad_()
+    second = latents.roll(1, 0)
+    second[:equal] = latents[:equal]
+    found = generator_value(
+        expression, None, latents, generator=lambda z: torch.tanh(z @ weight), sample_latents=lambda *_: second
+    )
+    change = (torch.tanh(latents @ weight) - torch.tanh(second @ weight)).abs().mean(1)[equal:]
+    ratios = change / (latents - second).abs().mean(1)[equal:]
+    expected = -(1000 * equal + ratios.sum()) / 6 if expression != "msgan" else torch.zeros((), dtype=dtype)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+    (slope,) = torch.autograd.grad(found, weight)
+    assert slope.isfinite().all()
+    assert bool(slope.any()) == (equal < 6)
+
+
 def uniform(latents: Tensor, rng: torch.Generator | None) -> Tensor:
     return 2 * torch.rand(latents.shape, generator=rng, dtype=latents.dtype) - 1
 
