@@ -73,6 +73,12 @@ class SpectralNorm(Constraint):
                     f"({type(layer).__name__}) is no parameter: a hook computes it, such as that of "
                     f"torch.nn.utils.weight_norm; use torch.nn.utils.parametrizations instead, or leave {self.name} out"
                 )
+            if not bool(layer.weight.detach().any()):
+                raise ValueError(
+                    f"{self.name} divides the weight of each layer by its largest singular value, and that of "
+                    f"{name or 'the discriminator'} ({type(layer).__name__}) is 0: start it from anything but zeros, "
+                    f"or leave {self.name} out"
+                )
         # The power iteration starts from torch's global generator, the only one it knows: that of the CPU is given a
         # fixed start and put back afterwards, and the layer is taken there meanwhile. What it starts from is the same
         # in an evaluation and under autocast, and can be trained afterwards.
@@ -116,7 +122,9 @@ class GradNorm(Constraint):
             raise ValueError(f"grad_norm: the discriminator is not divided by its slope: {WRAP_FIRST}")
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
-        return GradientNormalized(discriminator)
+        # A second division would be another discriminator, and pass `check` as well as the first.
+        divided = any(isinstance(module, GradientNormalized) for module in discriminator.modules())
+        return discriminator if divided else GradientNormalized(discriminator)
 
 
 class GradientNormalized(nn.Module):

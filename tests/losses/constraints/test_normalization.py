@@ -111,6 +111,16 @@ def test_spectral_norm_refuses_a_weight_that_a_hook_computes_and_changes_nothing
     assert list(critic.state_dict()) == before
 
 
+def test_spectral_norm_refuses_a_weight_of_zeros_and_changes_nothing() -> None:
+    """Divided by its largest singular value, which is 0, it would be NaN, and with it every loss."""
+    critic = layered()
+    nn.init.zeros_(critic[2].weight)
+    before = list(critic.state_dict())
+    with pytest.raises(ValueError, match=r"that of 2 \(ConvTranspose2d\) is 0: start it from anything but zeros"):
+        SpectralNorm().wrap(critic)
+    assert list(critic.state_dict()) == before
+
+
 def test_spectral_norm_comes_on_top_of_another_parametrization() -> None:
     critic = SpectralNorm().wrap(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)))
     for _ in range(60):
@@ -171,6 +181,15 @@ def test_a_loss_with_grad_norm_and_labels_trains_what_knows_the_labels(images: C
     )
     parts.total.backward()
     assert [bool(row.any()) for row in critic.discriminator.embedding.weight.grad] == [True, True, False]
+
+
+def test_grad_norm_divides_once_however_often_it_is_asked_to(images: Callable) -> None:
+    once = GradNorm().wrap(Shaped())
+    inside = nn.Sequential(once, nn.Flatten(0))
+    for again in (once, inside):
+        torch.testing.assert_close(GradNorm().wrap(again)(images(0)), once(images(0)), rtol=0, atol=0)
+    criterion = losses.Criterion("hinge + grad_norm", once, nn.Linear(2, 2))
+    assert criterion.discriminator is once
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
