@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from losses.numerics import in_full_precision
-from losses.outputs import Output, Scales
+from losses.outputs import Output, Scales, describe_output
 from losses.phase_state import PhaseState, memory_key
 from losses.profiling import D_OTHER, mark
 from losses.types import Declared, Need, PartState, Phase, Role
@@ -230,7 +230,13 @@ class Context:
 
     def frozen_features(self, images: Tensor) -> Tensor:
         """Return fixed features [B, d] of the images, differentiable in them: the caller's network or random ones."""
-        return self.whole(in_full_precision(self._phase_state.frozen(images)))
+        features = self._phase_state.frozen(images)
+        if not isinstance(features, Tensor) or features.dim() == 0 or len(features) != len(images):
+            raise ValueError(
+                f"{self._part} compares images in features of the frozen network, which returned "
+                f"{describe_output(features)}: expected features of {len(images)} samples, [B, d]"
+            )
+        return self.whole(in_full_precision(features))
 
     def critic_gradient(self, points: Tensor) -> Tensor:
         """Return the gradient of the critic at points that this part made, shaped like them, itself differentiable."""

@@ -60,7 +60,8 @@ class PhaseState:
         self.inputs = inputs
         self.phase = inputs.phase
         self.objective = objective
-        self.frozen = inputs.frozen or random_features
+        # Not by its truth: an empty nn.Sequential, which takes the pixels themselves for features, has the length 0.
+        self.frozen = random_features if inputs.frozen is None else inputs.frozen
         self._transform = transform
         fakes = inputs.fake_images if self.phase == "discriminator" else _made_fakes(inputs)
         reals = inputs.real_images

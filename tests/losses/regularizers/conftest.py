@@ -25,9 +25,8 @@ def value(
         generator,
         latents,
         real,
-        frozen=lambda x: x.flatten(1),
         rng=torch.Generator().manual_seed(seed),
-        **{"step": 0, **options},
+        **{"step": 0, "frozen": lambda x: x.flatten(1), **options},
     )
     return found[method.regularizers[0].name].value
 

@@ -208,3 +208,29 @@ def test_the_features_stay_in_full_precision_under_autocast(generator_value: Cal
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = generator_value("swg", real, fake)
     assert found.item() == pytest.approx(exact.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mmd_feat", "perceptual"])
+def test_an_empty_sequence_of_layers_is_the_network_that_gives_pixels(name: str, generator_value: Callable) -> None:
+    real, latents = points(1), points(2)
+    pixels = generator_value(name, real, latents, frozen=torch.nn.Identity())
+    assert generator_value(name, real, latents, frozen=torch.nn.Sequential()).item() == pixels.item()
+    assert generator_value(name, real, latents, frozen=None).item() != pytest.approx(pixels.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (lambda x: (x, x), r"a tuple of 2 \("),
+        (lambda x: {"features": x}, "a dict"),
+        (lambda x: x.mean(0), r"a tensor of shape \(4,\)"),
+        (lambda x: x.mean(), r"a tensor of shape \(\)"),
+    ],
+    ids=["tuple", "dict", "one for all", "number"],
+)
+@pytest.mark.parametrize("name", ["mmd_feat", "perceptual"])
+def test_what_a_frozen_network_may_not_return_is_named(
+    name: str, returned: Callable, told: str, generator_value: Callable
+) -> None:
+    with pytest.raises(ValueError, match=rf"{name} .* frozen network, which returned {told}.*: expected .* 6 samples"):
+        generator_value(name, points(1), points(2), frozen=returned)
