@@ -58,17 +58,18 @@ def test_a_program_on_stdin_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_file_is_imported_once_by_whatever_name_and_another_of_its_name_is_another(tmp_path: Path) -> None:
     told = tmp_path / "told"
     source = f"with open({str(told)!r}, 'a') as told:\n    told.write('.')\n"
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / f"own_{folder}.py").write_text(source)
-    one, two = (tmp_path / folder / f"own_{folder}.py" for folder in ("one", "two"))
+    one, two = (tmp_path / folder / "own_loss_of_a_folder.py" for folder in ("one", "two"))
+    for path in (one, two):
+        path.parent.mkdir()
+        path.write_text(source)
     link = tmp_path / "link.py"
     link.symlink_to(one)
     before = set(sys.modules)
     try:
-        for path in (one, one, link, two):
+        for path in (one, one, link, two, one, two):
             plugins.import_file(path)
         assert told.read_text() == ".."
+        assert {plugins.file_of(name) for name in set(sys.modules) - before} >= {one.resolve(), two.resolve()}
     finally:
         for name in set(sys.modules) - before:
             del sys.modules[name]
