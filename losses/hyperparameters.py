@@ -34,6 +34,14 @@ def parameter(
     return field(default=default, metadata=dict(zip(LIMITS, (ge, gt, le, lt, choices), strict=True)))
 
 
+def type_of(spec: "Field[Any]") -> type[float] | None:
+    """Return the type of a part's field, or None where no hyper-parameter has it.
+
+    Under `from __future__ import annotations` a field knows the name of its type alone.
+    """
+    return next((kind for kind in (int, float, bool) if spec.type in (kind, kind.__name__)), None)
+
+
 def checked(owner: str, spec: "Field[Any]", value: object) -> object:
     """Return the value of a part's field in the field's own type.
 
@@ -42,14 +50,15 @@ def checked(owner: str, spec: "Field[Any]", value: object) -> object:
         TypeError: the field itself is no int, float or bool.
     """
     label = f"{owner}({spec.name}={value!r})"
-    if spec.type not in (int, float, bool):
+    kind = type_of(spec)
+    if kind is None:
         raise TypeError(f"{label}: a hyper-parameter is an int, a float or a bool, not {spec.type}")
-    accepted = {float: (int, float), int: (int,), bool: (bool,)}[spec.type]
-    if not isinstance(value, accepted) or (isinstance(value, bool) and spec.type is not bool):
+    accepted = {float: (int, float), int: (int,), bool: (bool,)}[kind]
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         default = "" if spec.default is MISSING else f", such as {spec.name}={format_value(spec.default)}"
-        raise ValueError(f"{label}: expected {_with_article(spec.type)}{default}")
+        raise ValueError(f"{label}: expected {_with_article(kind)}{default}")
     try:
-        number = spec.type(value)
+        number = kind(value)
     except OverflowError as error:
         raise ValueError(f"{label}: expected a finite number") from error
     if isinstance(number, int) and number.bit_length() > _MOST_BITS:

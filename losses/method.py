@@ -18,6 +18,7 @@ from losses.terms import collect, transform_images
 from losses.types import (
     BATCH_NORM_ORDER,
     DIFFERENTIATED,
+    PHASES,
     BatchNorm,
     Discriminator,
     Features,
@@ -73,6 +74,7 @@ class Method:
         twice = [name for name, count in Counter(part.name for part in self.parts).items() if count > 1]
         if twice:
             raise ValueError(f"{twice[0]} is given twice: a method has each part once")
+        _refuse_phases(self)
         _refuse_packing(self)
         _refuse_alone(self)
         if not self.name:
@@ -338,6 +340,14 @@ class Method:
                     f"into real_labels= and fake_labels=)"
                 )
             constraint.check(discriminator)
+
+
+def _refuse_phases(method: Method) -> None:
+    """Raise ValueError for a part that would act in no phase, and so be left out of every loss without a word."""
+    for part in method.parts:
+        if isinstance(part, Regularizer | LogitTransform) and getattr(part, "phase", None) not in PHASES:
+            given = f"the phase {part.phase!r}" if hasattr(part, "phase") else "no phase"
+            raise ValueError(f'{part.name} has {given}: write `phase: ClassVar = "generator"`, or "discriminator"')
 
 
 def _refuse_alone(method: Method) -> None:

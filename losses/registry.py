@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 from losses import plugins
 from losses.parts import Constraint, InputTransform, LogitTransform, Objective, Part, Regularizer
@@ -32,7 +32,8 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
     """Give a part its name. Decorate a frozen dataclass derived from one of the four kinds.
 
     Raises:
-        ValueError: for a name that is taken or not lower_snake_case, or a field without a default.
+        ValueError: for a name that is taken, also by a method of the catalogue, or not lower_snake_case, or a field
+            without a default.
         TypeError: for a class that is no frozen dataclass of one of the four kinds, and for anything but a name.
     """
     if not isinstance(name, str):  # used without parentheses, it is given the class
@@ -72,7 +73,13 @@ def _check_revision(name: str, part: type[Part]) -> None:
 
 
 def parts(kind: Kind | None = None) -> dict[str, type[Part]]:
-    """Return the registered parts of a kind, or all, sorted by name. The first call loads what others provide."""
+    """Return the registered parts of a kind, or all, sorted by name. The first call loads what others provide.
+
+    Raises:
+        ValueError: for a kind that there is not, naming the nearest.
+    """
+    if kind is not None and kind not in get_args(Kind):
+        raise ValueError(f"unknown kind {kind!r}{did_you_mean(str(kind), get_args(Kind))}: {', '.join(get_args(Kind))}")
     _load_plugins()
     return {name: _parts[name] for name in sorted(_parts) if kind is None or _parts[name].kind == kind}
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 Kind = Literal["objective", "regularizer", "transform", "constraint", "method"]
 Phase = Literal["discriminator", "generator"]
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 Role = Literal["real", "fake", "other"]
 """What a batch is to the discriminator: the real one, the generated one, or points that some part made up."""
 Need = Literal[

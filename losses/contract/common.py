@@ -12,11 +12,12 @@ from losses import registry
 from losses.catalogue import get
 from losses.contract.check import Case, UndecidedError
 from losses.contract.host_sync import ForbidHostSync
-from losses.contract.toy_problem import PHASES, ToyProblem, gradients, method_with, number
+from losses.contract.toy_problem import ToyProblem, gradients, method_with, number
 from losses.description import describe
+from losses.hyperparameters import type_of
 from losses.parts import Part
 from losses.phase_inputs import PhaseInputs
-from losses.types import Phase
+from losses.types import PHASES, Phase
 
 STEPS: Final = 3
 
@@ -77,7 +78,7 @@ def _variants(part: Part) -> Iterator[Part]:
     """Yield a part as it is, and with each of its zeros made 1: a start or a length of 0 switches the count off."""
     yield _due_always(part)
     for spec in dataclasses.fields(part):
-        if spec.type in (int, float) and getattr(part, spec.name) == 0:
+        if type_of(spec) in (int, float) and getattr(part, spec.name) == 0:
             yield dataclasses.replace(_due_always(part), **{spec.name: 1})
 
 

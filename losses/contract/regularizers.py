@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from losses.context import Context
 from losses.contract.check import Case, UndecidedError
-from losses.contract.toy_problem import PHASES, Batch, ToyProblem, drawn, gradients, is_close, method_with, number
+from losses.contract.toy_problem import Batch, ToyProblem, drawn, gradients, is_close, method_with, number
 from losses.loss_parts import LossPart
 from losses.parts import Regularizer
 from losses.registry import part as part_named
 from losses.suggest import did_you_mean
-from losses.types import Need, Phase, State
+from losses.types import PHASES, Need, Phase, State
 
 EPSILON: Final = 1e-5
 """The step of central differences."""

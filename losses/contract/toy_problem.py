@@ -23,7 +23,6 @@ SAMPLES: Final = 6
 """The batch, for each sample of a pack."""
 STEEPNESS: Final = 3.0
 """The factor on the weights of a steep critic: slopes below 1 become slopes above 1, where one-sided terms act."""
-PHASES: Final[tuple[Phase, ...]] = ("discriminator", "generator")
 
 _HIDDEN: Final = 6
 _Features = Literal["none", "flat", "maps"]

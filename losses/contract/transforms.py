@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from losses.contract.check import Case, UndecidedError
-from losses.contract.toy_problem import PHASES, ToyProblem, gradients, method_with, number
+from losses.contract.toy_problem import ToyProblem, gradients, method_with, number
 from losses.parts import InputTransform, LogitTransform
 from losses.registry import part as part_named
-from losses.types import Phase
+from losses.types import PHASES, Phase
 
 OBJECTIVES: Final = ("bce_ns", "rp_bce")
 """One that reads each logit by itself, and one that pairs reals with fakes and reads reals in the generator too."""

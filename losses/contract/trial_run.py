@@ -10,11 +10,11 @@ from torch import Tensor
 from losses import plugins
 from losses.context import Context
 from losses.contract.check import Case, place_of
-from losses.contract.toy_problem import PHASES, ToyProblem, method_with
+from losses.contract.toy_problem import ToyProblem, method_with
 from losses.method import Method
 from losses.parts import LogitTransform, Objective, Part, Regularizer
 from losses.suggest import did_you_mean
-from losses.types import Need
+from losses.types import PHASES, Need
 
 NAME = "trial run"
 """What a failure is called among the findings; one that succeeds is not mentioned."""

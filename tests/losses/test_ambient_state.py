@@ -12,14 +12,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import losses
 from losses import random_features as features_module
 from losses import registry
-from losses.contract.toy_problem import PHASES, ToyProblem, gradients, method_with
+from losses.contract.toy_problem import ToyProblem, gradients, method_with
 from losses.loss_parts import LossPart, LossParts
 from losses.method import Method
 from losses.modes import _detached
 from losses.outputs import DiscriminatorOutput
 from losses.parts import Constraint
 from losses.random_features import random_features
-from losses.types import Phase
+from losses.types import PHASES, Phase
 
 METHODS = {name: method_with(part()) for name, part in registry.parts().items() if not issubclass(part, Constraint)}
 

@@ -13,8 +13,8 @@ from slow_cases import sampled
 from torch import Tensor, nn
 
 import losses
-from losses.contract.toy_problem import PHASES, Batch, ToyProblem
-from losses.types import Phase
+from losses.contract.toy_problem import Batch, ToyProblem
+from losses.types import PHASES, Phase
 from losses.whole_batch import WholeBatch
 
 PROCESSES = 2

@@ -174,6 +174,73 @@ def test_registration_refuses_what_it_cannot_name_or_build() -> None:
         losses.register("demanding")(Demanding)
 
 
+@pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize("name", ["wgan", "r3gan", "san"])
+def test_a_part_cannot_take_the_name_of_a_method_which_would_be_trained_in_its_place(name: str) -> None:
+    before = str(losses.get(name))
+    with pytest.raises(ValueError, match=f"the name '{name}' is taken by a method of the catalogue"):
+        make_objective(name)
+    assert str(losses.get(name)) == before
+
+
+@pytest.mark.parametrize("kind", ["objectives", "penalty", "Objective"])
+def test_a_kind_that_there_is_not_is_no_empty_list(kind: str) -> None:
+    with pytest.raises(ValueError, match=rf"unknown kind '{kind}'.*: objective, regularizer, transform, constraint"):
+        losses.names(kind)
+    with pytest.raises(ValueError, match="unknown kind"):
+        losses.describe("hinge", kind)
+
+
+@pytest.mark.usefixtures("scratch_registry")
+@pytest.mark.parametrize("phase", ["critic", "Generator", None])
+def test_a_term_that_would_act_in_no_phase_is_refused(phase: str | None) -> None:
+    """It would be due in no update, and the method be trained without it."""
+
+    @losses.register("lost")
+    @dataclass(frozen=True)
+    class Lost(losses.Regularizer):
+        every: int = losses.parameter(1, ge=1)
+
+        def __call__(self, context: losses.Context) -> Tensor:
+            return context.real_logits.mean()
+
+    if phase is not None:
+        Lost.phase = phase
+    told = "no phase" if phase is None else f"the phase '{phase}'"
+    with pytest.raises(ValueError, match=f'lost has {told}: write `phase: ClassVar = "generator"`, or'):
+        losses.get("hinge + lost")
+
+
+POSTPONED = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import losses
+
+
+@losses.register("postponed")
+@dataclass(frozen=True)
+class Postponed(losses.InputTransform):
+    scale: float = losses.parameter(2.0, gt=0)
+    times: int = losses.parameter(1)
+    inward: bool = losses.parameter(True)
+
+    def __call__(self, images, context, role):
+        return self.scale * images
+"""
+
+
+@pytest.mark.usefixtures("scratch_registry")
+def test_a_part_may_be_written_under_postponed_annotations() -> None:
+    """Its fields then know the names of their types alone."""
+    exec(POSTPONED, {"__name__": __name__})
+    assert str(losses.get("hinge + postponed(3, inward=False)")) == "hinge + postponed(scale=3, times=1, inward=False)"
+    for wrong, told in (("scale=-1", "more than 0"), ("times=1.5", "expected an int"), ("inward=1", "True or False")):
+        with pytest.raises(ValueError, match=told):
+            losses.get(f"hinge + postponed({wrong})")
+
+
 def test_hyper_parameters_are_checked_and_normalized_in_python_too() -> None:
     part = registry.part("r1")
     assert part(gamma=2) == part(gamma=2.0)
