@@ -219,10 +219,10 @@ def test_compiled_code_has_one_matrix_whatever_the_limit(monkeypatch: pytest.Mon
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-13)
 
 
-def lived(name: str, batch: int, *, penalty: bool) -> tuple[TensorMemory, Kept]:
-    """Return what a loss, or a penalty on the slope of its critic, keeps in 16 float32 dimensions with both passes."""
-    game = objective(f"{name}(dimension=16)")
-    real, fake = (torch.empty(batch, 16, device="meta", requires_grad=True) for _ in range(2))
+def lived(name: str, batch: int, *, penalty: bool, dimension: int = 16) -> tuple[TensorMemory, Kept]:
+    """Return what a loss, or a penalty on the slope of its critic, keeps in so many dimensions with both passes."""
+    game = objective(f"{name}(dimension={dimension})")
+    real, fake = (torch.empty(batch, dimension, device="meta", requires_grad=True) for _ in range(2))
     with TensorMemory() as memory:
         with Kept() as kept:
             value = game.critic(real, real.detach(), fake).sum() if penalty else game.discriminator(real, fake)
@@ -255,6 +255,22 @@ def test_memory_is_bounded_by_the_limit_and_not_by_the_pairs(
     assert memory.largest == pairs.LIMIT
     assert kept.size < MIB / 2
     assert 2 * MIB < memory.peak < 10 * MIB
+
+
+@pytest.mark.parametrize("name", ["mmd_rbf", "mmd_rq"])
+def test_a_narrow_head_is_bounded_too_whose_kernel_has_more_terms_than_dimensions(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "LIMIT", 2**14)
+    memory, _ = lived(name, 128, penalty=False, dimension=2)
+    assert 2**13 < memory.largest <= pairs.LIMIT
+
+
+def test_pairs_fit_up_to_the_limit_and_it_included(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = torch.ones(4, 8), torch.ones(6, 8)
+    for limit, width, expected in ((192, None, True), (191, None, False), (24, 1, True), (23, 1, False)):
+        monkeypatch.setattr(pairs, "LIMIT", limit)
+        assert pairs.fit(x, y, width) is expected
 
 
 def test_the_counts_of_memory_are_right_where_they_can_be_worked_out() -> None:
