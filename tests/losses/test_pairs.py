@@ -266,6 +266,24 @@ def test_a_narrow_head_is_bounded_too_whose_kernel_has_more_terms_than_dimension
     assert 2**13 < memory.largest <= pairs.LIMIT
 
 
+def test_a_block_is_a_single_row_where_a_row_alone_has_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "LIMIT", 2)
+    memory, _ = lived("mmd_rq", 32, penalty=False)
+    assert memory.largest == 32 * 16  # a batch, or the differences of one sample from it
+
+
+def test_columns_of_heads_are_ranked_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second number in memory, as a column of critics is, for which a search would make a copy of its own."""
+    heads = torch.linspace(-1, 1, 24).reshape(12, 2)
+    expected = pairs.share_above(heads[:, 0], heads[:, 1]).item()
+    monkeypatch.setattr(pairs, "LIMIT", 1)
+    torch.set_warn_always(True)
+    try:
+        assert pairs.share_above(heads[:, 0], heads[:, 1]).item() == pytest.approx(expected)
+    finally:
+        torch.set_warn_always(False)
+
+
 def test_pairs_fit_up_to_the_limit_and_it_included(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = torch.ones(4, 8), torch.ones(6, 8)
     for limit, width, expected in ((192, None, True), (191, None, False), (24, 1, True), (23, 1, False)):
