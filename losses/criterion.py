@@ -431,8 +431,8 @@ def _check_module(player: Phase, network: object) -> None:
 
 
 def _whole_batch(all_reduce: AllReduce | None, rank: int | None, processes: int | None) -> WholeBatch:
-    if all_reduce is None:
-        return WholeBatch()
+    if all_reduce is None:  # which several processes need, and are refused without
+        return WholeBatch(None, rank or 0, 1 if processes is None else processes)
     if rank is None or processes is None:
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
             raise ValueError("all_reduce without rank= and processes=, and torch.distributed is not initialized")

@@ -144,3 +144,9 @@ def test_a_rank_outside_the_processes_and_a_missing_sum_are_refused() -> None:
         WholeBatch(lambda _: None, 2, 2)
     with pytest.raises(ValueError, match="need all_reduce"):
         WholeBatch(None, 0, 2)
+    networks = (torch.nn.Linear(2, 1), torch.nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="4 processes need all_reduce"):
+        losses.Criterion("ra_bce", *networks, rank=1, processes=4)
+    with pytest.raises(ValueError, match="rank 1 of 1 processes"):
+        losses.Criterion("ra_bce", *networks, rank=1)
+    losses.Criterion("ra_bce", *networks, rank=0, processes=1)
