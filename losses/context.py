@@ -184,7 +184,12 @@ class Context:
         return self.uniform(images.shape[0], *(1,) * (images.dim() - 1), like=images)
 
     def normal_like(self, tensor: Tensor) -> Tensor:
-        """Draw standard normals shaped like the tensor, from this part's stream."""
+        """Draw standard normals shaped like the tensor, from this part's stream; ValueError if it holds no floats."""
+        if not tensor.is_floating_point():
+            raise ValueError(
+                f"{self._part} draws normal numbers for a batch of {tensor.dtype}: expected floats; fresh latents of "
+                f"another law are drawn by sample_latents"
+            )
         return torch.randn(tensor.shape, generator=self.rng, device=tensor.device, dtype=tensor.dtype)
 
     def discriminator(self, images: Tensor, role: Role = "other") -> Output:

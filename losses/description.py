@@ -75,6 +75,11 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     Raises:
         ValueError: for an unknown name or one that is not of the kind asked for, naming the nearest.
     """
+    if not isinstance(name, str):
+        text = getattr(name, "name", "hinge")  # of a part or a method
+        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+            f"expected a name, got {type(name).__name__}: write it as text, {text!r}"
+        )
     known = names(kind)
     if name not in known:
         what = kind or "name"

@@ -94,6 +94,10 @@ def test_describe_names_the_nearest() -> None:
         losses.describe("hing")
     with pytest.raises(ValueError, match=r"unknown constraint 'hinge'.*; known: critic_steps, grad_norm,"):
         losses.describe("hinge", "constraint")
+    with pytest.raises(ValueError, match=r"expected a name, got Method: write it as text, 'wgan'"):
+        losses.describe(losses.get("wgan"))
+    with pytest.raises(ValueError, match=r"expected a name, got NoneType: write it as text, 'hinge'"):
+        losses.describe(None)
 
 
 @pytest.mark.usefixtures("scratch_registry")

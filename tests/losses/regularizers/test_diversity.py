@@ -104,6 +104,12 @@ def test_latents_of_another_shape_are_refused(generator_value: Callable) -> None
         generator_value("dsgan", None, points(0), sample_latents=lambda latents, rng: latents[:2])
 
 
+@pytest.mark.parametrize("name", ["msgan", "dsgan", "zcr_g", "jacobian_clamp"])
+def test_latents_of_whole_numbers_have_no_normal_neighbors(name: str, generator_value: Callable) -> None:
+    with pytest.raises(ValueError, match=rf"{name} draws normal numbers for a batch of torch.int64: .*sample_latents"):
+        generator_value(name, None, torch.ones(6, 4, dtype=torch.int64), generator=lambda z: z.double())
+
+
 def test_zcr_g_is_minus_the_mean_squared_change(generator_value: Callable) -> None:
     latents, weight = points(1, 5, 3), points(2, 3, 8)
     change = (0.2 * drawn(5, 3)) @ weight.numpy()
