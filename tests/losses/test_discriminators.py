@@ -135,6 +135,9 @@ def test_a_term_on_the_weights_is_taken_once_whatever_the_scales() -> None:
     scales = losses.get("hinge + ortho").discriminator_loss(d, REAL, FAKE, logits="per_scale")["ortho"].value
     one = losses.get("hinge + ortho").discriminator_loss(_OfFirst(d), REAL, FAKE, logits="per_patch")["ortho"].value
     assert scales.item() == pytest.approx(one.item(), rel=1e-12)
+    state: dict[str, dict[str, Tensor]] = {}
+    losses.get("hinge + historical_avg").discriminator_loss(d, REAL, FAKE, state=state, logits="per_scale")
+    assert list(state) == ["historical_avg"], "the weights have one past"
 
 
 class _OfFirst(nn.Module):

@@ -154,6 +154,13 @@ def test_otgan_holds_its_plans_constant() -> None:
         assert moving.grad[i, j].item() == pytest.approx(slope, rel=1e-6, abs=1e-10)
 
 
+def test_the_critic_of_otgan_is_large_far_from_the_fakes_and_near_the_reals() -> None:
+    r, f, x = logits(1, 4, 16), logits(2, 6, 16), logits(3, 5, 16)
+    costs = [cosine_costs(x.numpy(), other.numpy()).mean(1) for other in (f, r)]
+    found = objective("otgan(dimension=16)").critic(x, r, f)
+    assert found.numpy() == pytest.approx(costs[0] - costs[1], rel=1e-9)
+
+
 def test_otgan_needs_two_halves() -> None:
     with pytest.raises(ValueError, match="at least two samples"):
         objective("otgan").generator(logits(1, 1, 256), logits(2, 4, 256))

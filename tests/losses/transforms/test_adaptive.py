@@ -242,6 +242,19 @@ def test_the_probability_climbs_at_its_speed_while_d_is_always_right_and_stops_a
 
 
 @pytest.mark.parametrize("name", CONTROLLED)
+def test_the_generators_step_moves_no_probability_also_where_it_looks_at_reals(
+    name: str, images: Callable, latents: Tensor, smooth_critic: Callable, tiny_generator: Callable
+) -> None:
+    method, state = losses.get(f"ra_bce + {name}(interval=1, speed=0.1)"), at(name, 0.5)
+    rng = torch.Generator().manual_seed(0)
+    before = {key: value.clone() for key, value in state[name].items()}
+    method.generator_loss(smooth_critic(), tiny_generator(), latents, images(0), rng=rng, state=state)
+    assert state[name] == before
+    method.discriminator_loss(smooth_critic(), images(0), images(1), rng=rng, state=state)
+    assert state[name]["probability"].item() != 0.5
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
 @pytest.mark.usefixtures("scratch_registry")
 def test_a_vector_head_is_judged_by_its_critic(name: str, scripted: Callable) -> None:
     @losses.register("second_output")
