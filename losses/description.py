@@ -75,11 +75,7 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     Raises:
         ValueError: for an unknown name or one that is not of the kind asked for, naming the nearest.
     """
-    if not isinstance(name, str):
-        text = getattr(name, "name", "hinge")  # of a part or a method
-        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
-            f"expected a name, got {type(name).__name__}: write it as text, {text!r}"
-        )
+    _check_name(name)
     known = names(kind)
     if name not in known:
         what = kind or "name"
@@ -87,6 +83,15 @@ def describe(name: str, kind: Kind | None = None) -> Description:
     if name in CATALOGUE and kind in (None, "method"):
         return _describe_method(name, methods()[name])
     return _describe_part(registry.part(name))
+
+
+def _check_name(name: object) -> None:
+    """Raise ValueError for what is no text, such as a part or a method by itself."""
+    if not isinstance(name, str):
+        text = getattr(name, "name", "hinge")
+        raise ValueError(  # noqa: TRY004 - the library's one kind of error for a user's mistake
+            f"expected a name, got {type(name).__name__}: write it as text, {text!r}"
+        )
 
 
 def _describe_method(name: str, method: Method) -> Description:
