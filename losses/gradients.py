@@ -29,9 +29,9 @@ def input_gradients(batches: Sequence[Tensor], critics: Sequence[Tensor]) -> tup
         gradients = torch.autograd.grad(
             [critic.sum() for critic in critics], batches, create_graph=True, allow_unused=True
         )
-        found = [gradient for gradient in gradients if gradient is not None]
-        _check_graph(len(found) == len(batches))
-    return tuple(map(in_full_precision, found))
+        present = [gradient for gradient in gradients if gradient is not None]
+        _check_graph(len(present) == len(batches))
+    return tuple(map(in_full_precision, present))
 
 
 def _check_graph(is_there: bool) -> None:  # noqa: FBT001 - the one thing it is about
