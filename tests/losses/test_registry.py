@@ -182,7 +182,7 @@ def test_registration_refuses_what_it_cannot_name_or_build() -> None:
 @pytest.mark.parametrize("name", ["wgan", "r3gan", "san"])
 def test_a_part_cannot_take_the_name_of_a_method_which_would_be_trained_in_its_place(name: str) -> None:
     before = str(losses.get(name))
-    with pytest.raises(ValueError, match=f"the name '{name}' is taken by a method of the catalogue"):
+    with pytest.raises(ValueError, match=f"the name '{name}' is taken by the method of that name"):
         make_objective(name)
     assert str(losses.get(name)) == before
 
