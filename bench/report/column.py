@@ -17,6 +17,11 @@ VERDICT_ORDER: Final[Mapping[str, float]] = {"better": 0.0, "mixed": 1.0, "not s
 """How the page sorts a column of verdicts."""
 
 
+def stable(value: Value) -> Value:
+    """Round a number to what is the same on all machines."""
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
 @dataclass(frozen=True, eq=False)
 class Column:
     """One column in every format: the terminal, Markdown, LaTeX and HTML write its text, CSV and JSON its fields.
@@ -59,6 +64,13 @@ class Column:
         """Return the number that the page sorts a row by; None sorts last."""
         value = next(iter(self.fields.values()))(row)
         return VERDICT_ORDER[value] if isinstance(value, str) else value
+
+    def sort_key(self, row: LeaderboardRow) -> str:
+        """Return what pages sort a row by: the words of a column of words, else the number; empty sorts last."""
+        if self.kind in ("method", "words"):
+            return self.text(row)
+        value = self.value(row)
+        return "" if value is None else repr(stable(value))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bench.report.column import Value
+from bench.report.column import Value, stable
 from bench.report.columns import all_columns
 from bench.statistics.board import Leaderboard, LeaderboardRow
 
@@ -35,8 +35,3 @@ def flat_row(board: Leaderboard, row: LeaderboardRow) -> dict[str, Value]:
     }
     published = [*FIELD_ORDER, *(f"{on.name}_{name}" for on in board.workloads for name in WORKLOAD_FIELD_ORDER)]
     return {name: values[name] for name in [name for name in published if name in values]} | values
-
-
-def stable(value: Value) -> Value:
-    """Round a number to what is the same on all machines."""
-    return float(f"{value:.10g}") if isinstance(value, float) else value

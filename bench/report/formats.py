@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report.column import METHOD, Part, Value
-from bench.report.flat import flat_row, stable
+from bench.report.column import METHOD, Part, Value, stable
+from bench.report.flat import flat_row
 from bench.report.latex import to_latex
-from bench.report.leaderboard import lines, notes, parts, title
+from bench.report.leaderboard import lines, notes, parts, sort_keys, title
 from bench.report.notes import facts
 from bench.report.pieces import name_width, pieces
 from bench.statistics.board import RANKING_VERSION, Leaderboard
@@ -134,7 +134,7 @@ def to_html(boards: Sequence[Leaderboard], command: str) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("leaderboard.html.j2").render(
-        boards=boards, title=title, parts=parts, lines=lines, facts=facts, command=command
+        boards=boards, title=title, parts=parts, lines=lines, sort_keys=sort_keys, facts=facts, command=command
     )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 
 from bench.report import overview
-from bench.report.column import label
+from bench.report.column import label, stable
 from bench.report.curves import Band, Line
-from bench.report.flat import stable
 from bench.report.overview import Curves, colored
 from bench.report.section_values import Quantity
 from bench.report.sections import BoardSections

@@ -65,6 +65,13 @@ def lines(board: Leaderboard, part: Part) -> list[list[str]]:
     return above + written
 
 
+def sort_keys(board: Leaderboard, part: Part) -> list[list[str]]:
+    """Return what pages sort each line of `lines` by; that of a reference line, which stays on top, is empty."""
+    keys = [[column.sort_key(row) for column in part.columns] for row in board.rows]
+    above = len(lines(board, part)) - len(keys)
+    return [[""] * len(part.columns)] * above + keys
+
+
 def notes(board: Leaderboard) -> list[str]:
     """Say in full sentences what the table is made of and what it does not show."""
     said = facts(board)

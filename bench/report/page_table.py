@@ -85,8 +85,4 @@ def cells(board: Leaderboard, row: LeaderboardRow) -> list[Cell]:
 
 
 def _cell(column: Column, row: LeaderboardRow) -> Cell:
-    text = column.text(row)
-    worded = column.kind in ("method", "words")
-    value = None if worded else column.value(row)
-    sorted_by = text if worded else "" if value is None else repr(value)
-    return Cell(text, sorted_by, f"{column.kind} {column.state(row)}".strip(), column.workload)
+    return Cell(column.text(row), column.sort_key(row), f"{column.kind} {column.state(row)}".strip(), column.workload)

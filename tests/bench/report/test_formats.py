@@ -11,6 +11,7 @@ import pytest
 from planted_records import make_workload
 
 from bench.report import formats
+from bench.report.column import Column
 from bench.report.flat import flat_row
 from bench.report.leaderboard import lines, parts, title
 from bench.report.notes import facts
@@ -169,3 +170,29 @@ def test_a_workload_without_a_scale_is_named_in_every_format(record, workload):
     assert flat["score"] == pytest.approx(math.log(80) / math.log(4000), rel=1e-9)
     assert "is 0" in flat["mnist_unscored"]
     assert "Score: mean over digits seeds 0–1;" in " ".join(facts(boards[0]))
+
+
+def test_each_cell_of_the_page_has_what_it_is_sorted_by(boards):
+    """The number behind "< 0.001" is below 0.001, and that of a verdict is its place among the verdicts."""
+    page = formats.to_html(boards, COMMAND)
+    found = [re.findall(r'data-value="([^"]*)"', row) for row in re.findall(r"<tr(?! class).*?</tr>", page)]
+    expected = [
+        [column.sort_key(row) for column in part.columns]
+        for board in boards
+        for part in parts(board)
+        for row in board.rows
+    ]
+    assert [[html.unescape(key) for key in keys] for keys in found if keys] == expected
+    numbers = {key for keys in expected for key in keys if re.fullmatch(r"[-+.e\d]+", key)}
+    assert len(numbers) > 20
+    assert all(float(f"{float(number):.10g}") == float(number) for number in numbers), "the same on all machines"
+
+
+def test_a_column_is_sorted_by_its_number_and_a_column_of_words_by_them(boards):
+    (row, *_) = boards[0].rows
+
+    def key(value, **attributes):
+        return Column(heading="x", fields={"x": lambda _: value}, text=lambda _: "words", **attributes).sort_key(row)
+
+    assert (key(0.00012345678912345), key(7), key(None), key("worse")) == ("0.0001234567891", "7", "", "3.0")
+    assert (key(0.5, kind="words"), key("anything", kind="method")) == ("words", "words")
