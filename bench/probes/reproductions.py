@@ -21,6 +21,7 @@ from bench.probes.campaign_claims import CLAIMS, LEVEL, CampaignClaim
 from bench.probes.claim_rows import HEAD, row
 from bench.probes.dirac import SCHEDULES, Convergence, Schedule, Trajectory, consensus_optimization, follow
 from bench.probes.factor_claims import FACTOR_CLAIMS
+from bench.probes.mnist_claims import MNIST_CLAIMS
 from bench.probes.norm_claims import NORM_CLAIMS
 
 SIMULTANEOUS, ALTERNATING, _ = SCHEDULES
@@ -237,7 +238,7 @@ This needs a campaign that is not published, so nothing is said of it here:
 """
 
 
-TRAINED_CLAIMS: Final[tuple[CampaignClaim, ...]] = (*CLAIMS, *FACTOR_CLAIMS, *NORM_CLAIMS)
+TRAINED_CLAIMS: Final[tuple[CampaignClaim, ...]] = (*CLAIMS, *FACTOR_CLAIMS, *NORM_CLAIMS, *MNIST_CLAIMS)
 """The rows that published campaigns answer."""
 
 

@@ -65,13 +65,15 @@ def iteration_costs(records: Iterable[KernelRecord], reference: str = REFERENCE_
 
 
 def costs_by_norm(records: Iterable[KernelRecord]) -> list[IterationCosts]:
-    """Return the costs under each norm of the discriminator, which is part of every step.
+    """Return the costs in float32 under each norm of the discriminator, which is part of every step.
+
+    A folder of trials in bfloat16 has records in bfloat16 for its own table.
 
     Raises:
         ValueError: there are two machines or settings of one norm, or a norm lacks the reference.
     """
     by_norm = {}
-    for group in groups(records):
+    for group in groups(record for record in records if record.setting.precision == "fp32"):
         costs = iteration_costs(group)
         if costs.d_norm in by_norm:
             raise ValueError(f"there are kernel records of two machines or settings with d_norm {costs.d_norm}")

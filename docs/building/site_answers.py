@@ -45,6 +45,10 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("stability.discriminator_saturation", "stability.update_ratio_quotient", "stability.oscillation"),
         "stability.late_regression",
     ),
+    "mnist": (
+        *("metrics.precision", "metrics.recall", "metrics.unreadable", "metrics.ema_distance"),
+        *("stability.discriminator_saturation", "training.logit_gap"),
+    ),
     "norms": _LONGER,
     "norms-ln": _LONGER,
     "norms-sn": _LONGER,
@@ -62,12 +66,13 @@ _WORDS: Final = {
     "en": {
         "method": "method", "rank": "rank", "score": "score", "failed": "failed", "distance": "FD", "to": " to ",
         "against": "against `nsgan`", "not shown, too few seeds": "too few seeds",
+        "wins": "better at {wins} of {seeds}",
         "missing": "No campaign of this suite has been published yet, so there is no answer here.",
     },
     "zh": {
         "method": "方法", "rank": "排名", "score": "得分", "failed": "失败", "distance": "FD", "to": " 至 ",
         "against": "与 `nsgan` 相比", "better": "更好", "worse": "更差", "mixed": "不一致", "not shown": "未能证明",
-        "not shown, too few seeds": "随机种子太少",
+        "not shown, too few seeds": "随机种子太少", "wins": "{seeds} 个中有 {wins} 个更好",
         "missing": "这个套件还没有发布过实验，因此这里没有答案。",
     },
 }  # fmt: skip
@@ -113,14 +118,20 @@ def answer(name: str, language: str) -> str:
         rank, score, interval, failed = cells(row)
         to = words["to"].join(interval.split(" to "))
         distance = _number(row[f"{workload}_distance"])
-        scores.append([method, rank, score, to, _verdict(row, words), failed, distance])
+        scores.append([method, rank, score, to, _verdict(row, workload, words), failed, distance])
         own = [_number(medians[measure].get(row["expression"])) for measure in MEASURES[name]]
         measures.append([method, *own])
     return "\n\n".join([_markdown(scores), _markdown(measures)])
 
 
-def _verdict(row: Row, words: Mapping[str, str]) -> str:
-    """Return what the corrected test says of a method against the reference."""
+def _verdict(row: Row, workload: str, words: Mapping[str, str]) -> str:
+    """Return what the corrected test says of a method against the reference.
+
+    With too few seeds for ranks and tests, it is at how many of them the method is better.
+    """
+    if row["least_p_adjusted"] is None:
+        wins = row[f"{workload}_wins"]
+        return formatting.MISSING if wins is None else words["wins"].format(wins=wins, seeds=row["seeds"])
     verdict = formatting.verdict(row["verdict"], None, possible=row["least_p_adjusted"] <= LEVEL)
     return words.get(verdict, verdict)
 

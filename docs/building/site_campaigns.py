@@ -89,6 +89,7 @@ PAGES: Final = (
     CampaignPage("zh/explanation/four-topics.md", "zh", TOPICS, has_slopes=True),
     CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",), parts=("norms-ln", "norms-sn"), has_factors=True),
     CampaignPage("explanation/r3gan-taken-apart.md", "en", ("r3gan-ablation",)),
+    CampaignPage("explanation/ten-losses-on-mnist.md", "en", ("mnist",)),
 )
 
 

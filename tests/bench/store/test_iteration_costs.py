@@ -44,6 +44,8 @@ def test_two_machines_of_one_norm_are_refused(records):
     base = next(record for record in records if record.label == "nsgan")
     none = msgspec.structs.replace(base, setting=msgspec.structs.replace(base.setting, d_norm="none"))
     assert [costs.d_norm for costs in costs_by_norm([none, base])] == ["ln", "none"]
+    half = msgspec.structs.replace(base, setting=msgspec.structs.replace(base.setting, precision="bf16"))
+    assert costs_by_norm([none, half, base]) == costs_by_norm([none, base]), "bfloat16 has costs of its own"
     wider = msgspec.structs.replace(base, setting=msgspec.structs.replace(base.setting, width=128))
     with pytest.raises(ValueError, match="two machines or settings with d_norm ln"):
         costs_by_norm([base, wider])
