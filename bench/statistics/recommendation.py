@@ -106,8 +106,8 @@ def _recommended(
     )
     if not able:
         return replace(answer, unknown=_why_unknown(board))
-    passed = [workloads[nearer] for nearer in similar[: similar.index(name)]]
-    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
+    passed = {nearer: (workloads[nearer], boards[nearer]) for nearer in similar[: similar.index(name)]}
+    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, [*passed.values()])))
 
 
 def seeds_of(board: Leaderboard) -> int:
@@ -179,23 +179,38 @@ def _why_unknown(board: Leaderboard) -> str:
     return f"only {len(board.ranked)} methods have a rank"
 
 
-def _caveats(answer: Recommendation, board: Leaderboard, passed: Sequence[Workload]) -> Iterable[str]:
+def _too_few(asked: Workload, board: Leaderboard) -> str:
+    """Say that the records of the very workload rank too few methods, and what they have all the same."""
+    said = f"The published records of {asked.kind} rank too few methods."
+    first = [f"{row.method} ({row.score:.3f})" for row in board.scored[:PICKS] if row.score is not None]
+    if not first:
+        return said
+    seeds = seeds_of(board)
+    few = "one seed, which shows" if seeds == 1 else f"at most {seeds} seeds, which show"
+    return (
+        f"{said} At {board.workloads[0].steps:,} steps and {few} no order, the highest scores are {', '.join(first)}."
+    )
+
+
+def _caveats(
+    answer: Recommendation, board: Leaderboard, passed: Sequence[tuple[Workload, Leaderboard]]
+) -> Iterable[str]:
     """Say what the answer does not cover.
 
     Args:
         answer: the recommendation so far.
         board: its table.
-        passed: more similar workloads, whose records rank too little; the one that was asked for may be among them.
+        passed: more similar workloads and their tables, which rank too little; the one that was asked for may be among
+            them.
     """
     assert answer.workload is not None
     if answer.differences:
-        own = any(workload.kind == answer.asked.kind for workload in passed)
-        few = f"The published records of {answer.asked.kind} rank too few methods."
+        own = next((table for workload, table in passed if workload.kind == answer.asked.kind), None)
         none = f"No record of {answer.asked.kind} of {_COUNTING} is published."
-        nearer = ", ".join(workload.name for workload in passed if workload.kind != answer.asked.kind)
+        nearer = ", ".join(workload.name for workload, _ in passed if workload.kind != answer.asked.kind)
         more = f" ({nearer} would be nearer, and its records rank too few methods)" if nearer else ""
         yield (
-            f"{few if own else none} The most similar ranking is of {answer.workload.name}, "
+            f"{_too_few(answer.asked, own) if own else none} The most similar ranking is of {answer.workload.name}, "
             f"which is {', '.join(answer.differences)}{more}: the order may be another on yours."
         )
     if answer.steps_asked is not None and answer.steps != answer.steps_asked:

@@ -1,5 +1,7 @@
 """What is recommended is the top of a ranking, and where there is none, nobody is."""
 
+import re
+
 import msgspec
 import pytest
 from planted_campaigns import METHODS, WORKLOADS, campaign
@@ -95,13 +97,26 @@ def test_a_more_similar_workload_without_a_ranking_is_passed_and_named():
     assert "cifar10 would be nearer" in found.caveats[0]
 
 
-def test_of_a_workload_with_too_few_records_it_is_not_said_that_it_has_none():
-    found = recommend(WORKLOADS["mnist"], [*campaign(), *campaign("mnist", seeds=2)], WORKLOADS)
+@pytest.mark.parametrize(("seeds", "few"), [(1, "one seed, which shows"), (4, "at most 4 seeds, which show")])
+def test_of_a_workload_with_too_few_seeds_it_is_said_what_they_have_all_the_same(seeds, few):
+    own = {"nsgan": 40.0, "hinge": 60.0, "lsgan": 20.0, "wgan": 90.0, "mmgan": 120.0}
+    found = recommend(WORKLOADS["mnist"], [*campaign(), *campaign("mnist", seeds=seeds, methods=own)], WORKLOADS)
     assert found.workload.name == "digits"
-    assert found.caveats[0] == (
-        "The published records of mnist rank too few methods. The most similar ranking is of digits, which is other "
-        "data: the order may be another on yours."
+    scores = r"lsgan \((0\.\d{3})\), nsgan \((0\.\d{3})\), hinge \((0\.\d{3})\)"
+    said = re.fullmatch(
+        rf"The published records of mnist rank too few methods\. At 600 steps and {few} no order, the highest "
+        rf"scores are {scores}\. The most similar ranking is of digits, which is other data: "
+        r"the order may be another on yours\.",
+        found.caveats[0],
     )
+    assert said, found.caveats[0]
+    assert sorted(said.groups(), reverse=True) == list(said.groups())
+
+
+def test_records_that_have_no_score_are_not_quoted():
+    failed = [msgspec.structs.replace(record, status="error", metrics={}) for record in campaign("mnist", seeds=2)]
+    found = recommend(WORKLOADS["mnist"], [*campaign(), *failed], WORKLOADS)
+    assert found.caveats[0].startswith("The published records of mnist rank too few methods. The most similar")
 
 
 def test_a_budget_at_which_few_methods_were_looked_at_hides_no_ranking():
