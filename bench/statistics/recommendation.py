@@ -77,7 +77,7 @@ def recommend_on_each(
     counting: dict[str, list[Record]] = defaultdict(list)
     kinds = {workload.is_toy for workload in asked}
     for record in under_current_names(latest_attempts(records)):
-        if _counts(record) and workloads[record.spec.workload].is_toy in kinds:
+        if is_core(record) and workloads[record.spec.workload].is_toy in kinds:
             counting[record.spec.workload].append(record)
     boards = {name: _best_board(own, workloads, steps) for name, own in sorted(counting.items())}
     return [_recommended(workload, boards, workloads, steps) for workload in asked]
@@ -106,8 +106,8 @@ def _recommended(
     )
     if not able:
         return replace(answer, unknown=_why_unknown(board))
-    passed = {nearer: (workloads[nearer], boards[nearer]) for nearer in similar[: similar.index(name)]}
-    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, [*passed.values()])))
+    passed = [(workloads[nearer], boards[nearer]) for nearer in similar[: similar.index(name)]]
+    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
 
 
 def seeds_of(board: Leaderboard) -> int:
@@ -141,7 +141,7 @@ def _unlikeness(asked: Workload, other: Workload) -> tuple[float, ...]:
     )
 
 
-def _counts(record: Record) -> bool:
+def is_core(record: Record) -> bool:
     """Say whether a record is of the core track of the present protocol."""
     spec = record.spec
     core = spec.network.d_norm == CORE_NORM and spec.track == "controlled"

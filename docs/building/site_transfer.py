@@ -14,10 +14,10 @@ from site_marks import line, two_digits, write
 from site_measuring import PAGE
 
 import losses
-from bench.config.protocol import PROTOCOL_VERSION
 from bench.methods import label
 from bench.probes.campaign_claims import score_of
 from bench.report.formatting import p_value
+from bench.statistics.recommendation import is_core
 from bench.statistics.scores import is_result
 from bench.store.campaigns import ALL, find_campaigns
 from bench.store.record import Record
@@ -57,11 +57,11 @@ def published() -> list[Record]:
 
 
 def orders(records: Iterable[Record]) -> dict[Setting, dict[str, list[float]]]:
-    """Return the scores of each setting's methods. Only runs under this protocol and without a norm are comparable."""
+    """Return the scores of each setting's methods. The runs that count are those that `recommend` counts."""
     found: dict[Setting, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         spec = record.spec
-        if spec.protocol_version == PROTOCOL_VERSION and spec.network.d_norm == "none" and is_result(record):
+        if is_core(record) and is_result(record):
             found[Setting(spec.workload, spec.steps)][spec.method].append(score_of(record))
     return {setting: dict(found[setting]) for setting in sorted(found)}
 
