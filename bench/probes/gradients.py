@@ -150,8 +150,7 @@ def probe(
         ValueError: for what `bench.plan.expand` refuses, data that cannot be had, a file that is no recorded generator,
             one of another workload, or a width beside a generator.
     """
-    trials, weights = _trials(methods, workload, generator, width, batch_size, seed, data_dir)
-    images = torch.from_numpy(data.load(trials[0].spec.workload, data_dir).train)
+    trials, images, weights = _trials(methods, workload, generator, width, batch_size, seed, data_dir)
     stack = data.workload(trials[0].spec.workload).stack
     curves = []
     configure("fp32")
@@ -199,8 +198,8 @@ def _trials(
     batch_size: int,
     seed: int,
     data_dir: Path | None,
-) -> tuple[list[Trial], dict[str, Tensor] | None]:
-    """Return a trial for each method, which says how to build its networks, and the weights of the given generator."""
+) -> tuple[list[Trial], Tensor, dict[str, Tensor] | None]:
+    """Return a trial for each method, which says how to build its networks; the images; a given generator's weights."""
     if generator is None:
         network, weights = None, None
     else:
@@ -221,7 +220,7 @@ def _trials(
     )
     for method in methods:  # a misspelt one is told before a download
         losses.game(method)
-    data.load(suite.workloads[0], data_dir)  # which fetches them
+    images = torch.from_numpy(data.load(suite.workloads[0], data_dir).train)  # before the plan, which fetches nothing
     trials = []
     # No classifier is trained for it: nothing is evaluated.
     for trial in plan.expand(suite, data_dir, fetch=False):
@@ -233,7 +232,7 @@ def _trials(
         trials.append(
             msgspec.structs.replace(trial, spec=msgspec.structs.replace(trial.spec, network=chosen, seed=seed))
         )
-    return trials, weights
+    return trials, images, weights
 
 
 def _load(step: TrainingStep, weights: dict[str, Tensor]) -> None:
