@@ -16,7 +16,9 @@ from bench import data
 from bench.config.protocol import PROTOCOL_VERSION, REFERENCE_METHOD
 from bench.config.suite import Suite
 from bench.config.trial import Trial
+from bench.config.workload import folder_name, workload_kind
 from bench.extractors.specs import features_of
+from bench.extractors.workload_extractor import MissingFeaturesError
 from bench.plan import expand
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
 from bench.statistics.current import data_name, names_of_data, renamed
@@ -85,19 +87,28 @@ def named_against(suite: Suite, target: str) -> Suite:
     return _AgainstSuite(**(msgspec.structs.asdict(suite) | {"name": f"against {target}"}))
 
 
-def settings_of(campaigns: Sequence[Campaign], workloads: Collection[str] = ()) -> tuple[list[Setting], list[str]]:
+def settings_of(
+    campaigns: Sequence[Campaign],
+    workloads: Collection[str] = (),
+    data_dir: Path | None = None,
+    on_progress: data.OnProgress | None = None,
+) -> tuple[list[Setting], list[str]]:
     """Return the settings of published records that could be trained today, and say what was left out and why.
 
     Args:
         campaigns: the published records.
-        workloads: those that are asked for, as a user writes them; all, if it is empty.
+        workloads: those that are asked for, as a user writes them; all, if it is empty. A folder of images that no
+            record names is read: it may hold the images that the records name by another folder.
+        data_dir: as in `data.resolve`.
+        on_progress: likewise.
 
     Raises:
+        DataError: a folder of images cannot be read.
         ValueError: there is no such workload; the message names the nearest one.
     """
     kept: list[Record] = []
     names: dict[str, list[str]] = {}
-    of_workloads, lacking = _asked_for(campaigns, workloads)
+    of_workloads, lacking = _asked_for(campaigns, workloads, data_dir, on_progress)
     left_out: dict[str, None] = dict.fromkeys(lacking)
     for campaign, record in of_workloads:
         why = _why_not(record)
@@ -133,7 +144,7 @@ def plan_against(
     Args:
         settings: of published records.
         methods: names or expressions.
-        data_dir: as in `plan.expand`.
+        data_dir: as in `plan.expand`. A folder of images that is not here leaves its setting out.
         on_progress: likewise.
         fetch: likewise.
 
@@ -143,14 +154,22 @@ def plan_against(
     planned: list[Planned] = []
     left_out: list[str] = []
     for setting in settings:
-        trials = expand(_suite(setting, methods), data_dir, on_progress, fetch=fetch)
+        workload = setting.record.spec.workload
+        try:
+            trials = expand(_suite(setting, methods), data_dir, on_progress, fetch=fetch)
+        except MissingFeaturesError as error:
+            left_out.append(f"{workload}: {error}")
+            continue
+        except data.DataError as error:
+            if folder_name(workload) is None:  # what can be downloaded, and was not, is no reason to go on without it
+                raise
+            left_out.append(f"{workload}: {error}; if its images lie elsewhere, name the folder with --workload")
+            continue
         other = differences(trials[0], setting.record.trial)
         if other:
             more = f", and {len(other) - _MOST_DIFFERENCES} more" if len(other) > _MOST_DIFFERENCES else ""
             words = ", ".join(other[:_MOST_DIFFERENCES])
-            left_out.append(
-                f"{setting.record.spec.workload}: the published trials are of another version: {words}{more}"
-            )
+            left_out.append(f"{workload}: the published trials are of another version: {words}{more}")
             continue
         known = {record.trial_id for record in setting.published if is_result(record)}
         new = [trial for trial in trials if trial.spec.seed in setting.seeds and trial.id not in known]
@@ -158,15 +177,27 @@ def plan_against(
     return planned, left_out
 
 
-def _asked_for(campaigns: Sequence[Campaign], workloads: Collection[str]) -> tuple[list[tuple[str, Record]], list[str]]:
+def _asked_for(
+    campaigns: Sequence[Campaign],
+    workloads: Collection[str],
+    data_dir: Path | None,
+    on_progress: data.OnProgress | None,
+) -> tuple[list[tuple[str, Record]], list[str]]:
     """Return the records on the workloads that are asked for with their campaigns, and say of which there are none."""
     published = [(campaign.name, record) for campaign in campaigns for record in campaign.records]
-    names = names_of_data(record for _, record in published)
+    names = dict(names_of_data(record for _, record in published))
     known = {data_name(record.spec, names) for _, record in published}
     asked = {data.workload(name).name for name in workloads} or known
-    kept = [(campaign, record) for campaign, record in published if data_name(record.spec, names) in asked]
+    for name in sorted(asked - known):
+        if folder_name(name) is not None and any(kind == workload_kind(name) for kind, _ in names):
+            here = data.resolve(name, data_dir, on_progress)
+            if (here.kind, here.content_hash) in names:
+                names[here.kind, here.content_hash] = name
+    called = [(campaign, renamed(record, data_name(record.spec, names))) for campaign, record in published]
+    there = {record.spec.workload for _, record in called}
+    kept = [(campaign, record) for campaign, record in called if record.spec.workload in asked]
     return kept, [
-        f"no record on {name}; there are some on {', '.join(sorted(known))}" for name in sorted(asked - known)
+        f"no record on {name}; there are some on {', '.join(sorted(known))}" for name in sorted(asked - there)
     ]
 
 

@@ -26,11 +26,13 @@ from bench import data
 from bench.config.commands import quoted
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial, canonical_json
+from bench.config.workload import folder_name
 from bench.events import Progress
 from bench.execution.interface import TRAINER, Executor, Finished, Task
 from bench.execution.local import LocalExecutor
 from bench.files.places import resolved
 from bench.methods import part_components
+from bench.statistics.current import renamed
 from bench.store.journal import differing_fields, latest_attempts
 from bench.store.record import Environment, History, Record, make_record
 from bench.training.run_options import RunOptions
@@ -66,6 +68,7 @@ def rerun(
     *,
     first_evaluation: bool = False,
     data_dir: Path | None = None,
+    images: Path | None = None,
     made: Mapping[str, Record] | None = None,
     executor: Callable[[], Executor] = lambda: LocalExecutor(1),
     trainer: str = TRAINER,
@@ -77,6 +80,7 @@ def rerun(
         records: those to train again; see `drawn`.
         first_evaluation: whether to stop at the first evaluation of a trained generator, and compare up to there.
         data_dir: the folder of downloaded data sets; `None` for the default one.
+        images: the folder of the images of trials that ran on a folder of images; `None` for the one they name.
         made: what was trained again elsewhere, by trial id: it is taken instead of training here.
         executor: makes what trains one trial.
         trainer: as in `bench.campaign.run`.
@@ -85,15 +89,18 @@ def rerun(
     for record in records:
         elsewhere = (made or {}).get(record.trial_id)
         if elsewhere is not None:
-            yield compared(record, elsewhere)
+            yield compared(record, renamed(elsewhere, record.spec.workload))
             continue
         why_not = hindrance(record)
         if why_not:
             yield Compared(record, "not compared", why_not)
             continue
-        trial = shortened(record.trial) if first_evaluation else record.trial
+        trial = placed(record, images).trial
+        if first_evaluation:
+            trial = shortened(trial)
         with tempfile.TemporaryDirectory(prefix="rerun-") as scratch:
-            yield compared(record, _train(record, trial, Path(scratch), data_dir, executor(), trainer, on_progress))
+            again = _train(record, trial, Path(scratch), data_dir, executor(), trainer, on_progress)
+        yield compared(record, renamed(again, record.spec.workload))
 
 
 def hindrance(record: Record) -> str:
@@ -114,6 +121,14 @@ def hindrance(record: Record) -> str:
         if version and recorded != version:
             return f"is of {name} {recorded or 'no version'}, and this program trains {version}"
     return ""
+
+
+def placed(record: Record, images: Path | None) -> Record:
+    """Return a record with the folder of its images called by where they lie here, if it ran on such a folder."""
+    name = record.spec.workload
+    if images is None or folder_name(name) is None:
+        return record
+    return renamed(record, data.workload(f"imagefolder:{images}?{name.rpartition('?')[2]}").name)
 
 
 def shortened(trial: Trial) -> Trial:

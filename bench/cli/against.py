@@ -229,8 +229,21 @@ class Against(Asked):
         return results / PAGE
 
 
-def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
+def against(
+    target: str,
+    options: Mapping[str, Any],
+    suite: "Suite",
+    data_dir: Path | None,
+    report: Callable[[str, int, int], None] | None,
+) -> Against:
     """Read the published records that a run is held against.
+
+    Args:
+        target: what names them.
+        options: of `run`, by name.
+        suite: the methods that are held against them.
+        data_dir: the folder of downloaded data.
+        report: is told how the reading of a folder of images gets on.
 
     Raises:
         click.UsageError: there are none, or an option contradicts them.
@@ -251,7 +264,7 @@ def against(target: str, options: Mapping[str, Any], suite: "Suite") -> Against:
     with usage_errors():
         target = from_home(target)
         campaigns = find_campaigns(target)
-        settings, left_out = settings_of(campaigns, options["workloads"])
+        settings, left_out = settings_of(campaigns, options["workloads"], data_dir, report)
         if not settings:
             raise ValueError(f"nothing of {target} can be trained here: {'; '.join(left_out)}")
     words: list[str | Path] = ["--against", target]

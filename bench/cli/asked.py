@@ -85,7 +85,13 @@ class Asked:
         return 0
 
 
-def asked_of(suite: "Suite", target: str | None, options: Mapping[str, Any]) -> Asked:
+def asked_of(
+    suite: "Suite",
+    target: str | None,
+    options: Mapping[str, Any],
+    data_dir: Path | None,
+    report: Callable[[str, int, int], None] | None,
+) -> Asked:
     """Return what the options of `run` ask for; `target` is that of --against.
 
     Raises:
@@ -95,4 +101,4 @@ def asked_of(suite: "Suite", target: str | None, options: Mapping[str, Any]) -> 
         return Asked(suite)
     from bench.cli.against import against
 
-    return against(target, options, suite)
+    return against(target, options, suite, data_dir, report)

@@ -1,7 +1,7 @@
 """`publish`: write the tables and the manifest of a folder of records."""
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,9 +30,20 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
     "--suite", "suite_name", shell_complete=complete_suites,
     help="With --from: copy the trials of this suite only.  [default: all]",
 )  # fmt: skip
+@click.option(
+    "--describe-images", "described", multiple=True, metavar="NAME=TEXT",
+    help="What the images of a folder called NAME are that trials ran on, and how others get them. Repeatable.",
+)  # fmt: skip
 @format_option(description="The format of the message about what was written, or is wrong.")
 @click.pass_context
-def publish(context: click.Context, folder: Path, source: Path | None, suite_name: str | None, style: str) -> None:
+def publish(
+    context: click.Context,
+    folder: Path,
+    source: Path | None,
+    suite_name: str | None,
+    described: tuple[str, ...],
+    style: str,
+) -> None:
     """Write the leaderboard in every format, and a manifest, beside the records of FOLDER.
 
     FOLDER is results/published/NAME. `publish` checks the records as `verify` does. If something is wrong, it lists the
@@ -40,12 +51,15 @@ def publish(context: click.Context, folder: Path, source: Path | None, suite_nam
 
     If the folder has the kernel records of all its methods, the tables show these costs instead of the times of the
     trials. --from copies them, too.
+
+    Records on imagefolder:PATH need --describe-images, since nobody else knows what the images are; the manifest keeps
+    it. Of PATH, --from keeps the last part.
     """
     from bench.cli.reading import print_findings, write_bytes
     from bench.data import workload
     from bench.report.folder_contents import cost_findings, ranked
     from bench.report.formatting import plural
-    from bench.report.publication import MANIFEST, made_files, manifest
+    from bench.report.publication import MANIFEST, described_images, made_files, manifest
     from bench.report.verification import alien_files, published_before
 
     name = resolved(folder).name
@@ -53,10 +67,14 @@ def publish(context: click.Context, folder: Path, source: Path | None, suite_nam
         raise click.UsageError(f"{name!r} names no published folder; take letters, digits, dots, dashes, underscores")
     if suite_name is not None and source is None:
         raise click.UsageError("--suite chooses what is copied: say from where, with --from")
-    contents = _checked(source or folder, context, style, None if suite_name is None else _trials_of(suite_name))
+    given = dict(map(_description, described))
+    images = described_images(folder) | given
+    only = None if suite_name is None else _trials_of(suite_name)
+    contents = _checked(source or folder, images, context, style, only, to_copy=source is not None)
+    _refuse_unknown(given, contents)
     if source is not None:
         _copy(contents, folder)
-        contents = _checked(folder, context, style)
+        contents = _checked(folder, images, context, style)
     off = [*alien_files(folder, contents), *published_before(folder, contents)]
     if off:
         _refuse(folder, off, context, style)
@@ -64,8 +82,9 @@ def publish(context: click.Context, folder: Path, source: Path | None, suite_nam
         boards = ranked(contents, workload)
     made = made_files(folder, boards, contents.records)
     # The manifest comes last: a folder whose writing was interrupted has none, or one that does not fit.
+    used = {name: words for name, words in images.items() if name in contents.image_folders}
     there = {file: content for file, content in contents.files.items() if (folder / file).exists()}
-    written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made})}
+    written = {**made, MANIFEST: manifest(name, contents.records, boards, {**there, **made}, used)}
     for file, content in written.items():
         write_bytes(folder / file, content)
     if style == "json":
@@ -73,6 +92,24 @@ def publish(context: click.Context, folder: Path, source: Path | None, suite_nam
         return
     print_findings(folder, cost_findings(boards, contents.kernels, workload))
     click.echo(f"{plural(len(contents.records), 'record')}, {plural(len(made), 'file')} of tables: {folder}")
+
+
+def _description(text: str) -> tuple[str, str]:
+    """Return the name of a folder of images, and what is said of it."""
+    name, _, words = (part.strip() for part in text.partition("="))
+    if not (name and words) or "\n" in words:
+        raise click.UsageError(
+            f"--describe-images {text!r}: write NAME=TEXT, on one line; NAME is the last part of the images' path"
+        )
+    return name, words
+
+
+def _refuse_unknown(given: "Mapping[str, str]", contents: "Contents") -> None:
+    """Refuse to say what images are that no record ran on."""
+    names = contents.image_folders
+    for name in given.keys() - names:
+        ran = f"they ran on {', '.join(sorted(names))}" if names else "they ran on no folder of images"
+        raise click.UsageError(f"--describe-images {name}: no record ran on a folder of that name; {ran}")
 
 
 def _trials_of(suite_name: str) -> frozenset[str]:
@@ -98,7 +135,15 @@ def _refuse(folder: Path, off: "Sequence[FileFinding]", context: click.Context, 
     context.exit(1)
 
 
-def _checked(folder: Path, context: click.Context, style: str, only: "Container[str] | None" = None) -> "Contents":
+def _checked(
+    folder: Path,
+    images: "Container[str]",
+    context: click.Context,
+    style: str,
+    only: "Container[str] | None" = None,
+    *,
+    to_copy: bool = False,
+) -> "Contents":
     """Read a folder's records, those of the named trials where only these are asked for.
 
     If something is wrong, say what, and exit with 1.
@@ -107,7 +152,7 @@ def _checked(folder: Path, context: click.Context, style: str, only: "Container[
     from bench.data import workload
     from bench.report.folder_contents import read_contents
 
-    contents = read_contents(folder, workload, only)
+    contents = read_contents(folder, workload, only, images=images, to_copy=to_copy)
     if not any(name.startswith("records/") for name in contents.files):
         read_records(folder)  # says that there are none, and how to make some
         if only is not None:

@@ -140,14 +140,14 @@ def run(
             "known only when trials run; train there without --against, then repeat the command with it here"
         )
     suite = suite_from(options)  # before the import that loads torch: a misspelt suite is told at once
-    asked = asked_of(suite, target, options)
+    report = data_progress()
+    asked = asked_of(suite, target, options, data_dir, report)
     suite = asked.suite
     from bench.checking import first_steps
     from bench.execution.device import resolve
     from bench.plan import pending, shard_of
     from bench.training.run_options import RunOptions
 
-    report = data_progress()
     store = open_store(results)
     place = (device, 1 if kind == "inline" else workers)
     with usage_errors():

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import data_option, format_option, print_json, usage_errors
+from bench.cli.options import (
+    data_option,
+    format_option,
+    losses_option,
+    print_json,
+    usage_errors,
+    use_losses,
+)
 from bench.cli.values import GivenPath
 from bench.cli.voice import Verb, say
 from bench.files.places import resolved
@@ -31,6 +38,11 @@ if TYPE_CHECKING:
     "--reruns", type=GivenPath(path_type=Path, file_okay=False, exists=True),
     help="With --rerun: reuse the trials that are in this results folder.",
 )  # fmt: skip
+@click.option(
+    "--images", type=GivenPath(path_type=Path, file_okay=False, exists=True),
+    help="With --rerun: the folder of the images, for records that name one.  [default: the one they name]",
+)  # fmt: skip
+@losses_option
 @data_option
 @format_option()
 @click.pass_context
@@ -41,6 +53,8 @@ def verify(
     count: int | None,
     first_evaluation: bool,  # noqa: FBT001 - click passes a flag
     reruns: Path | None,
+    images: Path | None,
+    loss_files: tuple[Path, ...],
     data_dir: Path | None,
     style: str,
 ) -> None:
@@ -51,7 +65,8 @@ def verify(
     Lists what is wrong, file by file, and how to fix it. Exit code 0 if all is fine, 1 if not.
 
     --rerun K trains K trials again; the digest of the records chooses them. On the same kind of machine every number
-    must equal the recorded one to the last bit. If no trial can be compared, the check fails too.
+    must equal the recorded one to the last bit. If no trial can be compared, the check fails too. Losses of your own
+    are trained again with --losses, and images of your own with --images.
     """
     from bench.cli.reading import finding_json, print_findings
     from bench.data import workload
@@ -62,8 +77,9 @@ def verify(
     # What is told on the way is the result for people, and beside it for programs.
     tell = say if style == "json" else click.echo
     documents: list[dict[str, object]] = []
-    if count is None and (first_evaluation or reruns is not None):
+    if count is None and (first_evaluation or loss_files or (reruns, images) != (None, None)):
         raise click.UsageError("say how many trials to train again: --rerun K")
+    use_losses(loss_files)
     fine = True
     chosen = [inner for place in folders for inner in published_folders(place)]
     for folder in chosen:
@@ -88,7 +104,14 @@ def verify(
         off = sum(finding.wrong for finding in verified.findings)
         if count is not None:
             off += _train_again(
-                folder, verified.read, count, tell, whole=not first_evaluation, reruns=reruns, data_dir=data_dir
+                folder,
+                verified.read,
+                count,
+                tell,
+                whole=not first_evaluation,
+                reruns=reruns,
+                images=images,
+                data_dir=data_dir,
             )
         verdict = "fine" if not off else f"{plural(off, 'thing')} off"
         tell(f"{folder}: {verdict} ({plural(verified.records, 'record')})")
@@ -108,14 +131,16 @@ def _train_again(
     *,
     whole: bool,
     reruns: Path | None,
+    images: Path | None,
     data_dir: Path | None,
 ) -> int:
     """Train the chosen trials again, tell the outcome of each, and return how many things are wrong."""
     from collections import Counter
 
     from bench.cli.reading import open_store
+    from bench.config.workload import folder_name
     from bench.report.formatting import plural
-    from bench.rerun import drawn, recipe, rerun
+    from bench.rerun import drawn, hindrance, recipe, rerun
     from bench.statistics.damage import file_of
 
     if not records:
@@ -126,21 +151,25 @@ def _train_again(
     chosen = drawn(records, count)
     verdicts: Counter[str] = Counter()
     left = []
-    for compared in rerun(chosen, first_evaluation=not whole, data_dir=data_dir, made=made):
+    for compared in rerun(chosen, first_evaluation=not whole, data_dir=data_dir, images=images, made=made):
         verdicts[compared.verdict] += 1
-        if compared.verdict == "not compared":
-            left.append(compared.record)
         spec = compared.record.spec
         who = f"{spec.method_name} on {spec.workload}, seed {spec.seed}"
         note = "" if compared.verdict == "differs" else "note: "
-        tell(f"{note}{folder / file_of(compared.record)}: {who}: {compared.words}")
+        elsewhere = ""
+        if compared.verdict == "not compared":
+            if hindrance(compared.record):
+                left.append(compared.record)
+            elif images is None and folder_name(spec.workload) is not None:
+                elsewhere = "; if the images lie elsewhere, name their folder with --images"
+        tell(f"{note}{folder / file_of(compared.record)}: {who}: {compared.words}{elsewhere}")
     tell(
         f"{folder}: of {plural(len(chosen), 'trial')} trained again {verdicts['same']} have every number to the last "
         f"bit, {verdicts['elsewhere']} ran on another kind of machine and begin alike, {verdicts['differs']} differ, "
         f"{verdicts['not compared']} were not compared"
     )
     if left:
-        tell(f"{folder}: what was not compared is trained by the code that made it, in a clone of its repository:")
+        tell(f"{folder}: what other versions made is trained by the code that made it, in a clone of its repository:")
         for line in recipe(left, folder, count):
             tell(line)
     # Who asks for trials to be trained again, and has none compared, has not been told that they are right.

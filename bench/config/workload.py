@@ -1,5 +1,6 @@
 """What a workload is: data, network and evaluation frozen together. `bench.data` registers the workloads themselves."""
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -29,6 +30,32 @@ def workload_kind(name: str) -> str:
     """
     head, colon, rest = name.partition(":")
     return f"{head}-{rest.rpartition('?size=')[2]}" if colon else name
+
+
+def folder_name(name: str) -> str | None:
+    """Return the last part of the path of a workload's folder: `imagefolder:/my/cats?size=64` gives `cats`.
+
+    None for a workload that reads no folder of a user's.
+    """
+    return _parts(name)[1] if ":" in name else None
+
+
+def public_name(name: str) -> str:
+    """Return a workload's name as it is published: `imagefolder:/my/cats?size=64` gives `imagefolder:/cats?size=64`.
+
+    The other parts of a path belong to one machine, and may name a person. Other names are returned as they are.
+    """
+    if ":" not in name:
+        return name
+    head, folder, option = _parts(name)
+    return f"{head}:/{folder}?{option}"
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Divide the name of a workload that reads a folder: what it is, the last part of the path, and the option."""
+    head, _, rest = name.partition(":")
+    path, _, option = rest.rpartition("?")
+    return head, re.split(r"[/\\]", path)[-1], option
 
 
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,10 @@ from bench.extractors.loading import load_extractor
 from bench.extractors.specs import IMAGENET, JOINED, extractor_names, extractor_spec
 
 
+class MissingFeaturesError(ValueError):
+    """Features are asked for whose weights are not installed."""
+
+
 def measured_in(workload: Workload, features: Features = "auto") -> Workload:
     """Return a workload with the extractor that its images are measured in.
 
@@ -26,13 +30,13 @@ def measured_in(workload: Workload, features: Features = "auto") -> Workload:
             and `auto` for the first where its weights are installed. Only photographs have the choice.
 
     Raises:
-        ValueError: `imagenet` is asked for, and the weights are not installed.
+        MissingFeaturesError: `imagenet` is asked for, and the weights are not installed.
     """
     if not workload.photographs or features == "own":
         return workload
     if weights_path() is None:
         if features == "imagenet":
-            raise ValueError(
+            raise MissingFeaturesError(
                 f"features=imagenet needs the weights of {IMAGENET}, which are not installed; {HOW_TO_GET}"
             )
         return workload

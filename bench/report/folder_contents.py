@@ -8,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench.common.version import UPGRADE
 from bench.config.commands import command
 from bench.config.protocol import PROTOCOL_VERSION
-from bench.config.workload import Workload
+from bench.config.workload import Workload, folder_name, public_name
 from bench.files.regular import UnusableFileError, read_regular
 from bench.report import formatting, methods
 from bench.report.findings import FileFinding, all_fine
@@ -21,6 +23,7 @@ from bench.report.self_checks import attempt_contradictions, self_contradictions
 from bench.report.version_checks import RESTORE, WorkloadOf, newer, version_findings
 from bench.statistics.board import Leaderboard
 from bench.statistics.comparable_groups import ComparableGroup, MethodKey, comparable_groups
+from bench.statistics.current import renamed
 from bench.statistics.damage import damage, file_of
 from bench.statistics.iterations import not_timed
 from bench.statistics.ranking import rank
@@ -33,6 +36,7 @@ _FEW: Final = 1000
 """So many missing seeds or attempts are named."""
 
 _AS_RECORDED: Final = "restore it as it was recorded, or delete it and run its trial again"
+_DESCRIBE: Final = ("publish", "FOLDER", "--describe-images")
 MACHINE_PATH: Final = re.compile(r"(?<![\w/:.])(?:/[\w.@+-]+){2,}|(?<!\w)[A-Za-z]:\\|~/")
 """An absolute path, of Unix or Windows, that a message might carry; the path of a web address is none."""
 
@@ -52,18 +56,37 @@ class Contents:
     def fine(self) -> bool:
         return all_fine(self.findings)
 
+    @property
+    def image_folders(self) -> set[str]:
+        """The names of the folders of images that trials ran on."""
+        names = (folder_name(record.spec.workload) for record in self.records)
+        return {name for name in names if name is not None}
 
-def read_contents(folder: Path, workload_of: WorkloadOf, only: Container[str] | None = None) -> Contents:
+
+def read_contents(
+    folder: Path,
+    workload_of: WorkloadOf,
+    only: Container[str] | None = None,
+    *,
+    images: Container[str] = (),
+    to_copy: bool = False,
+) -> Contents:
     """Read the records of a folder, and check them alone and together.
 
     Args:
         folder: a results folder.
         workload_of: looks a workload up.
         only: the ids of the trials that are read; all, if there is no such choice.
+        images: the names of the folders of images of which it is said what they are.
+        to_copy: whether the records are to be copied into a published folder: those that name a folder of images name
+            it without its place then, and so do their bytes in `files`.
     """
     files: dict[str, bytes] = {}
     findings: list[FileFinding] = []
     records = _read_records(folder, files, findings, only)
+    if to_copy:
+        records = [_without_place(record, files) for record in records]
+    findings += _image_findings(records, images)
     for record in records:
         name = file_of(record)
         findings += [*_record_findings(name, record), *_workload_findings(name, record, workload_of)]
@@ -169,17 +192,47 @@ def _record_findings(name: str, record: Record) -> Iterable[FileFinding]:
         )
     if record.components.get("data", record.spec.data_hash) != record.spec.data_hash:
         yield FileFinding(name, "names two contents of its data", RESTORE)
-    if ":" in record.spec.workload:
+    if record.spec.workload != public_name(record.spec.workload):
         yield FileFinding(
             name,
-            f"ran on {record.spec.workload!r}, images that nobody else has",
-            "publish workloads that others can run",
+            f"names a path of one machine: {record.spec.workload!r}",
+            "copy the records with `publish --from`, which leaves all but the last part of it out",
         )
     if MACHINE_PATH.search(record.message):
         yield FileFinding(
             name, f"its message names a path of one machine: {record.message!r}", "run the trial again, or leave it out"
         )
     yield from _name_findings(name, record)
+
+
+def _without_place(record: Record, files: dict[str, bytes]) -> Record:
+    """Return a record under its public name, and put its bytes among the files."""
+    public = renamed(record, public_name(record.spec.workload))
+    if public is not record:
+        files[file_of(record)] = msgspec.json.encode(public)
+    return public
+
+
+def _image_findings(records: Iterable[Record], images: Container[str]) -> Iterable[FileFinding]:
+    """Say which folders of images nobody has described, and which name stands for two."""
+    contents: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        name = folder_name(record.spec.workload)
+        if name is not None:
+            contents[name].add(record.spec.data_hash)
+    for name, hashes in sorted(contents.items()):
+        if name not in images:
+            yield FileFinding(
+                "records",
+                f"ran on the images of a folder {name!r}, and nobody else knows what they are",
+                f"say it, and how others get them: {command(*_DESCRIBE, f'{name}=WHAT THEY ARE')}",
+            )
+        if len(hashes) > 1:
+            yield FileFinding(
+                "records",
+                f"ran on {len(hashes)} contents of a folder {name!r}",
+                "publish each of them in a folder of its own, or call one folder of images otherwise",
+            )
 
 
 def _name_findings(name: str, record: Record) -> Iterable[FileFinding]:

@@ -48,7 +48,7 @@ LARGEST_TABLE: Final = 2**30
 """Bytes of a published file: the page has a library of 5 MB and every curve."""
 
 
-class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a published folder says about itself."""
 
     name: str
@@ -61,6 +61,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The digest of the records behind each table, by its title."""
     files: dict[str, str]
     """SHA-256 of each file, by its path in the folder."""
+    images: dict[str, str] = {}
+    """What the images of a folder are that trials ran on, and how others get them, by the folder's name."""
 
 
 def write_table(boards: Sequence[Leaderboard], style: str, results: Path) -> str:
@@ -124,8 +126,31 @@ def _records_file(folder: Path, records: Sequence[Record]) -> bytes:
     return published.to_parquet(records)
 
 
-def manifest(name: str, records: Sequence[Record], boards: Sequence[Leaderboard], files: Mapping[str, bytes]) -> bytes:
-    """Return the manifest of a folder that holds the files, by their paths in it."""
+def described_images(folder: Path) -> dict[str, str]:
+    """Return what a folder's manifest says of the images that its trials ran on; nothing where it cannot be read."""
+    try:
+        said = read_manifest(read_regular(folder / MANIFEST)).images
+    except ValueError:  # `verify` names a manifest that is missing or none
+        return {}
+    return {name: words for name, words in said.items() if words.strip()}
+
+
+def manifest(
+    name: str,
+    records: Sequence[Record],
+    boards: Sequence[Leaderboard],
+    files: Mapping[str, bytes],
+    images: Mapping[str, str],
+) -> bytes:
+    """Return the manifest of a folder that holds the files, by their paths in it.
+
+    Args:
+        name: the folder's.
+        records: those in it.
+        boards: their tables.
+        files: by their paths.
+        images: what is said of folders of images.
+    """
     components: dict[str, set[str]] = {}
     for record in records:
         for component, version in record.components.items():
@@ -138,6 +163,7 @@ def manifest(name: str, records: Sequence[Record], boards: Sequence[Leaderboard]
         components={component: sorted(versions) for component, versions in sorted(components.items())},
         digests={board.key.title: board.digest for board in boards},
         files={path: sha256(content) for path, content in sorted(files.items())},
+        images=dict(sorted(images.items())),
     )
     return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
 

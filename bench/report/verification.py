@@ -20,6 +20,7 @@ from bench.report.publication import (
     MANIFEST,
     README,
     TABLES,
+    described_images,
     made_files,
     manifest,
     publish_command,
@@ -70,7 +71,7 @@ def verify(folder: Path, workload_of: WorkloadOf, since: str | None = None) -> V
     Raises:
         RevisionError: `since` is given, and names no revision.
     """
-    contents = read_contents(folder, workload_of)
+    contents = read_contents(folder, workload_of, images=described_images(folder))
     findings = [*contents.findings, *alien_files(folder, contents), *_published_since(folder, contents, since)]
     boards: list[Leaderboard] = []
     if all(finding.file == "records" or not finding.wrong for finding in contents.findings) and contents.records:
@@ -151,7 +152,7 @@ def _manifest_findings(
     # Of tables that can be computed it has been said already whether they are right.
     differing = [finding for finding in _listed_findings(listed.files, present) if finding.file not in made]
     yield from differing
-    expected = manifest(name, contents.records, boards, {**contents.files, **made})
+    expected = manifest(name, contents.records, boards, {**contents.files, **made}, listed.images)
     if made and not differing and content != expected:
         yield FileFinding(MANIFEST, "does not match the folder", again)
 

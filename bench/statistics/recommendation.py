@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.config.protocol import CORE_NORM, PROTOCOL_VERSION, PUBLISHABLE_SEEDS
-from bench.config.workload import Workload
+from bench.config.workload import Workload, folder_name
 from bench.statistics.board import Leaderboard, LeaderboardRow
 from bench.statistics.current import under_current_names
 from bench.statistics.estimates import RANKED_SEEDS
@@ -117,7 +117,7 @@ def seeds_of(board: Leaderboard) -> int:
 
 def differences_of(asked: Workload, nearest: Workload) -> tuple[str, ...]:
     """Say in words how another workload differs from the one that was asked for, what matters most first."""
-    if nearest.kind == asked.kind:
+    if is_same_data(asked, nearest):
         return ()
     words = []
     if nearest.stack != asked.stack:
@@ -129,6 +129,11 @@ def differences_of(asked: Workload, nearest: Workload) -> tuple[str, ...]:
     if nearest.is_toy and nearest.modes != asked.modes:
         words.append(f"{nearest.modes} modes")
     return (*words, "other data")
+
+
+def is_same_data(asked: Workload, other: Workload) -> bool:
+    """Say whether two workloads are the same. Folders of images are if they are one: they are not read."""
+    return asked.name == other.name or (asked.kind == other.kind and folder_name(asked.name) is None)
 
 
 def _unlikeness(asked: Workload, other: Workload) -> tuple[float, ...]:
@@ -179,9 +184,9 @@ def _why_unknown(board: Leaderboard) -> str:
     return f"only {len(board.ranked)} methods have a rank"
 
 
-def _too_few(asked: Workload, board: Leaderboard) -> str:
-    """Say that the records of the very workload rank too few methods, and what they have all the same."""
-    said = f"The published records of {asked.kind} rank too few methods."
+def _too_few(of: str, board: Leaderboard) -> str:
+    """Say that the records of a workload rank too few methods, and what they have all the same."""
+    said = f"The published records of {of} rank too few methods."
     first = [f"{row.method} ({row.score:.3f})" for row in board.scored[:PICKS] if row.score is not None]
     if not first:
         return said
@@ -190,6 +195,10 @@ def _too_few(asked: Workload, board: Leaderboard) -> str:
     return (
         f"{said} At {board.workloads[0].steps:,} steps and {few} no order, the highest scores are {', '.join(first)}."
     )
+
+
+def _which_is(differences: Sequence[str]) -> str:
+    return f"which is {', '.join(differences)}"
 
 
 def _caveats(
@@ -205,14 +214,23 @@ def _caveats(
     """
     assert answer.workload is not None
     if answer.differences:
-        own = next((table for workload, table in passed if workload.kind == answer.asked.kind), None)
-        none = f"No record of {answer.asked.kind} of {_COUNTING} is published."
-        nearer = ", ".join(workload.name for workload, _ in passed if workload.kind != answer.asked.kind)
-        more = f" ({nearer} would be nearer, and its records rank too few methods)" if nearer else ""
-        yield (
-            f"{_too_few(answer.asked, own) if own else none} The most similar ranking is of {answer.workload.name}, "
-            f"which is {', '.join(answer.differences)}{more}: the order may be another on yours."
+        nearer = [(workload, table) for workload, table in passed if not is_same_data(answer.asked, workload)]
+        own = [table for workload, table in passed if is_same_data(answer.asked, workload)]
+        is_folder = folder_name(answer.asked.name) is not None
+        said = []
+        if own:
+            said.append(_too_few(answer.asked.kind, own[0]))
+        else:
+            what = "these images" if is_folder else answer.asked.kind
+            said.append(f"No record of {what} of {_COUNTING} is published.")
+        if nearer:
+            workload, table = nearer[0]
+            said.append(_too_few(f"{workload.name}, {_which_is(differences_of(answer.asked, workload))},", table))
+        said.append(
+            f"The most similar ranking is of {answer.workload.name}, {_which_is(answer.differences)}: the order may be "
+            "another on yours."
         )
+        yield " ".join(said)
     if answer.steps_asked is not None and answer.steps != answer.steps_asked:
         yield f"You asked for {answer.steps_asked:,} steps. The nearest published ranking is of {answer.steps:,}."
     seeds = min(row.seeds for row in board.ranked)

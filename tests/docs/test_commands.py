@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from doc_pages import DOCS, ROOT, blocks, commands, name, pages
+from image_records import on_images
 from PIL import Image
+from published_folders import publish
+from synthetic import write
 
 from bench.cli.main import cli
 
@@ -113,6 +116,8 @@ def desk(tmp_path_factory):
     pixels = np.random.default_rng(0).integers(0, 256, (520, 8, 8, 3), dtype=np.uint8)
     for number, each in enumerate(pixels):
         Image.fromarray(each).save(folder / "photos" / f"{number:03}.png")
+    own = write(on_images(folder / "photos"), folder / "results" / "local" / "photos")
+    publish(folder / "results" / "published" / "photos", "--from", own, "--describe-images", "photos=noise")
     tutorial = blocks(DOCS / "tutorials" / "your-own-loss.md", "python")
     for file, mark in (("my_losses.py", '"cubic"'), ("my_penalty.py", '"slope_cap"')):
         (code,) = [each for each in tutorial if f"register({mark})" in each]

@@ -13,9 +13,9 @@ WORKLOADS = {
 }
 
 
-def campaign(name="digits", seeds=5, methods=METHODS, early=None, **changes):
+def campaign(name="digits", seeds=5, methods=METHODS, early=None, workloads=WORKLOADS, **changes):
     """Records whose distances at half of the steps are `early`, if they are given."""
-    workload = WORKLOADS[name]
+    workload = workloads[name]
     network = Network(name=workload.network, width=32, channels=1, image_size=32, latent_size=100, d_norm="none")
     steps = changes.pop("steps", 600)
     setting = {"protocol_version": "1.1", "network": network, "steps": steps, "evaluate_every": steps // 2, **changes}

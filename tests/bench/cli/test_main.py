@@ -35,8 +35,8 @@ OPTIONS = {
     "export": "format json results output",
     "merge": "folders into format json",
     "kernels": "methods losses device batch size d-norm precision mode results table format json output trace nvtx",
-    "publish": "folder from suite format json",
-    "verify": "folders since rerun up-to-first-evaluation reruns data format json",
+    "publish": "folder from suite describe-images format json",
+    "verify": "folders since rerun up-to-first-evaluation reruns images losses data format json",
     "atlas": "check folder format json",
     "doctor": "results data format json",
 }

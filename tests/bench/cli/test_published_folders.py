@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+from own_loss import OWN
 from published_folders import WORLD, change, make
 from synthetic import write
 from whole_records import whole
@@ -17,6 +18,7 @@ from bench.config.trial import trial_id
 from bench.report.publication import TABLES
 from bench.store.journal import read_record
 from bench.training.version import ENGINE_VERSION
+from losses import registry
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -210,7 +212,10 @@ def test_records_are_not_compared_with_themselves(bench, published, tmp_path):
     assert "would be compared with themselves" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--up-to-first-evaluation"], ["--reruns", "."], ["--rerun", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--up-to-first-evaluation"], ["--reruns", "."], ["--images", "."], ["--losses", "x.py"], ["--rerun", "0"]],
+)
 def test_bad_wishes_for_reruns_are_bad_input(bench, published, arguments):
     assert bench("verify", published, *arguments).exit_code == 2
 
@@ -227,6 +232,29 @@ def test_fresh_records_are_published_verified_and_trained_again(bench, tmp_path)
         result = bench("verify", folder, "--rerun", 1, *further)
         assert result.exit_code == 0, result.stdout
         assert "of 1 trial trained again 1 have every number to the last bit" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_loss_of_ones_own_is_trained_again_from_its_file(bench, tmp_path, monkeypatch):
+    library = dict(registry.parts())
+    monkeypatch.setattr(registry, "_parts", dict(library))
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    first, copy = tmp_path / "mine.py", tmp_path / "copy.py"
+    for path in (first, copy):
+        path.write_text(OWN)
+    budget = ("--workload", "ring8", "--seeds", "1", "--steps", "60", "--set", "evaluate_every=60")
+    ran = bench("run", "--losses", first, "--method", "own_hinge", *budget, "--results", tmp_path / "local")
+    assert ran.exit_code == 0, ran.output
+    folder = tmp_path / "results" / "published" / "own"
+    assert bench("publish", folder, "--from", tmp_path / "local").exit_code == 0
+    monkeypatch.setattr(registry, "_parts", dict(library))  # as another process that knows nothing of the file
+    monkeypatch.setenv("GAN_LOSS_BENCH_LOSSES", "")
+    unknown = bench("verify", folder, "--rerun", 1)
+    assert unknown.exit_code == 1
+    assert "cannot be trained here" in unknown.stdout
+    known = bench("verify", folder, "--rerun", 1, "--losses", copy)
+    assert known.exit_code == 0, known.stdout
+    assert "of 1 trial trained again 1 have every number to the last bit" in known.stdout
 
 
 def test_a_readme_is_held_to_the_manifest(bench, folder):

@@ -189,7 +189,7 @@ def use_ones_own_images(folder):
     path = records(folder)[0]
     spec = msgspec.structs.replace(read_record(path).spec, workload="imagefolder:/home/me/cats")
     replace_record(path, spec=spec)
-    return ["images that nobody else has"]
+    return ["names a path of one machine: 'imagefolder:/home/me/cats'", "nobody else knows what they are"]
 
 
 def edit_a_table(folder):

@@ -1,0 +1,18 @@
+"""Planted records on a folder of images that nobody has read, whole as `publish` asks for."""
+
+import msgspec
+import pytest
+from synthetic import World, make
+from whole_records import whole
+
+from bench import data
+
+
+def on_images(place, content="1", seeds=3, methods=("nsgan", "hinge")):
+    """Records on the images of a folder whose content has that hash, shortened to one character."""
+    workload = f"imagefolder:{place}?size=32"
+    budget = {"samples": 1000, "steps": 600, "evaluate_every": 200}
+    known = msgspec.structs.replace(data.workload(workload), content_hash=content * 64, **budget)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "workload", lambda _: known)
+        return [whole(record) for record in make(World(methods=methods, workloads=(workload,)), seeds)]
