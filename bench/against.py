@@ -191,8 +191,7 @@ def _asked_for(
     for name in sorted(asked - known):
         if folder_name(name) is not None and any(kind == workload_kind(name) for kind, _ in names):
             here = data.resolve(name, data_dir, on_progress)
-            if (here.kind, here.content_hash) in names:
-                names[here.kind, here.content_hash] = name
+            names[here.kind, here.content_hash] = name
     called = [(campaign, renamed(record, data_name(record.spec, names))) for campaign, record in published]
     there = {record.spec.workload for _, record in called}
     kept = [(campaign, record) for campaign, record in called if record.spec.workload in asked]
