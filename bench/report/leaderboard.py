@@ -1,22 +1,20 @@
 """What the leaderboard says: its title, its parts, their lines and notes. `bench.report.formats` writes them down."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from bench.report.column import METHOD, Part
 from bench.report.columns import all_parts
 from bench.report.formatting import budget
 from bench.report.notes import facts
 from bench.statistics.board import Leaderboard
-
-_BETWEEN: Final = " · "
+from bench.statistics.comparable_groups import BETWEEN
 
 
 def title(board: Leaderboard) -> str:
     """Return a title that names what the records share, and says if there are too few seeds to quote."""
     provisional = ["provisional"] if any(row.provisional for row in board.scored) else []
     folder = [board.folder] if board.folder else []
-    return _BETWEEN.join([*folder, board.key.title, *_steps(board), *provisional])
+    return BETWEEN.join([*folder, board.key.title, *_steps(board), *provisional])
 
 
 def _steps(board: Leaderboard) -> list[str]:
@@ -39,13 +37,11 @@ def names(boards: Sequence[Leaderboard]) -> list[str]:
     said = [budgets(board) for board in boards]
     named = []
     for board, words in zip(boards, said, strict=True):
-        titles = [
-            other.key.title.split(_BETWEEN) for other, others in zip(boards, said, strict=True) if others == words
-        ]
-        telling = [piece for piece in board.key.title.split(_BETWEEN) if not all(piece in pieces for pieces in titles)]
-        named.append(_BETWEEN.join([words, *telling]))
+        settings = [other.key.pieces for other, others in zip(boards, said, strict=True) if others == words]
+        telling = [piece for piece in board.key.pieces if not all(piece in pieces for pieces in settings)]
+        named.append(BETWEEN.join([words, *telling]))
     return [
-        name if named.count(name) == 1 else _BETWEEN.join([name, f"digest {board.digest}"])
+        name if named.count(name) == 1 else BETWEEN.join([name, f"digest {board.digest}"])
         for board, name in zip(boards, named, strict=True)
     ]
 

@@ -32,6 +32,9 @@ from bench.store.record import Record
 OWN: Final = "own"
 """Stands for what each method brings itself on the paper track."""
 
+BETWEEN: Final = " · "
+"""Stands between the pieces of a table's title and name."""
+
 FULL_BUDGET: Final = "full budget"
 QUICK_BUDGET: Final = "quick budget"
 
@@ -48,19 +51,22 @@ class GroupKey:
     budget: str
 
     @property
-    def title(self) -> str:
+    def pieces(self) -> list[str]:
+        """What the records share, in words."""
         own = self.d_norm == OWN
         recipe = ["each method's own recipe"] if own else [f"d_norm {self.d_norm}", f"batch {self.batch}"]
-        return " · ".join(
-            [
-                f"protocol {self.protocol_version}",
-                f"scoring {self.scoring_version}",
-                f"{self.track} track",
-                *recipe,
-                self.precision,
-                self.budget,
-            ]
-        )
+        return [
+            f"protocol {self.protocol_version}",
+            f"scoring {self.scoring_version}",
+            f"{self.track} track",
+            *recipe,
+            self.precision,
+            self.budget,
+        ]
+
+    @property
+    def title(self) -> str:
+        return BETWEEN.join(self.pieces)
 
     @property
     def scoring_version(self) -> str:
