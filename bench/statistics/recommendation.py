@@ -222,7 +222,7 @@ def _caveats(
             said.append(_too_few(answer.asked.kind, own[0]))
         else:
             what = "these images" if is_folder else answer.asked.kind
-            said.append(f"No record of {what} of {_COUNTING} is published.")
+            said.append(f"No published record of {_COUNTING} is on {what}.")
         if nearer:
             workload, table = nearer[0]
             said.append(_too_few(f"{workload.name}, {_which_is(differences_of(answer.asked, workload))},", table))

@@ -69,7 +69,7 @@ def test_records_of_another_protocol_or_track_do_not_count(changes):
     assert names(found) == []
     assert "no published record of the core track of protocol 1.1" in found.unknown
     mixed = recommend(WORKLOADS["digits"], [*campaign(**changes), *campaign("mnist")], WORKLOADS)
-    assert mixed.caveats[0].startswith("No record of digits of the core track of protocol 1.1 is published. The most")
+    assert mixed.caveats[0].startswith("No published record of the core track of protocol 1.1 is on digits. The most")
 
 
 def test_points_say_nothing_of_images():
@@ -95,7 +95,7 @@ def test_a_more_similar_workload_without_a_ranking_is_passed_and_named():
     found = recommend(WORKLOADS["celeba64"], [*campaign(), *campaign("cifar10", seeds=2)], WORKLOADS)
     assert found.workload.name == "digits"
     assert re.fullmatch(
-        r"No record of celeba64 of the core track of protocol 1\.1 is published\. The published records of cifar10, "
+        r"No published record of the core track of protocol 1\.1 is on celeba64\. The published records of cifar10, "
         r"which is 32x32, other data, rank too few methods\. At 600 steps and at most 2 seeds, which show no order, "
         r"the highest scores are \w+ \(0\.\d{3}\), \w+ \(0\.\d{3}\), \w+ \(0\.\d{3}\)\. The most similar ranking is of "
         r"digits, which is gray, 32x32, other data: the order may be another on yours\.",
@@ -109,7 +109,7 @@ def test_somebody_elses_folder_of_images_is_other_data():
     records = campaign(theirs.name, workloads=workloads)
     other = recommend(mine, records, workloads)
     assert other.differences == ("other data",)
-    assert "No record of these images of the core track" in other.caveats[0]
+    assert "No published record of the core track of protocol 1.1 is on these images." in other.caveats[0]
     assert recommend(theirs, records, workloads).differences == ()
     few = [record for record in records if record.spec.seed < 2]
     passed = recommend(mine, [*campaign(), *few], workloads)
