@@ -179,7 +179,7 @@ def test_every_suite_with_a_question_is_on_the_page_of_suites():
     sizes = {name: (int(methods), int(seeds)) for name, methods, seeds in rows}
     suites = {suite.name: suite for suite in shipped_suites()}
     asking = {name for name in suites if name.startswith("topic-")} | {"library", "norms", "r3gan-ablation"}
-    asking |= {"classics", "digits", "mnist"}
+    asking |= {"classics", "digits", "mnist", "photographs"}
     assert set(sizes) == asking
     for name, suite in suites.items():
         if name in sizes:

@@ -10,7 +10,8 @@ from bench.methods import resolve
 
 def test_shipped_suites_load_and_say_what_they_are() -> None:
     topics = ["topic-balance", "topic-correlation", "topic-diversity", "topic-gradients"]
-    others = ["classics", "digits", "library", "mnist", "mnist-mini", "norms", "quick", "r3gan-ablation", "smoke"]
+    others = ["classics", "digits", "library", "mnist", "mnist-mini", "norms", "photographs", "quick"]
+    others += ["r3gan-ablation", "smoke"]
     assert suite_names() == [*others, *topics]
     for suite in shipped_suites():
         assert suite.summary
