@@ -7,6 +7,7 @@ from typing import Final
 from bench.common.version import UPGRADE
 from bench.config.trial import PART, is_from_elsewhere, part_names, part_versions
 from bench.config.workload import Workload
+from bench.extractors import specs
 from bench.report import formatting, methods
 from bench.report.findings import FileFinding
 from bench.store.record import Record
@@ -27,7 +28,8 @@ def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iter
     unknown: set[str] = set()
     for record in records:
         try:
-            current = components(workload_of(record.spec.workload), methods.library_version())
+            workload = workload_of(record.spec.workload)
+            current = components(workload, methods.library_version(), _extractor_needed(record, workload))
         except ValueError:  # said about its file already
             continue
         for name, version in current.items():
@@ -42,6 +44,18 @@ def version_findings(records: Sequence[Record], workload_of: WorkloadOf) -> Iter
         yield FileFinding("records", f"have a component that this program does not know: {name}", UPGRADE)
     for (name, recorded, version), number in sorted(counted.items()):
         yield _version_finding(formatting.plural(number, "record"), name, recorded, version)
+
+
+def _extractor_needed(record: Record, workload: Workload) -> str | None:
+    """Return the component that this program has for the features that a record chose; None for the workload's own.
+
+    Photographs have the choice, so neither is a version of the other. A classifier that reads their modes beside
+    ImageNet's features is trained where the trial runs: then there is no version to be of.
+    """
+    if not workload.photographs or specs.features_of(record.components) == "own":
+        return None
+    assert workload.extractor is not None, "photographs are measured in features"
+    return "" if specs.extractor_spec(workload.extractor).classes else specs.extractor_component(specs.IMAGENET)
 
 
 def _parts_needed(record: Record) -> dict[str, str]:

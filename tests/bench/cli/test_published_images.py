@@ -9,6 +9,7 @@ from synthetic import World, write
 from synthetic import make as planted
 from whole_records import whole
 
+from bench.extractors.specs import IMAGENET, extractor_component
 from bench.store.journal import read_record
 
 PLACE = "/home/somebody/cats"
@@ -96,6 +97,23 @@ def test_a_description_that_was_taken_out_is_missed(bench, source, target, image
     result = bench("verify", target)
     assert result.exit_code == 1
     assert "nobody else knows what they are" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("extractor", "note"),
+    [
+        (extractor_component(IMAGENET), ""),
+        (f"{IMAGENET}:0123456789ab", f"of extractor {IMAGENET}:0123456789ab, other than this program's {IMAGENET}:"),
+        ("random-conv-v1:0123456789ab", "other than this program's random-conv-v1:"),
+    ],
+)
+def test_features_of_photographs_are_compared_with_their_own_kind(bench, target, tmp_path, extractor, note):
+    source = write(on_images(PLACE, extractor=extractor), tmp_path / "source")
+    bench("publish", target, "--from", source, "--describe-images", f"cats={WORDS}")
+    result = bench("verify", target)
+    assert result.exit_code == 0
+    assert note in result.stdout
+    assert ("other than" in result.stdout) == bool(note)
 
 
 @pytest.fixture
