@@ -4,6 +4,7 @@
 """
 
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
@@ -77,6 +78,8 @@ _WORDS: Final = {
     },
 }  # fmt: skip
 _WIDTH: Final = 7.2
+_LABEL: Final = 95
+"""How many characters of a label a line has."""
 _NARROW: Final = 6.0
 """An axis whose ends are closer than this ratio has a tick at every digit: 1, 2 and 5 could leave one alone."""
 
@@ -201,7 +204,8 @@ def figure(name: str) -> str:
             axes.plot([runs.median()] * 2, [place - 0.32, place + 0.32], color=PAPER.ink, linewidth=1.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel(f"{what} at the last step on {workload}: each run, and the median")
+        label = f"{what} at the last step on {workload}: each run, and the median"
+        axes.set_xlabel(textwrap.fill(label, _LABEL))
         open_frame(axes, PAPER, grid="x")
         fit(drawn, left=0.1 + 0.075 * max(map(len, labels)), right=0.2)
         return svg_of(drawn)
