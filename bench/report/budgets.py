@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from bench.report.column import label
 from bench.report.curves import Band, Line
 from bench.statistics.budgets import ScoreByBudget
@@ -49,7 +51,9 @@ def agreement_text(by_budget: ScoreByBudget) -> str:
     half = by_budget.half
     tau = by_budget.agreement[half]
     if math.isnan(tau):
-        return f"At {by_budget.steps[half]:,} steps, or at the end, all methods have the same score."
+        level = [place for place in (half, -1) if np.ptp(by_budget.scores[:, place]) == 0]
+        budgets = " and ".join(f"{by_budget.steps[place]:,}" for place in level)
+        return f"At {budgets} steps all methods have the same score, which is no order."
     return (
         f"The order at {by_budget.steps[half]:,} steps agrees with that at {by_budget.steps[-1]:,} by Kendall's "
         f"tau = {tau:.2f} (1: the same order; 0: no relation)."

@@ -42,7 +42,11 @@ def test_the_agreement_of_the_orders_is_said_with_its_number():
     )
     same = made(methods=dict.fromkeys(FINAL, 20.0))
     assert math.isnan(same.agreement[1])
-    assert "all methods have the same score" in agreement_text(same)
+    assert agreement_text(same) == "At 600 steps all methods have the same score, which is no order."
+    untrained = made(early=dict.fromkeys(FINAL, 8000.0))
+    assert agreement_text(untrained) == "At 300 steps all methods have the same score, which is no order."
+    never = made(methods=dict.fromkeys(FINAL, 20.0), early=dict.fromkeys(FINAL, 8000.0))
+    assert agreement_text(never) == "At 300 and 600 steps all methods have the same score, which is no order."
 
 
 def test_lines_are_the_seeds_and_the_band_is_their_mean_with_its_interval():
