@@ -215,18 +215,19 @@ def _without_place(record: Record, files: dict[str, bytes]) -> Record:
 
 def _image_findings(records: Iterable[Record], images: Container[str]) -> Iterable[FileFinding]:
     """Say which folders of images nobody has described, and which name stands for two."""
-    contents: dict[str, set[str]] = defaultdict(set)
+    contents: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
         name = folder_name(record.spec.workload)
-        if name is not None:
-            contents[name].add(record.spec.data_hash)
-    for name, hashes in sorted(contents.items()):
+        if name is not None:  # one folder has another content at each size
+            contents[name, public_name(record.spec.workload)].add(record.spec.data_hash)
+    for name in sorted({name for name, _ in contents}):
         if name not in images:
             yield FileFinding(
                 "records",
                 f"ran on the images of a folder {name!r}, and nobody else knows what they are",
                 f"say it, and how others get them: {command(*_DESCRIBE, f'{name}=WHAT THEY ARE')}",
             )
+    for (name, _), hashes in sorted(contents.items()):
         if len(hashes) > 1:
             yield FileFinding(
                 "records",

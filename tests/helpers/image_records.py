@@ -9,12 +9,12 @@ from bench import data
 from bench.config.trial import trial_id
 
 
-def on_images(place, content="1", seeds=3, methods=("nsgan", "hinge"), extractor=None):
+def on_images(place, content="1", seeds=3, methods=("nsgan", "hinge"), size=32, extractor=None):
     """Records on the images of a folder whose content has that hash, shortened to one character.
 
     `extractor` is the component of the features that they are measured in, if these are not the workload's own.
     """
-    workload = f"imagefolder:{place}?size=32"
+    workload = f"imagefolder:{place}?size={size}"
     budget = {"samples": 1000, "steps": 600, "evaluate_every": 200}
     known = msgspec.structs.replace(data.workload(workload), content_hash=content * 64, **budget)
     with pytest.MonkeyPatch.context() as patch:

@@ -71,6 +71,12 @@ def test_one_name_is_of_one_folder(bench, target, tmp_path):
     assert "ran on 2 contents of a folder 'cats'" in result.stdout
 
 
+def test_one_folder_at_two_sizes_is_described_once(bench, target, tmp_path):
+    both = write([*on_images(PLACE), *on_images(PLACE, content="2", size=64)], tmp_path / "source")
+    assert bench("publish", target, "--from", both, "--describe-images", f"cats={WORDS}").exit_code == 0
+    assert bench("verify", target).stdout == f"{target}: fine (12 records)\n"
+
+
 @pytest.mark.parametrize("text", ["cats", "=words", "cats=", "cats=one\ntwo"])
 def test_a_description_that_is_none_is_bad_input(bench, source, target, text):
     result = bench("publish", target, "--from", source, "--describe-images", text)
