@@ -26,7 +26,7 @@ from bench import data
 from bench.config.commands import quoted
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.trial import Trial, canonical_json
-from bench.config.workload import folder_name
+from bench.config.workload import folder_name, in_folder
 from bench.events import Progress
 from bench.execution.interface import TRAINER, Executor, Finished, Task
 from bench.execution.local import LocalExecutor
@@ -89,7 +89,7 @@ def rerun(
     for record in records:
         elsewhere = (made or {}).get(record.trial_id)
         if elsewhere is not None:
-            yield compared(record, renamed(elsewhere, record.spec.workload))
+            yield compared(record, elsewhere)
             continue
         why_not = hindrance(record)
         if why_not:
@@ -99,8 +99,7 @@ def rerun(
         if first_evaluation:
             trial = shortened(trial)
         with tempfile.TemporaryDirectory(prefix="rerun-") as scratch:
-            again = _train(record, trial, Path(scratch), data_dir, executor(), trainer, on_progress)
-        yield compared(record, renamed(again, record.spec.workload))
+            yield compared(record, _train(record, trial, Path(scratch), data_dir, executor(), trainer, on_progress))
 
 
 def hindrance(record: Record) -> str:
@@ -128,7 +127,7 @@ def placed(record: Record, images: Path | None) -> Record:
     name = record.spec.workload
     if images is None or folder_name(name) is None:
         return record
-    return renamed(record, data.workload(f"imagefolder:{images}?{name.rpartition('?')[2]}").name)
+    return renamed(record, data.workload(in_folder(name, str(images))).name)
 
 
 def shortened(trial: Trial) -> Trial:
@@ -180,6 +179,7 @@ def compared(record: Record, again: Record) -> Compared:
         return Compared(record, "not compared", why)
     # What is written is rounded to what JSON has, and a number that is not finite is nothing there.
     again = msgspec.json.decode(msgspec.json.encode(again), type=Record)
+    again = renamed(again, record.spec.workload)  # the same images, wherever they lay
     until = again.history.evaluations[-1].step
     where = "" if until == record.spec.steps else f" up to step {until:,}"
     if _fingerprint(record.environment) != _fingerprint(again.environment):

@@ -28,8 +28,10 @@ def workload_kind(name: str) -> str:
     What depends on the data's content alone (identities, random streams, names of caches) is named by this, so that a
     folder can be moved. Names without a folder are returned as they are.
     """
-    head, colon, rest = name.partition(":")
-    return f"{head}-{rest.rpartition('?size=')[2]}" if colon else name
+    if not _reads_folder(name):
+        return name
+    head, _, size = _parts(name)
+    return f"{head}-{size}"
 
 
 def folder_name(name: str) -> str | None:
@@ -37,7 +39,7 @@ def folder_name(name: str) -> str | None:
 
     None for a workload that reads no folder of a user's.
     """
-    return _parts(name)[1] if ":" in name else None
+    return re.split(r"[/\\]", _parts(name)[1])[-1] if _reads_folder(name) else None
 
 
 def public_name(name: str) -> str:
@@ -45,17 +47,25 @@ def public_name(name: str) -> str:
 
     The other parts of a path belong to one machine, and may name a person. Other names are returned as they are.
     """
-    if ":" not in name:
-        return name
-    head, folder, option = _parts(name)
-    return f"{head}:/{folder}?{option}"
+    folder = folder_name(name)
+    return name if folder is None else in_folder(name, f"/{folder}")
+
+
+def in_folder(name: str, folder: str) -> str:
+    """Return the name of a workload that reads a folder, with that folder in the place of its own."""
+    head, _, size = _parts(name)
+    return f"{head}:{folder}?size={size}"
+
+
+def _reads_folder(name: str) -> bool:
+    return ":" in name
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """Divide the name of a workload that reads a folder: what it is, the last part of the path, and the option."""
+    """Divide the name of a workload that reads a folder: what it is, the path, and the size."""
     head, _, rest = name.partition(":")
-    path, _, option = rest.rpartition("?")
-    return head, re.split(r"[/\\]", path)[-1], option
+    path, _, size = rest.rpartition("?size=")
+    return head, path, size
 
 
 class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
