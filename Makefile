@@ -79,6 +79,9 @@ clean:  ## remove .venv and caches; results stay
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@df -Pk . | awk 'NR == 2 && $$4 < 10e6 { \
+	  printf "Only %.1f GB of disk are free here. While pip installs torch and its CUDA libraries, it needs about 10;\n", $$4 / 1e6; \
+	  print "README.md says how to do without them." }'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python

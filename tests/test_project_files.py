@@ -1,7 +1,10 @@
 """The files around the code hold what they promise: versions agree, and every command in them exists."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -80,6 +83,22 @@ def test_every_target_that_is_named_exists(name: str) -> None:
     )
     named = {word for line in lines for word in line.split()}
     assert named <= TARGETS, f"{name} names {named - TARGETS}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(("free", "said"), [(3_800_000, "Only 3.8 GB of disk are free"), (10_000_001, "")])
+def test_make_says_what_will_not_fit_before_pip_has_filled_the_disk(tmp_path: Path, free: int, said: str) -> None:
+    df = tmp_path / "df"
+    df.write_text(
+        f"#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x 9 9 {free} 9% /\n"
+    )
+    df.chmod(0o755)
+    python = tmp_path / "venv/bin/python"
+    command = ["make", "--silent", f"VENV={tmp_path}/venv", "PYTHON=true", str(python)]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    out = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True)
+    assert out.stdout.startswith(said)
+    assert bool(out.stdout) == bool(said)
 
 
 def test_every_extra_that_is_not_for_work_on_the_project_is_explained_on_a_page() -> None:
