@@ -60,6 +60,15 @@ def expand(
     ]
 
 
+def budget_of(suite: Suite, workload: Workload) -> Budget:
+    """Return how many steps a suite trains on a workload, and how often it evaluates."""
+    quick = workload.quick if suite.budget == "quick" else None
+    own = quick or Budget(steps=workload.steps, evaluate_every=workload.evaluate_every)
+    steps = suite.steps or own.steps
+    # The last step is evaluated in any case: a longer interval is the same trial.
+    return Budget(steps=steps, evaluate_every=min(suite.evaluate_every or own.evaluate_every, steps))
+
+
 def use_losses_of(files: Iterable[Path]) -> None:
     """Register the losses of Python files, in this process and in those that train.
 
@@ -115,9 +124,7 @@ def pending(
 
 def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial:
     d_norm = _d_norm(suite, workload, method)
-    quick = workload.quick if suite.budget == "quick" else None
-    budget = quick or Budget(steps=workload.steps, evaluate_every=workload.evaluate_every)
-    steps = suite.steps or budget.steps
+    budget = budget_of(suite, workload)
     recipe = _recipe(suite, method)
     ill_defined = d_norm == "bn" and method.batch_norm == "invalid"
     if ill_defined and not suite.allow_invalid:
@@ -142,9 +149,8 @@ def _trial(suite: Suite, workload: Workload, method: Method, seed: int) -> Trial
         optimizer=_optimizer(recipe, workload),
         critic_steps=recipe.critic_steps if recipe else 1,
         batch_size=batch_size,
-        steps=steps,
-        # The last step is evaluated in any case: a longer interval is the same trial.
-        evaluate_every=min(suite.evaluate_every or budget.evaluate_every, steps),
+        steps=budget.steps,
+        evaluate_every=budget.evaluate_every,
         samples=suite.samples or workload.samples,
         precision=suite.precision,
         seed=seed,

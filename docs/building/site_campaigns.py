@@ -15,9 +15,10 @@ from site_answers import answer, is_published
 from site_links import ROOT
 from site_marks import write
 
+from bench import data
 from bench.config.suite import load_suite
 from bench.methods import resolve
-from bench.plan import expand
+from bench.plan import budget_of
 from losses import Objective
 
 TOPICS: Final = ("topic-gradients", "topic-diversity", "topic-correlation", "topic-balance")
@@ -95,14 +96,13 @@ PAGES: Final = (
 
 def _suite(name: str, language: str) -> str:
     suite, words = load_suite(name), _WORDS[language]
-    trials = expand(suite)
-    ((steps, every),) = {(f"{trial.spec.steps:,}", f"{trial.spec.evaluate_every:,}") for trial in trials}
+    (budget,) = {budget_of(suite, data.workload(workload)) for workload in suite.workloads}
     rows = [
         ("methods", ", ".join(f"`{method}`" for method in suite.methods)),
         ("workload", ", ".join(f"`{workload}`" for workload in suite.workloads)),
-        ("steps", words["evaluated"].format(steps=steps, every=every)),
+        ("steps", words["evaluated"].format(steps=f"{budget.steps:,}", every=f"{budget.evaluate_every:,}")),
         ("seeds", str(suite.seeds)),
-        ("trials", str(len(trials))),
+        ("trials", str(len(suite.methods) * len(suite.workloads) * suite.seeds)),
     ]
     lines = [f"| {words['suite']} | `{name}` |", "|---|---|"]
     return "\n".join([*lines, *(f"| {words[key]} | {value} |" for key, value in rows)])
