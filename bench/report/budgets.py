@@ -51,13 +51,18 @@ def agreement_text(by_budget: ScoreByBudget) -> str:
     half = by_budget.half
     tau = by_budget.agreement[half]
     if math.isnan(tau):
-        level = [place for place in (half, -1) if np.ptp(by_budget.scores[:, place]) == 0]
-        budgets = " and ".join(f"{by_budget.steps[place]:,}" for place in level)
+        budgets = " and ".join(f"{steps:,}" for steps in level_budgets(by_budget))
         return f"At {budgets} steps all methods have the same score, which is no order."
     return (
         f"The order at {by_budget.steps[half]:,} steps agrees with that at {by_budget.steps[-1]:,} by Kendall's "
         f"tau = {tau:.2f} (1: the same order; 0: no relation)."
     )
+
+
+def level_budgets(by_budget: ScoreByBudget) -> list[int]:
+    """Return at which of half the budget and the end all methods have the same score."""
+    places = (by_budget.half, len(by_budget.steps) - 1)
+    return [by_budget.steps[place] for place in places if np.ptp(by_budget.scores[:, place]) == 0]
 
 
 def _ends(ends: Array | None, index: int, count: int) -> list[float | None]:

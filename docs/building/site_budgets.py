@@ -4,6 +4,7 @@
 is what a shorter run would have given.
 """
 
+import math
 from functools import cache
 from typing import Final
 
@@ -12,6 +13,7 @@ from site_answers import PICTURES, published_campaigns, records_of, spellings
 
 from bench import data
 from bench.common.mpl_style import spread
+from bench.report.budgets import level_budgets
 from bench.report.overview import drawing, fit
 from bench.report.style import PAPER, open_frame, step_axis, svg_of
 from bench.statistics.budgets import ScoreByBudget, scores_by_budget
@@ -27,17 +29,21 @@ _WORDS: Final = {
     "en": {
         "alternative": "the mean score of every method of {name} at each evaluation",
         "said": "The score that a run of each budget would have: the mean over the seeds at each evaluation. "
-        "{leaders}. The order at {half} updates agrees with that at {last} by Kendall's tau of {tau:.2f}: 1 is the "
+        "{leaders}. {agreement}",
+        "agreement": "The order at {half} updates agrees with that at {last} by Kendall's tau of {tau:.2f}: 1 is the "
         "same order, and 0 is no relation.",
+        "level": "At {steps} updates all methods have the same score, which is no order.",
         "first": "`{method}` leads", "other": "`{method}`", "at": "at {first}", "span": "from {first} to {last}",
-        "join": ", ", "updates": " updates",
+        "join": ", ", "and": " and ", "updates": " updates",
     },
     "zh": {
         "alternative": "{name} 各方法在每次评估时的平均得分",
-        "said": "各个预算会得到的得分：每次评估时各随机种子的平均值。{leaders}。{half} 次更新时的顺序与 {last} "
-        "次更新时的顺序的 Kendall τ 为 {tau:.2f}：1 表示顺序相同，0 表示没有关系。",
+        "said": "各个预算会得到的得分：每次评估时各随机种子的平均值。{leaders}。{agreement}",
+        "agreement": "{half} 次更新时的顺序与 {last} 次更新时的顺序的 Kendall τ 为 {tau:.2f}：1 表示顺序相同，"
+        "0 表示没有关系。",
+        "level": "{steps} 次更新时所有方法得分相同，没有顺序。",
         "first": "`{method}`", "other": "`{method}`", "at": "在 {first}", "span": "从 {first} 到 {last}",
-        "join": "，", "updates": " 次更新时领先",
+        "join": "，", "and": " 次和 ", "updates": " 次更新时领先",
     },
 }  # fmt: skip
 
@@ -55,12 +61,13 @@ def by_budget(name: str) -> ScoreByBudget:
 def picture(name: str, language: str, root: str) -> str:
     """Return the figure of a campaign and what it shows in words; `root` leads from the page to docs/."""
     words, found = _WORDS[language], by_budget(name)
-    said = words["said"].format(
-        leaders=_leaders(name, language),
-        half=f"{found.steps[found.half]:,}",
-        last=f"{found.steps[-1]:,}",
-        tau=found.agreement[found.half],
-    )
+    tau = found.agreement[found.half]
+    if math.isnan(tau):
+        agreement = words["level"].format(steps=words["and"].join(f"{steps:,}" for steps in level_budgets(found)))
+    else:
+        half, last = (f"{found.steps[place]:,}" for place in (found.half, -1))
+        agreement = words["agreement"].format(half=half, last=last, tau=tau)
+    said = words["said"].format(leaders=_leaders(name, language), agreement=agreement)
     return f"![{words['alternative'].format(name=name)}]({root}pictures/{name}-budget.svg)\n\n{said}"
 
 

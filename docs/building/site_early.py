@@ -3,16 +3,16 @@
 `python docs/building/site_early.py` writes the table of docs/explanation/measuring.md again.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from scipy.stats import kendalltau
 from site_budgets import by_budget
-from site_marks import line, two_digits, write
+from site_marks import chance_of, line, two_digits, write
 from site_measuring import PAGE, campaign_table, folder
 
-from bench.report.formatting import p_value
 from bench.statistics.intervals import Array
 
 MARK: Final = "<!-- early: written by docs/building/site_early.py. -->"
@@ -33,7 +33,7 @@ def _lines(name: str) -> Iterator[str]:
         methods = float(kendalltau(found.scores[:, index], found.scores[:, -1]).statistic)
         seeds, p = of_seeds(found.runs[:, :, index], found.runs[:, :, -1])
         steps = (f"{step:,}", f"{found.steps[-1]:,}")
-        yield line(folder(name), found.workload, *steps, two_digits(methods), two_digits(seeds), p_value(p))
+        yield line(folder(name), found.workload, *steps, two_digits(methods), two_digits(seeds), chance_of(p))
 
 
 def of_seeds(early: Array, last: Array, permutations: int = PERMUTATIONS) -> tuple[float, float]:
@@ -46,6 +46,8 @@ def of_seeds(early: Array, last: Array, permutations: int = PERMUTATIONS) -> tup
             is at least as large, the given order among them.
     """
     scatter = (np.ptp(early, axis=1) > 0) & (np.ptp(last, axis=1) > 0)
+    if not scatter.any():
+        return math.nan, math.nan
     signs_early, signs_last = _signs(early[scatter]), _signs(last[scatter])
     found = _taus(signs_early, signs_last).mean()
     drawn, kept = np.random.default_rng(0), last[scatter]

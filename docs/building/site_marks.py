@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Final
 
-from bench.report.formatting import MISSING
+from bench.report.formatting import MISSING, p_value
 
 END: Final = "<!-- End of the table. -->"
 
@@ -38,3 +38,8 @@ def two_digits(value: float) -> str:
         return MISSING
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def chance_of(p: float) -> str:
+    """Return a p-value as tables have it; a dash where nothing was tested."""
+    return MISSING if math.isnan(p) else p_value(p)

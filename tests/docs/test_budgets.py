@@ -1,5 +1,6 @@
 """The figures of score against budget, and what is said of them, are those of the published records."""
 
+import dataclasses
 import json
 import re
 
@@ -33,6 +34,21 @@ def test_who_leads_is_told_span_by_span():
     assert "`hinge` 从 500 到 1,500 次更新时领先，`nsgan` 在 2,000 次更新时领先" in site_budgets.picture(
         "norms", "zh", ""
     )
+
+
+@pytest.mark.parametrize(("is_level_at_the_end", "english", "chinese"), [
+    (False, "At 1,500 updates all methods have the same score, which is no order.", "1,500 次更新时所有方法得分相同"),
+    (True, "At 1,500 and 3,000 updates all methods have", "1,500 次和 3,000 次更新时所有方法得分相同"),
+])  # fmt: skip
+def test_where_all_methods_are_level_no_agreement_is_told(monkeypatch, is_level_at_the_end, english, chinese):
+    found = site_budgets.by_budget("norms")
+    scores = found.scores.copy()
+    scores[:, [found.half, *[-1] * is_level_at_the_end]] = 0.0
+    level = dataclasses.replace(found, scores=scores)
+    monkeypatch.setattr(site_budgets, "by_budget", lambda name: level)
+    assert english in site_budgets.picture("norms", "en", "")
+    assert chinese in site_budgets.picture("norms", "zh", "")
+    assert "Kendall" not in site_budgets.picture("norms", "en", "")
 
 
 @pytest.mark.parametrize("name", HERE)

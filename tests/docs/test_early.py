@@ -7,7 +7,7 @@ import pytest
 import site_early
 from doc_pages import prose_under
 from scipy.stats import kendalltau
-from site_marks import inside
+from site_marks import chance_of, inside, two_digits
 
 TEXT = site_early.PAGE.read_text(encoding="utf-8")
 TABLE = inside(TEXT, site_early.MARK)
@@ -38,6 +38,13 @@ def test_methods_that_do_not_scatter_say_nothing():
     found, p = site_early.of_seeds(early, last, 3000)
     assert found == 1.0
     assert p == pytest.approx(1 / 6, abs=0.02), "one of the six orders of three"
+
+
+def test_where_no_method_scatters_there_is_no_order_and_no_p():
+    flat = np.zeros((3, 2))
+    found = site_early.of_seeds(flat, np.array([[1.0, 2.0], [3.0, 1.0], [0.0, 2.0]]), 10)
+    assert np.isnan(found).all()
+    assert [chance_of(found[1]), two_digits(found[0])] == ["–", "–"]
 
 
 def test_an_order_that_stays_is_seen_and_one_that_does_not_is_not():

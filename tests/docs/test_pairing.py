@@ -41,6 +41,12 @@ def test_two_methods_of_three_seeds_have_the_exact_chance():
     assert site_pairing.chance(np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0]])) == pytest.approx(1 / 6, abs=0.015)
 
 
+@pytest.mark.parametrize("methods", [0, 1])
+def test_without_a_pair_of_methods_nothing_is_tested(methods):
+    scores = np.array([[1.0, 2.0]])[:methods]
+    assert np.isnan([site_pairing.correlation(scores), site_pairing.chance(scores, 10)]).all()
+
+
 def test_every_number_with_a_decimal_under_the_table_stands_in_it():
     said = prose_under(TEXT, site_pairing.MARK)
     numbers = set(re.findall(r"−?\d+\.\d+", said))
