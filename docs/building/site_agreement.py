@@ -78,6 +78,8 @@ def _median(values: Sequence[float | None]) -> float:
 
 def _tau(first: Array, second: Array) -> float:
     known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() < 2:  # a measure that this data does not have
+        return math.nan
     return float(kendalltau(first[known], second[known]).statistic)
 
 

@@ -50,6 +50,10 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
         *("metrics.precision", "metrics.recall", "metrics.unreadable", "metrics.ema_distance"),
         *("stability.discriminator_saturation", "training.logit_gap"),
     ),
+    "photographs": (
+        *("metrics.precision", "metrics.recall", "metrics.density", "metrics.vendi", "metrics.ema_distance"),
+        *("stability.discriminator_saturation", "training.logit_gap"),
+    ),
     "norms": _LONGER,
     "norms-ln": _LONGER,
     "norms-sn": _LONGER,
@@ -66,12 +70,14 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
 _WORDS: Final = {
     "en": {
         "method": "method", "rank": "rank", "score": "score", "failed": "failed", "distance": "FD", "to": " to ",
+        "real": "real images",
         "against": "against `nsgan`", "not shown, too few seeds": "too few seeds",
         "wins": "better at {wins} of {seeds}",
         "missing": "No campaign of this suite has been published yet, so there is no answer here.",
     },
     "zh": {
         "method": "方法", "rank": "排名", "score": "得分", "failed": "失败", "distance": "FD", "to": " 至 ",
+        "real": "真实图像",
         "against": "与 `nsgan` 相比", "better": "更好", "worse": "更差", "mixed": "不一致", "not shown": "未能证明",
         "not shown, too few seeds": "随机种子太少", "wins": "{seeds} 个中有 {wins} 个更好",
         "missing": "这个套件还没有发布过实验，因此这里没有答案。",
@@ -106,7 +112,10 @@ def records_of(name: str) -> Sequence[Record]:
 
 
 def answer(name: str, language: str) -> str:
-    """Return two tables of a suite's published campaign, scores and measures, or the sentence that there is none."""
+    """Return two tables of a suite's published campaign, scores and measures, or the sentence that there is none.
+
+    The measures begin with those of real images, where there are any.
+    """
     words = _WORDS[language]
     if not is_published(name):
         return words["missing"]
@@ -115,6 +124,9 @@ def answer(name: str, language: str) -> str:
     heads = ("method", "rank", "score", "95 %", "against", "failed", "distance")
     scores = [[words.get(head, head) for head in heads]]
     measures = [[words["method"], *(f"`{measure.partition('.')[2]}`" for measure in MEASURES[name])]]
+    real = _of_real_images(name)
+    if any(value is not None for value in real):
+        measures.append([words["real"], *map(_number, real)])
     medians, spelled = _medians(name), spellings(name)
     for row in table["rows"]:
         method = f"`{spelled[row['expression']]}`"
@@ -154,6 +166,21 @@ def _medians(name: str) -> dict[str, dict[str, float]]:
             frame[measure] = frame["trial_id"].map(found)
     groups = frame.groupby("expression")
     return {measure: groups[measure].median().to_dict() for measure in MEASURES[name]}
+
+
+def _of_real_images(name: str) -> list[float | None]:
+    """Return what fresh real images get of each measure, as the runs have recorded it; None where nothing is.
+
+    A moving average is compared with the same images.
+    """
+    frame = results(name)
+    found = []
+    for measure in MEASURES[name]:
+        part, _, key = measure.partition(".")
+        columns = [f"{part}.{key.removeprefix('ema_')}_{end}" for end in ("ceiling", "floor")]
+        there = [column for column in columns if column in frame]
+        found.append(float(frame[there[0]].median()) if there else None)
+    return found
 
 
 def second_half(record: Record, monitor: str) -> float | None:

@@ -11,7 +11,7 @@ import site_budgets
 import site_factors
 import site_samples
 import torch
-from site_answers import answer, is_published
+from site_answers import answer, is_published, records_of
 from site_links import ROOT
 from site_marks import write
 
@@ -34,12 +34,14 @@ CONFIDENCE: Final = (0.0, 3.0, 10.0, 20.0, 30.0)
 _BATCH: Final = 8
 _WORDS: Final = {
     "en": {
-        "suite": "suite", "methods": "methods", "workload": "workload", "seeds": "seeds", "trials": "trials",
-        "steps": "generator updates", "evaluated": "{steps}, evaluated every {every}", "objective": "objective",
+        "suite": "suite", "methods": "methods", "workload": "workload", "others": "trained on", "seeds": "seeds",
+        "trials": "trials", "steps": "generator updates",
+        "evaluated": "{steps}, evaluated every {every}", "objective": "objective",
     },
     "zh": {
-        "suite": "套件", "methods": "方法", "workload": "任务", "seeds": "随机种子", "trials": "试验数",
-        "steps": "生成器更新次数", "evaluated": "{steps}，每 {every} 次评估一次", "objective": "目标函数",
+        "suite": "套件", "methods": "方法", "workload": "任务", "others": "训练数据", "seeds": "随机种子",
+        "trials": "试验数", "steps": "生成器更新次数",
+        "evaluated": "{steps}，每 {every} 次评估一次", "objective": "目标函数",
     },
 }  # fmt: skip
 
@@ -91,15 +93,20 @@ PAGES: Final = (
     CampaignPage("explanation/loss-or-penalty.md", "en", ("norms",), parts=("norms-ln", "norms-sn"), has_factors=True),
     CampaignPage("explanation/r3gan-taken-apart.md", "en", ("r3gan-ablation",)),
     CampaignPage("explanation/ten-losses-on-mnist.md", "en", ("mnist",)),
+    CampaignPage("explanation/six-losses-on-photographs.md", "en", ("photographs",)),
 )
 
 
 def _suite(name: str, language: str) -> str:
     suite, words = load_suite(name), _WORDS[language]
     (budget,) = {budget_of(suite, data.workload(workload)) for workload in suite.workloads}
+    trained_on = sorted({record.spec.workload for record in records_of(name)}) if is_published(name) else []
+    # One is trained on other data than the suite names: CIFAR-10 has to be downloaded.
+    others = trained_on if trained_on != sorted(suite.workloads) else []
     rows = [
         ("methods", ", ".join(f"`{method}`" for method in suite.methods)),
         ("workload", ", ".join(f"`{workload}`" for workload in suite.workloads)),
+        *[("others", ", ".join(f"`{workload}`" for workload in others))] * bool(others),
         ("steps", words["evaluated"].format(steps=f"{budget.steps:,}", every=f"{budget.evaluate_every:,}")),
         ("seeds", str(suite.seeds)),
         ("trials", str(len(suite.methods) * len(suite.workloads) * suite.seeds)),

@@ -75,6 +75,20 @@ def value_of(record, measure):
     return statistics.median(late) if late else None
 
 
+def real_value(name, measure):
+    """Return what the runs say of real images; they all say the same."""
+    base = measure.partition(".")[2].removeprefix("ema_")
+    values = {
+        record.metrics[key]
+        for own in results(name).values()
+        for record in own
+        for key in (f"{base}_ceiling", f"{base}_floor")
+        if measure.startswith("metrics.") and key in record.metrics
+    }
+    assert len(values) <= 1
+    return next(iter(values), None)
+
+
 def test_few_seeds_have_no_verdict_but_a_count_of_wins():
     row = {"verdict": None, "least_p_adjusted": None, "digits_wins": 2, "seeds": 3}
     assert site_answers._verdict(row, "digits", site_answers._WORDS["en"]) == "better at 2 of 3"
@@ -89,6 +103,9 @@ def test_the_medians_are_those_of_the_records(name):
     _, measures = answer(name, "en").split("\n\n")
     heads, _, *rows = [line.strip("| ").split(" | ") for line in measures.splitlines()]
     board = json.loads((ROOT / PUBLISHED / name / "leaderboard.json").read_text(encoding="utf-8"))["tables"][0]
+    real = rows.pop(0) if rows[0][0] == "real images" else []
+    expected = [real_value(name, measure) for measure in MEASURES[name]]
+    assert real[1:] == ([distance(value) if value else "–" for value in expected] if any(expected) else [])
     expressions = {spellings(name)[row["expression"]]: row["expression"] for row in board["rows"]}
     assert heads[1:] == [f"`{measure.partition('.')[2]}`" for measure in MEASURES[name]]
     assert len(rows) == len(expressions)

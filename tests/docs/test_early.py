@@ -13,7 +13,7 @@ TEXT = site_early.PAGE.read_text(encoding="utf-8")
 TABLE = inside(TEXT, site_early.MARK)
 ROWS = [
     (name, workload, int(step.replace(",", "")) / int(last.replace(",", "")), number(methods), number(seeds), p)
-    for number in [lambda text: float(text.replace("−", "-"))]
+    for number in [lambda text: float(text.replace("−", "-").replace("–", "nan"))]
     for name, workload, step, last, methods, seeds, p in re.findall(
         r"^\| \[([\w-]+)\]\(\S+\) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (.+) \|$", TABLE, re.MULTILINE
     )
@@ -77,5 +77,9 @@ def test_the_text_says_what_the_table_says():
     assert layer_norm[1 / 6][4:] == (0.3, "0.024")
     assert layer_norm[0.5][4:] == (0.65, "< 0.001")
     assert [spectral_norm[share][4] for share in (1 / 2, 2 / 3, 5 / 6)] == [0.5, 0.03, 0.03]
-    known = "0.00 0.18 0.38 0.50 0.03 0.21 0.43 0.79 0.93 0.30 0.024 0.65 0.61 0.73"
+    photographs = {row[2]: row for row in ROWS if row[0] == "photographs"}
+    level = [steps for steps, row in photographs.items() if np.isnan(row[3])]
+    assert (level, photographs[0.8][3]) == ([0.2], 0.6)
+    assert [np.count_nonzero(site_early.by_budget("photographs").scores[:, place]) for place in (1, 2)] == [1, 1]
+    known = "0.00 0.18 0.38 0.50 0.03 0.21 0.43 0.79 0.93 0.30 0.024 0.65 0.61 0.73 0.60"
     assert re.findall(r"\d\.\d+", said) == known.split()

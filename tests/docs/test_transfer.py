@@ -76,4 +76,8 @@ def test_the_text_says_what_the_table_says():
     assert (min(with_stacks), max(with_stacks)) == (-0.52, 0.0)
     assert all(float(row[2]) > 0.5 for pair, row in ROWS.items() if pair[1] == stacks), "no relation"
     assert ROWS[digits, stacks][3:] == ("`hinge`: 6 of 7", "`rpgan`: 6 of 7")
-    assert re.findall(r"−?\d\.\d+", said) == ["0.72", "0.43", "−0.52", "0.00"]
+    photographs = "imagefolder:/cifar10-jpeg?size=32, 5,000"
+    assert ROWS[digits, photographs][:3] == ROWS[longer, photographs][:3] == (5, 0.4, "0.242")
+    assert ROWS[photographs, mnist][:2] == (6, 0.47)
+    assert ROWS[digits, photographs][3:] == ROWS[longer, photographs][3:] == ("`hinge`: 1 of 5", "`hinge`: 1 of 5")
+    assert re.findall(r"−?\d\.\d+", said) == ["0.72", "0.43", "−0.52", "0.00", "0.40", "0.242", "0.47"]

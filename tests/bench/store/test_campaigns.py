@@ -1,9 +1,12 @@
 """Published campaigns by name, by path, or all of them, and what is said where there is none."""
 
+import itertools
+
 import msgspec
 import pytest
 from planted_campaigns import campaign
 
+import losses
 from bench.config.protocol import PROTOCOL_VERSION
 from bench.config.suite import load_suite, shipped_suites
 from bench.plan import expand
@@ -88,7 +91,23 @@ def test_every_campaign_that_ships_and_has_a_suite_trains_it():
         if name not in suites or {record.spec.protocol_version for record in each.records} != {PROTOCOL_VERSION}:
             continue
         suite = msgspec.structs.replace(suites[name], **({"d_norm": norm} if norm else {}))
+        if {record.spec.workload for record in each.records} != set(suite.workloads):
+            continue
         assert {trial.id for trial in expand(suite)} == {record.trial_id for record in each.records}, each.name
+
+
+def test_the_campaign_on_photographs_trains_its_suite_on_a_folder_of_images():
+    """The suite names CIFAR-10, and the folder is not here, so there are no ids of trials to compare with."""
+    suite = load_suite("photographs")
+    (campaign,) = find_campaigns("photographs")
+    specs = [record.spec for record in campaign.records]
+    methods = {str(losses.get(name)) for name in suite.methods}
+    assert {(spec.method, spec.seed) for spec in specs} == {*itertools.product(methods, range(suite.seeds))}
+    assert len(specs) == len(methods) * suite.seeds
+    assert {(spec.steps, spec.evaluate_every, spec.precision, spec.network.d_norm) for spec in specs} == {
+        (suite.steps, suite.evaluate_every, suite.precision, suite.d_norm)
+    }
+    assert {spec.workload for spec in specs} == {"imagefolder:/cifar10-jpeg?size=32"}
 
 
 def test_runs_that_chose_the_network_are_part_of_the_suite_mnist():
