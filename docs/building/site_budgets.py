@@ -33,6 +33,7 @@ _WORDS: Final = {
         "agreement": "The order at {half} updates agrees with that at {last} by Kendall's tau of {tau:.2f}: 1 is the "
         "same order, and 0 is no relation.",
         "level": "At {steps} updates all methods have the same score, which is no order.",
+        "nobody": "No method leads at any budget, as several have the highest",
         "first": "`{method}` leads", "other": "`{method}`", "at": "at {first}", "span": "from {first} to {last}",
         "join": ", ", "and": " and ", "updates": " updates",
     },
@@ -42,6 +43,7 @@ _WORDS: Final = {
         "agreement": "{half} 次更新时的顺序与 {last} 次更新时的顺序的 Kendall τ 为 {tau:.2f}：1 表示顺序相同，"
         "0 表示没有关系。",
         "level": "{steps} 次更新时所有方法得分相同，没有顺序。",
+        "nobody": "没有方法领先，因为总有几个方法得分同为最高",
         "first": "`{method}`", "other": "`{method}`", "at": "在 {first}", "span": "从 {first} 到 {last}",
         "join": "，", "and": " 次和 ", "updates": " 次更新时领先",
     },
@@ -79,7 +81,7 @@ def _leaders(name: str, language: str) -> str:
         method = words["other" if spans else "first"].format(method=spelled[leader.expression])
         where = words["at" if first == last else "span"].format(first=f"{first:,}", last=f"{last:,}")
         spans.append(f"{method} {where}" + ("" if spans and language == "en" else words["updates"]))
-    return words["join"].join(spans)
+    return words["join"].join(spans) or words["nobody"]
 
 
 def figure(name: str) -> str:

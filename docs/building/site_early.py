@@ -44,6 +44,8 @@ def of_seeds(early: Array, last: Array, permutations: int = PERMUTATIONS) -> tup
         last: the same at the end.
         permutations: how often the last scores are shuffled within each method; p is the share in which the mean tau
             is at least as large, the given order among them.
+
+    Both are nan where no method says anything.
     """
     scatter = (np.ptp(early, axis=1) > 0) & (np.ptp(last, axis=1) > 0)
     if not scatter.any():

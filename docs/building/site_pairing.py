@@ -18,6 +18,7 @@ MARK: Final = "<!-- pairing: written by docs/building/site_pairing.py. -->"
 PERMUTATIONS: Final = 10_000
 _NO_SCATTER: Final = 1e-9
 _FEWEST: Final = 2
+"""Methods that make a pair."""
 _HEAD: Final = (
     "| campaign | workload | updates | methods | seeds | correlation | p |\n|---|---|---:|---:|---:|---:|---:|"
 )

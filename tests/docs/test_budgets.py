@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 import site_budgets
 from site_answers import PICTURES, published_campaigns, spellings
@@ -49,6 +50,18 @@ def test_where_all_methods_are_level_no_agreement_is_told(monkeypatch, is_level_
     assert english in site_budgets.picture("norms", "en", "")
     assert chinese in site_budgets.picture("norms", "zh", "")
     assert "Kendall" not in site_budgets.picture("norms", "en", "")
+
+
+def test_where_nobody_leads_it_is_said(monkeypatch):
+    found = site_budgets.by_budget("norms")
+    monkeypatch.setattr(
+        site_budgets, "by_budget", lambda name: dataclasses.replace(found, scores=np.zeros_like(found.scores))
+    )
+    assert (
+        "each evaluation. No method leads at any budget, as several have the highest. At 1,500 and 3,000 updates"
+        in (site_budgets.picture("norms", "en", ""))
+    )
+    assert "。没有方法领先，因为总有几个方法得分同为最高。" in site_budgets.picture("norms", "zh", "")
 
 
 @pytest.mark.parametrize("name", HERE)
