@@ -2,7 +2,7 @@
 
     python -m bench.probes.other_networks RESULTS --campaign NAME > distances.csv
 
-The samples are those of the last evaluation, bit for bit, so that in the workload's own network the distance is the
+The samples are those of the last evaluation, bit for bit, so that in the network of the records the distance is the
 recorded one: the first row of each run shows it. Generators are kept beside the records of a results folder, and are
 not published; the published records say which trials are meant.
 """
@@ -21,7 +21,7 @@ from bench import data
 from bench.config.workload import Workload
 from bench.extractors.embedding import embed
 from bench.extractors.loading import load_extractor
-from bench.extractors.specs import extractor_component
+from bench.extractors.specs import extractor_component, extractor_names
 from bench.metrics.frechet import Moments, frechet_distance, moments, square_root
 from bench.metrics.reference import arranged
 from bench.statistics.scores import is_result
@@ -109,7 +109,7 @@ def runs_with_generators(records: Iterable[Record], results: Store, *, allow_mis
 
 
 def rows(runs: Sequence[Run], networks: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """Yield a row for each run and network; the workload's own network comes first.
+    """Yield a row for each run and network; the one that its record was measured in comes first.
 
     Raises:
         ValueError: a generator does not give the samples of its record.
@@ -117,14 +117,14 @@ def rows(runs: Sequence[Run], networks: Sequence[str]) -> Iterator[tuple[object,
     rulers: dict[tuple[str, str], Ruler | Grain] = {}
     for number, (record, weights) in enumerate(runs, 1):
         samples, workload = sample(weights, count=record.spec.samples)
-        assert workload.extractor is not None
-        for network in (workload.extractor, *networks):
+        own = extractor_names(record.components["extractor"])[0]
+        for network in dict.fromkeys((own, *networks)):
             ruler = rulers.get((workload.name, network))
             if ruler is None:
                 ruler = Grain() if network == GRAIN else Ruler(workload, network)
                 rulers[workload.name, network] = ruler
             distance = ruler.distance(samples)
-            if network == workload.extractor:
+            if network == own:
                 _check(record, distance)
             yield record.trial_id, record.spec.method, record.spec.seed, ruler.component, f"{distance:.6g}"
         sys.stderr.write(f"[{number}/{len(runs)}] {record.spec.method_name}, seed {record.spec.seed}\n")

@@ -13,6 +13,7 @@ from bench import data
 from bench.config.trial import Trial
 from bench.extractors.embedding import embed
 from bench.extractors.loading import load_extractor
+from bench.extractors.specs import extractor_component
 from bench.networks import build_generator
 from bench.probes import other_networks
 from bench.probes.other_networks import GRAIN, HEAD, Ruler, grain, rows, runs_with_generators
@@ -31,7 +32,8 @@ def stored(tmp_path):
     for number, record in enumerate(planted_campaign(seeds=2, methods={"nsgan": 60.0})):
         network = msgspec.structs.replace(record.spec.network, width=4)
         trial = Trial(
-            spec=msgspec.structs.replace(record.spec, network=network, samples=100), components=record.components
+            spec=msgspec.structs.replace(record.spec, network=network, samples=100),
+            components={**record.components, "extractor": extractor_component("digits-cnn-v1")},
         )
         folder = store.artifacts_dir(trial.id)
         folder.mkdir(parents=True)
@@ -39,7 +41,8 @@ def stored(tmp_path):
         save_generator(drawn, trial, folder)
         samples, workload = sample(folder / "generator.safetensors", count=100)
         metrics = {**record.metrics, "fd": Ruler(workload, "digits-cnn-v1").distance(samples)}
-        records.append(msgspec.structs.replace(record, spec=trial.spec, trial_id=trial.id, metrics=metrics))
+        kept = {"spec": trial.spec, "components": trial.components, "trial_id": trial.id, "metrics": metrics}
+        records.append(msgspec.structs.replace(record, **kept))
     return store, records
 
 
@@ -66,6 +69,22 @@ def test_each_run_has_a_row_for_its_own_network_and_one_for_each_other(stored):
         (0, "digits-cnn-v1"), (0, "random-conv-v1"), (1, "digits-cnn-v1"), (1, "random-conv-v1"),
     ]  # fmt: skip
     assert [float(row[-1]) for row in found[::2]] == pytest.approx([each.metrics["fd"] for each in records], rel=1e-5)
+
+
+def test_the_network_of_the_record_comes_first_and_is_the_one_that_is_checked(stored):
+    """Photographs are measured in one of two networks, and a folder's own may be the other one."""
+    store, (record, _) = stored
+    samples, workload = sample(store.artifacts_dir(record.trial_id) / "generator.safetensors", count=100)
+    ruler = Ruler(workload, "random-conv-v1")
+    measured = msgspec.structs.replace(
+        record,
+        components={**record.components, "extractor": ruler.component},
+        metrics={**record.metrics, "fd": ruler.distance(samples)},
+    )
+    runs = runs_with_generators([measured], store, allow_missing=False)
+    found = [*rows(runs, ["random-conv-v1", "digits-cnn-v1"])]
+    assert [network.partition(":")[0] for *_, network, _ in found] == ["random-conv-v1", "digits-cnn-v1"]
+    assert float(found[1][-1]) == pytest.approx(record.metrics["fd"], rel=1e-5)
 
 
 def test_a_generator_of_another_run_is_refused(stored):
