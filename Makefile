@@ -62,6 +62,7 @@ docs: $(VENV)/.installed-docs  ## build the site into site/
 	$(BIN)/python docs/building/site_agreement.py
 	$(BIN)/python docs/building/site_networks.py
 	$(BIN)/python docs/building/site_transfer.py
+	$(BIN)/python docs/building/site_settings.py
 	$(BIN)/python docs/building/site_samples.py
 	$(BIN)/python docs/building/site_campaigns.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
