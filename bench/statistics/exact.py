@@ -39,7 +39,7 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
     ways[0, 0] = 1.0
     for rank in ranks:
         ways[1:, rank:] += ways[:-1, :-rank].copy()
-    return float(ways[-1, seen:].sum() / math.comb(len(ranks), len(new)))
+    return _share(ways[-1, seen:], math.comb(len(ranks), len(new)))
 
 
 def mann_whitney_least(base: int, new: int) -> float:
@@ -64,7 +64,7 @@ def signed_rank(differences: Sequence[float]) -> float:
     ways[0] = 1.0
     for rank in ranks:
         ways[rank:] += ways[:-rank].copy()
-    return float(ways[seen:].sum() / 2.0 ** len(moved))
+    return _share(ways[seen:], 2 ** len(moved))
 
 
 def signed_rank_least(pairs: int) -> float:
@@ -97,6 +97,11 @@ def fisher(base_failures: int, base_runs: int, new_failures: int, new_runs: int)
 def fisher_least(base_runs: int, new_runs: int) -> float:
     """Return the smallest p-value that so many runs can give: none of `base` fails, and all of `new`."""
     return mann_whitney_least(base_runs, new_runs)
+
+
+def _share(ways: NDArray[np.float64], total: int) -> float:
+    """Return which share of all ways these are; ways beyond 2^53 are rounded, and all of them may come to more."""
+    return min(1.0, float(ways.sum() / total))
 
 
 def _doubled_ranks(values: Sequence[float]) -> NDArray[np.int64]:

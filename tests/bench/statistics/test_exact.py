@@ -68,6 +68,20 @@ def test_the_smallest_p_of_many_values_exists():
     assert mann_whitney_least(0, 5) == mann_whitney_least(5, 0) == 1.0
 
 
+@pytest.mark.parametrize(
+    "p",
+    [
+        mann_whitney([2.0 + place for place in range(34)], [-place for place in range(34)]),
+        mann_whitney([0.0] * 20, [0.0] * 75),
+        signed_rank([-1.0 - place for place in range(80)]),
+        signed_rank([-1.0] * 75),
+    ],
+)
+def test_a_p_of_many_runs_is_no_larger_than_1(p):
+    # So many ways are rounded, and their sum can come to more than there are.
+    assert 1.0 - 1e-15 <= p <= 1.0
+
+
 def test_a_rank_test_needs_both_sides():
     with pytest.raises(ValueError, match="both sides"):
         mann_whitney([], [1.0])

@@ -49,6 +49,19 @@ def test_twice_the_distance_is_worse_and_half_of_it_is_better():
     assert better.effect == pytest.approx(0.5, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("base", "new"),
+    [
+        (np.linspace(110, 90, 80), np.linspace(45, 55, 80)),
+        (np.random.default_rng(6).uniform(90, 110, 20), np.random.default_rng(106).uniform(45, 55, 75)),
+    ],
+)
+def test_many_seeds_are_judged_as_few_are(base, new):
+    # The p against what is certain is 1, and no rounding more, which Holm would refuse.
+    found = one(runs(base), runs(new, losses="2"))
+    assert (found.verdict, found.base_count, found.new_count) == ("better", len(base), len(new))
+
+
 def test_a_sure_difference_below_the_bound_is_equivalent():
     found = one(runs(100 * SPREAD), runs(102 * SPREAD, losses="2"))
     assert found.low > 1.0
