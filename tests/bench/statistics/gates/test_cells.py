@@ -196,3 +196,6 @@ def test_the_same_trial_with_another_result_is_a_contradiction_on_equal_machines
     elsewhere = msgspec.structs.replace(new[1].environment, fingerprint="elsewhere")
     new[1] = msgspec.structs.replace(new[1], environment=elsewhere)
     assert only(base, new).contradictions == ()
+    # Two machines that nobody knows need not be one.
+    base[1], new[1] = (msgspec.structs.replace(each[1], environment=None) for each in (base, new))
+    assert only(base, new).contradictions == ()
