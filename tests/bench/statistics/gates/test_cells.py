@@ -165,6 +165,7 @@ def test_identical_sets_have_equal_seeds_and_results():
     assert not only(runs(3), runs(5)).identical
     assert not only(runs(5), runs(5, components={"losses": "2"})).identical
     assert not only(runs(5), runs(5, distance=99.0)).identical
+    assert not only(runs(5), runs(5, status="diverged")).identical
 
 
 def test_of_runs_that_repeat_base_only_the_further_ones_are_tested():

@@ -4,13 +4,14 @@ import pytest
 from planted_records import make_workload, planted_record
 
 from bench.statistics.gates.cells import pair
-from bench.statistics.gates.failures import failures
+from bench.statistics.gates.failures import failures, failures_of
 
 
-def runs(failed, total, losses="1", status="diverged", **components):
+def runs(failed, total, losses="1", status="diverged", method="nsgan", **components):
     return [
         planted_record(
             make_workload(),
+            method,
             seed=seed,
             status=status if seed < failed else "ok",
             components={"losses": losses, **components},
@@ -39,6 +40,17 @@ def test_more_failures_than_chance_gives(base, new, verdict, p):
     assert (found.verdict, found.able) == (verdict, True)
     assert found.p == pytest.approx(p, abs=6e-5 if p < 0.1 else 6e-4)
     assert found.effect == pytest.approx(new[0] / new[1] - base[0] / base[1])
+
+
+@pytest.mark.parametrize(("beside", "verdict"), [((0, 0), "worse"), ((1, 1), "worse"), ((5, 5), "inconclusive")])
+def test_only_cells_that_could_give_an_alarm_cost_others_power(beside, verdict):
+    # p is .0054, and the level .0075 over as many cells as have failures enough for a p below it.
+    base, new = runs(0, 10), runs(6, 10, losses="2")
+    assert [found.verdict for found in failures_of(pair(base, new))] == ["worse"]
+    others = (runs(failed, 10, losses, method="hinge") for failed, losses in zip(beside, "12", strict=True))
+    both = [mine + other for mine, other in zip((base, new), others, strict=True)]
+    found = {cell.method: found.verdict for cell, found in zip(pair(*both), failures_of(pair(*both)), strict=True)}
+    assert found == {"nsgan": verdict, "hinge": "inconclusive"}
 
 
 def test_three_runs_are_too_few():
