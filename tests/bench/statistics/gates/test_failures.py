@@ -42,12 +42,21 @@ def test_more_failures_than_chance_gives(base, new, verdict, p):
     assert found.effect == pytest.approx(new[0] / new[1] - base[0] / base[1])
 
 
-@pytest.mark.parametrize(("beside", "verdict"), [((0, 0), "worse"), ((1, 1), "worse"), ((5, 5), "inconclusive")])
+@pytest.mark.parametrize(
+    ("beside", "verdict"),
+    [
+        (((0, 10), (0, 10)), "worse"),
+        (((1, 10), (1, 10)), "worse"),
+        (((5, 10), (5, 10)), "inconclusive"),
+        # All three failures in BASE would be an improvement with p .0043; in NEW they would be nothing.
+        (((1, 5), (2, 20)), "inconclusive"),
+    ],
+)
 def test_only_cells_that_could_give_an_alarm_cost_others_power(beside, verdict):
     # p is .0054, and the level .0075 over as many cells as have failures enough for a p below it.
     base, new = runs(0, 10), runs(6, 10, losses="2")
     assert [found.verdict for found in failures_of(pair(base, new))] == ["worse"]
-    others = (runs(failed, 10, losses, method="hinge") for failed, losses in zip(beside, "12", strict=True))
+    others = (runs(*failed, losses, method="hinge") for failed, losses in zip(beside, "12", strict=True))
     both = [mine + other for mine, other in zip((base, new), others, strict=True)]
     found = {cell.method: found.verdict for cell, found in zip(pair(*both), failures_of(pair(*both)), strict=True)}
     assert found == {"nsgan": verdict, "hinge": "inconclusive"}

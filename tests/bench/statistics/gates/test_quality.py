@@ -225,6 +225,13 @@ def flags_of(base, new):
     }
 
 
+@pytest.mark.parametrize(("seeds", "able"), [(3, False), (4, True)])
+def test_a_screen_that_can_reach_its_level_and_not_go_below_can_tell_nothing(seeds, able):
+    # Of three seeds on both sides the least p is 1/20, the very level.
+    found = one(runs(100 * SPREAD[:seeds]), runs(300 * SPREAD[:seeds], losses="2"), stage="1")
+    assert (found.able, found.flagged) == (able, "worse" if able else None)
+
+
 def test_stage_2_looks_at_fresh_seeds_alone():
     base, seen = runs(100 * SPREAD), runs(130 * SPREAD[:5], losses="2")
     flags = flags_of(base, seen)
