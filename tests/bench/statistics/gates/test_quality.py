@@ -121,12 +121,35 @@ def test_nobody_is_called_equivalent_on_fewer_than_five_seeds():
     found = one(runs([100, 100.1, 99.9]), runs([100, 100.2, 99.8], losses="2"))
     assert (found.verdict, found.able) == ("inconclusive", False)
     assert found.note == "too few seeds to tell"
+    # Four against four have an interval, and it lies within the tolerance.
+    four = one(runs([100, 100.1, 99.9, 100.3]), runs([100, 100.2, 99.8, 100.4], losses="2"))
+    assert 0.99 < four.low < four.high < 1.01
+    assert four.verdict == "inconclusive"
+
+
+def test_what_is_known_to_be_equal_has_been_looked_at():
+    # Of four cells no p of five seeds could get below the level, and their intervals lie within the tolerance.
+    names = ("hinge", "lsgan", "nsgan", "wgan")
+    base, new = (
+        [record for name in names for record in runs(distances, name, losses=losses)]
+        for losses, distances in (("1", [100, 100.1, 99.9, 100.3, 99.7]), ("2", [100, 100.2, 99.8, 100.4, 99.6]))
+    )
+    assert {(found.verdict, found.able) for found in judge(base, new)[1]} == {("equivalent", True)}
+    apart = [record for name in names for record in runs([100, 130, 90, 140, 80], name, losses="2")]
+    assert {(found.verdict, found.able) for found in judge(base, apart)[1]} == {("inconclusive", False)}
 
 
 def test_the_very_same_results_are_called_identical():
     found = one(runs(100 * SPREAD), runs(100 * SPREAD))
     assert (found.verdict, found.effect, found.able) == ("equivalent", 1.0, True)
     assert found.note.startswith("identical")
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(5, "equivalent"), (4, "inconclusive")])
+def test_five_of_the_seeds_repeated_are_enough(seeds, verdict):
+    found = one(runs(100 * SPREAD), runs(100 * SPREAD[:seeds]))
+    assert (found.verdict, found.able) == (verdict, verdict == "equivalent")
+    assert found.note.startswith(f"repeats BASE at {seeds} of its 10 seeds")
 
 
 def test_equal_seeds_are_paired_where_pairs_can_pass_the_level():
@@ -152,6 +175,12 @@ def test_failed_runs_are_worst_and_count_as_untrained():
     assert ruined.verdict == "worse"
     assert ruined.effect == pytest.approx(UNTRAINED / 100, rel=0.05)
     assert one(runs([None] * 6), runs([None] * 6, losses="2")).verdict == "equivalent"
+
+
+def test_a_pair_that_failed_on_both_sides_has_not_moved():
+    found = one(runs([None] * 10 + [100, 101]), runs([None] * 10 + [101, 100], losses="2"))
+    assert found.test == "signed-rank, paired by seed"
+    assert (found.verdict, found.effect, found.p) == ("equivalent", 1.0, 1.0)
 
 
 def test_scores_of_mode_workloads_are_compared_by_their_difference():
@@ -258,6 +287,20 @@ def test_a_suspect_without_enough_fresh_seeds_is_not_cleared():
         assert "fresh seed" in found.note
     gone = one(base, [], "2", flags)
     assert (gone.verdict, gone.flagged) == ("not comparable", "worse")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "verdict", "note"),
+    [
+        (5, "not comparable", "stage 1 has not judged it: run --stage 1 again"),
+        (3, "inconclusive", "too few seeds to tell"),
+    ],
+)
+def test_what_stage_1_has_not_judged_is_no_pass(seeds, verdict, note):
+    pairs = pair(runs(100 * SPREAD[:seeds]), runs(100 * SPREAD[::-1][:seeds], losses="2"))
+    (found,) = quality(pairs, WORKLOADS, GateSettings(stage="2"), {}, frozenset())
+    assert (found.verdict, found.note) == (verdict, note)
+    assert not found.able
 
 
 def test_a_file_of_other_cells_is_refused():
