@@ -9,6 +9,7 @@ often there is a false alarm is the matter of test_gate_claims.py.
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 from synthetic import World, make, method_names
 
@@ -85,6 +86,15 @@ def test_a_method_that_begins_to_fail_is_caught():
     failing = replace(WORLD, failure_rates={VICTIM: 0.9})
     for draw in range(5):
         assert verdicts(run(failing, draw), "failures")[VICTIM] == "worse"
+
+
+def test_a_cell_that_got_worse_is_no_gap_though_a_run_of_it_was_lost():
+    worse = make(replace(WORLD, effects={VICTIM: math.log(2.0)}), 10, 1)
+    lost = [msgspec.structs.replace(record, status="timeout") if record.spec.seed == 9 else record for record in worse]
+    comparison = compare(make(WORLD, 10, 0), lost, WORKLOADS, FAST)
+    assert comparison.outcome(allow_improvement=False) == "regression"
+    gaps = {row.name: row.unseen for row in comparison.rows}
+    assert gaps == dict.fromkeys(METHODS, "1 of NEW's runs lost") | {VICTIM: ""}
 
 
 def test_two_seeds_can_tell_nothing_and_that_is_no_pass():

@@ -228,6 +228,15 @@ def test_holm_asks_for_more_where_more_cells_are_compared():
     assert suspect.adjusted_p == pytest.approx(2 * 21 / 252)
 
 
+def test_cells_that_repeat_base_cost_the_others_no_power():
+    # Of five seeds on both sides the least p is 1/252: enough for one cell, and too much for four.
+    same = [record for name in ("hinge", "lsgan", "wgan") for record in runs(100 * SPREAD[:5], name)]
+    pairs, found = judge([*same, *runs(100 * SPREAD[:5])], [*same, *runs(200 * SPREAD[:5], losses="2")])
+    verdicts = {cell.method: finding.verdict for cell, finding in zip(pairs, found, strict=True)}
+    assert verdicts == dict.fromkeys(("hinge", "lsgan", "wgan"), "equivalent") | {"nsgan": "worse"}
+    assert all(finding.able for finding in found)
+
+
 def test_a_damaged_record_is_named():
     records = runs(100 * SPREAD)
     records[3].metrics["distance"] = None
