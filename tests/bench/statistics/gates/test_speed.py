@@ -70,6 +70,9 @@ def test_without_a_reference_the_threshold_is_loose_and_it_is_said():
     assert found.note == "no nsgan beside it, gated at 50 %"
     own = alone(runs(2000 * JITTER, method="nsgan"), runs(1200 * JITTER, "2", method="nsgan"))
     assert (own.verdict, own.note) == ("worse", "the reference itself, gated at 50 %")
+    # Whoever tolerates more with a reference tolerates as much without one.
+    wide = alone(runs(2000 * JITTER), runs(1200 * JITTER, "2"), GateSettings(threshold=0.8, resamples=1000))
+    assert (wide.verdict, wide.note) == ("equivalent", "no nsgan beside it, gated at 80 %")
 
 
 def test_an_alarm_says_whether_it_was_the_reference_that_moved():
@@ -104,6 +107,9 @@ def test_the_threshold_is_tested_and_not_only_passed():
     found = judge(base, new)
     assert found.effect == pytest.approx(1.055, rel=1e-3)
     assert found.verdict == "inconclusive"
+    faster = judge(new, runs(2000 * JITTER, "2"))
+    assert faster.effect == pytest.approx(1 / 1.055, rel=1e-3)
+    assert faster.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -149,8 +155,9 @@ def test_the_common_machine_is_compared_where_there_are_several():
 
 
 def test_runs_without_a_time_are_said_to_have_none():
-    found = judge(runs(2000 * JITTER), runs([None] * 10, "2"))
-    assert (found.verdict, found.note) == ("not comparable", "NEW has no throughput")
+    for speed in (None, 0.0):
+        found = judge(runs(2000 * JITTER), runs([speed] * 10, "2"))
+        assert (found.verdict, found.note) == ("not comparable", "NEW has no throughput")
 
 
 def test_a_folder_that_has_grown_is_judged_by_what_it_measured_itself():
@@ -178,6 +185,15 @@ def test_a_reference_from_base_was_not_timed_beside_what_was_trained_again():
     (each,) = pair(runs(2000 * JITTER), [*runs(1600 * JITTER, "2"), *runs(1600 * JITTER[::-1], "2", start=10)])
     found = throughput(each, SETTINGS, other)
     assert (found.verdict, found.new_count) == ("equivalent", 10)
+
+
+def test_a_part_of_base_is_as_fast_as_base():
+    """Seven of its ten seeds, with their times and those of the reference beside them."""
+    reference, base = runs(1000 * JITTER[::-1], method="nsgan"), runs(2000 * JITTER)
+    (other,) = pair(reference, reference[:7])
+    (each,) = pair(base, base[:7])
+    found = throughput(each, SETTINGS, other)
+    assert (found.verdict, found.note, found.new_count) == ("equivalent", "", 7)
 
 
 def rounds(name, seconds, fingerprint="a"):
