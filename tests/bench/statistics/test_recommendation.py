@@ -28,6 +28,15 @@ def test_the_first_three_of_the_ranking_are_named_with_their_numbers():
     assert any(each.startswith("Provisional: 5 seeds") for each in found.caveats)
 
 
+@pytest.mark.parametrize(
+    ("seeds", "told"), [(9, ["Provisional: 9 seeds for each method, and a table to quote has 10."]), (10, [])]
+)
+def test_ten_seeds_are_not_provisional(seeds, told):
+    found = recommend(WORKLOADS["digits"], campaign(seeds=seeds), WORKLOADS)
+    assert len(found.picks) == 3
+    assert list(found.caveats) == told
+
+
 def test_a_method_that_fails_is_not_first_for_its_good_runs():
     records = campaign(seeds=10)
     failing = [
@@ -156,6 +165,9 @@ def test_the_order_is_that_of_the_budget_which_was_asked_for():
     near = recommend(WORKLOADS["digits"], records, WORKLOADS, 250)
     assert (near.steps, names(near)[0]) == (300, "wgan")
     assert "You asked for 250 steps. The nearest published ranking is of 300." in near.caveats
+    # 430 is 1.43 times 300, and 600 is 1.40 times 430, though 300 is nearer in steps.
+    assert recommend(WORKLOADS["digits"], records, WORKLOADS, 430).steps == 600
+    assert recommend(WORKLOADS["digits"], records, WORKLOADS, 420).steps == 300
 
 
 def test_of_two_campaigns_the_one_with_more_seeds_answers_and_then_the_longer():
@@ -176,6 +188,11 @@ def test_methods_that_may_all_be_the_best_are_said_to_be():
     found = recommend(WORKLOADS["digits"], campaign(methods=equal), WORKLOADS)
     assert all(row.among_best for row in found.picks)
     assert "5 of the 5 methods may be the best. The records do not tell them apart." in found.caveats
+    three = recommend(
+        WORKLOADS["digits"], campaign(seeds=10, methods={**equal, "wgan": 90.0, "mmgan": 90.0}), WORKLOADS
+    )
+    assert [row.among_best for row in three.board.ranked] == [True, True, True, False, False]
+    assert three.caveats == (), "all that may be the best are named"
 
 
 def test_differences_are_of_what_a_reader_can_see():
