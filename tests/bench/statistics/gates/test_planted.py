@@ -102,6 +102,34 @@ def test_two_seeds_can_tell_nothing_and_that_is_no_pass():
     assert found.outcome(allow_improvement=False) == "nothing"
 
 
+def test_what_the_failure_gate_alone_could_have_seen_is_no_pass():
+    # Of four cells no p of quality can get below the level with five seeds on both sides.
+    found = compare(make(WORLD, 5, 0), make(WORLD, 5, 1), WORKLOADS, FAST)
+    able = {(finding.gate, finding.able) for row in found.rows for finding in row.findings}
+    assert able == {("quality", False), ("failures", True), ("throughput", False)}
+    assert found.outcome(allow_improvement=True) == "incomplete"
+    assert found.outcome(allow_improvement=True, allow_missing=True) == "nothing"
+
+
+def test_the_screen_lets_pass_what_it_does_not_flag():
+    screened = run(replace(WORLD, effects={VICTIM: math.log(2.0)}), 0, settings=replace(FAST, stage="1"))
+    flagged = {rerun.pair.key for rerun in screened.reruns}
+    assert VICTIM in {rerun.pair.method for rerun in screened.reruns}
+    assert screened.judged == {row.key for row in screened.rows} - flagged
+
+
+def test_a_suspect_needs_as_many_fresh_seeds_as_all_suspects_together_ask_for():
+    base, new = make(WORLD, 3, 0), make(WORLD, 5, 1)
+    keys = [row.key for row in compare(base, new, WORKLOADS, FAST).rows]
+    flags = {key: Flag("worse", (0, 1, 2, 3, 4)) for key in keys[:3]}
+    tried = [key.method for key in keys[1:3]]
+    fresh = [record for record in make(WORLD, range(5, 12), 1) if record.spec.method in tried]
+    second = compare(base, [*new, *fresh], WORKLOADS, replace(FAST, stage="2"), flags, frozenset(keys[3:]))
+    # One of three has none yet: 1 / C(3 + 7, 3) is below .03 / 3, and 1 / C(3 + 5, 3) below .03.
+    assert [(rerun.pair.key, rerun.seeds) for rerun in second.reruns] == [(keys[0], 12)]
+    assert second.judged == frozenset(keys[1:])
+
+
 def test_nothing_in_common_is_no_pass():
     others = replace(WORLD, methods=("hinge",))
     assert compare(make(others), make(WORLD), WORKLOADS, FAST).outcome(allow_improvement=True) == "nothing"
