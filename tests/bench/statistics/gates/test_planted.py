@@ -82,6 +82,13 @@ def test_an_improvement_fails_unless_it_is_allowed():
     assert found.outcome(allow_improvement=True) == "passed"
 
 
+def test_a_cell_that_is_better_and_slower_is_worse():
+    found = run(replace(WORLD, effects={VICTIM: -math.log(2.0)}, speeds={VICTIM: 0.8}), 0)
+    assert [verdicts(found, gate)[VICTIM] for gate in ("quality", "throughput")] == ["better", "worse"]
+    assert {row.name: row.verdict for row in found.rows}[VICTIM] == "worse"
+    assert found.outcome(allow_improvement=True) == "regression"
+
+
 def test_a_method_that_begins_to_fail_is_caught():
     failing = replace(WORLD, failure_rates={VICTIM: 0.9})
     for draw in range(5):
