@@ -256,6 +256,12 @@ def test_what_is_not_comparable_is_no_pass(changes, words):
     assert words in comparison.rows[0].findings[0].note
 
 
+def test_a_loss_that_is_gone_fails_unless_it_is_allowed():
+    comparison = judged(library({"hinge": 1.0, "nsgan": 1.0}), library({"nsgan": 1.0}))
+    assert comparison.outcome(allow_improvement=False) == "incomplete"
+    assert comparison.outcome(allow_improvement=False, allow_missing=True) == "passed"
+
+
 def test_what_differs_between_the_files_is_listed():
     base = file({"loss": [1.0]})
     new = file({"loss": [1.0]}, torch="2.6.0", cpu="Other CPU")
