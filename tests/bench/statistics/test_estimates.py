@@ -112,6 +112,15 @@ def test_five_seeds_are_enough_to_be_ranked(planted):
     assert sorted(each.rank for each in found.methods) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("seeds", "tested"), [(5, True), (4, False)])
+def test_five_seeds_of_a_workload_are_enough_to_be_tested(planted, seeds, tested):
+    found = estimate_methods([each[:, :seeds] for each in planted], reference=0, resamples=100, seed=0)
+    assert [reach is not None for reach in found.reach_on] == [tested] * len(planted)
+    for method in found.methods[1:]:
+        assert [on.test is not None for on in method.workloads] == [tested] * len(planted)
+        assert (method.comparison is not None) == tested
+
+
 def test_where_everything_failed_nobody_leads():
     found = estimate_methods([np.zeros((3, 10))] * 2, reference=0, resamples=100, seed=0)
     assert all(each.score == 0.0 and each.low is None for each in found.methods)
