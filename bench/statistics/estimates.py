@@ -223,9 +223,8 @@ def _verdict(together: PairedTest, sequence: Sequence[PairedTest], ahead: float)
     shown = {test.verdict for test in sequence}
     if {"better", "worse"} <= shown:
         return "mixed"
-    if together.verdict == "not shown" or (together.verdict == "better") == (ahead > 0.0):
-        return together.verdict
-    return "mixed"
+    against = {"better": ahead <= 0.0, "worse": ahead >= 0.0}
+    return "mixed" if against.get(together.verdict, False) else together.verdict
 
 
 def _on_workload(block: Array, reference: int | None, column: _Column | None) -> list[WorkloadEstimate]:

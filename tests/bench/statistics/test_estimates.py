@@ -171,6 +171,10 @@ def test_a_verdict_never_contradicts_the_score():
     assert _verdict(worse, [worse, open_], 0.1) == "mixed"
     assert _verdict(open_, [shown, open_], -0.1) == "not shown"
     assert _verdict(open_, [shown, worse], 0.1) == "mixed"
+    # Equal scores contradict either side.
+    assert _verdict(shown, [shown, open_], 0.0) == "mixed"
+    assert _verdict(worse, [worse, open_], 0.0) == "mixed"
+    assert _verdict(open_, [open_, open_], 0.0) == "not shown"
 
 
 @pytest.mark.slow
