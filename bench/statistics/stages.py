@@ -30,7 +30,8 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
     """Return the record as if its trial had ended at an evaluation; None if it says nothing about that step.
 
     The spec's steps, the metrics and the status are those at the step. The metrics of the moving average, which is
-    measured at the end alone, are gone, and so are the curves. A run that stopped before the step has failed there too.
+    measured at the end alone, are gone, and so are the curves. A run that stopped before the step has failed there too,
+    also where its next evaluation was still finite: blocks are read late.
 
     Args:
         record: with its evaluations.
@@ -45,7 +46,7 @@ def at_step(record: Record, workload: Workload, step: int) -> Record | None:
     evaluations = [evaluation for evaluation in record.history.evaluations if evaluation.step <= step]
     distances = [evaluation.metrics.get(primary) for evaluation in evaluations]
     reached = bool(evaluations) and evaluations[-1].step == step
-    stopped = record.status == "nonfinite" and not reached
+    stopped = record.status == "nonfinite" and _made_before_nonfinite(record) < step
     if not reached and not stopped:
         return None
     measured = evaluations[-1].metrics if reached else {}
@@ -68,6 +69,15 @@ def all_at_step(records: Iterable[Record], workloads: Mapping[str, Workload], st
     """Return the records of `at_step` for all that say something about the step."""
     stages = (at_step(record, workloads[record.spec.workload], step) for record in records)
     return [record for record in stages if record is not None]
+
+
+def _made_before_nonfinite(record: Record) -> float:
+    """Return how many steps a run made before one was not finite: the record counts that one from 0.
+
+    Where none is recorded, it was a sample that was not finite: all steps to the last evaluation.
+    """
+    first = record.stability.get("first_nonfinite_step")
+    return first if first is not None else max((one.step for one in record.history.evaluations), default=0)
 
 
 def _content(record: Record) -> str:

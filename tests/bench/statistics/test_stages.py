@@ -65,6 +65,27 @@ def test_a_run_fails_at_a_step_by_what_had_happened_until_then(path, status, at_
     assert (score(found, WORKLOAD) > 0.0) == (at_400 == "ok")
 
 
+@pytest.mark.parametrize(
+    ("first", "step", "status"),
+    [
+        *((350, 200, "ok"), (350, 400, "nonfinite"), (350, 300, None), (350, 500, "nonfinite")),
+        *(
+            (399, 400, "nonfinite"),
+            (400, 400, "ok"),
+            (0, 200, "nonfinite"),
+            (None, 400, "ok"),
+            (None, 500, "nonfinite"),
+        ),
+    ],
+)
+def test_the_step_that_was_not_finite_decides_and_not_the_evaluation_after_it(first, step, status):
+    """Step 350 is the 351st update: a trial of 400 steps makes it, and one of 350 steps does not."""
+    record = with_path([8000.0, 900.0, 300.0], "nonfinite")
+    record = msgspec.structs.replace(record, stability={**record.stability, "first_nonfinite_step": first})
+    found = at_step(record, WORKLOAD, step)
+    assert (found.status if found else None) == status
+
+
 def test_points_are_measured_by_their_own_distance():
     toy = make_toy()
     record = planted_record(toy, distance=0.5, protocol_version="1.1")
