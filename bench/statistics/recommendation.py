@@ -26,6 +26,7 @@ PICKS: Final = 3
 
 _COUNTING: Final = f"the core track of protocol {PROTOCOL_VERSION}"
 """Whose records count."""
+_ALL_FAILED: Final = "every method failed at half of its seeds or more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def _recommended(
     if not able:
         return replace(answer, unknown=_why_unknown(board))
     passed = [(workloads[nearer], boards[nearer]) for nearer in similar[: similar.index(name)]]
-    return replace(answer, picks=board.ranked[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
+    return replace(answer, picks=_learning(board)[:PICKS], caveats=tuple(_caveats(answer, board, passed)))
 
 
 def seeds_of(board: Leaderboard) -> int:
@@ -167,8 +168,13 @@ def _best_board(records: Sequence[Record], workloads: Mapping[str, Workload], st
 
 
 def _answers(board: Leaderboard) -> bool:
-    """Say whether a table ranks methods enough that naming a few of them says something."""
-    return len(board.ranked) > PICKS
+    """Say whether a table ranks methods enough that naming a few of them says something, and has one to name."""
+    return len(board.ranked) > PICKS and bool(_learning(board))
+
+
+def _learning(board: Leaderboard) -> tuple[LeaderboardRow, ...]:
+    """Return the ranked methods that failed at less than half of their seeds: nobody should try another one first."""
+    return tuple(row for row in board.ranked if 2 * row.failures < row.runs)
 
 
 def _evidence(board: Leaderboard) -> tuple[object, ...]:
@@ -181,11 +187,15 @@ def _why_unknown(board: Leaderboard) -> str:
     seeds = seeds_of(board)
     if seeds < RANKED_SEEDS:
         return f"its records have {seeds} seed{'s' * (seeds != 1)} a method, and fewer than {RANKED_SEEDS} rank nothing"
+    if board.ranked and not _learning(board):
+        return _ALL_FAILED
     return f"only {len(board.ranked)} methods have a rank"
 
 
-def _too_few(of: str, board: Leaderboard) -> str:
-    """Say that the records of a workload rank too few methods, and what they have all the same."""
+def _unanswered(of: str, board: Leaderboard) -> str:
+    """Say why the records of a workload do not answer, and what they have all the same."""
+    if board.ranked and not _learning(board):
+        return f"In the published records of {of} {_ALL_FAILED}."
     said = f"The published records of {of} rank too few methods."
     first = [f"{row.method} ({row.score:.3f})" for row in board.scored[:PICKS] if row.score is not None]
     if not first:
@@ -219,13 +229,13 @@ def _caveats(
         is_folder = folder_name(answer.asked.name) is not None
         said = []
         if own:
-            said.append(_too_few(answer.asked.kind, own[0]))
+            said.append(_unanswered(answer.asked.kind, own[0]))
         else:
             what = "these images" if is_folder else answer.asked.kind
             said.append(f"No published record of {_COUNTING} is on {what}.")
         if nearer:
             workload, table = nearer[0]
-            said.append(_too_few(f"{workload.name}, {_which_is(differences_of(answer.asked, workload))},", table))
+            said.append(_unanswered(f"{workload.name}, {_which_is(differences_of(answer.asked, workload))},", table))
         said.append(
             f"The most similar ranking is of {answer.workload.name}, {_which_is(answer.differences)}: the order may be "
             "another on yours."
@@ -236,6 +246,9 @@ def _caveats(
     seeds = min(row.seeds for row in board.ranked)
     if seeds < PUBLISHABLE_SEEDS:
         yield f"Provisional: {seeds} seeds for each method, and a table to quote has {PUBLISHABLE_SEEDS}."
+    learning = len(_learning(board))
+    if learning < PICKS:
+        yield f"Only {learning} of the {len(board.ranked)} methods failed at less than half of their seeds."
     best = sum(bool(row.among_best) for row in board.ranked)
     if best > PICKS:
         yield f"{best} of the {len(board.ranked)} methods may be the best. The records do not tell them apart."

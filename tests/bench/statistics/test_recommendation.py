@@ -48,6 +48,42 @@ def test_a_method_that_fails_is_not_first_for_its_good_runs():
     assert names(recommend(WORKLOADS["digits"], failing, WORKLOADS)) == ["hinge", "nsgan", "wgan"]
 
 
+def failed_at(records, seeds):
+    """The records of a campaign in which each method failed at its first so many seeds."""
+    return [
+        msgspec.structs.replace(record, status="nonfinite", metrics={**record.metrics, "distance": None})
+        if record.spec.seed < seeds[record.spec.method]
+        else record
+        for record in records
+    ]
+
+
+def test_a_method_that_failed_at_half_of_its_seeds_is_not_named():
+    """Of ten seeds four may fail. With one that is left the answer says why it names no other."""
+    records = campaign(seeds=10)
+    expressions = {record.spec.method for record in records}
+    found = recommend(WORKLOADS["digits"], failed_at(records, dict.fromkeys(expressions, 4)), WORKLOADS)
+    assert len(names(found)) == 3
+    ranked = [row.expression for row in found.board.ranked]
+    found = recommend(
+        WORKLOADS["digits"], failed_at(records, dict.fromkeys(expressions, 5) | {ranked[4]: 4}), WORKLOADS
+    )
+    assert [row.expression for row in found.picks] == [ranked[4]]
+    assert "Only 1 of the 5 methods failed at less than half of their seeds." in found.caveats
+
+
+def test_where_every_method_failed_nobody_is_named():
+    records = campaign(seeds=10)
+    failed = failed_at(records, dict.fromkeys((record.spec.method for record in records), 5))
+    found = recommend(WORKLOADS["digits"], failed, WORKLOADS)
+    assert (names(found), found.unknown) == ([], "every method failed at half of its seeds or more")
+    passed = recommend(WORKLOADS["digits"], [*failed, *campaign("mnist")], WORKLOADS)
+    assert len(names(passed)) == 3
+    assert passed.caveats[0].startswith(
+        "In the published records of digits every method failed at half of its seeds or more. The most similar"
+    )
+
+
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_too_few_seeds_name_nobody(seeds):
     found = recommend(WORKLOADS["digits"], campaign(seeds=seeds), WORKLOADS)
