@@ -206,11 +206,17 @@ def pair(base: Iterable[Record], new: Iterable[Record]) -> list[Pair]:
 
 
 def _redefinitions(base: Mapping[CellKey, Side], new: Mapping[CellKey, Side]) -> dict[CellKey, CellKey]:
-    """Return the cells of NEW that BASE has not, by whose names BASE calls another expression, with BASE's cells."""
-    known = {(replace(key, method=""), name): key for key, side in base.items() for name in side.names}
+    """Return the cells of NEW that BASE has not, by whose names BASE calls another expression, with BASE's cells.
+
+    Of several names the first by the alphabet counts, and of several cells of BASE by one name the last: not the order
+    of files, and not that of a set.
+    """
+    known = {(replace(key, method=""), name): key for key in sorted(base) for name in base[key].names}
     redefined = {}
     for key, side in new.items():
-        named = [known[named_cell] for name in side.names if (named_cell := (replace(key, method=""), name)) in known]
+        named = [
+            known[named_cell] for name in sorted(side.names) if (named_cell := (replace(key, method=""), name)) in known
+        ]
         if key not in base and named:
             redefined[key] = named[0]
     return redefined

@@ -185,6 +185,19 @@ def test_a_name_for_another_expression_is_one_pair_that_is_not_compared():
     assert not any(each.redefined for each in pair(runs(method="a", name="x"), runs(method="a", name="y")))
 
 
+def test_of_several_names_for_another_expression_the_first_by_the_alphabet_counts():
+    names = "abcdefgh"
+    base = [run for name in names for run in runs(1, method=f"was {name}", name=name)]
+    new = [
+        msgspec.structs.replace(run, spec=msgspec.structs.replace(run.spec, method_name=name))
+        for run, name in zip(runs(len(names), method="now"), reversed(names), strict=True)
+    ]
+    for records in (base, base[::-1]):
+        assert [each.redefined for each in pair(records, new) if each.redefined] == [
+            "another expression by the same name: was a → now"
+        ]
+
+
 def test_a_name_for_another_expression_is_looked_for_in_one_workload_and_setting():
     elsewhere = runs(method="b", name="mine", steps=1200)
     assert not any(each.redefined for each in pair(runs(method="a", name="mine"), elsewhere))
