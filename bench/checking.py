@@ -77,7 +77,7 @@ def first_steps(trials: Iterable[Trial]) -> list[str]:
 def _parts_of(path: Path) -> dict[str, type[Part]]:
     """Return the parts that a file registers, importing it unless the library or a plugin already has."""
     registry.parts()  # first what is known without the file
-    plugins.import_file(path)
+    registry.import_file(path)
     known, file = registry.parts(), resolved(path)
     parts = {name: part for name, part in known.items() if plugins.file_of(part.__module__) == file}
     if not parts:

@@ -76,7 +76,7 @@ def use_losses_of(files: Iterable[Path]) -> None:
         ValueError: a file is not there or cannot be imported.
     """
     for path in files:
-        losses.plugins.import_file(path)
+        losses.registry.import_file(path)
         losses.plugins.name_file(path)
 
 

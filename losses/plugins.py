@@ -4,7 +4,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from itertools import chain, count
 from pathlib import Path
@@ -42,10 +42,12 @@ def name_file(path: Path) -> None:
         os.environ[FILES_VARIABLE] = os.pathsep.join([*names, name])
 
 
-def import_file(path: Path) -> None:
+def load_file(path: Path) -> None:
     """Import a Python file by its path, once; it may import its neighbors, as it could if it were run.
 
-    What it prints goes to stderr: it is imported at the first look-up of a loss, where nobody expects it on stdout.
+    What it prints goes to stderr: it is imported at the first look-up of a loss, where nobody expects it on stdout. Of
+    a file that ends in an error no module is kept, and `registry.import_file` keeps none of its parts either, so that
+    it can be mended and imported again.
 
     Raises:
         ValueError: there is no such file, or it cannot be imported; the message has the line.
@@ -63,11 +65,14 @@ def import_file(path: Path) -> None:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module
+    neighbors: dict[str, ModuleType] = {}
     try:
-        with _with_neighbors(path), redirect_stdout(sys.stderr):
+        with _with_neighbors(path, neighbors), redirect_stdout(sys.stderr):
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[specification.name]
+        for module_name, made in {specification.name: module, **neighbors}.items():
+            if sys.modules.get(module_name) is made:
+                del sys.modules[module_name]
         raise ValueError(
             f"{path.name}{line_of(path, error)}: {type(error).__name__}: {first_line(error)}{_remedy(error)}"
         ) from error
@@ -99,14 +104,18 @@ def _free_name(stem: str) -> str:
 
 
 @contextmanager
-def _with_neighbors(path: Path) -> Iterator[None]:
+def _with_neighbors(path: Path, came: dict[str, ModuleType]) -> Iterator[None]:
     """Have a file find its neighbors. One that is imported already is not run again: it would register twice.
+
+    Args:
+        path: the file.
+        came: takes the modules that were imported from beside it, by name, also where it ends in an error.
 
     Raises:
         ImportError: it has imported a neighbor that is called as one of another folder's.
     """
-    folder, before = path.parent, set(sys.modules)
-    strangers = {name: module for name, module in list(sys.modules.items()) if _is_beside_another(name, folder)}
+    folder, before = path.parent, dict(sys.modules)
+    strangers = {name: module for name, module in before.items() if _is_beside_another(name, folder)}
     for name in strangers:
         del sys.modules[name]
     lent = {stem: module for stem, module in _imported_from(folder).items() if stem not in sys.modules}
@@ -120,14 +129,21 @@ def _with_neighbors(path: Path) -> Iterator[None]:
                 f"{clash!r} is also beside a file of losses in {_neighbors[clash]}, and Python keeps one module of a "
                 "name: rename one of them"
             )
-        new = {name for name in set(sys.modules) - before - lent.keys() if _is_beside(name, folder)}
-        _neighbors.update(dict.fromkeys(new, folder))
+        _neighbors.update(dict.fromkeys(_new_beside(folder, {**before, **lent}), folder))
     finally:
+        new = _new_beside(folder, {**before, **lent})
+        came.update({name: sys.modules[name] for name in sys.modules if name.partition(".")[0] in new})
         sys.path.remove(str(folder))
         for stem, module in lent.items():  # another folder may have a file of that name
             if sys.modules.get(stem) is module:
                 del sys.modules[stem]
         sys.modules.update(strangers)
+
+
+def _new_beside(folder: Path, before: Mapping[str, ModuleType]) -> set[str]:
+    """Return the names of the modules and packages in a folder that were imported since."""
+    new = {name for name, module in list(sys.modules.items()) if before.get(name) is not module}
+    return {name for name in new if _is_beside(name, folder)}
 
 
 def _imported_from(folder: Path) -> dict[str, ModuleType]:

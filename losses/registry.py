@@ -3,9 +3,11 @@
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import MISSING, fields, is_dataclass
+from functools import partial
+from pathlib import Path
 from typing import Final, TypeVar, get_args
 
 from losses import plugins
@@ -58,6 +60,26 @@ def register(name: str) -> Callable[[PartClass], PartClass]:
         return part
 
     return decorate
+
+
+def import_file(path: Path) -> None:
+    """Import a Python file by its path, once, for what it registers; of one that ends in an error nothing is kept.
+
+    Raises:
+        ValueError: as `plugins.load_file`, which says more.
+    """
+    known = set(_parts)
+    try:
+        plugins.load_file(path)
+    except ValueError:
+        _take_back(known, lambda part: getattr(sys.modules.get(part.__module__), part.__name__, None) is not part)
+        raise
+
+
+def _take_back(known: Collection[str], is_gone: Callable[[type[Part]], bool]) -> None:
+    """Forget the parts that were registered since some were known, if they are gone: mended, they come again."""
+    for name in [name for name, part in _parts.items() if name not in known and is_gone(part)]:
+        del _parts[name]
 
 
 def reserve(methods: Mapping[str, str]) -> None:
@@ -115,19 +137,26 @@ def _load_plugins() -> None:
 
     _plugins_loaded = True  # first, because a plugin's module may itself look something up
     for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        known = set(_parts)
         try:
             with redirect_stdout(sys.stderr):
                 entry_point.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody's code, which costs itself alone
             name = f"{entry_point.name} ({entry_point.value})"
             _broken.append(name)
+            package = re.split(r"[.:]", entry_point.value)[0]
+            _take_back(known, partial(_is_of, package))
             _log.warning(
                 "the losses of the entry point %s cannot be had: %s: %s; mend or uninstall that package. "
                 "All other losses are there", name, type(error).__name__, plugins.first_line(error),
             )  # fmt: skip
     try:
         for path in plugins.named_files():
-            plugins.import_file(path)
+            import_file(path)
     except ValueError:
         _plugins_loaded = False
         raise
+
+
+def _is_of(package: str, part: type[Part]) -> bool:
+    return part.__module__.split(".")[0] == package

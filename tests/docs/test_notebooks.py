@@ -9,8 +9,7 @@ import site_notebooks
 from site_notebooks import TUTORIALS, pages, read, run, texts
 
 from losses import contract
-from losses.plugins import import_file
-from losses.registry import parts
+from losses.registry import import_file, parts
 
 pytestmark = pytest.mark.usefixtures("scratch_registry")
 

@@ -322,6 +322,21 @@ def test_a_plugin_that_fails_is_named_once_and_costs_itself_alone(error: BaseExc
             losses.get(unknown)
 
 
+def test_of_a_plugin_that_fails_half_way_nothing_is_kept(install_plugin) -> None:
+    """But for what it had imported of another package, whose own entry point would find it imported already."""
+
+    class HalfWay(FakeEntryPoint):
+        def load(self) -> None:
+            make_objective("half_made").__module__ = "extra.first"
+            make_objective("made_by_another").__module__ = "extras.losses"
+            super().load()
+
+    install_plugin(HalfWay(error=ImportError("no such module")))
+    names = losses.names("objective")
+    assert "half_made" not in names
+    assert "made_by_another" in names
+
+
 def test_without_a_broken_plugin_nothing_is_said_of_one(scratch_registry: None) -> None:
     with pytest.raises(ValueError, match="unknown") as caught:
         losses.get("made_by_nobody")

@@ -33,7 +33,7 @@ def forget(file: Path) -> None:
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv(losses.plugins.FILES_VARIABLE, "")
     monkeypatch.setenv("FAULTY_MARKER", str(tmp_path / "marker"))
-    losses.plugins.import_file(FILE)
+    losses.registry.import_file(FILE)
     losses.plugins.name_file(FILE)
     yield
     forget(FILE)
