@@ -78,6 +78,18 @@ def test_spectral_norm_starts_alike_whatever_the_global_state_and_leaves_it() ->
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
+@pytest.mark.parametrize(
+    "state", [torch.inference_mode, lambda: torch.autocast("cpu", dtype=torch.bfloat16)], ids=["evaluating", "autocast"]
+)
+def test_spectral_norm_starts_alike_in_an_evaluation_and_under_autocast_and_can_be_trained(state: Callable) -> None:
+    critic = layered()
+    with state():
+        SpectralNorm().wrap(critic)
+    torch.testing.assert_close(critic.state_dict(), normed().state_dict(), rtol=0, atol=0)
+    critic(torch.ones(2, 3, 6, 6)).sum().backward()
+    assert all(parameter.grad is not None for parameter in critic.parameters())
+
+
 def test_spectral_norm_is_not_applied_twice() -> None:
     once = normed()
     twice = SpectralNorm().wrap(normed())
@@ -99,6 +111,17 @@ def test_spectral_norm_leaves_layers_alone_that_have_the_norm_by_torchs_older_ho
         x = torch.linspace(-1, 1, 216).reshape(2, 3, 6, 6)
         torch.testing.assert_close(wrapped[:3](x), plain[:3](x), rtol=0, atol=0)
     assert list(SpectralNorm().wrap(wrapped).state_dict()) == list(wrapped.state_dict())
+
+
+def test_the_older_hook_on_another_parameter_is_no_norm_of_the_weight() -> None:
+    layer = nn.Linear(4, 1)
+    layer.register_parameter("gain", nn.Parameter(torch.ones(2, 2)))
+    nn.utils.spectral_norm(layer, name="gain")
+    with pytest.raises(ValueError, match="the discriminator has no spectral norm"):
+        SpectralNorm().check(layer)
+    SpectralNorm().wrap(layer)
+    layer(torch.ones(2, 4))
+    assert torch.linalg.matrix_norm(layer.weight.detach(), ord=2).item() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
