@@ -125,10 +125,10 @@ def settings() -> dict[Setting, tuple[str, ...]]:
 def grid() -> Grid:
     """Return the methods that enough settings have; those of the most settings first, then by their mean difference."""
     found: dict[str, dict[Setting, Cell]] = {}
-    for setting, of in settings().items():
-        own = _scores(of, _expression(REFERENCE))
-        for expression in sorted({run.spec.method for run in _runs(of)} - {_expression(REFERENCE)}):
-            found.setdefault(expression, {})[setting] = _cell(of, expression, own)
+    for setting, campaigns in settings().items():
+        own = _scores(campaigns, _expression(REFERENCE))
+        for expression in sorted({run.spec.method for run in _runs(campaigns)} - {_expression(REFERENCE)}):
+            found.setdefault(expression, {})[setting] = _cell(campaigns, expression, own)
     several = {name: cells for name, cells in found.items() if len(cells) >= LEAST_SETTINGS}
     return dict(sorted(several.items(), key=lambda item: (-len(item[1]), -_middle(item[1].values()))))
 
