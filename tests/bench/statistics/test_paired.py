@@ -20,6 +20,7 @@ def test_holm_is_statsmodels(count):
 def test_holm_by_hand():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06], abs=1e-15)
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert holm([0.0, 1.0]).tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("p", [[-0.1], [1.1], [float("nan")]])
@@ -34,6 +35,12 @@ def test_the_mean_of_the_win_values_is_mann_whitneys_u():
     expected = [stats.mannwhitneyu(own, reference).statistic / 81 for own in scores]
     assert win_values(scores, reference).mean(axis=1) == pytest.approx(expected, abs=1e-12)
     assert win_values(reference[None], scores[0]).mean() == pytest.approx(1 - expected[0], abs=1e-12)
+
+
+def test_a_win_value_is_of_the_seeds_runs_of_both_methods():
+    """Of nine pairs five are won. Seed 0 wins one of three, and its run of the reference loses to all three."""
+    values = win_values(np.array([[1.0, 2.0, 3.0]]), np.array([0.0, 2.5, 2.6]))
+    assert values == pytest.approx(np.array([[7, 1, 7]]) / 9, abs=1e-12)
 
 
 def test_win_values_by_hand():

@@ -36,6 +36,16 @@ def test_no_distance_of_0_or_below_has_a_score(distance):
         scores.distance_score(distance, initial=8000.0, floor=2.0)
 
 
+def test_a_distance_below_one_has_a_score():
+    assert scores.distance_score(0.5, initial=50.0, floor=0.005) == pytest.approx(0.5, abs=1e-12)
+
+
+def test_mode_score_is_clipped():
+    """Rounding can put a divergence of 0 a little below it."""
+    assert scores.mode_score(8, -0.1, 8) == 1.0
+    assert scores.mode_score(9, 0.0, 8) == 1.0
+
+
 def test_mode_score_closed_forms():
     assert scores.mode_score(8, 0.0, 8) == 1.0
     assert scores.mode_score(4, 0.0, 8) == 0.5

@@ -45,6 +45,7 @@ def test_a_step_without_an_evaluation_says_nothing():
     assert at_step(record, WORKLOAD, 300) is None
     assert at_step(record, WORKLOAD, 800) is None
     assert at_step(with_path([8000.0], status="timeout"), WORKLOAD, 200) is None
+    assert at_step(with_path([8000.0, 900.0, 300.0], status="timeout"), WORKLOAD, 200) is None, "it is no result"
 
 
 @pytest.mark.parametrize(
