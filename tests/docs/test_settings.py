@@ -6,7 +6,10 @@ import re
 import numpy as np
 import pytest
 import site_settings
+from site_answers import spellings
+from site_budgets import by_budget
 from site_leaderboards import tables
+from site_links import ROOT
 from site_marks import inside
 from site_settings import Cell, Setting, grid, names, score_in, settings
 
@@ -127,6 +130,19 @@ def test_what_hinge_and_r3gan_gain(cells):
     most = max((found.mean, name, where) for name, own in cells.items() for where, found in own.items())
     assert (round(most[0], 3), *most[1:]) == (0.057, "r3gan", MNIST)
     assert score_in(STACKS) == 0.0
+
+
+def test_r3gan_leads_on_stacks_in_equal_time_too():
+    """Half of its updates take less time than all of those of `nsgan`, which has no score after them."""
+    (cost,) = re.findall(r"^\| `r3gan` \|.* (\S+)x \|$", inside(TEXT, site_settings.MARK), re.MULTILINE)
+    assert 1 < float(cost) < 2
+    found = by_budget("r3gan-ablation")
+    half = dict(zip([spellings("r3gan-ablation")[row.expression] for row in found.rows], found.scores, strict=True))
+    assert found.steps[found.half] * 2 == found.steps[-1] == STACKS.steps
+    assert half["r3gan"][found.half] > half["nsgan"][-1] == 0.0
+    assert f"Its iteration takes {cost} times as long" in PROSE
+    for page, words in (("README.md", f"takes {cost} times as long"), ("README.zh-CN.md", f"时间是 {cost} 倍")):
+        assert words in " ".join((ROOT / page).read_text(encoding="utf-8").split())
 
 
 def test_what_holds_at_every_seed(cells):

@@ -60,6 +60,12 @@ def test_r3gan_is_ahead_early_and_its_iteration_takes_longer(runs):
     longer = float(rows["r3gan"][0].rstrip("x")) / float(rows["nsgan"][0].rstrip("x"))
     assert 1.5 < longer < 1.7
     assert 5000 / longer == pytest.approx(3000, rel=0.06)
+    then = [distance_at(runs["r3gan"][seed], 3000) for seed in SEEDS]
+    behind = {
+        name: sum(distance_at(runs[name][seed], 5000) < then[seed] for seed in SEEDS) for name in ("hinge", "nsgan")
+    }
+    assert behind == {"hinge": 2, "nsgan": 1}
+    assert "it is behind `hinge` after 5,000 at both seeds, and behind `nsgan` at one" in PROSE
 
 
 def test_the_two_runs_that_have_not_learned_and_by_how_much(runs):

@@ -54,6 +54,15 @@ def test_what_a_moving_average_changes(runs):
     assert [name for name, gain in gains.items() if not gain] == ["rpgan"]
 
 
+def test_r3gan_at_half_of_the_budget_is_behind_the_plain_game_at_all_of_it(runs):
+    halfway = [each.metrics["fd"] for seed in SEEDS for each in runs["r3gan"][seed].history.evaluations
+               if each.step == 2500]  # fmt: skip
+    last = [runs["nsgan"][seed].metrics["fd"] for seed in SEEDS]
+    assert len(halfway) == len(last)
+    assert all(half > whole for half, whole in zip(halfway, last, strict=True))
+    assert f"{statistics.median(halfway):.0f} against {statistics.median(last):.0f} in the median" in PAGE
+
+
 def test_every_run_was_still_getting_better(runs):
     assert "every run was still getting better" in PAGE
     assert all(own[seed].stability["best_step"] == 5000 for own in runs.values() for seed in SEEDS)
@@ -64,6 +73,8 @@ def test_what_the_steps_cost():
     table = (ROOT / PUBLISHED / "mnist" / "leaderboard.md").read_text(encoding="utf-8").partition("#### Cost")[2]
     rows = {cells[0]: cells[1:] for line in table.splitlines() for cells in [line.strip("| ").split(" | ")]}
     assert 1.5 < float(rows["r3gan"][0].rstrip("x")) < 1.7
+    longer = float(rows["r3gan"][0].rstrip("x")) / float(rows["nsgan"][0].rstrip("x"))
+    assert round(5000 / longer, -2) == 3100
     steps = [float(rows[name][1].rstrip("x")) for name in ("nsgan-r1", "wgan-gp", "dragan")]
     assert 1.4 < steps[0] < 1.6
     assert all(1.8 < step < 2.0 for step in steps[1:])
