@@ -65,6 +65,7 @@ def test_the_text_says_what_the_table_says():
     spectral_norm = {row[2]: row for row in ROWS if row[0] == "norms-sn"}
     digits = [row for row in ROWS if row[1] == "digits" and row[0] != "norms-ln"]
     first = [row for row in digits if row[2] <= 0.25]
+    assert {round(1 / row[2]) for row in first} == {4, 6}, "a quarter or a sixth"
     late = [row for row in digits if row[2] >= 0.75]
     topics_late = [row for row in late if row[0].startswith("topic")]
     stacks = [row for row in ROWS if row[1] == "stacked-digits" and row[2] == 0.25]

@@ -8,8 +8,11 @@ import pytest
 import site_networks
 import torch
 from doc_pages import prose_under
+from site_answers import records_of
+from site_leaderboards import tables
 from site_links import PUBLISHED, ROOT
 from site_marks import inside
+from site_networks import campaigns
 
 from bench import data
 from bench.extractors.specs import IMAGENET
@@ -69,6 +72,26 @@ def test_the_text_says_what_the_table_says():
     for row in photographs:
         assert number(row[5]) > 0.25 + max(number(other[5]) for other in others if other[0] == row[0])
     assert re.findall(r"\d\.\d\d", said) == [*spans, *(row[3] for row in photographs), *(row[5] for row in photographs)]
+
+
+def test_how_many_methods_may_be_the_best_in_each_campaign():
+    """Where more than one may be, the records do not settle whether the first is the best."""
+    counts = [sum(row["among_best"] for table in tables(name) for row in table["rows"]) for name in campaigns()]
+    assert (min(counts), max(counts)) == (2, 7)
+    assert "Two to seven methods may be the best" in prose_under(TEXT, site_networks.MARK)
+
+
+def test_which_runs_were_not_measured():
+    """Those whose generators were not kept, and the seeds that one campaign did not have yet."""
+    there = {name: {(row.spec.method, row.spec.seed) for row in records_of(name)} for name in campaigns()}
+    measured = {name: set(site_networks.distances(name).index) for name in campaigns()}
+    late = {run for run in there["topic-balance"] if run[1] >= 5}
+    assert len(late) == len(there["topic-balance"]) / 2
+    assert not late & measured["topic-balance"]
+    assert "seeds 5 to 9 of `topic-balance`" in " ".join(TEXT.split())
+    missing = sum(len(there[name] - measured[name]) for name in there) - len(late)
+    told = (site_networks.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"those of {missing} of {sum(map(len, there.values())) - len(late)} runs were not kept" in told
 
 
 def test_rpgan_is_the_last_in_all_other_networks_of_norms():
