@@ -2,7 +2,7 @@
 
 A paper has named the better of two methods, so the test is one-sided: p is the share of all sign patterns of the
 differences at the same seeds whose mean is at least as far out. Five seeds that all agree give 1/32. Each row is a test
-of its own: of twenty rows, one reaches the level by chance.
+of its own: of twenty rows, one reaches the level on the paper's side by chance, and one on the other.
 """
 
 import statistics
@@ -280,7 +280,7 @@ CLAIMS: Final = (
     *(
         TrainedClaim(
             subject=f"late regression of {plain}, with R1 against without",
-            published=f"{numbers}; 13.3 and 13.4 with spectral norm (Kang et al. 2022)",
+            published=f"{numbers}; 13.3 and 13.4 with spectral norm, labels and residual networks (Kang et al. 2022)",
             campaign="norms",
             better=regularized,
             than=plain,

@@ -75,7 +75,7 @@ NORM_CLAIMS: Final = (
     *(
         NormClaim(
             subject=f"late regression of {name}, with spectral norm against without",
-            published=f"{numbers} without; 13.3 and 13.4 with it (Kang et al. 2022)",
+            published=f"{numbers} without; 13.3 and 13.4 with it, labels and residual networks (Kang et al. 2022)",
             campaign="norms-sn",
             method=name,
             than="norms",

@@ -225,8 +225,8 @@ method, or the larger of two changes, so the test is one-sided. If the two were 
 as well have the other sign; p is the share of all sign patterns whose mean is at least as far out. A row is
 *reproduced* if p is at most {LEVEL} on the paper's side, *contradicted* if it is so on the other side, and else *not
 shown*. Five seeds that all agree give 0.031, and ten 0.001. Each row is a test of its own: of twenty rows, one reaches
-{LEVEL} by chance. Networks, data and budgets are this benchmark's, far smaller than the papers', so a contradiction
-says where a claim does not hold, and not that the paper is wrong.
+{LEVEL} on the paper's side by chance, and one on the other. Networks, data and budgets are this benchmark's, far
+smaller than the papers', so a contradiction says where a claim does not hold, and not that the paper is wrong.
 """
 
 _LACKING: Final = """
