@@ -121,3 +121,13 @@ def test_the_page_about_the_table_names_every_column():
     named = set(re.findall(r"`([a-z_]+)(?:\.\*)?`", page))
     columns = pd.read_parquet(io.BytesIO(published.to_parquet(RECORDS))).columns
     assert {column.partition(".")[0] for column in columns} - named == set()
+
+
+def test_a_run_that_has_not_learned_keeps_its_distance():
+    """As the page about the table says: only what was not finite has none."""
+    folders = (Path(__file__).parents[3] / "results" / "published").glob("*/records.parquet")
+    columns = ["status", "metrics.distance"]
+    trials = pd.concat([pd.read_parquet(path, columns=columns) for path in folders])
+    failed = trials[trials["status"].isin(["not_learned", "diverged"])]
+    assert len(failed) >= 71
+    assert failed["metrics.distance"].notna().all()
